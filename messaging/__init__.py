@@ -1,0 +1,84 @@
+"""Segments a shop's customers, sends them personalised messages, and measures each template's click-through.
+
+This is the whole public door: what is not in `__all__` may change without notice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from messaging.errors import (
+    AdapterUnusable,
+    Conflict,
+    DeliveryError,
+    InputError,
+    MessagingError,
+    NotFound,
+    PluginError,
+    SettingsError,
+    StoreError,
+    TemplateError,
+)
+from messaging.hookspecs import hookimpl
+from messaging.nouns.adapter import (
+    Adapter,
+    AdapterContext,
+    AdapterSettings,
+    Capabilities,
+    Receipt,
+    RenderedMessage,
+    Verdict,
+)
+from messaging.nouns.customer import Customer
+from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
+from messaging.nouns.engagement import Engagement, EngagementKind
+from messaging.nouns.event import Event
+from messaging.nouns.message import Message, MessageClass, MessageState
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Adapter",
+    "AdapterContext",
+    "AdapterSettings",
+    "AdapterUnusable",
+    "Capabilities",
+    "Conflict",
+    "Customer",
+    "Decision",
+    "DeliveryError",
+    "Deny",
+    "Engagement",
+    "EngagementKind",
+    "Event",
+    "InputError",
+    "Message",
+    "MessageClass",
+    "MessageFacts",
+    "MessageState",
+    "Messaging",
+    "MessagingError",
+    "NotBefore",
+    "NotFound",
+    "PluginError",
+    "Receipt",
+    "RenderedMessage",
+    "SettingsError",
+    "StoreError",
+    "TemplateError",
+    "Verdict",
+    "__version__",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The assembly imports every service: whoever only writes an adapter does not pay for it.
+    if name == "Messaging":
+        from messaging.app import Messaging
+
+        return Messaging
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

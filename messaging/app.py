@@ -1,0 +1,276 @@
+"""The app: a workspace opened, its parts wired. Holds no rules."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+from messaging.clock import Clock, clock_from_environment
+from messaging.errors import MessagingError, SettingsError
+from messaging.nouns.adapter import AdapterContext, RenderedMessage
+from messaging.nouns.message import Message
+from messaging.plugins import Plugins
+from messaging.rendering.render import Renderer
+from messaging.rules.tokens import LinkSigner, SigningKeys
+from messaging.services.adapters import Adapters
+from messaging.services.audience import Audience
+from messaging.services.campaign_plans import Plans
+from messaging.services.campaigning import Campaigning
+from messaging.services.composing import Composer, Unrenderable
+from messaging.services.dispatching import Dispatcher
+from messaging.services.intake import Intake
+from messaging.services.library import TemplateLibrary
+from messaging.services.planning import Planner
+from messaging.services.recording import Recorder
+from messaging.services.reporting import Reporter
+from messaging.services.sending import Sender
+from messaging.services.settling import Settling
+from messaging.services.triggering import Triggering
+from messaging.settings import Settings, load_settings
+from messaging.stores.base import Store
+from messaging.workspace.folder import Workspace, find_workspace
+from messaging.workspace.keys import Keys, read_keys
+
+
+class Messaging:
+    """A shop's messaging, as code sees it.
+
+    >>> with Messaging.open("my-shop") as app:
+    ...     app.intake.receive(event)
+    """
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, *, clock: Clock | None = None, no_plugins: bool = False
+    ) -> None:
+        self.workspace = workspace
+        self.settings = settings
+        self.clock = clock or clock_from_environment()
+        self._no_plugins = no_plugins
+        #: Set when something new may be due: whoever sends in this process looks at once.
+        self.wake = threading.Event()
+
+    @classmethod
+    def open(
+        cls,
+        workspace: str | None = None,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
+        no_plugins: bool = False,
+    ) -> Self:
+        """Open the workspace at that folder, or the nearest above the current one.
+
+        Raises:
+            SettingsError: there is none, or its settings are wrong.
+        """
+        folder = find_workspace(workspace)
+        return cls(folder, load_settings(folder.settings, overrides), clock=clock, no_plugins=no_plugins)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        for name in ("adapters", "recorder", "store"):
+            part = self.__dict__.pop(name, None)
+            if part is not None and hasattr(part, "close"):
+                part.close()
+
+    # Ports
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        return Plugins(
+            folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins
+        )
+
+    @cached_property
+    def keys(self) -> Keys:
+        return read_keys(self.workspace.root)
+
+    @cached_property
+    def store(self) -> Store:
+        scheme, _, place = self.settings.store.url.partition(":")
+        if scheme != "tinydb" or not place:
+            raise SettingsError(
+                f"[store] url = {self.settings.store.url!r}: unknown kind of store",
+                hint='the embedded one is "tinydb:data/store.jsonl"',
+            )
+        from messaging.stores.tinydb.store import TinyStore
+
+        return TinyStore(self.workspace.root / place, clock=self.clock)
+
+    @cached_property
+    def links(self) -> LinkSigner:
+        keys = SigningKeys(current=self.keys.current, keys=self.keys.signing)
+        return LinkSigner(keys, self.settings.server.base_url)
+
+    @cached_property
+    def library(self) -> TemplateLibrary:
+        brand = self.settings.brand
+        return TemplateLibrary(
+            self.workspace.templates,
+            brand=brand_values(self.settings),
+            from_=brand.from_,
+            reply_to=brand.reply_to,
+        )
+
+    @cached_property
+    def adapters(self) -> Adapters:
+        return Adapters(
+            self.plugins,
+            AdapterContext(
+                workspace=str(self.workspace.root), timeout=self.settings.sending.timeout.total_seconds() / 2
+            ),
+            settings=self.settings.adapters,
+            base_url=self.settings.server.base_url,
+            allow_insecure_links=self.settings.server.allow_insecure_links,
+        )
+
+    # Services
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        return Renderer(filters=self.plugins.filters(), prepare_environment=self.plugins.prepare_environment)
+
+    @cached_property
+    def composer(self) -> Composer:
+        return Composer(
+            self.store,
+            self.renderer,
+            self.links.for_message,
+            self.plugins,
+            locale=self.settings.brand.locale,
+            timezone=self.settings.brand.timezone,
+        )
+
+    @cached_property
+    def audience(self) -> Audience:
+        return Audience(
+            self.store,
+            self.workspace.segments,
+            attributes=self.settings.attributes,
+            currency=self.settings.brand.currency,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def planner(self) -> Planner:
+        return Planner(
+            self.store,
+            self.plugins,
+            channels=lambda channel: self.settings.adapter_for(channel) is not None,
+            plugin_settings=self.settings.plugins.of,
+        )
+
+    @cached_property
+    def triggering(self) -> Triggering:
+        return Triggering(
+            self.store, self.clock, library=self.library, planner=self.planner, audience=self.audience
+        )
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.store, self.clock, triggering=self.triggering, wake=self.wake.set)
+
+    @cached_property
+    def campaigning(self) -> Campaigning:
+        return Campaigning(
+            self.store,
+            self.clock,
+            library=self.library,
+            audience=self.audience,
+            planner=self.planner,
+            plans=Plans(self.workspace.data / "plans", self.planner, self.composer),
+            has_adapter=self.adapter_name,
+            late=self.settings.sending.campaign_late,
+        )
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            self.store,
+            self.clock,
+            campaigning=self.campaigning,
+            make_sender=self.make_sender,
+            channels=self.channels,
+            take_up=self.intake.resume,
+        )
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        return Recorder(self.store, self.clock, self.plugins, folder=self.workspace.data / "hits")
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        return Reporter(self.store, self.recorder)
+
+    def make_sender(self, stop: threading.Event) -> Sender:
+        """A sender for the calling thread."""
+        sending = self.settings.sending
+        return Sender(
+            self.store,
+            self.clock,
+            planner=self.planner,
+            composer=self.composer,
+            adapters=self.adapters,
+            settling=Settling(
+                self.store,
+                self.plugins,
+                attempts=sending.attempts,
+                first_wait=sending.backoff,
+                longest_wait=sending.backoff_max,
+                at_least_once=sending.unknown == "at_least_once",
+            ),
+            due_checks=self.triggering.due_checks,
+            adapter_for=self.settings.adapter_for,
+            rates=sending.rate,
+            timeout=sending.timeout,
+            stop=stop,
+        )
+
+    # Small questions
+
+    def adapter_name(self, channel: str, wanted: str | None = None) -> str:
+        """The adapter that delivers on `channel`, or the one that is wanted.
+
+        Raises:
+            SettingsError: there is none, or it delivers on another channel.
+        """
+        name = wanted or self.settings.adapter_for(channel)
+        if name is None:
+            raise SettingsError(f"no adapter for {channel}", hint=f'set [channels.{channel}] adapter = "…"')
+        adapter = self.plugins.adapter(name)
+        if adapter.channel != channel:
+            raise SettingsError(f"adapter {name} delivers {adapter.channel}, not {channel}")
+        return name
+
+    def channels(self) -> list[str]:
+        """Channels that have an adapter."""
+        names = {"email", *self.settings.channels}
+        return sorted(channel for channel in names if self.settings.adapter_for(channel) is not None)
+
+    def run_campaign(self, name: str, *, progress: Callable[[int], None] | None = None) -> MessagingError | None:
+        """Send a campaign until it is done; return what stopped it, if something did."""
+        self.adapters.get(self.adapter_name(self.campaigning.get(name).channel, self.campaigning.get(name).adapter))
+        return self.dispatcher.run_campaign(name, progress=progress)
+
+    def show(self, message: Message) -> RenderedMessage | None:
+        """A message as it went out, or would; None if its content is no longer kept."""
+        for item in self.composer.compose([message], now=message.sent_at or self.clock.now()):
+            return None if isinstance(item, Unrenderable) else item
+        return None
+
+
+def brand_values(settings: Settings) -> dict[str, Any]:
+    """The brand as templates see it: what is not set is an empty text, so that a layout can ask for it."""
+    values = settings.brand.model_dump(by_alias=True)
+    return {key: value if value is not None else "" for key, value in values.items()}

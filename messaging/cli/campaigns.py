@@ -1,0 +1,224 @@
+"""`messaging campaigns`: make, plan, send and watch campaigns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from messaging.cli.common import TIME, json_option, pass_app, print_json, print_table, progress_bar, say, yes_option
+from messaging.errors import InputError, PartlyFailed
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import MessageState
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+    from messaging.services.campaigning import Status
+
+
+@click.group()
+def campaigns() -> None:
+    """One template to one segment, now or at a time."""
+
+
+@campaigns.command()
+@click.argument("name")
+@click.option("--template", required=True)
+@click.option("--segment", required=True)
+@click.option("--channel", help="The template's first, unless you say.")
+@click.option("--adapter", help="The channel's, from messaging.toml, unless you say.")
+@click.option("--at", type=TIME, help="When to send, e.g. 2026-11-27T09:00:00+01:00.")
+@click.option("--service-notice", metavar="WHY", help="Send a transactional template to all of them, and why.")
+@json_option
+@pass_app
+def create(
+    app: Messaging,
+    name: str,
+    template: str,
+    segment: str,
+    channel: str | None,
+    adapter: str | None,
+    at: datetime | None,
+    service_notice: str | None,
+    as_json: bool,
+) -> None:
+    """Make the campaign NAME. Nothing is sent yet."""
+    campaign = app.campaigning.create(
+        name,
+        template=template,
+        segment=segment,
+        channel=channel,
+        adapter=adapter,
+        at=at,
+        service_notice=service_notice,
+    )
+    if as_json:
+        print_json(campaign.to_document())
+    else:
+        say(f"Made campaign {name}. See who would get it: messaging campaigns plan {name}")
+
+
+@campaigns.command()
+@click.argument("name")
+@json_option
+@pass_app
+def plan(app: Messaging, name: str, as_json: bool) -> None:
+    """Show who would get NAME, who would not and why. Every message is rendered; nothing is sent."""
+    campaign = app.campaigning.get(name)
+    with progress_bar(f"Planning {name}", app.store.customers.count()) as step:
+        made = app.campaigning.plan(name, progress=step)
+    if as_json:
+        print_json(made.summary())
+        return
+    rows: list[tuple[str, int]] = [(f"in segment {campaign.segment}", made.audience)]
+    rows += [(f"  − {reason}", -number) for reason, number in made.skipped.most_common()]
+    rows.append(("would get it", made.planned))
+    print_table(("", "people"), rows, title=f"Campaign {name}: {campaign.template} by {campaign.channel}")
+    for warning in made.warnings:
+        say(f"Note: {warning}.")
+    say(f"Send exactly this: messaging campaigns send {name} --plan {made.hash}")
+
+
+@campaigns.command()
+@click.argument("name")
+@click.option("--plan", "plan_hash", metavar="HASH", help="Send only what this plan showed.")
+@yes_option
+@json_option
+@pass_app
+def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: bool) -> None:
+    """Send NAME, or the rest of it. After any interruption say it again: nobody gets it twice."""
+    campaign = app.campaigning.get(name)
+    if campaign.state is CampaignState.DRAFT and not (yes or plan_hash) and click.get_text_stream("stdin").isatty():
+        number = app.audience.count(campaign.segment)
+        click.confirm(f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True)
+    started = app.campaigning.start(name, plan_hash=plan_hash)
+    if started.state is CampaignState.SCHEDULED:
+        _show(app, name, as_json)
+        say("It goes out then, as long as messaging serve runs (or by messaging send-due).")
+        return
+    _go_on(app, name, as_json)
+
+
+@campaigns.command()
+@click.argument("name")
+@json_option
+@pass_app
+def resume(app: Messaging, name: str, as_json: bool) -> None:
+    """Let a paused or held campaign go on, and send the rest of it."""
+    app.campaigning.resume(name)
+    app.campaigning.start(name)
+    _go_on(app, name, as_json)
+
+
+@campaigns.command()
+@click.argument("name")
+@json_option
+@pass_app
+def retry(app: Messaging, name: str, as_json: bool) -> None:
+    """Send again to those the provider refused, or that it gave up on."""
+    number = app.campaigning.retry(name)
+    say(f"{number} to send again.")
+    _go_on(app, name, as_json)
+
+
+@campaigns.command()
+@click.argument("name")
+@json_option
+@pass_app
+def pause(app: Messaging, name: str, as_json: bool) -> None:
+    """Stop sending NAME, wherever it is being sent."""
+    app.campaigning.pause(name, "paused by hand")
+    _show(app, name, as_json)
+
+
+@campaigns.command()
+@click.argument("name")
+@yes_option
+@json_option
+@pass_app
+def cancel(app: Messaging, name: str, yes: bool, as_json: bool) -> None:
+    """Skip everybody who has not got NAME yet. It cannot be taken back."""
+    if not yes and click.get_text_stream("stdin").isatty():
+        click.confirm(f"Cancel {name} for good?", abort=True, err=True)
+    app.campaigning.cancel(name)
+    _show(app, name, as_json)
+
+
+@campaigns.command()
+@click.argument("name")
+@json_option
+@pass_app
+def status(app: Messaging, name: str, as_json: bool) -> None:
+    """Show how far NAME is."""
+    _show(app, name, as_json)
+
+
+@campaigns.command("list")
+@json_option
+@pass_app
+def list_(app: Messaging, as_json: bool) -> None:
+    """List all campaigns."""
+    found = app.store.campaigns.all()
+    if as_json:
+        print_json([campaign.to_document() for campaign in found])
+        return
+    print_table(
+        ("campaign", "state", "template", "segment", "channel", "audience", "made"),
+        [
+            (c.name, c.state, c.template, c.segment, c.channel, c.audience, f"{c.created_at:%Y-%m-%d %H:%M}")
+            for c in found
+        ],
+    )
+
+
+def _go_on(app: Messaging, name: str, as_json: bool) -> None:
+    """Fill and send, with progress; then show where it stands, and exit accordingly."""
+    audience = app.campaigning.get(name).audience
+    with progress_bar(f"Listing {name}", audience) as step:
+        app.campaigning.fill(name, progress=step)
+    counts = app.store.outbox.counts(name)
+    with progress_bar(f"Sending {name}", counts[MessageState.PLANNED]) as step:
+        fault = app.run_campaign(name, progress=step)
+    shown = _show(app, name, as_json)
+    if fault is not None:
+        raise fault
+    if shown.campaign.state is CampaignState.PAUSED:
+        raise InputError(f"campaign {name} was paused", hint=f"messaging campaigns resume {name}")
+    waiting = shown.counts[MessageState.PLANNED]
+    if waiting:
+        say(f"{waiting} wait for a later time; messaging serve sends them, or say messaging campaigns send {name} later.")
+    failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
+    if failed:
+        raise PartlyFailed(
+            f"campaign {name}: {shown.counts[MessageState.REFUSED]} refused, {shown.counts[MessageState.UNKNOWN]} unknown",
+            hint=f"see them with: messaging messages list --campaign {name} --state refused",
+        )
+
+
+def _show(app: Messaging, name: str, as_json: bool) -> Status:
+    status = app.campaigning.status(name)
+    campaign = status.campaign
+    if as_json:
+        document: dict[str, Any] = {
+            "campaign": campaign.name,
+            "state": campaign.state.value,
+            "counts": {state.value: number for state, number in status.counts.items()},
+            "audience": campaign.audience,
+            "reason": campaign.reason,
+            "reasons": [
+                {"state": state.value, "reason": reason, "messages": number}
+                for (state, reason), number in sorted(status.reasons.items())
+            ],
+        }
+        print_json(document)
+        return status
+    rows = [(state.value, number) for state, number in status.counts.items() if number]
+    title = f"Campaign {campaign.name}: {campaign.state}" + (f" ({campaign.reason})" if campaign.reason else "")
+    print_table(("state", "messages"), [*rows, ("audience", campaign.audience or 0)], title=title)
+    if status.reasons:
+        print_table(
+            ("state", "reason", "messages"),
+            [(state, reason, number) for (state, reason), number in sorted(status.reasons.items())],
+        )
+    return status

@@ -1,0 +1,157 @@
+"""What all command modules share: opening the workspace, output for people and for programs, progress."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import orjson
+
+from messaging.errors import InputError
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def open_app(ctx: click.Context) -> Messaging:
+    """The app of this invocation; opened once, closed when the command ends."""
+    from messaging.app import Messaging
+
+    root = ctx.find_root()
+    app = root.meta.get("messaging.app")
+    if app is None:
+        app = Messaging.open(root.params.get("workspace"), no_plugins=bool(root.params.get("no_plugins")))
+        root.meta["messaging.app"] = app
+        root.call_on_close(app.close)
+    return app
+
+
+def pass_app(function: Callable[Concatenate[Messaging, P], R]) -> Callable[P, R]:
+    """Give a command the app as its first argument."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(open_app(click.get_current_context()), *args, **kwargs)
+
+    return wrapper
+
+
+def load_plugin_commands(ctx: click.Context, group: click.Group) -> None:
+    """Let plugins add their commands, if there is a workspace to load them for."""
+    from messaging.errors import SettingsError
+
+    try:
+        open_app(ctx).plugins.register_commands(group)
+    except SettingsError:
+        return
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_document"):
+        return value.to_document()
+    return str(value)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """A table on standard output; columns of numbers are right-aligned."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(lines) and all(_is_number(line[index]) for line in lines)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for line in lines:
+        # Text, not markup: a customer's name is not ours to interpret.
+        table.add_row(*(Text(_visible(cell)) for cell in line))
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+
+
+def _is_number(text: str) -> bool:
+    return not text or text.lstrip("-+").replace(".", "", 1).replace(",", "").rstrip("%").isdigit()
+
+
+def _visible(text: str) -> str:
+    """Without control characters: a value must not steer the terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def say(text: str) -> None:
+    """Talk, on standard error."""
+    click.echo(_visible(text), err=True)
+
+
+@contextmanager
+def progress_bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error, if that is a terminal; call what it yields with each step's size."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda step: bar.advance(task, step)
+
+
+def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """`items`, with a progress bar while they are gone through."""
+    with progress_bar(label, total) as step:
+        for item in items:
+            yield item
+            step(1)
+
+
+class TimeWithZone(click.ParamType):
+    """An ISO 8601 time; without a zone it is refused."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time: write it like 2026-11-27T09:00:00+01:00", param, ctx)
+        if time.tzinfo is None:
+            self.fail(f"{value!r} has no zone: write it like 2026-11-27T09:00:00+01:00", param, ctx)
+        return time.astimezone(UTC)
+
+
+TIME = TimeWithZone()
+
+
+def read_json_file(file: Any, name: str) -> Any:
+    """What a JSON file holds, read strictly.
+
+    Raises:
+        InputError: it is not JSON; says where.
+    """
+    try:
+        return orjson.loads(file.read())
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{name}: not JSON: {error}") from None

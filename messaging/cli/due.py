@@ -1,0 +1,28 @@
+"""`messaging send-due`: send what is due, once; for shops that run it by a timer instead of a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from messaging.cli.common import json_option, pass_app, print_json, progress_bar, say
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+
+@click.command("send-due")
+@json_option
+@pass_app
+def send_due(app: Messaging, as_json: bool) -> None:
+    """Send what is due now: order messages first, then campaigns."""
+    with progress_bar("Sending campaigns") as step:
+        report, fault = app.dispatcher.run_due(progress=step)
+    if as_json:
+        print_json({"messages": {state.value: number for state, number in report.states.items()}})
+    else:
+        told = ", ".join(f"{number} {state.value}" for state, number in sorted(report.states.items()))
+        say(f"Event-driven messages: {told or 'none due'}.")
+    if fault is not None:
+        raise fault

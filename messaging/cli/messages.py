@@ -1,0 +1,122 @@
+"""`messaging messages`: look into the outbox, settle what is unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.errors import Conflict, NotFound
+from messaging.nouns.message import Message, MessageState
+from messaging.stores.base import Outcome
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+
+@click.group()
+def messages() -> None:
+    """The outbox: every message, its state and why."""
+
+
+@messages.command("list")
+@click.option("--campaign")
+@click.option("--customer", metavar="ID")
+@click.option("--template")
+@click.option("--state", type=click.Choice([state.value for state in MessageState]))
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@json_option
+@pass_app
+def list_(
+    app: Messaging,
+    campaign: str | None,
+    customer: str | None,
+    template: str | None,
+    state: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List messages."""
+    if campaign:
+        app.campaigning.get(campaign)
+    found = app.store.outbox.page(
+        campaign=campaign,
+        customer_id=customer,
+        template=template,
+        state=MessageState(state) if state else None,
+        limit=limit,
+    )
+    if as_json:
+        print_json([message.to_document() for message in found])
+        return
+    print_table(
+        ("message", "template", "customer", "channel", "state", "reason", "due"),
+        [(m.id, m.template, m.customer_id, m.channel, m.state, m.reason, f"{m.due_at:%Y-%m-%d %H:%M}") for m in found],
+    )
+    if len(found) == limit:
+        say(f"The first {limit}; --limit shows more.")
+
+
+@messages.command()
+@click.argument("id")
+@json_option
+@pass_app
+def show(app: Messaging, id: str, as_json: bool) -> None:
+    """Show one message: its state, what came back, and what it says."""
+    message = _get(app, id)
+    came_back = app.store.engagements.of_messages([message.id]).get(message.id, [])
+    rendered = app.show(message)
+    if as_json:
+        print_json(
+            {
+                **message.to_document(),
+                "engagement": [engagement.to_document() for engagement in came_back],
+                "parts": dict(rendered.parts) if rendered else None,
+            }
+        )
+        return
+    print_table(("", ""), [(key, value) for key, value in message.to_document().items() if key != "context"])
+    if came_back:
+        print_table(
+            ("when", "what", "link", "by"),
+            [
+                (f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.slot, "machine: " + ", ".join(e.reasons) if e.machine else "person")
+                for e in came_back
+            ],
+        )
+    if rendered:
+        click.echo(rendered.parts.get("subject", ""))
+        click.echo()
+        click.echo(rendered.parts.get("text") or rendered.parts.get("body", ""))
+
+
+@messages.command()
+@click.argument("id")
+@click.option("--sent", "decision", flag_value="sent", help="It arrived.")
+@click.option("--resend", "decision", flag_value="resend", help="It did not arrive: send it again.")
+@pass_app
+def resolve(app: Messaging, id: str, decision: str | None) -> None:
+    """Settle a message whose answer was lost."""
+    if decision is None:
+        raise click.UsageError("say which: --sent or --resend")
+    message = _get(app, id)
+    now = app.clock.now()
+    with app.store.transaction():
+        message = _get(app, id)
+        if message.state is not MessageState.UNKNOWN:
+            raise Conflict(f"message {message.id} is {message.state}, not unknown")
+        if decision == "sent":
+            outcome = Outcome(message_id=message.id, state=MessageState.SENT, reason="resolved by hand", sent_at=now)
+        else:
+            outcome = Outcome(message_id=message.id, state=MessageState.PLANNED, reason="resent by hand", due_at=now)
+            app.campaigning.reopen(message.campaign)
+        app.store.outbox.settle([outcome])
+    say(f"Message {message.id} is {outcome.state} now." + (" The next send takes it." if decision == "resend" else ""))
+
+
+def _get(app: Messaging, id: str) -> Message:
+    message = app.store.outbox.get([id]).get(id)
+    if message is None:
+        raise NotFound(f"no message {id!r}", hint="see them with: messaging messages list")
+    return message

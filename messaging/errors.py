@@ -1,0 +1,123 @@
+"""What can go wrong, in words for the person who can mend it.
+
+Every error that a user, a plugin or a provider can cause is a `MessagingError`: its text says what happened and
+where, its `hint` what to do. The command line prints both on one line and exits with `exit_code`; the server
+answers `status`. Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class MessagingError(Exception):
+    """Something went wrong that a person can mend."""
+
+    #: Exit code of the command line: 1 failed, 3 partly failed, 4 settings, 5 refused by a provider.
+    exit_code = 1
+    #: HTTP status of the server.
+    status = 400
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class InputError(MessagingError):
+    """A value, a file or a request is not as it must be."""
+
+
+class NotFound(MessagingError):
+    """There is no such customer, segment, template, campaign or message."""
+
+    status = 404
+
+
+class Conflict(MessagingError):
+    """It contradicts what is already known: the same id with other content, two customers for one address."""
+
+    status = 409
+
+
+class SettingsError(MessagingError):
+    """messaging.toml, an environment variable or a flag is wrong or missing."""
+
+    exit_code = 4
+    status = 500
+
+
+class PartlyFailed(MessagingError):
+    """The command did its work, but not for everybody."""
+
+    exit_code = 3
+
+
+class SourceError(MessagingError):
+    """A file a person wrote is wrong at a place: `file`, `line` (1-based) and `column` (1-based) say where."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        place = ":".join(str(part) for part in (file, line, column) if part is not None)
+        super().__init__(f"{place}: {message}" if place else message, hint=hint)
+        self.problem = message
+
+
+class ExpressionError(SourceError):
+    """A segment's or trigger's expression cannot be read or makes no sense."""
+
+
+class TemplateError(SourceError):
+    """A template cannot be read, compiled or rendered."""
+
+
+class TemplateLimit(TemplateError):
+    """A template used more time, iterations or output than one message may cost."""
+
+
+class StoreError(MessagingError):
+    """The store could not do what was asked; nothing of it was done."""
+
+    status = 503
+
+
+class StoreBroken(StoreError):
+    """The store's file is damaged. It is left as it is: nothing is started empty in its place."""
+
+
+class PluginError(MessagingError):
+    """A plugin failed. Names the plugin and the distribution it came from."""
+
+    def __init__(self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None) -> None:
+        self.plugin = plugin
+        self.distribution = distribution
+        origin = f" (from {distribution})" if distribution else ""
+        super().__init__(f"plugin {plugin}{origin}: {message}", hint=hint)
+
+
+class DeliveryError(MessagingError):
+    """An adapter could not hand over: raised for the whole of a `deliver` call, not for one message."""
+
+    exit_code = 5
+    status = 502
+
+
+class AdapterUnusable(DeliveryError):
+    """The adapter itself is refused (bad key, closed account, no route): stop, do not burn the audience."""
+
+
+class TokenError(MessagingError):
+    """A link's token is forged, damaged, or made for something else."""
+
+    status = 404

@@ -1,0 +1,90 @@
+"""The plugin contract, on one page.
+
+The family of a hook's name tells its rule:
+
+- `register_*`  is asked once when the workspace opens; what all plugins return is collected.
+- `prepare_*`   may add to its argument; the recipient and the message's class are not in it.
+- `check_*`     may deny or delay; every reason is kept, the latest time wins.
+- past tense    is a notice: what it returns is ignored, what it raises is logged.
+
+Implement a hook by a function of the same name, marked with `@messaging.hookimpl`, that takes any of the arguments
+by name. Signatures only ever grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+    from jinja2 import Environment
+
+    from messaging.nouns.adapter import Adapter
+    from messaging.nouns.decision import Decision, MessageFacts
+    from messaging.nouns.engagement import Engagement
+    from messaging.nouns.message import Message
+
+hookspec = pluggy.HookspecMarker("messaging")
+hookimpl = pluggy.HookimplMarker("messaging")
+
+
+@hookspec
+def register_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body]
+    """Return adapter classes. Called once when the workspace opens.
+
+    Two adapters of one name are refused with both owners named. An exception disables the plugin.
+    """
+
+
+@hookspec
+def register_commands(group: click.Group) -> None:
+    """Add commands to the command line's `group`. Called before a command is looked up.
+
+    A command that exists is not replaced. An exception disables the plugin for this run.
+    """
+
+
+@hookspec
+def register_filters() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+    """Return template filters by name. Called once when the workspace opens.
+
+    A filter gets and returns plain values. One that raises fails the message it was rendering, by name.
+    """
+
+
+@hookspec
+def prepare_environment(environment: Environment) -> None:
+    """Add tests or globals (plain values and functions) to the sandboxed Jinja2 environment.
+
+    Called once for each environment that is made. An exception disables the plugin.
+    """
+
+
+@hookspec
+def prepare_context(context: MutableMapping[str, Any], message: Message) -> None:
+    """Add plain values to what a template sees. Called for each message before it is rendered.
+
+    `message` is for reading. An exception fails this message's rendering, by the plugin's name.
+    """
+
+
+@hookspec
+def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:  # type: ignore[empty-body]
+    """Return `Deny` or `NotBefore` for those of `messages` that must not go, or not now. Called when messages are
+    planned and again before they are handed over.
+
+    Consent, suppression and unsubscribe have already passed. An exception holds the whole batch back.
+    """
+
+
+@hookspec
+def messages_sent(messages: Sequence[Message]) -> None:
+    """`messages` were taken by their adapter. A notice; called after it is recorded."""
+
+
+@hookspec
+def engagements_recorded(engagements: Sequence[Engagement]) -> None:
+    """`engagements` came back and are recorded. A notice; each is told once."""

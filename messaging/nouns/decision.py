@@ -1,0 +1,50 @@
+"""What a check says about a message that is about to be planned or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from messaging.nouns.consent import AddressStatus
+from messaging.nouns.customer import Customer
+from messaging.nouns.history import MessageFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """This message must not be sent. All reasons are kept."""
+
+    message_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBefore:
+    """This message must wait: of several, the latest time wins."""
+
+    message_id: str
+    time: datetime
+    reason: str
+
+
+#: What `check_messages` answers with.
+Decision = Deny | NotBefore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFacts:
+    """What is preloaded for the checks of a batch."""
+
+    now: datetime
+    #: Customer id -> customer.
+    customers: Mapping[str, Customer]
+    #: Customer id -> what was sent to them lately.
+    recent: Mapping[str, tuple[MessageFact, ...]] = field(default_factory=dict)
+    #: (channel, address) -> consent and suppression.
+    addresses: Mapping[tuple[str, str], AddressStatus] = field(default_factory=dict)
+    #: The settings of the plugin that is asked: its `[plugins.NAME]` table.
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+

@@ -1,0 +1,81 @@
+"""An event: something that happened in a shop. Known by (source, shop, id)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from messaging.ids import digest
+from messaging.nouns.documents import Document, time_from_text, time_to_text, without_empty
+
+
+class EventState(StrEnum):
+    """How far an event has come."""
+
+    RECEIVED = "received"  # safe in the store, its effects not yet (all) there
+    DONE = "done"  # folded into its order, its triggers planned
+    FAILED = "failed"  # its effects could not be worked out: `error` says why, it blocks nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One happening, as a source told it."""
+
+    #: Unique within (source, shop).
+    id: str
+    #: Dotted lower-case words: `order.placed`.
+    type: str
+    #: When it happened, by the source's clock.
+    time: datetime
+    #: Which kind of sender told it: `api` unless it says otherwise.
+    source: str = "api"
+    #: Which of several shops.
+    shop: str = "default"
+    #: `id`, `email`, `phone` and profile fields, as sent.
+    customer: Mapping[str, Any]
+    #: `order`, `shipment`, `refund`, `cart`, `product`, as sent.
+    data: Mapping[str, Any]
+    #: Ours, once the customer is known.
+    customer_id: str | None = None
+    #: Whether it may trigger messages; history does not.
+    live: bool = True
+    received_at: datetime | None = None
+    state: EventState = EventState.RECEIVED
+    error: str | None = None
+    #: Hash of the canonical body: the same id with another hash is another happening under a used name.
+    fingerprint: str = ""
+
+    @property
+    def key(self) -> str:
+        """The event's identity in the store."""
+        return digest("event", self.source, self.shop, self.id)
+
+    def to_document(self) -> Document:
+        return without_empty(
+            {
+                "id": self.id,
+                "type": self.type,
+                "time": time_to_text(self.time),
+                "source": self.source,
+                "shop": self.shop,
+                "customer": dict(self.customer),
+                "data": dict(self.data),
+                "customer_id": self.customer_id,
+                "live": self.live,
+                "received_at": time_to_text(self.received_at),
+                "state": self.state.value,
+                "error": self.error,
+                "fingerprint": self.fingerprint,
+            }
+        )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Event:
+        values = {"customer": {}, "data": {}, **document}
+        values["time"] = time_from_text(values["time"])
+        values["received_at"] = time_from_text(values.get("received_at"))
+        values["state"] = EventState(values["state"])
+        return cls(**values)

@@ -1,0 +1,60 @@
+"""A customer's history: what segments ask about beside the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from messaging.nouns.consent import AddressStatus
+from messaging.nouns.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFact:
+    """One message that was sent to the customer, and when a person (not a machine) opened and clicked it."""
+
+    template: str
+    campaign: str | None
+    sent_at: datetime | None
+    opened_at: datetime | None = None
+    clicked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """RFM grades, 1 to 5; None before the first `segments grade` or without an order."""
+
+    r: int | None = None
+    f: int | None = None
+    m: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What one customer did and was sent. Loaded only as far as an expression needs it (`HistoryNeeds`)."""
+
+    orders: tuple[Order, ...] = ()
+    #: Event type -> the times it happened.
+    happened: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    messages: tuple[MessageFact, ...] = ()
+    #: Channel -> what is known about writing to the customer's address on it.
+    addresses: Mapping[str, AddressStatus] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryNeeds:
+    """Which parts of the history an expression asks for: a store loads no more."""
+
+    orders: bool = False
+    happened: frozenset[str] = frozenset()
+    messages: bool = False
+    addresses: bool = False
+
+    def __or__(self, other: HistoryNeeds) -> HistoryNeeds:
+        return HistoryNeeds(
+            orders=self.orders or other.orders,
+            happened=self.happened | other.happened,
+            messages=self.messages or other.messages,
+            addresses=self.addresses or other.addresses,
+        )

@@ -1,0 +1,117 @@
+"""An order: what its events add up to. Known by (source, shop, order id)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from messaging.ids import digest
+from messaging.nouns.documents import (
+    Document,
+    money_from_text,
+    money_to_text,
+    time_from_text,
+    time_to_text,
+    without_empty,
+)
+
+
+def order_key(source: str, shop: str, order_id: str) -> str:
+    """An order's identity in the store."""
+    return digest("order", source, shop, order_id)
+
+
+_TIMES = (
+    "placed_at",
+    "paid_at",
+    "shipped_at",
+    "delivered_at",
+    "cancelled_at",
+    "eta",
+    "eta_at",
+    "data_at",
+    "items_at",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The state of one order, folded from what happened, whatever arrived first.
+
+    It is known from any event that names it, but it counts as an order only once it was placed.
+    """
+
+    key: str
+    #: The shop's id, or its number where it has no id.
+    id: str
+    number: str
+    customer_id: str | None = None
+    placed_at: datetime | None = None
+    paid_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    #: Cancelled as a whole.
+    cancelled_at: datetime | None = None
+    #: By which day the parcel was promised, as it was told last (by the event at `eta_at`).
+    eta: datetime | None = None
+    eta_at: datetime | None = None
+    total: Decimal = Decimal(0)
+    currency: str | None = None
+    #: What was given back, by refund id, so that a refund told twice counts once.
+    refunds: Mapping[str, Decimal]
+    #: A refund that named no amount: all of `total`, however often it is told and whatever was refunded in part.
+    refunded_whole: bool = False
+    #: sku -> quantity.
+    skus: Mapping[str, int]
+    #: Time of the event that set `total` and `currency`: an older one does not overwrite them.
+    data_at: datetime | None = None
+    #: Time of the event that set `skus`.
+    items_at: datetime | None = None
+
+    @property
+    def refunded(self) -> Decimal:
+        """What was given back, in the order's currency."""
+        parts = sum(self.refunds.values(), Decimal(0))
+        return max(parts, self.total) if self.refunded_whole else parts
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an order for segments and reports: placed, and not cancelled as a whole."""
+        return self.placed_at is not None and self.cancelled_at is None
+
+    def to_document(self) -> Document:
+        return without_empty(
+            {
+                "key": self.key,
+                "id": self.id,
+                "number": self.number,
+                "customer_id": self.customer_id,
+                "placed_at": time_to_text(self.placed_at),
+                "paid_at": time_to_text(self.paid_at),
+                "shipped_at": time_to_text(self.shipped_at),
+                "delivered_at": time_to_text(self.delivered_at),
+                "cancelled_at": time_to_text(self.cancelled_at),
+                "eta": time_to_text(self.eta),
+                "eta_at": time_to_text(self.eta_at),
+                "total": money_to_text(self.total),
+                "currency": self.currency,
+                "refunds": {key: money_to_text(value) for key, value in self.refunds.items()},
+                "refunded_whole": self.refunded_whole or None,
+                "skus": dict(self.skus),
+                "data_at": time_to_text(self.data_at),
+                "items_at": time_to_text(self.items_at),
+            }
+        )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Order:
+        values = {"refunds": {}, "skus": {}, **document}
+        for name in _TIMES:
+            values[name] = time_from_text(values.get(name))
+        values["refunded_whole"] = bool(values.get("refunded_whole"))
+        values["total"] = money_from_text(values.get("total")) or Decimal(0)
+        values["refunds"] = {key: Decimal(value) for key, value in values["refunds"].items()}
+        return cls(**values)

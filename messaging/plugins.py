@@ -1,0 +1,290 @@
+"""Plugins: found by entry point, loaded one by one, called through typed methods, named when they fail.
+
+Bundled plugins come in by the same door as everyone's: the entry-point group `messaging`. A module in a workspace's
+`plugins/` folder is loaded the same way under its own name. A plugin that cannot be loaded, or whose `register_*`
+hook raises, is left out and listed with its fault; it never takes the command line or another plugin down.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from messaging import hookspecs
+from messaging.errors import PluginError, SettingsError
+from messaging.ids import is_name
+from messaging.nouns.adapter import Adapter
+from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
+from messaging.nouns.engagement import Engagement
+from messaging.nouns.message import Message
+
+if TYPE_CHECKING:
+    import click
+    from jinja2 import Environment
+
+log = logging.getLogger("messaging.plugins")
+
+GROUP = "messaging"
+
+
+@dataclass(slots=True, kw_only=True)
+class Plugin:
+    """One plugin that was found, whether or not it works."""
+
+    name: str
+    #: The distribution it came from, or the file for a drop-in.
+    distribution: str
+    version: str = ""
+    module: ModuleType | None = None
+    hooks: tuple[str, ...] = ()
+    #: Why it is left out, if it is.
+    fault: PluginError | None = None
+    #: Adapter name -> class.
+    adapters: dict[str, type[Adapter]] = field(default_factory=dict)
+
+
+class Plugins:
+    """All plugins of a workspace."""
+
+    def __init__(self, *, folder: Path | None = None, off: Sequence[str] = (), none: bool = False) -> None:
+        """Load them: entry points first, then the modules in `folder`.
+
+        Those named in `off` are not loaded; with `none`, none is.
+        """
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+        self.found: list[Plugin] = []
+        self._owners: dict[str, Plugin] = {}
+        if none:
+            return
+        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+            if point.name not in off:
+                self._load(_described(point), point.load)
+        for path in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
+            if path.stem not in off and not path.name.startswith("_"):
+                self._load(Plugin(name=path.stem, distribution=str(path)), lambda path=path: _import_file(path))
+        for plugin in self.found:
+            if plugin.fault is None:
+                self._collect_adapters(plugin)
+
+    def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
+        self.found.append(plugin)
+        try:
+            if not is_name(plugin.name):
+                raise PluginError("its name must be lower-case letters, digits, - and _", plugin=plugin.name)
+            twin = self._owners.get(plugin.name)
+            if twin is not None:
+                raise PluginError(
+                    f"another plugin has this name, from {twin.distribution}",
+                    plugin=plugin.name,
+                    distribution=plugin.distribution,
+                    hint="rename or uninstall one of them",
+                )
+            plugin.module = load()
+            self._manager.register(plugin.module, plugin.name)
+            callers = self._manager.get_hookcallers(plugin.module) or []
+            plugin.hooks = tuple(sorted(caller.name for caller in callers))
+            unknown = [hook for hook in plugin.hooks if not hasattr(hookspecs, hook)]
+            if unknown:
+                self._manager.unregister(plugin.module)
+                raise PluginError(f"there is no hook {unknown[0]!r}", plugin=plugin.name)
+            self._owners[plugin.name] = plugin
+        except PluginError as error:
+            self._disable(plugin, error)
+        except (Exception, SystemExit) as error:
+            self._disable(plugin, self._fault(plugin, "could not be loaded", error))
+
+    def _disable(self, plugin: Plugin, fault: PluginError) -> None:
+        plugin.fault = fault
+        log.warning("%s", fault)
+
+    def _fault(self, plugin: Plugin, what: str, error: BaseException) -> PluginError:
+        fault = PluginError(
+            f"{what}: {type(error).__name__}: {error}",
+            plugin=plugin.name,
+            distribution=plugin.distribution,
+            hint=f'mend or uninstall it, or switch it off: [plugins] off = ["{plugin.name}"]',
+        )
+        fault.__cause__ = error
+        return fault
+
+    def _implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
+        """Each working plugin's implementation of `hook`, in the order pluggy would call them.
+
+        Called one by one, not through the hook caller, so that a fault has a name and stays with its plugin.
+        """
+        caller = getattr(self._manager.hook, hook)
+        for implementation in reversed(caller.get_hookimpls()):
+            plugin = self._owners[implementation.plugin_name]
+            if plugin.fault is None:
+                wanted = implementation.argnames
+                function = implementation.function
+                yield plugin, lambda _f=function, _w=wanted, **given: _f(**{name: given[name] for name in _w})
+
+    def _collect_adapters(self, plugin: Plugin) -> None:
+        for owner, register in self._implementations("register_adapters"):
+            if owner is not plugin:
+                continue
+            try:
+                classes = list(register())
+                for adapter in classes:
+                    self._check_adapter(plugin, adapter)
+                plugin.adapters = {adapter.name: adapter for adapter in classes}
+            except PluginError as error:
+                self._disable(plugin, error)
+            except (Exception, SystemExit) as error:
+                self._disable(plugin, self._fault(plugin, "register_adapters failed", error))
+
+    def _check_adapter(self, plugin: Plugin, adapter: Any) -> None:
+        problem = None
+        if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+            problem = f"register_adapters returned {adapter!r}, which is no subclass of messaging.Adapter"
+        elif not isinstance(getattr(adapter, "name", None), str) or not is_name(adapter.name):
+            problem = f"{adapter.__name__}.name must be lower-case letters, digits, - and _"
+        elif not isinstance(getattr(adapter, "channel", None), str) or not is_name(adapter.channel):
+            problem = f"{adapter.__name__}.channel must be a word like email, sms, webhook"
+        else:
+            for other in self.found:
+                if other is not plugin and adapter.name in other.adapters:
+                    problem = f"the adapter {adapter.name!r} is already there, from plugin {other.name} ({other.distribution})"
+        if problem:
+            raise PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
+
+    # What the core asks of plugins.
+
+    def adapters(self) -> dict[str, type[Adapter]]:
+        """All adapters by name."""
+        return {name: adapter for plugin in self.found if not plugin.fault for name, adapter in plugin.adapters.items()}
+
+    def adapter(self, name: str) -> type[Adapter]:
+        """The adapter of that name.
+
+        Raises:
+            SettingsError: there is none; says which there are, and which plugin could not be loaded.
+        """
+        adapters = self.adapters()
+        if name in adapters:
+            return adapters[name]
+        faults = "; ".join(str(plugin.fault) for plugin in self.found if plugin.fault)
+        raise SettingsError(
+            f"there is no adapter {name!r}" + (f" ({faults})" if faults else ""),
+            hint=f"installed: {', '.join(sorted(adapters)) or 'none'}",
+        )
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """All template filters; of two with one name, the first plugin's."""
+        filters: dict[str, Callable[..., Any]] = {}
+        for plugin, register in list(self._implementations("register_filters")):
+            try:
+                filters = {**register(), **filters}
+            except (Exception, SystemExit) as error:
+                self._disable(plugin, self._fault(plugin, "register_filters failed", error))
+        return filters
+
+    def register_commands(self, group: click.Group) -> None:
+        """Let plugins add commands that are not there yet."""
+        for plugin, register in list(self._implementations("register_commands")):
+            ours = dict(group.commands)
+            try:
+                register(group=group)
+            except (Exception, SystemExit) as error:
+                self._disable(plugin, self._fault(plugin, "register_commands failed", error))
+            group.commands.update(ours)
+
+    def prepare_environment(self, environment: Environment) -> None:
+        """Let plugins add to a Jinja2 environment."""
+        for plugin, prepare in list(self._implementations("prepare_environment")):
+            try:
+                prepare(environment=environment)
+            except (Exception, SystemExit) as error:
+                self._disable(plugin, self._fault(plugin, "prepare_environment failed", error))
+
+    def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
+        """Let plugins add to what a template sees.
+
+        Raises:
+            PluginError: one of them failed.
+        """
+        for plugin, prepare in self._implementations("prepare_context"):
+            try:
+                prepare(context=context, message=message)
+            except (Exception, SystemExit) as error:
+                raise self._fault(plugin, "prepare_context failed", error) from error
+
+    def check_messages(
+        self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Mapping[str, Any]]
+    ) -> list[Decision]:
+        """What all plugins say about a batch. A plugin's own `[plugins.NAME]` table comes with its facts.
+
+        Raises:
+            PluginError: a check failed: the batch must be held.
+        """
+        from dataclasses import replace
+
+        ids = {message.id for message in messages}
+        decisions: list[Decision] = []
+        for plugin, check in self._implementations("check_messages"):
+            try:
+                answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
+            except (Exception, SystemExit) as error:
+                raise self._fault(plugin, "check_messages failed", error) from error
+            for answer in answers:
+                if not isinstance(answer, Deny | NotBefore) or answer.message_id not in ids:
+                    raise PluginError(
+                        f"check_messages answered {answer!r}: not Deny or NotBefore for one of its messages",
+                        plugin=plugin.name,
+                        distribution=plugin.distribution,
+                    )
+            decisions.extend(answers)
+        return decisions
+
+    def has_checks(self) -> bool:
+        """Whether any plugin checks messages: if not, the facts need not be loaded."""
+        return any(True for _ in self._implementations("check_messages"))
+
+    def messages_sent(self, messages: Sequence[Message]) -> None:
+        """Tell plugins."""
+        self._notify("messages_sent", messages=messages)
+
+    def engagements_recorded(self, engagements: Sequence[Engagement]) -> None:
+        """Tell plugins."""
+        self._notify("engagements_recorded", engagements=engagements)
+
+    def _notify(self, hook: str, **arguments: Any) -> None:
+        for plugin, tell in self._implementations(hook):
+            try:
+                tell(**arguments)
+            except (Exception, SystemExit) as error:
+                log.error("%s", self._fault(plugin, f"{hook} failed", error))
+
+
+def _described(point: EntryPoint) -> Plugin:
+    dist = point.dist
+    return Plugin(
+        name=point.name, distribution=dist.name if dist else point.value, version=dist.version if dist else ""
+    )
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a drop-in module under a name of its own."""
+    name = f"messaging_workspace_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

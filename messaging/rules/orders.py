@@ -1,0 +1,122 @@
+"""Fold events into orders.
+
+Events come late, twice and out of order, so folding is a law, not a story: the order is the same for every
+permutation of its events with any repeats. A moment is the earliest time it was told; what can change (total, items,
+promised day) is what the latest event says, by the event's time, and of two at one time the greater value; refunds
+are a set by their ids. What belongs to whom is not decided here: the first customer an order is known with stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from messaging.nouns.event import Event
+from messaging.nouns.order import Order, order_key
+
+#: Event type -> the moment of the order it tells. Partial shipments and partial cancellations are no such moment.
+MOMENTS: Mapping[str, str] = {
+    "order.placed": "placed_at",
+    "order.created": "placed_at",
+    "order.paid": "paid_at",
+    "order.shipped": "shipped_at",
+    "order.fulfilled": "shipped_at",
+    "shipment.shipped": "shipped_at",
+    "order.delivered": "delivered_at",
+    "shipment.delivered": "delivered_at",
+    "order.cancelled": "cancelled_at",
+    "order.canceled": "cancelled_at",
+}
+#: Event types that give back the order's total when they name no refund.
+WHOLE_REFUNDS = frozenset({"order.refunded", "refund.created"})
+
+
+def order_name(event: Event) -> str | None:
+    """What the event calls its order: the number, which is unique within a shop; None if it is about no order."""
+    order = event.data.get("order")
+    return order.get("number") or order.get("id") if isinstance(order, Mapping) else None
+
+
+def order_of(event: Event) -> str | None:
+    """The key of the order that an event is about, if it is about one."""
+    name = order_name(event)
+    return None if name is None else order_key(event.source, event.shop, name)
+
+
+def fold(order: Order | None, event: Event, *, currency: str | None = None) -> Order:
+    """`order` with what `event` tells of it.
+
+    `currency` is that of totals which name none. Raises `ValueError` if the event is about no order.
+    """
+    told = event.data.get("order")
+    key = order_of(event)
+    if key is None or not isinstance(told, Mapping):
+        raise ValueError(f"{event.type} is about no order")
+    number = str(told.get("number") or told["id"])
+    if order is None:
+        order = Order(key=key, id=number, number=number, refunds={}, skus={})
+    changes: dict[str, Any] = {"customer_id": order.customer_id or event.customer_id}
+    if told.get("id") and (order.id == number or told["id"] > order.id):
+        changes["id"] = told["id"]
+    moment = MOMENTS.get(event.type)
+    if moment is not None:
+        known = getattr(order, moment)
+        changes[moment] = event.time if known is None else min(known, event.time)
+    changes |= _total(order, told, event.time, currency) | _items(order, told, event.time)
+    changes |= _eta(order, event) | _refund(order, event)
+    return replace(order, **changes)
+
+
+def _total(order: Order, told: Mapping[str, Any], at: datetime, currency: str | None) -> dict[str, Any]:
+    if told.get("total") is None:
+        return {}
+    new = (at, Decimal(told["total"]), told.get("currency") or currency or "")
+    if order.data_at is not None and new <= (order.data_at, order.total, order.currency or ""):
+        return {}
+    return {"data_at": at, "total": new[1], "currency": new[2] or None}
+
+
+def _items(order: Order, told: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    if not told.get("items"):
+        return {}
+    skus: dict[str, int] = {}
+    for item in told["items"]:
+        if item.get("sku"):
+            skus[item["sku"]] = skus.get(item["sku"], 0) + math.ceil(item.get("quantity", 1))
+    if order.items_at is not None and (at, sorted(skus.items())) <= (
+        order.items_at,
+        sorted(order.skus.items()),
+    ):
+        return {}
+    return {"items_at": at, "skus": skus}
+
+
+def _eta(order: Order, event: Event) -> dict[str, Any]:
+    shipment = event.data.get("shipment")
+    text = shipment.get("eta") if isinstance(shipment, Mapping) else None
+    if not text:
+        return {}
+    eta = _day_or_time(text)
+    if order.eta_at is not None and order.eta is not None and (event.time, eta) <= (order.eta_at, order.eta):
+        return {}
+    return {"eta": eta, "eta_at": event.time}
+
+
+def _day_or_time(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _refund(order: Order, event: Event) -> dict[str, Any]:
+    refund = event.data.get("refund")
+    if isinstance(refund, Mapping):
+        # Without an id of its own, a refund is known by the event that told it.
+        key, amount = refund.get("id") or f"event {event.id}", Decimal(refund["amount"])
+        return {"refunds": {**order.refunds, key: max(amount, order.refunds.get(key, amount))}}
+    return {"refunded_whole": True} if event.type in WHOLE_REFUNDS else {}

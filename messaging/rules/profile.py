@@ -1,0 +1,215 @@
+"""A customer's profile as somebody tells it, made into our form, and put over what is already known.
+
+What cannot be read is left out and named: an import rejects the row for it, an event goes on without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, tzinfo
+from types import MappingProxyType
+from typing import Any
+
+from messaging.ids import digest
+from messaging.nouns.customer import PROFILE_FIELDS, AttributeValue, Customer
+from messaging.rules.addresses import (
+    normalise_country,
+    normalise_email,
+    normalise_locale,
+    normalise_phone,
+    normalise_zone,
+)
+from messaging.rules.values import AttributeType, SlashOrder, read_date, read_text, read_value
+
+_MADE_ID = re.compile(r"x-[0-9a-f]{24}")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What somebody tells about a customer, in our form; what they did not tell is not there."""
+
+    #: The shop's id.
+    id: str | None = None
+    #: Of `PROFILE_FIELDS`.
+    fields: Mapping[str, Any] = _NOTHING
+    attributes: Mapping[str, AttributeValue] = _NOTHING
+    #: Since when the shop knows them.
+    created_at: datetime | None = None
+
+    @property
+    def email(self) -> str | None:
+        return self.fields.get("email")
+
+    @property
+    def phone(self) -> str | None:
+        return self.fields.get("phone")
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it says whom it is about."""
+        return bool(self.id or self.email or self.phone)
+
+
+def made_id(address: str, turn: int = 0) -> str:
+    """The id of a customer whom the shop gave none, from the address they came with.
+
+    `turn` makes another one, should the first be taken by somebody who has moved to a new address since.
+    """
+    return f"x-{digest('customer', address, str(turn), size=12)}"
+
+
+def is_made_id(customer_id: str) -> bool:
+    """Whether the id is one of ours: then the shop may still tell us its own."""
+    return _MADE_ID.fullmatch(customer_id) is not None
+
+
+class ProfileReader:
+    """Reads told profiles; knows what this shop declared."""
+
+    def __init__(
+        self,
+        *,
+        attributes: Mapping[str, AttributeType],
+        region: str | None = None,
+        zone: tzinfo = UTC,
+        orders: Mapping[str, SlashOrder] | None = None,
+    ) -> None:
+        """`region`: where phone numbers without a country code belong, for customers without a country.
+
+        `orders`: how dates with slashes are to be read, by field.
+        """
+        self._attributes = attributes
+        self._region = region
+        self._zone = zone
+        self._orders = orders or {}
+
+    def read(self, told: Mapping[str, Any]) -> tuple[Profile, list[str]]:
+        """The profile, and what of `told` cannot be used: `phone: not a phone number`."""
+        problems: list[str] = []
+        fields: dict[str, Any] = {}
+        for name in ("country", *(name for name in PROFILE_FIELDS if name != "country")):
+            value = self._try(name, told.get(name), self._reader(name, fields.get("country")), problems)
+            if value is not None:
+                fields[name] = value
+        if "name" in told and not {"first_name", "last_name"} & fields.keys():
+            fields |= _split_name(self._try("name", told["name"], read_text, problems) or "")
+        attributes: dict[str, AttributeValue] = {}
+        for name, raw in (told.get("attributes") or {}).items():
+            type = self._attributes.get(name)
+            if type is None:
+                problems.append(f"{name}: is not declared in messaging.toml under [attributes]")
+                continue
+            value = self._try(name, raw, self._attribute_reader(name, type), problems)
+            if value is not None:
+                attributes[name] = value
+        profile = Profile(
+            id=self._try("id", told.get("id"), _read_id, problems),
+            fields=fields,
+            attributes=attributes,
+            created_at=self._try(
+                "created_at", told.get("created_at"), self._time_reader("created_at"), problems
+            ),
+        )
+        return profile, problems
+
+    def _try(self, name: str, raw: Any, read: Callable[[str], Any], problems: list[str]) -> Any:
+        if raw is None:
+            return None
+        text = (str(raw).lower() if isinstance(raw, bool) else str(raw)).strip()
+        if not text:
+            return None
+        try:
+            return read(text)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            return None
+
+    def _reader(self, name: str, country: str | None) -> Callable[[str], Any]:
+        if name == "phone":
+            region = country if country and len(country) == 2 else self._region
+            return lambda text: normalise_phone(text, region)
+        if name == "birthday":
+            return self._read_birthday
+        return _READERS.get(name, read_text)
+
+    def _attribute_reader(self, name: str, type: AttributeType) -> Callable[[str], AttributeValue]:
+        return lambda text: read_value(type, text, order=self._orders.get(name), zone=self._zone)
+
+    def _read_birthday(self, text: str) -> date:
+        day = read_date(text, order=self._orders.get("birthday"), zone=self._zone)
+        return day.astimezone(self._zone).date() if isinstance(day, datetime) else day
+
+    def _time_reader(self, name: str) -> Callable[[str], datetime]:
+        def read(text: str) -> datetime:
+            return self.read_time(text, self._orders.get(name))
+
+        return read
+
+    def read_time(self, text: str, order: SlashOrder | None = None) -> datetime:
+        """A moment, from a time or a day."""
+        value = read_date(text, order=order, zone=self._zone)
+        if isinstance(value, datetime):
+            return value
+        return datetime(value.year, value.month, value.day, tzinfo=self._zone).astimezone(UTC)
+
+
+def apply(
+    customer: Customer | None, profile: Profile, *, customer_id: str, at: datetime, now: datetime
+) -> Customer:
+    """`customer` (None: a new one) with what `profile` tells, as it was at time `at`.
+
+    What is older than the customer's profile only fills in what was missing. A time to come counts as now.
+    """
+    at = min(at, now)
+    if customer is None:
+        return Customer(
+            id=customer_id,
+            **profile.fields,
+            attributes=profile.attributes,
+            created_at=profile.created_at or at,
+            updated_at=at,
+        )
+    older = customer.updated_at is not None and at < customer.updated_at
+    fields = {
+        name: value
+        for name, value in profile.fields.items()
+        if value != getattr(customer, name) and not (older and getattr(customer, name) is not None)
+    }
+    attributes = (
+        {**profile.attributes, **customer.attributes}
+        if older
+        else {**customer.attributes, **profile.attributes}
+    )
+    created = min(filter(None, (customer.created_at, profile.created_at, at)))
+    updated = customer.updated_at if older else at
+    return replace(customer, **fields, attributes=attributes, created_at=created, updated_at=updated)
+
+
+def _read_id(text: str) -> str:
+    text = read_text(text)
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError("must have at most 200 characters, none of them control characters")
+    if is_made_id(text):
+        raise ValueError("has the form of ids that are made here")
+    return text
+
+
+def _split_name(name: str) -> dict[str, str]:
+    """`Ann Lee` as first and last name; one word is a first name. `Lee, Ann` is the other way round."""
+    if "," in name:
+        last, _, first = (part.strip() for part in name.partition(","))
+    else:
+        first, _, last = (part.strip() for part in name.rpartition(" "))
+        first, last = (first, last) if first else (last, "")
+    return {key: value for key, value in (("first_name", first), ("last_name", last)) if value}
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "email": normalise_email,
+    "locale": normalise_locale,
+    "timezone": normalise_zone,
+    "country": lambda text: normalise_country(read_text(text)),
+}

@@ -1,0 +1,117 @@
+"""The adapters of a workspace: made once each, with their settings, when they are first needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from messaging.errors import SettingsError
+from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings
+from messaging.plugins import Plugins
+
+
+class Adapters:
+    """Makes adapters from their classes and the workspace's settings."""
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        context: AdapterContext,
+        *,
+        settings: Mapping[str, Mapping[str, Any]],
+        base_url: str,
+        allow_insecure_links: bool,
+    ) -> None:
+        """`settings` are the `[adapters.NAME]` tables."""
+        self._plugins = plugins
+        self._context = context
+        self._settings = settings
+        self._base_url = base_url
+        self._allow_insecure_links = allow_insecure_links
+        self._made: dict[str, Adapter] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Adapter:
+        """The adapter of that name, ready to deliver.
+
+        Raises:
+            SettingsError: there is none, its settings are wrong, or it would carry links into the world that the
+                world cannot open.
+        """
+        with self._lock:
+            if name not in self._made:
+                adapter = self._plugins.adapter(name)
+                if adapter.leaves_the_machine and not self._allow_insecure_links:
+                    refuse_insecure(self._base_url, name)
+                self._made[name] = adapter(read_settings(adapter, self._settings.get(name, {})), self._context)
+            return self._made[name]
+
+    def renew(self, name: str) -> None:
+        """Forget an adapter that hung: the next `get` makes a new one."""
+        with self._lock:
+            self._made.pop(name, None)
+
+    def close(self) -> None:
+        """Close them all."""
+        with self._lock:
+            made, self._made = list(self._made.values()), {}
+        for adapter in made:
+            adapter.close()
+
+
+def read_settings(adapter: type[Adapter], table: Mapping[str, Any]) -> AdapterSettings:
+    """An adapter's settings from `[adapters.NAME]`, our variables (in `table` already) and the provider's own.
+
+    Raises:
+        SettingsError: names the setting; never its value, which may be a secret.
+    """
+    values = dict(table)
+    sources: dict[str, str] = {}
+    for field, info in adapter.Settings.model_fields.items():
+        extra = info.json_schema_extra
+        variable = extra.get("env") if isinstance(extra, dict) else None
+        ours = f"MESSAGING__ADAPTERS__{adapter.name.upper()}__{field.upper()}"
+        if isinstance(variable, str) and os.environ.get(variable) and ours not in os.environ:
+            values[field] = os.environ[variable]
+            sources[field] = variable
+    try:
+        return adapter.Settings.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        where = sources.get(field, f"[adapters.{adapter.name}] {field}")
+        if problem["type"] == "extra_forbidden":
+            raise SettingsError(f"{where}: there is no such setting") from None
+        if problem["type"] == "missing":
+            info = adapter.Settings.model_fields[field]
+            extra = info.json_schema_extra
+            variable = extra.get("env") if isinstance(extra, dict) else None
+            raise SettingsError(f"{where} is not set", hint=f"set {variable}" if variable else None) from None
+        raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def refuse_insecure(base_url: str, adapter: str) -> None:
+    """Refuse to send links that lead to this machine or travel in the clear.
+
+    Raises:
+        SettingsError: says how to mend it, or to allow it.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    try:
+        local = ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost" or host.endswith(".localhost")
+    if local or parts.scheme != "https":
+        what = "this machine only" if local else "an address that is not https"
+        raise SettingsError(
+            f"links would lead to {what} ({base_url}), and {adapter} sends to real people",
+            hint="set [server] base_url to your public https address, or allow it with "
+            "MESSAGING__SERVER__ALLOW_INSECURE_LINKS=true",
+        )

@@ -1,0 +1,221 @@
+"""What a campaign would do, worked out in full and kept under a hash: who gets it, who does not, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from messaging.errors import InputError, NotFound, StoreError
+from messaging.ids import digest
+from messaging.nouns.campaign import Campaign
+from messaging.nouns.customer import Customer
+from messaging.nouns.message import Lane, Message, MessageState
+from messaging.nouns.template import TemplateVersion
+from messaging.services.composing import Composer, Unrenderable
+from messaging.services.planning import Draft, Planner
+
+#: Customers planned at a time.
+PAGE = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """The whole decision."""
+
+    campaign: str
+    #: Of all that follows: `send --plan HASH` sends this and nothing else.
+    hash: str = ""
+    #: Template version, segment definition, channel and adapter in one.
+    content: str
+    audience: int = 0
+    planned: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+    #: Ids of all members, in order.
+    members: list[str] = field(default_factory=list)
+    #: Why members are skipped, by id.
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """What the command line prints as JSON."""
+        return {
+            "campaign": self.campaign,
+            "hash": self.hash,
+            "audience": self.audience,
+            "planned": self.planned,
+            "skipped": dict(self.skipped.most_common()),
+            "warnings": self.warnings,
+        }
+
+
+class Plans:
+    """Makes plans and keeps them as files in the workspace."""
+
+    def __init__(self, folder: Path, planner: Planner, composer: Composer) -> None:
+        self._folder = folder
+        self._planner = planner
+        self._composer = composer
+
+    def make(
+        self,
+        campaign: Campaign,
+        version: TemplateVersion,
+        definition: str,
+        members: Iterable[Customer],
+        *,
+        now: datetime,
+        progress: Callable[[int], None] | None = None,
+    ) -> Plan:
+        """Decide and render for everybody; `definition` is the segment's text and all it refers to."""
+        self._composer.know(version)
+        plan = Plan(campaign=campaign.name, content=content_of(campaign, version, definition))
+        hasher = blake2b(plan.content.encode(), digest_size=16)
+        held = 0
+        largest = 0
+        for messages, customers in decide(self._planner, campaign, version, members, now=now):
+            checked, size = self._rendered(messages, customers, now)
+            largest = max(largest, size)
+            for message in checked:
+                plan.audience += 1
+                plan.members.append(message.customer_id)
+                if message.state is MessageState.PLANNED:
+                    plan.planned += 1
+                    held += message.due_at > now
+                else:
+                    plan.skipped[message.reason or ""] += 1
+                    plan.reasons[message.customer_id] = message.reason or ""
+                line = f"{message.customer_id}\0{message.address}\0{message.state}\0{message.reason}\n"
+                hasher.update(line.encode("utf-8", "surrogatepass"))
+            if progress is not None:
+                progress(len(messages))
+        plan.hash = hasher.hexdigest()
+        plan.warnings = _warnings(plan, held, largest)
+        self._save(plan)
+        return plan
+
+    def _rendered(
+        self, messages: Sequence[Message], customers: Sequence[Customer], now: datetime
+    ) -> tuple[list[Message], int]:
+        """`messages`, those that cannot be rendered skipped; and the size of the largest html, in bytes."""
+        planned = [message for message in messages if message.state is MessageState.PLANNED]
+        by_id = {customer.id: customer for customer in customers}
+        failures: dict[str, str] = {}
+        largest = 0
+        for item in self._composer.compose(planned, now=now, customers=by_id):
+            if isinstance(item, Unrenderable):
+                failures[item.id] = f"cannot be rendered: {item.error.message}"
+            else:
+                largest = max(largest, len(item.parts.get("html", "").encode()))
+        return [
+            replace(message, state=MessageState.SKIPPED, reason=failures[message.id])
+            if message.id in failures
+            else message
+            for message in messages
+        ], largest
+
+    def _save(self, plan: Plan) -> None:
+        document = {
+            "campaign": plan.campaign,
+            "content": plan.content,
+            "members": plan.members,
+            "reasons": plan.reasons,
+        }
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = self._folder / f"{plan.hash}.json"
+            temporary = path.with_suffix(".tmp")
+            temporary.write_bytes(orjson.dumps(document))
+            temporary.replace(path)
+        except OSError as error:
+            raise StoreError(f"the plan could not be kept in {self._folder}: {error.strerror}") from error
+
+    def load(self, campaign: str, hash: str) -> Plan:
+        """The plan that was kept under `hash`.
+
+        Raises:
+            NotFound: there is none.
+            InputError: it is another campaign's.
+        """
+        if not hash or not all(digit in "0123456789abcdef" for digit in hash):
+            raise InputError(f"{hash!r} is not a plan's hash")
+        try:
+            document = orjson.loads((self._folder / f"{hash}.json").read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            raise NotFound(f"no plan {hash}", hint=f"make one with: messaging campaigns plan {campaign}") from None
+        if document["campaign"] != campaign:
+            raise InputError(f"plan {hash} is for campaign {document['campaign']}, not {campaign}")
+        return Plan(
+            campaign=campaign,
+            hash=hash,
+            content=document["content"],
+            audience=len(document["members"]),
+            members=document["members"],
+            reasons=document["reasons"],
+        )
+
+
+def content_of(campaign: Campaign, version: TemplateVersion, definition: str) -> str:
+    """The hash of what would be sent to whom, without the people."""
+    return digest("content", version.version, definition, campaign.channel, campaign.adapter or "")
+
+
+def decide(
+    planner: Planner,
+    campaign: Campaign,
+    version: TemplateVersion,
+    members: Iterable[Customer],
+    *,
+    now: datetime,
+    seen: set[str] | None = None,
+) -> Iterator[tuple[list[Message], list[Customer]]]:
+    """The campaign's messages, page by page: one a person, and one an address."""
+    seen = set() if seen is None else seen
+    people = iter(members)
+    while page := list(islice(people, PAGE)):
+        drafts = [
+            Draft(
+                origin=campaign.origin,
+                customer=customer,
+                version=version,
+                lane=Lane.CAMPAIGN,
+                due_at=now,
+                channel=campaign.channel,
+                campaign=campaign.name,
+            )
+            for customer in page
+        ]
+        yield [_once(message, seen) for message in planner.plan(drafts, now=now)], page
+
+
+def _once(message: Message, seen: set[str]) -> Message:
+    if message.state is not MessageState.PLANNED or message.address is None:
+        return message
+    address = message.address.casefold()
+    if address in seen:
+        return replace(message, state=MessageState.SKIPPED, reason="same address as another customer")
+    seen.add(address)
+    return message
+
+
+def _warnings(plan: Plan, held: int, largest: int) -> list[str]:
+    warnings = []
+    if not plan.audience:
+        warnings.append("nobody is in the segment")
+    elif not plan.planned:
+        warnings.append("nobody would get it")
+    if held:
+        warnings.append(f"{held} would be held back until later (quiet hours or caps)")
+    if largest > 102_000:
+        warnings.append(f"the largest html part is {largest // 1000} kB; Gmail clips what is over 102 kB")
+    for reason, number in plan.skipped.items():
+        if reason.startswith("cannot be rendered"):
+            warnings.append(f"{number} {reason}")
+    return warnings

@@ -1,0 +1,374 @@
+"""A campaign's life: made, planned, started, paused, resumed, cancelled, done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from messaging.clock import Clock
+from messaging.errors import Conflict, InputError, MessagingError, NotFound
+from messaging.ids import is_name, message_id
+from messaging.nouns.campaign import Campaign, CampaignState
+from messaging.nouns.customer import Customer
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.template import TemplateVersion
+from messaging.services.audience import Audience
+from messaging.services.campaign_plans import PAGE, Plan, Plans, content_of, decide
+from messaging.services.library import TemplateLibrary
+from messaging.services.planning import Planner
+from messaging.stores.base import Outcome, Store
+
+LEFT = "left the segment since the plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How far a campaign has come. `counts` add up to the audience once planning is over."""
+
+    campaign: Campaign
+    counts: dict[MessageState, int]
+    reasons: dict[tuple[MessageState, str], int]
+
+
+class Campaigning:
+    """Moves campaigns through their states; each move is one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        library: TemplateLibrary,
+        audience: Audience,
+        planner: Planner,
+        plans: Plans,
+        has_adapter: Callable[[str, str | None], str],
+        late: timedelta,
+    ) -> None:
+        """`has_adapter` returns the adapter for a channel (and a wish), or raises; `late` is how late is too late."""
+        self._store = store
+        self._clock = clock
+        self._library = library
+        self._audience = audience
+        self._planner = planner
+        self._plans = plans
+        self._has_adapter = has_adapter
+        self._late = late
+
+    def get(self, name: str) -> Campaign:
+        """The campaign.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        campaign = self._store.campaigns.get(name)
+        if campaign is None:
+            raise NotFound(f"no campaign {name!r}", hint="see them with: messaging campaigns list")
+        return campaign
+
+    def create(
+        self,
+        name: str,
+        *,
+        template: str,
+        segment: str,
+        channel: str | None = None,
+        adapter: str | None = None,
+        at: datetime | None = None,
+        service_notice: str | None = None,
+    ) -> Campaign:
+        """Make a draft. The channel is the template's first unless said."""
+        if not is_name(name):
+            raise InputError(f"{name!r} cannot name a campaign", hint="lower-case letters, digits, - and _")
+        version = self._library.version(template)
+        self._audience.check(segment)
+        channel = channel or version.channels[0]
+        if channel not in version.parts:
+            raise InputError(
+                f"template {template} has no {channel} part", hint=f"it has: {', '.join(sorted(version.parts))}"
+            )
+        self._has_adapter(channel, adapter)
+        _say_why(version, service_notice)
+        if at is not None and at <= self._clock.now():
+            raise InputError(f"{at.isoformat()} is in the past", hint="leave --at away to send at once")
+        campaign = Campaign(
+            name=name,
+            template=template,
+            segment=segment,
+            channel=channel,
+            adapter=adapter,
+            at=at,
+            service_notice=service_notice,
+            created_at=self._clock.now(),
+        )
+        with self._store.transaction():
+            if self._store.campaigns.get(name) is not None:
+                raise Conflict(f"there is a campaign {name!r} already", hint="choose another name: each is sent once")
+            self._store.campaigns.put(campaign)
+        return campaign
+
+    def plan(self, name: str, *, progress: Callable[[int], None] | None = None) -> Plan:
+        """Work out who would get what. Nothing is sent, no message is made."""
+        campaign = self.get(name)
+        version = self._library.version(campaign.template)
+        _say_why(version, campaign.service_notice)
+        self._has_adapter(campaign.channel, campaign.adapter)
+        return self._plans.make(
+            campaign,
+            version,
+            self._audience.definition(campaign.segment),
+            self._audience.members(campaign.segment),
+            now=self._clock.now(),
+            progress=progress,
+        )
+
+    def start(self, name: str, *, plan_hash: str | None = None) -> Campaign:
+        """Begin: store the member list and the version, once. With `plan_hash`, only what that plan showed.
+
+        A campaign whose time is to come is scheduled instead. One that began already is returned as it is.
+
+        Raises:
+            Conflict: the content changed since the plan, or people were added; or it was paused or cancelled.
+        """
+        campaign = self.get(name)
+        if campaign.state in (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.DONE):
+            return campaign
+        if campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED):
+            raise Conflict(
+                f"campaign {name} is {campaign.state}" + (f": {campaign.reason}" if campaign.reason else ""),
+                hint=f"messaging campaigns resume {name}" if campaign.state is not CampaignState.CANCELLED else None,
+            )
+        now = self._clock.now()
+        version = self._library.version(campaign.template)
+        _say_why(version, campaign.service_notice)
+        self._has_adapter(campaign.channel, campaign.adapter)
+        if campaign.at is not None and campaign.at > now:
+            scheduled = replace(campaign, state=CampaignState.SCHEDULED)
+            self._move(campaign, scheduled)
+            return scheduled
+        members = [customer.id for customer in self._audience.members(campaign.segment)]
+        withheld: dict[str, str] = {}
+        if plan_hash is not None:
+            plan = self._plans.load(name, plan_hash)
+            members, withheld = self._compare(campaign, version, plan, members)
+        started = replace(
+            campaign,
+            state=CampaignState.PLANNING,
+            version=version.version,
+            audience=len(members),
+            started_at=now,
+        )
+        with self._store.transaction():
+            self._move(campaign, started)
+            self._store.put_version(version)
+            self._store.campaigns.put_members(name, members)
+            if withheld:
+                self._store.put_note(_withheld_key(name), withheld)
+        return started
+
+    def _compare(
+        self, campaign: Campaign, version: TemplateVersion, plan: Plan, members: Collection[str]
+    ) -> tuple[list[str], dict[str, str]]:
+        """The plan's members, and why some of them are skipped now."""
+        again = f"plan again: messaging campaigns plan {campaign.name}"
+        if content_of(campaign, version, self._audience.definition(campaign.segment)) != plan.content:
+            raise Conflict("the template, the segment or the brand changed since the plan", hint=again)
+        known = set(plan.members)
+        present = set(members)
+        added = len(present - known)
+        if added:
+            raise Conflict(f"{added} people joined the segment since the plan", hint=again)
+        withheld = dict(plan.reasons)
+        withheld.update((member, LEFT) for member in plan.members if member not in present)
+        return plan.members, withheld
+
+    def fill(self, name: str, *, progress: Callable[[int], None] | None = None) -> Campaign:
+        """Make the rows of a campaign that is being planned; nothing of it leaves before all are there."""
+        campaign = self.get(name)
+        if campaign.state is not CampaignState.PLANNING:
+            return campaign
+        assert campaign.version is not None
+        version = self._store.version(campaign.version)
+        assert version is not None
+        members = self._store.campaigns.members(name) or []
+        withheld = self._store.get_note(_withheld_key(name)) or {}
+        now = self._clock.now()
+        gone: list[str] = []
+        people = self._people(members, gone)
+        for messages, _ in decide(self._planner, campaign, version, people, now=now):
+            rows = [_withhold(message, withheld) for message in messages]
+            with self._store.transaction():
+                if self._state(name) is not CampaignState.PLANNING:
+                    return self.get(name)
+                self._store.outbox.add(rows)
+            if progress is not None:
+                progress(len(rows))
+        with self._store.transaction():
+            if self._state(name) is not CampaignState.PLANNING:
+                return self.get(name)
+            self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
+            filled = replace(campaign, state=CampaignState.SENDING)
+            self._store.campaigns.put(filled)
+        return filled
+
+    def _people(self, members: list[str], gone: list[str]) -> Iterator[Customer]:
+        """The members as customers; ids of those who are no more go to `gone`."""
+        for start in range(0, len(members), PAGE):
+            page = members[start : start + PAGE]
+            found = self._store.customers.get(page)
+            gone.extend(member for member in page if member not in found)
+            yield from (found[member] for member in page if member in found)
+
+    def pause(self, name: str, reason: str | None = None) -> Campaign:
+        """Stop sending within seconds, everywhere."""
+        return self._change(name, (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.SCHEDULED), CampaignState.PAUSED, reason)
+
+    def resume(self, name: str) -> Campaign:
+        """Let a paused or held campaign go on where it was."""
+        campaign = self.get(name)
+        if campaign.state in (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.DONE):
+            return campaign
+        if campaign.state not in (CampaignState.PAUSED, CampaignState.HELD):
+            raise Conflict(f"campaign {name} is {campaign.state}, not paused")
+        if campaign.version is None:
+            state = CampaignState.DRAFT
+        else:
+            rows = sum(self._store.outbox.counts(name).values())
+            state = CampaignState.SENDING if rows >= (campaign.audience or 0) else CampaignState.PLANNING
+        resumed = replace(
+            campaign, state=state, reason=None, at=None if campaign.state is CampaignState.HELD else campaign.at
+        )
+        self._move(campaign, resumed)
+        return resumed
+
+    def cancel(self, name: str) -> Campaign:
+        """Skip all that has not left."""
+        campaign = self.get(name)
+        if campaign.state in (CampaignState.DONE, CampaignState.CANCELLED):
+            raise Conflict(f"campaign {name} is {campaign.state}: nothing to cancel")
+        if campaign.state is CampaignState.PLANNING:
+            # Its rows must add up to its audience also now.
+            self.fill(name)
+            campaign = self.get(name)
+        with self._store.transaction():
+            cancelled = replace(campaign, state=CampaignState.CANCELLED, finished_at=self._clock.now())
+            self._store.campaigns.put(cancelled)
+            self._store.outbox.stop(name, "cancelled")
+        return cancelled
+
+    def retry(self, name: str) -> int:
+        """Plan again those the provider refused or that gave up; return how many."""
+        campaign = self.get(name)
+        if campaign.state not in (CampaignState.SENDING, CampaignState.DONE):
+            raise Conflict(f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried")
+        now = self._clock.now()
+        number = 0
+        after: str | None = None
+        while page := self._store.outbox.page(campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE):
+            after = page[-1].id
+            with self._store.transaction():
+                self._store.outbox.settle(
+                    [Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now) for m in page]
+                )
+                self._store.campaigns.put(replace(campaign, state=CampaignState.SENDING, finished_at=None))
+            number += len(page)
+        return number
+
+    def reopen(self, name: str | None) -> None:
+        """Let a campaign that is done send again: a message of it is planned once more."""
+        campaign = self._store.campaigns.get(name) if name else None
+        if campaign is not None and campaign.state is CampaignState.DONE:
+            self._store.campaigns.put(replace(campaign, state=CampaignState.SENDING, finished_at=None))
+
+    def finish(self, name: str) -> Campaign:
+        """Say that it is done, if no message of it is planned or in hand."""
+        with self._store.transaction():
+            campaign = self.get(name)
+            counts = self._store.outbox.counts(name)
+            open_ = counts[MessageState.PLANNED] + counts[MessageState.SENDING]
+            if campaign.state is CampaignState.SENDING and not open_:
+                campaign = replace(campaign, state=CampaignState.DONE, finished_at=self._clock.now())
+                self._store.campaigns.put(campaign)
+        return campaign
+
+    def due(self) -> list[str]:
+        """Campaigns that should be going on now; those that are too late are held instead."""
+        now = self._clock.now()
+        names = []
+        for campaign in self._store.campaigns.all():
+            if campaign.state is CampaignState.SCHEDULED and campaign.at is not None and campaign.at <= now:
+                if now - campaign.at > self._late:
+                    why = f"its time was {campaign.at.isoformat()}, too long ago"
+                    self._move(campaign, replace(campaign, state=CampaignState.HELD, reason=why))
+                else:
+                    names.append(campaign.name)
+            elif campaign.state in (CampaignState.PLANNING, CampaignState.SENDING):
+                names.append(campaign.name)
+        return names
+
+    def status(self, name: str) -> Status:
+        """How far it has come."""
+        with self._store.transaction():
+            return Status(
+                campaign=self.get(name), counts=self._store.outbox.counts(name), reasons=self._store.outbox.reasons(name)
+            )
+
+    def _state(self, name: str) -> CampaignState:
+        return self.get(name).state
+
+    def _change(
+        self, name: str, from_: Collection[CampaignState], to: CampaignState, reason: str | None
+    ) -> Campaign:
+        campaign = self.get(name)
+        if campaign.state not in from_:
+            raise Conflict(f"campaign {name} is {campaign.state}")
+        changed = replace(campaign, state=to, reason=reason)
+        self._move(campaign, changed)
+        return changed
+
+    def _move(self, before: Campaign, after: Campaign) -> None:
+        """Put `after`, unless somebody moved the campaign in the meantime."""
+        with self._store.transaction():
+            if self.get(before.name).state is not before.state:
+                raise Conflict(f"campaign {before.name} was changed by somebody else just now", hint="look at its status")
+            self._store.campaigns.put(after)
+
+
+def _say_why(version: TemplateVersion, service_notice: str | None) -> None:
+    if version.message_class is MessageClass.TRANSACTIONAL and not service_notice:
+        raise MessagingError(
+            f"template {version.template} is transactional: it is for orders, and reaches people who unsubscribed",
+            hint='if this is a notice all of them must get, say why: --service-notice "…"',
+        )
+
+
+def _withheld_key(name: str) -> str:
+    return f"campaign-withheld:{name}"
+
+
+def _withhold(message: Message, withheld: dict[str, str]) -> Message:
+    reason = withheld.get(message.customer_id)
+    if reason is None or message.state is not MessageState.PLANNED:
+        return message
+    return replace(message, state=MessageState.SKIPPED, reason=reason)
+
+
+def _gone(campaign: Campaign, version: TemplateVersion, member: str, now: datetime) -> Message:
+    return Message(
+        id=message_id(campaign.origin, member, campaign.channel),
+        origin=campaign.origin,
+        customer_id=member,
+        channel=campaign.channel,
+        address=None,
+        template=version.template,
+        version=version.version,
+        message_class=version.message_class,
+        topic=version.topic,
+        lane=Lane.CAMPAIGN,
+        campaign=campaign.name,
+        state=MessageState.SKIPPED,
+        reason="the customer is gone",
+        due_at=now,
+        created_at=now,
+    )

@@ -1,0 +1,152 @@
+"""Renders messages: the context a template sees, its links, its headers.
+
+Everything that shows a message comes through here: plan, preview, test, send, and showing one again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from messaging.errors import MessagingError, TemplateError
+from messaging.nouns.adapter import RenderedMessage
+from messaging.nouns.customer import PROFILE_FIELDS, Customer
+from messaging.nouns.links import MessageLinks
+from messaging.nouns.message import Message, MessageClass
+from messaging.nouns.template import TemplateVersion
+from messaging.plugins import Plugins
+from messaging.rendering.render import Renderer
+from messaging.stores.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A message that could not be rendered, and why."""
+
+    id: str
+    error: MessagingError
+
+
+class Composer:
+    """Makes what adapters deliver out of rows of the outbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        links: Callable[[str, str], MessageLinks],
+        plugins: Plugins,
+        *,
+        locale: str,
+        timezone: str,
+    ) -> None:
+        """`links` makes the links of a message id and a version; `locale` and `timezone` are for who has none."""
+        self._store = store
+        self._renderer = renderer
+        self._links = links
+        self._plugins = plugins
+        self._locale = locale
+        self._timezone = timezone
+        self._versions: dict[str, TemplateVersion] = {}
+
+    def know(self, version: TemplateVersion) -> None:
+        """Let messages be rendered from a version that is not in the store (yet): a plan, a preview."""
+        self._versions[version.version] = version
+
+    def version(self, version: str) -> TemplateVersion:
+        """The frozen version.
+
+        Raises:
+            TemplateError: the store has lost it.
+        """
+        found = self._versions.get(version)
+        if found is None:
+            found = self._store.version(version)
+            if found is None:
+                raise TemplateError(f"template version {version} is not in the store")
+            self._versions[version] = found
+        return found
+
+    def compose(
+        self, messages: Sequence[Message], *, now: datetime, customers: Mapping[str, Customer] | None = None
+    ) -> Iterator[RenderedMessage | Unrenderable]:
+        """Render each message, in order."""
+        if customers is None:
+            customers = self._store.customers.get({message.customer_id for message in messages})
+        for message in messages:
+            customer = customers.get(message.customer_id)
+            try:
+                if customer is None:
+                    raise TemplateError("the customer is gone")
+                yield self._compose(message, customer, now)
+            except MessagingError as error:
+                yield Unrenderable(message.id, error)
+
+    def _compose(self, message: Message, customer: Customer, now: datetime) -> RenderedMessage:
+        version = self.version(message.version)
+        links = self._links(message.id, message.version)
+        context = self.context(message, customer, version, links, now=now)
+        self._plugins.prepare_context(context, message)
+        parts = self._renderer.render(
+            version, channel=message.channel, locale=context["locale"], context=context, links=links
+        )
+        headers: dict[str, str] = {}
+        if version.message_class is MessageClass.MARKETING and message.channel == "email":
+            # RFC 8058: one https address, and the exact value that makes it one-click.
+            headers["List-Unsubscribe"] = f"<{links.unsubscribe()}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return RenderedMessage(
+            id=message.id,
+            channel=message.channel,
+            to=message.address or "",
+            message_class=version.message_class,
+            template=version.template,
+            parts=parts,
+            from_=version.from_,
+            reply_to=version.reply_to,
+            headers=headers,
+            attempt=message.attempts + 1,
+            timestamp=now.timestamp(),
+        )
+
+    def context(
+        self, message: Message, customer: Customer, version: TemplateVersion, links: MessageLinks, *, now: datetime
+    ) -> dict[str, Any]:
+        """What the template sees: plain values only."""
+        context: dict[str, Any] = dict(message.context or {})
+        context.update(
+            customer=customer_values(customer),
+            brand=version.brand,
+            message={"id": message.id, "template": message.template, "campaign": message.campaign},
+            locale=customer.locale or self._locale,
+            timezone=customer.timezone or self._timezone,
+            now=now,
+            unsubscribe_url=links.unsubscribe(),
+            preferences_url=links.preferences(),
+        )
+        return context
+
+
+def customer_values(customer: Customer) -> dict[str, Any]:
+    """A customer as templates see one: attributes and profile side by side; what is not known is not there."""
+    values: dict[str, Any] = dict(customer.attributes)
+    values["id"] = customer.id
+    for name in PROFILE_FIELDS:
+        value = getattr(customer, name)
+        if value is not None:
+            values[name] = value
+    return values
+
+
+def rendered(composed: Iterable[RenderedMessage | Unrenderable]) -> tuple[list[RenderedMessage], list[Unrenderable]]:
+    """Those that could be rendered, and those that could not."""
+    good: list[RenderedMessage] = []
+    bad: list[Unrenderable] = []
+    for item in composed:
+        if isinstance(item, Unrenderable):
+            bad.append(item)
+        else:
+            good.append(item)
+    return good, bad

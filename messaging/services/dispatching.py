@@ -1,0 +1,141 @@
+"""Keeps senders going: a campaign until it is done, what is due once, or everything for as long as a server runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from messaging.clock import Clock
+from messaging.errors import MessagingError, SettingsError
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import Lane
+from messaging.services.campaigning import Campaigning
+from messaging.services.sending import Sender, SendReport
+from messaging.stores.base import Store
+
+log = logging.getLogger("messaging.dispatching")
+
+EVENT_LANES = (Lane.ORDER, Lane.EVENT)
+
+#: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
+POLL = 0.5
+
+
+class Dispatcher:
+    """Runs senders. Each run is a worker of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        campaigning: Campaigning,
+        make_sender: Callable[[threading.Event], Sender],
+        channels: Callable[[], Sequence[str]],
+        take_up: Callable[[], object],
+        patience: timedelta = timedelta(minutes=10),
+    ) -> None:
+        """`take_up` works off events whose effects were cut short; `patience`: how long a run waits for another try."""
+        self._store = store
+        self._clock = clock
+        self._campaigning = campaigning
+        self._make_sender = make_sender
+        self._channels = channels
+        self._take_up = take_up
+        self._patience = patience
+
+    def run_campaign(
+        self, name: str, *, stop: threading.Event | None = None, progress: Callable[[int], None] | None = None
+    ) -> MessagingError | None:
+        """Send a campaign that has its rows, waiting out short delays; return what stopped it, if something did."""
+        stop = stop or threading.Event()
+        sender = self._make_sender(stop)
+        try:
+            sender.bury_the_dead()
+            self._store.put_note(_runner_key(name), sender.worker)
+            while not stop.is_set():
+                report = sender.send_campaign(name, progress=progress)
+                if report.fault is not None:
+                    self._stop_campaign(name, report.fault)
+                    return report.fault
+                if self._campaigning.finish(name).state is not CampaignState.SENDING:
+                    return None
+                due = self._store.outbox.next_due(campaign=name)
+                wait = (due - self._clock.now()) if due is not None else self._patience * 2
+                if wait > self._patience:
+                    return None
+                self._clock.wait(max(0.0, wait.total_seconds()), stop)
+            return None
+        finally:
+            sender.close()
+
+    def _stop_campaign(self, name: str, fault: MessagingError) -> None:
+        """A settings mistake leaves it as it is; a provider that refuses us pauses it, so that nobody is burned."""
+        if isinstance(fault, SettingsError):
+            return
+        if self._campaigning.get(name).state is CampaignState.SENDING:
+            self._campaigning.pause(name, fault.message)
+
+    def run_due(self, *, progress: Callable[[int], None] | None = None) -> tuple[SendReport, MessagingError | None]:
+        """Send once what is due now: order messages first, then campaigns."""
+        self._take_up()
+        stop = threading.Event()
+        sender = self._make_sender(stop)
+        try:
+            sender.bury_the_dead()
+            report = sender.send_lanes(EVENT_LANES, self._channels())
+        finally:
+            sender.close()
+        fault = report.fault
+        for name in self._campaigning.due():
+            fault = self._send_campaign(name, stop, progress) or fault
+        return report, fault
+
+    def _send_campaign(
+        self, name: str, stop: threading.Event, progress: Callable[[int], None] | None = None
+    ) -> MessagingError | None:
+        self._campaigning.start(name)
+        self._campaigning.fill(name)
+        return self.run_campaign(name, stop=stop, progress=progress)
+
+    def serve_events(self, stop: threading.Event, wake: threading.Event) -> None:
+        """Send event-driven messages as they become due, until `stop`."""
+        sender = self._make_sender(stop)
+        try:
+            while not stop.is_set():
+                try:
+                    sender.bury_the_dead()
+                    self._take_up()
+                    report = sender.send_lanes(EVENT_LANES, self._channels())
+                    if report.fault is not None:
+                        log.error("%s", report.fault)
+                except MessagingError as error:
+                    log.error("%s", error)
+                except Exception:
+                    log.exception("sending failed")
+                wake.wait(POLL)
+                wake.clear()
+        finally:
+            sender.close()
+
+    def serve_campaigns(self, stop: threading.Event) -> None:
+        """Send campaigns that nobody else is sending, until `stop`."""
+        while not stop.wait(POLL):
+            try:
+                for name in self._campaigning.due():
+                    runner = self._store.get_note(_runner_key(name))
+                    if runner is not None and self._store.is_alive(runner):
+                        continue
+                    fault = self._send_campaign(name, stop)
+                    if fault is not None:
+                        log.error("%s", fault)
+            except MessagingError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("sending a campaign failed")
+
+
+def _runner_key(name: str) -> str:
+    return f"campaign-runner:{name}"

@@ -1,0 +1,86 @@
+"""One call of an adapter's `deliver`, watched: faults are named, receipts checked, a hung call is given up on.
+
+The call runs in a thread of its own, because nothing can stop it from outside. A thread that hangs is left behind;
+what it says later is not listened to (a provider's event settles such messages).
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+
+from messaging.errors import AdapterUnusable, DeliveryError, PluginError
+from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
+
+log = logging.getLogger("messaging.handover")
+
+
+class _End:
+    """The call is over, and with what."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+class Handover:
+    """Iterate it once: it yields each message's receipt as it comes. Afterwards the attributes tell the rest."""
+
+    def __init__(self, adapter: Adapter, messages: Sequence[RenderedMessage], *, timeout: float) -> None:
+        """`timeout`: seconds without a receipt after which the call counts as hung."""
+        self._adapter = adapter
+        self._messages = messages
+        self._timeout = timeout
+        self._said: queue.SimpleQueue[Receipt | _End] = queue.SimpleQueue()
+        #: Ids of messages without a receipt, in the order they were given.
+        self.missing: list[str] = [message.id for message in messages]
+        #: What went wrong with the call as a whole.
+        self.fault: AdapterUnusable | DeliveryError | PluginError | None = None
+        self.hung = False
+
+    def __iter__(self) -> Iterator[Receipt]:
+        waiting = dict.fromkeys(self.missing)
+        threading.Thread(target=self._run, name=f"deliver-{self._adapter.name}", daemon=True).start()
+        while True:
+            try:
+                said = self._said.get(timeout=self._timeout)
+            except queue.Empty:
+                self.hung = True
+                self.fault = self._named(f"deliver gave no receipt for {self._timeout:g} seconds; given up on")
+                break
+            if isinstance(said, _End):
+                self.fault = self._judge(said.error)
+                break
+            problem = _problem(said, waiting)
+            if problem is not None:
+                log.error("%s", self._named(problem))
+                continue
+            del waiting[said.message_id]
+            yield said
+        self.missing = list(waiting)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            for receipt in self._adapter.deliver(self._messages):
+                self._said.put(receipt)
+        except BaseException as raised:  # SystemExit too: an adapter does not end the program
+            error = raised
+        self._said.put(_End(error))
+
+    def _judge(self, error: BaseException | None) -> AdapterUnusable | DeliveryError | PluginError | None:
+        if error is None or isinstance(error, AdapterUnusable):
+            return error
+        return self._named(f"deliver raised {type(error).__name__}: {error}")
+
+    def _named(self, problem: str) -> PluginError:
+        return PluginError(problem, plugin=self._adapter.name, distribution=type(self._adapter).__module__)
+
+
+def _problem(said: object, waiting: dict[str, None]) -> str | None:
+    if not isinstance(said, Receipt):
+        return f"deliver yielded {type(said).__name__}, not a Receipt"
+    if said.message_id not in waiting:
+        return f"deliver gave a receipt that was not asked for or a second one: {said.message_id!r}"
+    return None

@@ -1,0 +1,169 @@
+"""Who gets what: turns drafts into messages, each planned, held back, or skipped with its reason.
+
+Both doors come through here, campaigns and triggers, and so does a test send. It decides; it stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from messaging.ids import message_id
+from messaging.nouns.consent import AddressStatus
+from messaging.nouns.customer import Customer
+from messaging.nouns.decision import MessageFacts
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.template import TemplateVersion
+from messaging.plugins import Plugins
+from messaging.rules import policy
+from messaging.stores.base import Address, Store
+
+#: How far back plugins' checks see what was sent to a customer.
+RECENT = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message that somebody wants sent."""
+
+    origin: str
+    customer: Customer
+    version: TemplateVersion
+    lane: Lane
+    due_at: datetime
+    #: Not after this.
+    expires_at: datetime | None = None
+    #: None: the first of the template's channels that can reach the customer.
+    channel: str | None = None
+    campaign: str | None = None
+    event_key: str | None = None
+    trigger_key: str | None = None
+    trigger: int | None = None
+    context: Mapping[str, Any] | None = None
+    #: None: the template's. A test send is not marketing, whatever it shows.
+    message_class: MessageClass | None = None
+
+
+class Planner:
+    """Chooses channels and applies policy to batches of drafts."""
+
+    def __init__(
+        self,
+        store: Store,
+        plugins: Plugins,
+        *,
+        channels: Callable[[str], bool],
+        plugin_settings: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        """`channels` says whether an adapter delivers on a channel."""
+        self._store = store
+        self._plugins = plugins
+        self._has_adapter = channels
+        self._plugin_settings = plugin_settings
+
+    def plan(self, drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
+        """A message for each draft, in order."""
+        choices = [self._channels(draft) for draft in drafts]
+        addresses = {
+            (channel, address)
+            for draft, channels in zip(drafts, choices, strict=True)
+            for channel in channels
+            if (address := draft.customer.address(channel))
+        }
+        statuses = self._store.addresses.status(addresses)
+        messages = [
+            self._message(draft, channels, statuses, now) for draft, channels in zip(drafts, choices, strict=True)
+        ]
+        customers = {draft.customer.id: draft.customer for draft in drafts}
+        return self.check(messages, customers, statuses, now=now)
+
+    def _channels(self, draft: Draft) -> Sequence[str]:
+        if draft.channel is not None:
+            return (draft.channel,)
+        usable = [channel for channel in draft.version.channels if self._has_adapter(channel)]
+        return usable or draft.version.channels[:1]
+
+    def _message(
+        self, draft: Draft, channels: Sequence[str], statuses: Mapping[Address, AddressStatus], now: datetime
+    ) -> Message:
+        message_class = draft.message_class or draft.version.message_class
+        chosen, reason = channels[0], None
+        for channel in channels:
+            why = _refusal(draft, channel, message_class, statuses)
+            if why is None:
+                chosen, reason = channel, None
+                break
+            reason = reason or why
+        return Message(
+            id=message_id(draft.origin, draft.customer.id, chosen),
+            origin=draft.origin,
+            customer_id=draft.customer.id,
+            channel=chosen,
+            address=draft.customer.address(chosen),
+            template=draft.version.template,
+            version=draft.version.version,
+            message_class=message_class,
+            topic=draft.version.topic,
+            lane=draft.lane,
+            campaign=draft.campaign,
+            event_key=draft.event_key,
+            trigger_key=draft.trigger_key,
+            trigger=draft.trigger,
+            context=draft.context,
+            state=MessageState.SKIPPED if reason else MessageState.PLANNED,
+            reason=reason,
+            due_at=draft.due_at,
+            expires_at=draft.expires_at,
+            created_at=now,
+        )
+
+    def check(
+        self,
+        messages: Sequence[Message],
+        customers: Mapping[str, Customer],
+        statuses: Mapping[Address, AddressStatus],
+        *,
+        now: datetime,
+    ) -> list[Message]:
+        """Let plugins deny or delay those that are planned; the others come back as they are.
+
+        Raises:
+            PluginError: a check failed; the batch must be held.
+        """
+        if not self._plugins.has_checks():
+            return list(messages)
+        asked = [message for message in messages if message.state is MessageState.PLANNED]
+        if not asked:
+            return list(messages)
+        facts = MessageFacts(
+            now=now,
+            customers=customers,
+            recent=self._store.outbox.recent([message.customer_id for message in asked], now - RECENT),
+            addresses=statuses,
+        )
+        denied, delayed = policy.combine(self._plugins.check_messages(asked, facts, self._plugin_settings))
+        return [_decided(message, denied, delayed) for message in messages]
+
+
+def _refusal(
+    draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
+) -> str | None:
+    address = draft.customer.address(channel)
+    if not address:
+        return f"{policy.NO_ADDRESS} ({channel})"
+    if channel not in draft.version.parts:
+        return f"template has no {channel} part"
+    return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
+
+
+def _decided(
+    message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]
+) -> Message:
+    if message.id in denied:
+        return replace(message, state=MessageState.SKIPPED, reason=denied[message.id])
+    if message.id in delayed and delayed[message.id][0] > message.due_at:
+        time, reason = delayed[message.id]
+        return replace(message, due_at=time, reason=reason)
+    return message

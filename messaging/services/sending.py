@@ -1,0 +1,361 @@
+"""The one sender: locks messages that are due, renders them, marks them, hands them over, records the receipts.
+
+What protects a message at each step:
+
+- *locked* (still planned): a dead worker's lock frees it;
+- *sending*: committed just before its bytes may leave; if its worker dies it becomes `unknown`, never planned;
+- policy is asked again in the very transaction that marks it, so an unsubscribe that is committed stops it;
+- each receipt is recorded as it comes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Event
+
+from messaging.clock import Clock
+from messaging.errors import AdapterUnusable, MessagingError, PluginError
+from messaging.nouns.adapter import Adapter, RenderedMessage
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import Lane, Message, MessageState
+from messaging.rules import policy
+from messaging.services.adapters import Adapters
+from messaging.services.composing import Composer, Unrenderable
+from messaging.services.handover import Handover
+from messaging.services.planning import Planner
+from messaging.services.settling import Settling
+from messaging.stores.base import Outcome, Store
+
+log = logging.getLogger("messaging.sending")
+
+#: Messages locked and rendered at a time.
+PAGE = 256
+#: How many are marked `sending` at once when they are handed over one by one: if the sender dies, at most these
+#: become `unknown`.
+GROUP = 16
+
+#: Share of an adapter's rate that is kept for order messages.
+ORDER_SHARE = 0.25
+
+
+@dataclass(slots=True)
+class SendReport:
+    """What a run did."""
+
+    states: dict[MessageState, int] = field(default_factory=dict)
+    #: Why it stopped early: the adapter was refused, or hung, or a check failed.
+    fault: MessagingError | None = None
+
+    def count(self, state: MessageState, number: int = 1) -> None:
+        self.states[state] = self.states.get(state, 0) + number
+
+    @property
+    def handled(self) -> int:
+        return sum(self.states.values())
+
+
+#: Says of messages that are due which must be skipped, and why (`unless`).
+DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
+
+
+class Sender:
+    """Sends what is due, for as long as it is told to. One per thread: it is one worker of the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        planner: Planner,
+        composer: Composer,
+        adapters: Adapters,
+        settling: Settling,
+        due_checks: DueChecks,
+        adapter_for: Callable[[str], str | None],
+        rates: Mapping[str, float],
+        timeout: timedelta,
+        stop: Event | None = None,
+    ) -> None:
+        """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter."""
+        self._store = store
+        self._clock = clock
+        self._planner = planner
+        self._composer = composer
+        self._adapters = adapters
+        self._settling = settling
+        self._due_checks = due_checks
+        self._adapter_for = adapter_for
+        self._rates = rates
+        self._timeout = timeout.total_seconds()
+        self._stop = stop or Event()
+        self.worker = store.enlist()
+
+    # What is called from outside.
+
+    def send_campaign(self, name: str, *, progress: Callable[[int], None] | None = None) -> SendReport:
+        """Send what of a campaign is due now; return when nothing of it is, or it was paused, cancelled, or stopped."""
+        report = SendReport()
+        campaign = self._store.campaigns.get(name)
+        assert campaign is not None
+        adapter_name = campaign.adapter or self._adapter_for(campaign.channel)
+        while not self._stop.is_set() and report.fault is None:
+            before = report.handled
+            if not self._page(report, adapter_name, campaign.channel, campaign=name, progress=progress):
+                break
+            if report.handled == before:
+                break  # it was stopped by somebody else in the meantime
+        return report
+
+    def send_lanes(self, lanes: Collection[Lane], channels: Sequence[str]) -> SendReport:
+        """Send the event-driven messages of `lanes` that are due now."""
+        report = SendReport()
+        for channel in channels:
+            adapter_name = self._adapter_for(channel)
+            while adapter_name is not None and not self._stop.is_set():
+                before = report.handled
+                faults = SendReport()
+                more = self._page(faults, adapter_name, channel, lanes=lanes)
+                for state, number in faults.states.items():
+                    report.count(state, number)
+                report.fault = report.fault or faults.fault
+                if not more or faults.fault or report.handled == before:
+                    break
+        return report
+
+    def bury_the_dead(self) -> int:
+        """Free what dead workers had locked, settle what they had in hand; return how many of those."""
+        lost = 0
+        for worker in self._store.outbox.workers():
+            if worker != self.worker and not self._store.is_alive(worker):
+                messages = self._store.outbox.bury(worker)
+                lost += len(messages)
+                self._settle_unknown(messages)
+        return lost
+
+    def close(self) -> None:
+        """Unlock what is still locked."""
+        self._store.outbox.release(self.worker)
+
+    # A page: tokens, lock, render, then group by group.
+
+    def _page(
+        self,
+        report: SendReport,
+        adapter_name: str | None,
+        channel: str,
+        *,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> bool:
+        """Send one page; return whether there was anything to send."""
+        now = self._clock.now()
+        due = self._store.outbox.next_due(lanes=lanes, campaign=campaign, channel=channel)
+        if due is None or due > now or adapter_name is None:
+            return False
+        try:
+            adapter = self._adapters.get(adapter_name)
+        except MessagingError as error:
+            report.fault = error
+            return False
+        granted = self._tokens(adapter_name, lanes)
+        messages = self._store.outbox.claim(
+            self.worker, now=now, limit=granted, lanes=lanes, campaign=campaign, channel=channel
+        )
+        if not messages:
+            return False
+        try:
+            self._send_page(report, adapter, messages, now, progress)
+        finally:
+            self._store.outbox.release(self.worker, [message.id for message in messages])
+        return True
+
+    def _tokens(self, adapter: str, lanes: Collection[Lane] | None) -> int:
+        """How many messages may be sent now; waits until it is at least one. Taken before rows are locked."""
+        rate = self._rates.get(adapter, 0.0)
+        if rate <= 0:
+            return PAGE
+        buckets = [(f"rate:{adapter}", rate * (1 - ORDER_SHARE))]
+        if lanes is not None and Lane.ORDER in lanes:
+            buckets.insert(0, (f"rate:{adapter}:orders", rate * ORDER_SHARE))
+        while not self._stop.is_set():
+            wait = 1.0
+            for bucket, share in buckets:
+                taken, seconds = self._store.take_tokens(bucket, PAGE, rate=share, burst=max(1, round(share)))
+                if taken:
+                    return taken
+                wait = min(wait, seconds)
+            self._stop.wait(wait)
+        return 0
+
+    def _send_page(
+        self,
+        report: SendReport,
+        adapter: Adapter,
+        messages: Sequence[Message],
+        now: datetime,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        ready, decided = self._ready(messages, now)
+        self._record(report, decided, progress)
+        by_id = {message.id: message for message in ready}
+        letters: list[RenderedMessage] = []
+        failed: list[Outcome] = []
+        for item in self._composer.compose(ready, now=now):
+            if isinstance(item, Unrenderable):
+                failed.append(
+                    Outcome(
+                        message_id=item.id,
+                        state=MessageState.SKIPPED,
+                        reason=f"cannot be rendered: {item.error.message}",
+                    )
+                )
+            else:
+                letters.append(item)
+        self._record(report, failed, progress)
+        size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
+        for start in range(0, len(letters), size):
+            if self._stop.is_set() or report.fault is not None:
+                return
+            group = letters[start : start + size]
+            begun = self._begin(report, [by_id[letter.id] for letter in group], progress)
+            if begun is None:
+                return
+            if begun:
+                sent = [letter for letter in group if letter.id in begun]
+                self._hand_over(report, adapter, sent, begun, progress)
+
+    def _ready(self, messages: Sequence[Message], now: datetime) -> tuple[list[Message], list[Outcome]]:
+        """Those that may still go, and what becomes of the others."""
+        decided: list[Outcome] = []
+        timely = []
+        for message in messages:
+            if message.expires_at is not None and message.expires_at <= now:
+                decided.append(_skip(message, "late"))
+            else:
+                timely.append(message)
+        vetoed = self._due_checks(timely, now)
+        decided.extend(_skip(message, vetoed[message.id]) for message in timely if message.id in vetoed)
+        timely = [message for message in timely if message.id not in vetoed]
+        ready = []
+        try:
+            customers = self._store.customers.get({message.customer_id for message in timely})
+            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in timely})
+            checked = self._planner.check(timely, customers, statuses, now=now)
+        except PluginError as error:
+            # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
+            log.error("%s", error)
+            later = now + timedelta(minutes=1)
+            return [], [*decided, *(_hold(message, later, str(error)) for message in timely)]
+        for message in checked:
+            if message.state is MessageState.SKIPPED:
+                decided.append(_skip(message, message.reason or ""))
+            elif message.due_at > now:
+                decided.append(_hold(message, message.due_at, message.reason or "held"))
+            else:
+                ready.append(message)
+        return ready, decided
+
+    def _begin(
+        self, report: SendReport, messages: Sequence[Message], progress: Callable[[int], None] | None
+    ) -> dict[str, Message] | None:
+        """Mark a group as `sending`, asking policy once more in the same transaction.
+
+        None: its campaign is no longer being sent.
+        """
+        now = self._clock.now()
+        skipped: list[Outcome] = []
+        with self._store.transaction():
+            for name in {message.campaign for message in messages if message.campaign}:
+                campaign = self._store.campaigns.get(name)
+                if campaign is None or campaign.state is not CampaignState.SENDING:
+                    return None
+            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
+            for message in messages:
+                status = statuses[message.channel, message.address or ""]
+                why = policy.refusal(status, message.message_class, message.topic)
+                if why is not None:
+                    skipped.append(_skip(message, why))
+            refused = {outcome.message_id for outcome in skipped}
+            begun = set(
+                self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in refused], now=now)
+            )
+            self._store.outbox.settle(skipped)
+        self._count(report, skipped, progress)
+        return {
+            message.id: replace(message, state=MessageState.SENDING, attempts=message.attempts + 1)
+            for message in messages
+            if message.id in begun
+        }
+
+    def _hand_over(
+        self,
+        report: SendReport,
+        adapter: Adapter,
+        letters: Sequence[RenderedMessage],
+        messages: Mapping[str, Message],
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        handover = Handover(adapter, letters, timeout=self._timeout)
+        for receipt in handover:
+            states = self._settling.receipt(messages[receipt.message_id], receipt, adapter, now=self._clock.now())
+            report.count(states)
+            if progress is not None:
+                progress(1)
+        self._settling.tell()
+        if handover.hung:
+            self._adapters.renew(adapter.name)
+        if isinstance(handover.fault, AdapterUnusable):
+            # Surely not taken: they wait for an adapter that works.
+            outcomes = [
+                _hold(messages[id], self._clock.now() + timedelta(minutes=1), handover.fault.message)
+                for id in handover.missing
+            ]
+            self._store.outbox.settle(outcomes)
+        elif handover.missing:
+            why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
+            lost = [messages[id] for id in handover.missing]
+            for state in self._settling.lost(lost, why, adapter, now=self._clock.now()):
+                report.count(state)
+                if progress is not None:
+                    progress(1)
+        report.fault = handover.fault
+
+    def _settle_unknown(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            name = message.adapter or self._adapter_of(message)
+            try:
+                adapter = self._adapters.get(name) if name else None
+            except MessagingError:
+                adapter = None
+            self._settling.lost([message], "its sender died", adapter, now=self._clock.now())
+
+    def _adapter_of(self, message: Message) -> str | None:
+        campaign = self._store.campaigns.get(message.campaign) if message.campaign else None
+        return (campaign.adapter if campaign else None) or self._adapter_for(message.channel)
+
+    def _record(
+        self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None
+    ) -> None:
+        if outcomes:
+            self._store.outbox.settle(outcomes)
+            self._count(report, outcomes, progress)
+
+    def _count(
+        self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None
+    ) -> None:
+        for outcome in outcomes:
+            report.count(outcome.state)
+        if progress is not None:
+            progress(sum(1 for outcome in outcomes if outcome.state is not MessageState.PLANNED))
+
+
+def _skip(message: Message, reason: str) -> Outcome:
+    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)
+
+
+def _hold(message: Message, until: datetime, reason: str) -> Outcome:
+    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=until)

@@ -1,0 +1,129 @@
+"""What a receipt, or its loss, makes of a message."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from messaging.nouns.adapter import Adapter, Receipt, Verdict
+from messaging.nouns.consent import Suppression
+from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.plugins import Plugins
+from messaging.rules.retry import backoff
+from messaging.stores.base import Outcome, Store
+
+log = logging.getLogger("messaging.settling")
+
+
+class Settling:
+    """Records receipts; decides about another attempt."""
+
+    def __init__(
+        self,
+        store: Store,
+        plugins: Plugins,
+        *,
+        attempts: int,
+        first_wait: timedelta,
+        longest_wait: timedelta,
+        at_least_once: bool,
+    ) -> None:
+        """`at_least_once`: a transactional message whose answer was lost is sent again."""
+        self._store = store
+        self._plugins = plugins
+        self._attempts = attempts
+        self._first_wait = first_wait
+        self._longest_wait = longest_wait
+        self._at_least_once = at_least_once
+        self._sent: list[Message] = []
+
+    def receipt(self, message: Message, receipt: Receipt, adapter: Adapter, *, now: datetime) -> MessageState:
+        """Record one receipt of a message that was handed over; return the message's new state."""
+        if receipt.verdict is Verdict.UNKNOWN:
+            return self.lost([message], receipt.reason or "no answer", adapter, now=now)[0]
+        outcome = self._outcome(message, receipt, adapter.name, now)
+        if receipt.suppress and message.address:
+            with self._store.transaction():
+                self._store.outbox.settle([outcome])
+                self._store.addresses.suppress(
+                    [
+                        Suppression(
+                            channel=message.channel,
+                            address=message.address,
+                            reason="bounced",
+                            at=now,
+                            source=f"{adapter.name}: {receipt.reason}",
+                        )
+                    ]
+                )
+        else:
+            self._store.outbox.settle([outcome])
+        if outcome.state is MessageState.SENT:
+            self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+        return outcome.state
+
+    def lost(
+        self, messages: Sequence[Message], why: str, adapter: Adapter | None, *, now: datetime
+    ) -> list[MessageState]:
+        """Settle messages whose answer was lost, as far as that can be done without doubling one."""
+        outcomes = [self._lost(message, why, adapter, now) for message in messages]
+        self._store.outbox.settle(outcomes)
+        return [outcome.state for outcome in outcomes]
+
+    def tell(self) -> None:
+        """Tell plugins what was sent since the last time."""
+        if self._sent:
+            sent, self._sent = self._sent, []
+            self._plugins.messages_sent(sent)
+
+    def _outcome(self, message: Message, receipt: Receipt, adapter: str, now: datetime) -> Outcome:
+        if receipt.verdict is Verdict.ACCEPTED:
+            return Outcome(
+                message_id=message.id,
+                state=MessageState.SENT,
+                adapter=adapter,
+                provider_id=receipt.provider_id,
+                sent_at=now,
+            )
+        if receipt.verdict is Verdict.REFUSED:
+            return Outcome(
+                message_id=message.id, state=MessageState.REFUSED, reason=receipt.reason or "refused", adapter=adapter
+            )
+        return self._again(message, receipt.reason or "try again", receipt.after, now, adapter)
+
+    def _again(
+        self, message: Message, reason: str, after: timedelta | None, now: datetime, adapter: str | None
+    ) -> Outcome:
+        if message.attempts >= self._attempts:
+            return Outcome(
+                message_id=message.id, state=MessageState.REFUSED, reason=f"gave up: {reason}", adapter=adapter
+            )
+        wait = backoff(
+            message.id, message.attempts, first=self._first_wait, longest=self._longest_wait, asked=after
+        )
+        return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=now + wait)
+
+    def _lost(self, message: Message, why: str, adapter: Adapter | None, now: datetime) -> Outcome:
+        unknown = Outcome(
+            message_id=message.id,
+            state=MessageState.UNKNOWN,
+            reason=why,
+            adapter=adapter.name if adapter else None,
+        )
+        if adapter is None:
+            return unknown
+        if adapter.capabilities.idempotency_key:
+            return self._again(message, why, None, now, adapter.name)
+        if adapter.capabilities.lookup:
+            try:
+                found = adapter.lookup(message.id)
+            except Exception as error:
+                log.error("adapter %s: lookup raised %s: %s", adapter.name, type(error).__name__, error)
+                found = None
+            if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
+                return self._outcome(message, found, adapter.name, now)
+        if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
+            return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
+        return unknown

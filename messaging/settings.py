@@ -1,0 +1,223 @@
+"""Settings: flag, then environment, then messaging.toml, then default.
+
+Every setting has an environment name made of its path: `[server] base_url` is `MESSAGING__SERVER__BASE_URL`. Adapters
+and plugins bring settings of their own (`[adapters.NAME]`, `[plugins.NAME]`); those are kept as they are and checked
+by whom they belong to.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from messaging.errors import SettingsError
+from messaging.rules.timing import parse_duration
+
+PREFIX = "MESSAGING__"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+class Brand(_Section):
+    """Who writes: shown in every message."""
+
+    name: str = "Our shop"
+    #: `Name <address>` or an address.
+    from_: str = Field("Our shop <shop@example.com>", alias="from")
+    reply_to: str | None = None
+    #: Postal address: law asks for it in marketing mail (CAN-SPAM).
+    address: str | None = None
+    phone: str | None = None
+    #: When a person answers.
+    hours: str | None = None
+    #: The shop itself.
+    url: str | None = None
+    contact_url: str | None = None
+    faq_url: str | None = None
+    logo_url: str | None = None
+    #: Accent of the starter templates, as `#rrggbb`.
+    color: str = "#1f5eff"
+    #: ISO 4217.
+    currency: str = "EUR"
+    #: Of customers who have none.
+    locale: str = "en"
+    timezone: str = "UTC"
+    #: ISO 3166 region that phone numbers without a country code belong to.
+    country: str | None = None
+
+
+class Server(_Section):
+    """The web server."""
+
+    #: What links in messages begin with, as the world reaches the public app.
+    base_url: str = "http://127.0.0.1:8400"
+    host: str = "127.0.0.1"
+    port: int = Field(8400, ge=0, le=65535)
+    staff_port: int = Field(8401, ge=0, le=65535)
+    #: Let messages that leave the machine carry links the world cannot open, or can read on the way.
+    allow_insecure_links: bool = False
+    #: Largest request body, in bytes.
+    max_body: int = Field(1_000_000, ge=1)
+
+
+class StoreSettings(_Section):
+    """Where everything is kept."""
+
+    #: `tinydb:` and a path relative to the workspace.
+    url: str = "tinydb:data/store.jsonl"
+
+
+class Queue(_Section):
+    """Who sends what is due."""
+
+    use: Literal["inline"] = "inline"
+
+
+class ChannelSettings(_Section):
+    """One channel."""
+
+    #: The adapter that delivers on it.
+    adapter: str | None = None
+
+
+class Sending(_Section):
+    """How messages are handed over."""
+
+    #: Hand-overs before a message counts as refused (gave up).
+    attempts: int = Field(6, ge=1)
+    #: First wait before another attempt; it doubles, with jitter.
+    backoff: timedelta = timedelta(seconds=30)
+    #: Longest wait before another attempt, also when a provider asks for more.
+    backoff_max: timedelta = timedelta(hours=6)
+    #: Messages a second, by adapter; 0 is no limit.
+    rate: dict[str, float] = Field(default_factory=dict)
+    #: How long one hand-over may take before the adapter is given up on.
+    timeout: timedelta = timedelta(seconds=60)
+    #: What happens to a transactional message whose answer was lost.
+    unknown: Literal["at_most_once", "at_least_once"] = "at_most_once"
+    #: A campaign that is later than this is held, not sent.
+    campaign_late: timedelta = timedelta(hours=2)
+    #: A triggered message that is later than this is skipped.
+    message_late: timedelta = timedelta(days=2)
+
+    _durations = field_validator(
+        "backoff", "backoff_max", "timeout", "campaign_late", "message_late", mode="before"
+    )(_duration)
+
+
+class Retention(_Section):
+    """How long what is kept."""
+
+    #: The rendering context of triggered messages, so that they can be shown as they went out.
+    content: timedelta = timedelta(days=90)
+
+    _durations = field_validator("content", mode="before")(_duration)
+
+
+class PluginSettings(_Section):
+    """Plugins: which are off; a table per plugin for its own settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    off: tuple[str, ...] = ()
+
+    def of(self, name: str) -> Mapping[str, Any]:
+        """The plugin's own table."""
+        table = (self.model_extra or {}).get(name, {})
+        return table if isinstance(table, Mapping) else {}
+
+
+AttributeType = Literal["text", "number", "boolean", "date"]
+
+
+class Settings(_Section):
+    """All of messaging.toml."""
+
+    brand: Brand = Brand()
+    server: Server = Server()
+    store: StoreSettings = StoreSettings()
+    queue: Queue = Queue()
+    channels: dict[str, ChannelSettings] = Field(default_factory=dict)
+    #: Adapter name -> its own settings.
+    adapters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    sending: Sending = Sending()
+    retention: Retention = Retention()
+    plugins: PluginSettings = PluginSettings()
+    #: Attribute name -> type.
+    attributes: dict[str, AttributeType] = Field(default_factory=dict)
+
+    def adapter_for(self, channel: str) -> str | None:
+        """The name of the adapter that delivers on `channel`; email has one without being told."""
+        chosen = self.channels.get(channel)
+        if chosen is not None and chosen.adapter:
+            return chosen.adapter
+        return "mailbox" if channel == "email" else None
+
+
+def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a workspace: `overrides` (from flags), environment, `file`, defaults.
+
+    Raises:
+        SettingsError: names the setting, where it comes from and what it must be.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise SettingsError(f"no settings at {file}", hint="make a workspace with: messaging init DIR") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from None
+    origin: dict[str, str] = {}
+    for name, text in sorted(os.environ.items()):
+        if name.startswith(PREFIX):
+            path = tuple(part.lower() for part in name[len(PREFIX) :].split("__"))
+            _put(values, path, text, name)
+            origin[".".join(path)] = name
+    _merge(values, overrides or {})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        path_text = ".".join(str(part) for part in problem["loc"])
+        where = origin.get(path_text, f"{file}: {path_text}")
+        if problem["type"] == "extra_forbidden":
+            raise SettingsError(f"{where}: there is no such setting") from None
+        raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], text: str, name: str) -> None:
+    table = values
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{name}: {part!r} is a value in messaging.toml, not a table")
+    table[path[-1]] = _literal(text)
+
+
+def _literal(text: str) -> Any:
+    """An environment value: JSON lists and tables as such, else text; pydantic makes numbers and booleans of it."""
+    if text[:1] in ("[", "{"):
+        try:
+            return TypeAdapter(Any).validate_json(text)
+        except ValidationError:
+            return text
+    return text
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value

@@ -1,0 +1,391 @@
+"""The store port: what the services ask of a store, and the promises they build on.
+
+Promises that every store keeps, and the contract suite tests:
+
+- Each method is atomic and, unless it says otherwise, durable when it returns.
+- `transaction()` makes several methods one: all of them happen, or none. It nests.
+- A method sees everything that any process committed before it began.
+- Methods may be called from several threads and processes at once.
+
+Sequences come in the order given; mappings leave out what is not there.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from messaging.nouns.campaign import Campaign
+from messaging.nouns.consent import AddressStatus, Consent, Suppression
+from messaging.nouns.customer import Customer
+from messaging.nouns.engagement import Engagement
+from messaging.nouns.event import Event, EventState
+from messaging.nouns.history import History, HistoryNeeds, MessageFact
+from messaging.nouns.message import Lane, Message, MessageState
+from messaging.nouns.order import Order
+from messaging.nouns.template import TemplateVersion
+
+#: A channel and a normalised address on it.
+Address = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a message becomes: the next state and all that changes with it."""
+
+    message_id: str
+    state: MessageState
+    reason: str | None = None
+    #: For a message that is planned again.
+    due_at: datetime | None = None
+    #: None leaves it as it is.
+    adapter: str | None = None
+    provider_id: str | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCount:
+    """Clicks on one slot of a template version."""
+
+    slot: str
+    clicks: int
+    #: Messages with a click by a person on it.
+    unique_clicks: int
+    machine_clicks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngagementCount:
+    """What became of the messages of one (template, version, channel), for reports."""
+
+    template: str
+    version: str
+    channel: str
+    campaigns: tuple[str, ...]
+    #: Messages by state.
+    states: Mapping[MessageState, int]
+    delivered: int
+    bounced: int
+    complained: int
+    #: Hits by people.
+    opens: int
+    #: Messages with an open by a person.
+    unique_opens: int
+    clicks: int
+    unique_clicks: int
+    machine_clicks: int
+    machine_opens: int
+    #: Messages through whose links somebody unsubscribed.
+    unsubscribed: int
+    links: tuple[LinkCount, ...]
+
+
+class Customers(ABC):
+    """Customers and their addresses."""
+
+    @abstractmethod
+    def get(self, ids: Iterable[str]) -> dict[str, Customer]:
+        """Customers by id."""
+
+    @abstractmethod
+    def find(self, *, email: str | None = None, phone: str | None = None) -> list[Customer]:
+        """Customers who have this email address or this phone number, oldest first."""
+
+    @abstractmethod
+    def put(self, customers: Iterable[Customer]) -> None:
+        """Insert or replace."""
+
+    @abstractmethod
+    def page(self, *, after: str | None = None, limit: int = 1000) -> list[Customer]:
+        """The next customers in order of id (code points)."""
+
+    @abstractmethod
+    def count(self) -> int: ...
+
+    @abstractmethod
+    def histories(self, ids: Sequence[str], needs: HistoryNeeds) -> dict[str, History]:
+        """What each of `ids` did and was sent, as far as `needs` asks; everybody has an entry.
+
+        `messages` holds those that were sent, and opens and clicks by people only.
+        """
+
+    @abstractmethod
+    def delete(self, customer_id: str) -> None:
+        """Forget the customer, and their orders and events.
+
+        The rows of their messages stay to be counted, without address, context or attributes, for a customer id
+        that is a random one; their engagement loses its raw event. Suppressions stay, as a keyed hash is kept by
+        the caller. The data is gone from the store's files when this returns, backups included.
+        """
+
+
+class Events(ABC):
+    """Events and the orders they add up to."""
+
+    @abstractmethod
+    def add(self, events: Sequence[Event]) -> list[Event | None]:
+        """Keep those that are new. For each: None if it was new, else the one that has its key."""
+
+    @abstractmethod
+    def get(self, keys: Iterable[str]) -> dict[str, Event]: ...
+
+    @abstractmethod
+    def settle(
+        self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None
+    ) -> None:
+        """Say how far an event has come."""
+
+    @abstractmethod
+    def received(self, *, limit: int = 1000) -> list[Event]:
+        """Events whose effects are not there yet, in the order they came: after a crash they are taken up again."""
+
+    @abstractmethod
+    def page(
+        self,
+        *,
+        customer_id: str | None = None,
+        type: str | None = None,
+        state: EventState | None = None,
+        limit: int = 100,
+    ) -> list[Event]:
+        """The latest events, newest first."""
+
+    @abstractmethod
+    def count(self) -> int: ...
+
+    @abstractmethod
+    def orders(self, keys: Iterable[str]) -> dict[str, Order]:
+        """Orders by their key."""
+
+    @abstractmethod
+    def put_orders(self, orders: Iterable[Order]) -> None: ...
+
+    @abstractmethod
+    def orders_of(self, customer_ids: Sequence[str]) -> dict[str, tuple[Order, ...]]:
+        """All orders of each customer, in order of placing; those not placed last."""
+
+
+class Outbox(ABC):
+    """Messages with their states; the one truth about what was sent."""
+
+    @abstractmethod
+    def add(self, messages: Sequence[Message]) -> int:
+        """Insert those whose id is not there yet; return how many were new. Others are left as they are."""
+
+    @abstractmethod
+    def get(self, ids: Iterable[str]) -> dict[str, Message]: ...
+
+    @abstractmethod
+    def page(
+        self,
+        *,
+        campaign: str | None = None,
+        customer_id: str | None = None,
+        template: str | None = None,
+        state: MessageState | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Message]:
+        """Messages in order of id, after the id `after`."""
+
+    @abstractmethod
+    def counts(self, campaign: str) -> dict[MessageState, int]:
+        """How many of a campaign's messages are in each state; every state has an entry."""
+
+    @abstractmethod
+    def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
+        """How many of a campaign's messages are in a state for a reason."""
+
+    @abstractmethod
+    def claim(
+        self,
+        worker: str,
+        *,
+        now: datetime,
+        limit: int,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        channel: str | None = None,
+    ) -> list[Message]:
+        """Lock up to `limit` planned messages that are due, for `worker`, and return them: by lane, then due time.
+
+        Only messages of `lanes`, or of `campaign`, and on `channel`, if given. Nobody else is given them until they are settled,
+        released, or the worker is dead. Need not be durable: a lost lock frees the row.
+        """
+
+    @abstractmethod
+    def begin(self, worker: str, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """Mark as `sending`, with one attempt more, those of `ids` that are still planned and locked by `worker`.
+
+        Returns them. Durable when it returns: from then on their bytes may leave.
+        """
+
+    @abstractmethod
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what became of messages; ends their lock. Survives the death of this process when it returns.
+
+        A message that is already `sent` stays sent.
+        """
+
+    @abstractmethod
+    def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
+        """Unlock planned messages that `worker` has (of `ids` only, if given)."""
+
+    @abstractmethod
+    def workers(self) -> dict[str, tuple[int, int]]:
+        """Who has messages: worker -> (locked and planned, sending)."""
+
+    @abstractmethod
+    def bury(self, worker: str) -> list[Message]:
+        """`worker` is dead: free its planned messages, make its `sending` ones `unknown`; return the latter."""
+
+    @abstractmethod
+    def next_due(
+        self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
+    ) -> datetime | None:
+        """When the earliest unlocked planned message is due."""
+
+    @abstractmethod
+    def postpone(self, ids: Sequence[str], due_at: datetime, *, context: Mapping[str, Any] | None = None) -> int:
+        """Move messages that are still planned and unlocked to another due time (and context); return how many."""
+
+    @abstractmethod
+    def waiting(self, *, customer_id: str, trigger_key: str | None = None) -> list[Message]:
+        """Planned, unlocked, event-driven messages of a customer (with this trigger key, if given)."""
+
+    @abstractmethod
+    def stop(self, campaign: str, reason: str) -> int:
+        """Skip all of a campaign's messages that are still planned and unlocked; return how many."""
+
+    @abstractmethod
+    def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
+        """What was sent to each customer since then."""
+
+    @abstractmethod
+    def forget_contexts(self, before: datetime) -> int:
+        """Drop the rendering contexts of messages settled before then (retention); return how many."""
+
+
+class Campaigns(ABC):
+    """Campaigns and the people they go to."""
+
+    @abstractmethod
+    def get(self, name: str) -> Campaign | None: ...
+
+    @abstractmethod
+    def put(self, campaign: Campaign) -> None: ...
+
+    @abstractmethod
+    def all(self) -> list[Campaign]:
+        """By time of creation."""
+
+    @abstractmethod
+    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
+        """Store the whole member list, once: a second call changes nothing."""
+
+    @abstractmethod
+    def members(self, campaign: str) -> list[str] | None:
+        """The stored member list, or None."""
+
+
+class Addresses(ABC):
+    """Consent and suppression."""
+
+    @abstractmethod
+    def status(self, addresses: Collection[Address]) -> dict[Address, AddressStatus]:
+        """What is known about each; all have an entry."""
+
+    @abstractmethod
+    def add_consents(self, consents: Iterable[Consent]) -> None:
+        """Add decisions; one that is already there is not added again."""
+
+    @abstractmethod
+    def suppress(self, suppressions: Iterable[Suppression]) -> None:
+        """Suppress addresses; the first reason stays."""
+
+    @abstractmethod
+    def unsuppress(self, address: Address) -> bool:
+        """Lift a suppression; whether there was one."""
+
+
+class Engagements(ABC):
+    """What came back."""
+
+    @abstractmethod
+    def add(self, engagements: Sequence[Engagement]) -> list[Engagement]:
+        """Keep those whose (source, id) is new, and return them."""
+
+    @abstractmethod
+    def of_messages(self, message_ids: Sequence[str]) -> dict[str, list[Engagement]]:
+        """By message, in order of time."""
+
+    @abstractmethod
+    def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:
+        """Set `machine` and `reasons` anew, by engagement id."""
+
+    @abstractmethod
+    def summary(
+        self, *, campaign: str | None = None, template: str | None = None, include_machines: bool = False
+    ) -> list[EngagementCount]:
+        """Counts per (template, version, channel), sorted by these."""
+
+
+class Store(ABC):
+    """All of it."""
+
+    customers: Customers
+    events: Events
+    outbox: Outbox
+    campaigns: Campaigns
+    addresses: Addresses
+    engagements: Engagements
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make all that is called inside one atomic, durable change."""
+
+    @abstractmethod
+    def put_version(self, version: TemplateVersion) -> None:
+        """Keep a template version for ever."""
+
+    @abstractmethod
+    def version(self, version: str) -> TemplateVersion | None: ...
+
+    @abstractmethod
+    def versions(self) -> Iterator[TemplateVersion]:
+        """All that are kept."""
+
+    @abstractmethod
+    def get_note(self, key: str) -> Any:
+        """A small JSON value kept under a key (which triggers are on, RFM cut points); None if there is none."""
+
+    @abstractmethod
+    def put_note(self, key: str, value: Any) -> None: ...
+
+    @abstractmethod
+    def notes(self, prefix: str) -> dict[str, Any]:
+        """All notes whose key begins with `prefix`."""
+
+    @abstractmethod
+    def take_tokens(self, bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
+        """Take up to `wanted` tokens from a bucket that all processes share.
+
+        The bucket fills at `rate` a second (monotonic time) up to `burst`. Returns how many were taken (possibly 0)
+        and in how many seconds the next will be there. Not durable.
+        """
+
+    @abstractmethod
+    def health(self) -> dict[str, Any]:
+        """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`; raises if it cannot be used."""
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Give back the space of what was replaced, if the store needs that."""
+
+    @abstractmethod
+    def close(self) -> None: ...

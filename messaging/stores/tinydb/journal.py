@@ -1,0 +1,279 @@
+"""The journal as a file: opened, followed, appended to, and replaced by a compacted one.
+
+Beside it lies a head, written after each `fsync`: how long the journal surely was. By it a journal that was cut off
+is told from one whose last line never was whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from messaging.errors import StoreBroken, StoreError
+from messaging.ids import random_id
+from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.format import (
+    Damaged,
+    Header,
+    Operation,
+    Position,
+    read_operations,
+    read_payloads,
+    seal,
+)
+
+_HINTS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EROFS: "the disk is mounted read-only",
+    errno.EACCES: "look at the permissions of the file and its folder",
+}
+
+
+def disk_error(path: Path, error: OSError) -> StoreError:
+    """What the system said, for a person."""
+    return StoreError(f"{path}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0))
+
+
+class Head:
+    """The file beside the journal that says how long it surely was."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.path = path
+        self._disk = disk
+        self._fd: int | None = None
+
+    def read(self) -> tuple[str, int] | None:
+        """(generation, length); None if there is none that can be read, which promises nothing."""
+        try:
+            generation, length, checksum = self.path.read_bytes().split()
+            if checksum == b"%08x" % zlib.crc32(generation + b" " + length):
+                return generation.decode(), int(length)
+        except (OSError, ValueError):
+            pass
+        return None
+
+    def write(self, generation: str, length: int) -> None:
+        """Say it. That it fails is no failure: an older head promises less, and nothing wrong."""
+        text = b"%b %020d" % (generation.encode(), length)
+        try:
+            if self._fd is None:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            self._disk.write(self._fd, b"%b %08x\n" % (text, zlib.crc32(text)), 0)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class Journal:
+    """One process's view of the journal at `path`. Not for several threads at once; the storage sees to that."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.path = path
+        self.backup = path.with_name(path.name + ".bak")
+        self.disk = disk
+        self.head = Head(path.with_name(path.name + ".head"), disk)
+        self.header: Header | None = None
+        #: The end of what this process knows; the file is longer when another has written since.
+        self.at = Position(0, 0)
+        self._fd = -1
+        self._file = (0, 0)
+        self._writable = False
+        self._synced = True
+
+    # Reading. Without a lock: only whole lines count, and a line is there only once it is committed.
+
+    def missing(self) -> bool:
+        """Whether there is none yet.
+
+        Raises:
+            StoreBroken: there is none any more.
+        """
+        if self.path.exists():
+            return False
+        if self.head.path.exists() or self.backup.exists():
+            raise self.broken(Damaged("the file is gone", 0))
+        return True
+
+    def open(self) -> Iterator[list[Operation]]:
+        """Read the whole file: each transaction in turn.
+
+        Raises:
+            StoreBroken: it is damaged or was cut off; nothing is changed.
+        """
+        head = self.head.read()  # before the file: what it says was true by then
+        self._close_file()
+        try:
+            self._open_file()
+            self.header = Header.read(self._fd)
+            self.at = self.header.first
+            yield from self._follow()
+            if head is not None and head[0] == self.header.generation and head[1] > self.at.offset:
+                raise Damaged(f"it was cut off: {self.at.offset} of {head[1]} bytes are left", self.at.offset)
+        except FileNotFoundError:
+            raise self.broken(Damaged("the file is gone", 0)) from None
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+        except Damaged as damage:
+            self.header = None
+            raise self.broken(damage) from None
+
+    def news(self) -> Iterator[list[Operation]] | None:
+        """What others appended since, each transaction in turn; None: the file must be opened anew.
+
+        Raises:
+            StoreBroken, StoreError: the file is gone, damaged, or cannot be read.
+        """
+        if self.header is None:
+            return None
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            raise self.broken(Damaged("the file is gone", 0)) from None
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+        if (status.st_dev, status.st_ino) != self._file:
+            return self._switch()
+        if status.st_size < self.at.offset:
+            return None
+        return self._follow() if status.st_size > self.at.offset else iter(())
+
+    def _follow(self) -> Iterator[list[Operation]]:
+        for payload, at in read_payloads(self._fd, self.at):
+            operations = read_operations(payload, at)
+            self.at = at
+            yield operations
+
+    def _switch(self) -> Iterator[list[Operation]] | None:
+        """Another process compacted: read the old file to its end, then go on in the new one where it takes over."""
+        assert self.header is not None
+        rest = list(self._follow())
+        generation, length = self.header.generation, self.at.offset
+        self._close_file()
+        try:
+            self._open_file()
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+        self.header = Header.read(self._fd)
+        if (self.header.previous, self.header.previous_length) != (generation, length):
+            self.header = None
+            return None
+        self.at = Position(self.header.length, self.header.chain)
+        return iter([*rest, *self._follow()])
+
+    # Writing. Under the lock between processes, and when all that others wrote is known.
+
+    def create(self, created: str) -> None:
+        """Make an empty journal, whole under its name or not at all. Raises OSError."""
+        header = Header(generation=random_id(), created=created)
+        new = self.path.with_name(self.path.name + ".new")
+        fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
+        try:
+            self.disk.write(fd, header.to_line(), 0)
+            self.disk.sync(fd)
+        finally:
+            os.close(fd)
+        self.disk.replace(new, self.path)
+        self.disk.sync_folder(self.path.parent)
+
+    def append(self, payload: bytes, *, durable: bool) -> None:
+        """Commit one transaction; `durable`: also to the disk, with all that was appended before.
+
+        Raises:
+            StoreError: it could not be written; the file is as it was.
+        """
+        line, chain = seal(payload, self.at.chain)
+        try:
+            self._need_writable()
+            self._drop_torn_tail()
+            self.disk.write(self._fd, line, self.at.offset)
+            if durable:
+                self.disk.sync(self._fd)
+        except BaseException as error:
+            self._take_back()
+            if isinstance(error, OSError):
+                raise disk_error(self.path, error) from None
+            raise
+        self.at = Position(self.at.offset + len(line), chain)
+        self._synced = durable
+        if durable:
+            self._write_head()
+
+    def sync(self) -> None:
+        """Bring to the disk what was appended without it. Raises OSError."""
+        if not self._synced:
+            self.disk.sync(self._fd)
+            self._synced = True
+            self._write_head()
+
+    def succeed(self, header: Header, new: Path, *, keep: bool) -> None:
+        """Put the compacted journal `new` in this one's place; `keep` this one as backup. Raises OSError."""
+        if keep:
+            spare = self.path.with_name(self.path.name + ".old")
+            self.disk.remove(spare)
+            self.disk.link(self.path, spare)
+            self.disk.replace(spare, self.backup)
+        self.disk.replace(new, self.path)
+        if not keep:
+            self.disk.remove(self.backup)
+        self.disk.sync_folder(self.path.parent)
+        self._close_file()
+        self._open_file()
+        self.header, self.at = header, Position(header.length, header.chain)
+        self._write_head()
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._close_file()
+        self.head.close()
+
+    def broken(self, damage: Damaged) -> StoreBroken:
+        """The error for a damaged file: which, what, and what to go back to."""
+        hint = "it was left as it is; bring back a copy of your own"
+        if self.backup.exists():
+            made = datetime.fromtimestamp(self.backup.stat().st_mtime, UTC)
+            hint = f"it was left as it is; the last backup is {self.backup}, of {made:%Y-%m-%d %H:%M} UTC"
+        return StoreBroken(f"{self.path}: {damage}", hint=hint)
+
+    def _write_head(self) -> None:
+        assert self.header is not None
+        self.head.write(self.header.generation, self.at.offset)
+
+    def _drop_torn_tail(self) -> None:
+        """Cut off what a killed process left of a line. Nobody is writing: we have the lock."""
+        if os.fstat(self._fd).st_size > self.at.offset:
+            self.disk.truncate(self._fd, self.at.offset)
+
+    def _take_back(self) -> None:
+        """Undo a failed append. If even that fails, the file is read anew: then memory is as the file is."""
+        try:
+            if self._writable:
+                self.disk.truncate(self._fd, self.at.offset)
+        except OSError:
+            self.header = None
+
+    def _open_file(self) -> None:
+        self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._writable = False
+        status = os.fstat(self._fd)
+        self._file = (status.st_dev, status.st_ino)
+
+    def _need_writable(self) -> None:
+        """Open for writing only when something is written: looking works on a read-only disk too."""
+        if not self._writable:
+            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            os.close(self._fd)
+            self._fd, self._writable = fd, True
+
+    def _close_file(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,173 @@
+"""One table in memory: its documents by key, and the indexes that follow every change.
+
+A document is never changed in place: a patch makes a new one. So a reader may keep what it got, a rollback puts the
+old one back, and a snapshot can be written while others go on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from sys import intern
+from typing import Any, Protocol
+
+from messaging.nouns.documents import Document
+
+
+class Index(Protocol):
+    """Something that is kept up with a table."""
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        """`key` had the document `old` (None: it is new) and has `new` (None: it is gone)."""
+
+    def clear(self) -> None:
+        """Forget everything: the table is read anew."""
+
+
+class Rows:
+    """The documents of one table."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.documents: dict[str, Document] = {}
+        self._indexes: list[Index] = []
+        self._shared: tuple[str, ...] = ()
+
+    def define(self, indexes: Iterable[Index], shared: Iterable[str]) -> None:
+        """Keep `indexes` up from now on; keep one copy of equal texts in the fields `shared`: they fill the memory."""
+        self._shared = tuple(shared)
+        for index in indexes:
+            self._indexes.append(index)
+            for key, document in self.documents.items():
+                index.move(key, None, document)
+
+    def tidy(self, key: str, document: Document) -> Document:
+        """`document` with the texts it has in common with others as one object."""
+        for field in self._shared:
+            value = document.get(field)
+            if type(value) is str:
+                document[field] = intern(value)
+        if document.get("id") == key:
+            document["id"] = key
+        return document
+
+    def set(self, key: str, new: Document | None) -> Document | None:
+        """Give `key` the document `new`, or take its away; return the one it had."""
+        old = self.documents.get(key)
+        if new is not None:
+            self.documents[key] = new
+        elif old is not None:
+            del self.documents[key]
+        for index in self._indexes:
+            index.move(key, old, new)
+        return old
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.documents.clear()
+        for index in self._indexes:
+            index.clear()
+
+
+def merged(document: Document, fields: Mapping[str, Any]) -> Document:
+    """A new document: `document` with `fields` set, and without those that are None."""
+    new = {**document, **fields}
+    for field, value in fields.items():
+        if value is None:
+            del new[field]
+    return new
+
+
+class Groups:
+    """Keys by the value of one field, in order of arrival; documents without it are in no group."""
+
+    def __init__(self, field: str, fold: Callable[[str], str] = str) -> None:
+        self._field = field
+        self._fold = fold
+        self._keys: dict[str, list[str]] = {}
+
+    def of(self, value: str) -> list[str]:
+        """The keys whose field has this value. Not to be changed."""
+        return self._keys.get(self._fold(value), [])
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        before = old.get(self._field) if old else None
+        after = new.get(self._field) if new else None
+        if before == after:
+            return
+        if before is not None:
+            before = self._fold(before)
+            keys = self._keys[before]
+            keys.remove(key)
+            if not keys:
+                del self._keys[before]
+        if after is not None:
+            self._keys.setdefault(self._fold(after), []).append(key)
+
+    def clear(self) -> None:
+        self._keys.clear()
+
+
+class Ordered:
+    """All keys in order of code points. New ones are sorted in when somebody asks."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+        self._sorted = True
+
+    def after(self, key: str | None) -> list[str]:
+        """The keys after `key`, or all."""
+        self._sort()
+        return self._keys[bisect_right(self._keys, key) :] if key is not None else self._keys[:]
+
+    def page(self, key: str | None, limit: int) -> list[str]:
+        """The first `limit` keys after `key`."""
+        self._sort()
+        start = bisect_right(self._keys, key) if key is not None else 0
+        return self._keys[start : start + limit]
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        if old is None and new is not None:
+            self._keys.append(key)
+            self._sorted = False
+        elif old is not None and new is None:
+            self._sort()
+            del self._keys[bisect_left(self._keys, key)]
+
+    def clear(self) -> None:
+        self._keys.clear()
+        self._sorted = True
+
+    def _sort(self) -> None:
+        if not self._sorted:
+            self._keys.sort()
+            self._sorted = True
+
+
+class OrderedGroups:
+    """Keys in order of code points, by the value of one field that never changes."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._groups: dict[str, Ordered] = {}
+
+    def of(self, value: str) -> Ordered:
+        """The keys whose field has this value."""
+        return self._groups.get(value) or Ordered()
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        if old is not None and new is not None:
+            return
+        value = (old or new or {}).get(self._field)
+        if value is not None:
+            if value not in self._groups:
+                self._groups[value] = Ordered()
+            self._groups[value].move(key, old, new)
+
+    def clear(self) -> None:
+        self._groups.clear()
+
+
+class Tally[Group: Hashable, Item: Hashable]:
+    """How many documents there are of each item, by group; `classify` says (group, item) of one, or None."""

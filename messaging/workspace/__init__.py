@@ -1,0 +1,1 @@
+"""The workspace's files: settings, segments, templates, keys."""
