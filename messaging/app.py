@@ -203,6 +203,7 @@ class Messaging:
             make_sender=self.make_sender,
             channels=self.channels,
             take_up=self.intake.resume,
+            keep_contexts=self.settings.retention.content,
         )
 
     @cached_property
@@ -234,6 +235,7 @@ class Messaging:
             adapter_for=self.settings.adapter_for,
             rates=sending.rate,
             timeout=sending.timeout,
+            keep_campaigns=self.settings.retention.campaigns,
             stop=stop,
         )
 

@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -126,9 +126,7 @@ class Plugins:
         for implementation in reversed(caller.get_hookimpls()):
             plugin = self._owners[implementation.plugin_name]
             if plugin.fault is None:
-                wanted = implementation.argnames
-                function = implementation.function
-                yield plugin, lambda _f=function, _w=wanted, **given: _f(**{name: given[name] for name in _w})
+                yield plugin, _by_name(implementation)
 
     def _collect_adapters(self, plugin: Plugin) -> None:
         for owner, register in self._implementations("register_adapters"):
@@ -228,8 +226,6 @@ class Plugins:
         Raises:
             PluginError: a check failed: the batch must be held.
         """
-        from dataclasses import replace
-
         ids = {message.id for message in messages}
         decisions: list[Decision] = []
         for plugin, check in self._implementations("check_messages"):
@@ -265,6 +261,15 @@ class Plugins:
                 tell(**arguments)
             except (Exception, SystemExit) as error:
                 log.error("%s", self._fault(plugin, f"{hook} failed", error))
+
+
+def _by_name(implementation: pluggy.HookImpl) -> Callable[..., Any]:
+    """Call an implementation with those of the hook's arguments that it takes."""
+
+    def call(**given: Any) -> Any:
+        return implementation.function(**{name: given[name] for name in implementation.argnames})
+
+    return call
 
 
 def _described(point: EntryPoint) -> Plugin:

@@ -14,9 +14,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    computed_field,
+    field_validator,
+)
 
 from messaging.errors import SettingsError
+from messaging.rules.colors import text_on
 from messaging.rules.timing import parse_duration
 
 PREFIX = "MESSAGING__"
@@ -48,7 +57,7 @@ class Brand(_Section):
     faq_url: str | None = None
     logo_url: str | None = None
     #: Accent of the starter templates, as `#rrggbb`.
-    color: str = "#1f5eff"
+    color: str = Field(default="#1f5eff", pattern="^#[0-9a-fA-F]{6}$")
     #: ISO 4217.
     currency: str = "EUR"
     #: Of customers who have none.
@@ -56,6 +65,12 @@ class Brand(_Section):
     timezone: str = "UTC"
     #: ISO 3166 region that phone numbers without a country code belong to.
     country: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def color_text(self) -> str:
+        """The colour of text on `color`: templates have it beside the others."""
+        return text_on(self.color)
 
 
 class Server(_Section):
@@ -122,6 +137,8 @@ class Retention(_Section):
 
     #: The rendering context of triggered messages, so that they can be shown as they went out.
     content: timedelta = timedelta(days=90)
+    #: Keep it for campaigns too; else those are shown with the customer's data of today.
+    campaigns: bool = False
 
     _durations = field_validator("content", mode="before")(_duration)
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from messaging import Receipt, RenderedMessage
 from messaging.clock import FrozenClock
+from messaging.nouns.campaign import Campaign
+from messaging.nouns.consent import Consent
+from messaging.nouns.customer import Customer
+from messaging.nouns.message import MessageState
+from messaging.workspace.folder import Workspace, make_workspace
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
 
 SHARED = Path(os.environ.get("MESSAGING_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -39,3 +51,124 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("MESSAGING", "SENDGRID_", "SMTP_")) and name != "MESSAGING_SHARED":
             monkeypatch.delenv(name)
+
+
+#: A drop-in adapter that does what a test tells it: `deliver` is replaced, `handed` is what it was given.
+PIGEON = """
+from messaging import Adapter, Capabilities, Receipt, hookimpl
+
+handed = []
+found = {}
+def answer(messages):
+    for message in messages:
+        yield Receipt.accepted(message.id, "pigeon-" + message.id)
+
+class Pigeon(Adapter):
+    name = "pigeon"
+    channel = "email"
+    capabilities = Capabilities(lookup=True)
+    leaves_the_machine = False
+    def deliver(self, messages):
+        handed.extend(messages)
+        return answer(messages)
+    def lookup(self, message_id):
+        return found.get(message_id)
+
+@hookimpl
+def register_adapters():
+    return [Pigeon]
+"""
+
+
+class Shop:
+    """A small workspace with customers, a letter, a segment of everybody, and an adapter that does as it is told."""
+
+    def __init__(self, workspace: Workspace, clock: FrozenClock) -> None:
+        self.workspace = workspace
+        self.clock = clock
+        (workspace.plugins / "pigeon.py").write_text(PIGEON, "utf-8")
+        text = workspace.settings.read_text("utf-8").replace('adapter = "mailbox"', 'adapter = "pigeon"')
+        workspace.settings.write_text(text, "utf-8")
+        self.write_template("letter", 'class = "marketing"\ntopic = "news"\nsubject = "Hello {{ customer.id }}"\nchannels = ["email"]\n')
+        self.write_segment("all", "id is defined")
+        self.apps: list[Messaging] = []
+        self.app = self.open()
+
+    def open(self) -> Messaging:
+        """The workspace opened once more, as another process would."""
+        from messaging.app import Messaging
+
+        app = Messaging.open(str(self.workspace.root), clock=self.clock)
+        self.apps.append(app)
+        return app
+
+    @property
+    def pigeon(self) -> SimpleNamespace:
+        """The adapter's module."""
+        assert self.app.plugins
+        return sys.modules["messaging_workspace_pigeon"]  # type: ignore[return-value]
+
+    def write_template(self, name: str, toml: str, html: str | None = None) -> None:
+        folder = self.workspace.templates / name
+        folder.mkdir(exist_ok=True)
+        (folder / "template.toml").write_text(toml, "utf-8")
+        body = html or (
+            '<p>Dear {{ customer.id }}, <a href="https://shop.example/new">look</a></p><p>{{ brand.address }} '
+            '<a href="{{ brand.contact_url }}">contact</a> <a href="{{ unsubscribe_url }}">unsubscribe</a></p>'
+        )
+        (folder / "email.html").write_text(body, "utf-8")
+
+    def write_segment(self, name: str, where: str) -> None:
+        (self.workspace.segments / f"{name}.toml").write_text(f"where = {where!r}\n", "utf-8")
+
+    def add_customers(self, number: int, *, consent: bool = True, first: int = 0) -> list[str]:
+        """Customers c0000 … with an email address each."""
+        now = self.clock.now()
+        people = [
+            Customer(id=f"c{n:04d}", email=f"c{n:04d}@example.com", created_at=now) for n in range(first, first + number)
+        ]
+        self.app.store.customers.put(people)
+        if consent:
+            self.app.store.addresses.add_consents(
+                Consent(channel="email", address=str(person.email), granted=True, at=now, source="test") for person in people
+            )
+        return [person.id for person in people]
+
+    def unsubscribe(self, customer: str) -> None:
+        self.app.store.addresses.add_consents(
+            [Consent(channel="email", address=f"{customer}@example.com", granted=False, at=self.clock.now(), source="test")]
+        )
+
+    def campaign(self, name: str = "spring", **options: object) -> Campaign:
+        """A campaign of the letter to everybody, its rows made."""
+        self.app.campaigning.create(name, template="letter", segment="all", **options)  # type: ignore[arg-type]
+        self.app.campaigning.start(name)
+        return self.app.campaigning.fill(name)
+
+    def counts(self, name: str = "spring") -> dict[str, int]:
+        """The campaign's messages by state; those that are none are left out."""
+        return {state.value: n for state, n in self.app.store.outbox.counts(name).items() if n}
+
+    def reasons(self, name: str = "spring") -> dict[str, int]:
+        return {reason: n for (_, reason), n in self.app.store.outbox.reasons(name).items()}
+
+    def handed(self) -> list[str]:
+        """Whom the adapter was given messages for, in order."""
+        return [message.to.partition("@")[0] for message in self.pigeon.handed]
+
+    def answer(self, verdict: Callable[[RenderedMessage], Receipt]) -> None:
+        """Answer every message so."""
+        self.pigeon.answer = lambda messages: (verdict(message) for message in messages)
+
+    def sent(self, campaign: str = "spring") -> Sequence[str]:
+        rows = self.app.store.outbox.page(campaign=campaign, state=MessageState.SENT, limit=10_000)
+        return sorted(row.customer_id for row in rows)
+
+
+@pytest.fixture
+def live_shop(tmp_path: Path, clock: FrozenClock) -> Iterator[Shop]:
+    """A whole workspace to try things on."""
+    shop = Shop(make_workspace(tmp_path / "shop"), clock)
+    yield shop
+    for app in shop.apps:
+        app.close()

@@ -64,10 +64,22 @@ class Family(click.Group):
                 traceback.print_exception(error.__cause__, file=sys.stderr)
             click.echo(f"messaging: {_one_line(error)}", err=True)
             ctx.exit(error.exit_code)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx is not None else ctx.command_path
+            click.echo(f"{path}: {error.format_message()} See {path} --help.", err=True)
+            ctx.exit(error.exit_code)
         except BrokenPipeError:
             # Whoever read our output has seen enough.
             sys.stderr.close()
             ctx.exit(0)
+        except OSError as error:
+            if ctx.params.get("verbose"):
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"messaging: {place}{error.strerror or error}", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("messaging: stopped", err=True)
             ctx.exit(130)

@@ -41,6 +41,8 @@ class Engagement:
     source: str = "links"
     #: Click: the link's slot, e.g. `3` or `3.2` (third place, second time round the loop).
     slot: str | None = None
+    #: Bounce: the address can never be reached, and is suppressed.
+    permanent: bool = False
     #: Judged to be a machine (scanner, prefetch), with the reasons; can be judged again from `raw`.
     machine: bool = False
     reasons: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ class Engagement:
                 "customer_id": self.customer_id,
                 "source": self.source,
                 "slot": self.slot,
+                "permanent": self.permanent or None,
                 "machine": self.machine or None,
                 "reasons": list(self.reasons),
                 "raw": dict(self.raw),
@@ -68,5 +71,6 @@ class Engagement:
         values = {**document, "at": time_from_text(document["at"])}
         values["kind"] = EngagementKind(values["kind"])
         values["machine"] = bool(values.get("machine"))
+        values["permanent"] = bool(values.get("permanent"))
         values["reasons"] = tuple(values.get("reasons", ()))
         return cls(**values)

@@ -12,7 +12,7 @@ from messaging.nouns.order import Order
 
 @dataclass(frozen=True, slots=True)
 class MessageFact:
-    """One message that was sent to the customer, and when a person (not a machine) opened and clicked it."""
+    """One message that was sent to the customer, and when a person (not a machine) last opened and clicked it."""
 
     template: str
     campaign: str | None

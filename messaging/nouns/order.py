@@ -108,7 +108,7 @@ class Order:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Order:
-        values = {"refunds": {}, "skus": {}, **document}
+        values = {"id": "", "number": "", "refunds": {}, "skus": {}, **document}
         for name in _TIMES:
             values[name] = time_from_text(values.get(name))
         values["refunded_whole"] = bool(values.get("refunded_whole"))

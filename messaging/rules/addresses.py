@@ -57,7 +57,8 @@ def normalise_email(text: str) -> str:
             text = text[7:]
     try:
         # `test_environment` allows the reserved domain .test, which staging shops use.
-        return validate_email(text, check_deliverability=False, test_environment=True).normalized.lower()
+        found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
+        return found.normalized.lower()
     except EmailNotValidError as error:
         raise ValueError(f"not an email address: {error}") from None
 

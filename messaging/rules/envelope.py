@@ -142,6 +142,9 @@ class ShipmentPart(_Part):
     tracking_url: str | None = None
     #: The day, or the time with a zone, by which it is promised.
     eta: DayOrTime | None = None
+    #: Where it waits to be picked up, and what opens it there.
+    location: str | None = None
+    pickup_code: str | None = None
 
 
 class RefundPart(_Part):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
@@ -34,8 +34,8 @@ class Profile:
     #: The shop's id.
     id: str | None = None
     #: Of `PROFILE_FIELDS`.
-    fields: Mapping[str, Any] = _NOTHING
-    attributes: Mapping[str, AttributeValue] = _NOTHING
+    fields: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: _NOTHING)
     #: Since when the shop knows them.
     created_at: datetime | None = None
 

@@ -80,7 +80,10 @@ def due_time(
         ValueError: what it tells there is no time, or too far away.
     """
     if trigger.at is None:
-        return happened_at + (trigger.after or timedelta())
+        try:
+            return happened_at + (trigger.after or timedelta())
+        except OverflowError:
+            raise ValueError("the time after the event is too far away") from None
     path, delta = parse_at(trigger.at)
     told = lookup(path)
     if told is None:

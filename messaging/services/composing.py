@@ -13,12 +13,17 @@ from typing import Any
 from messaging.errors import MessagingError, TemplateError
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.customer import PROFILE_FIELDS, Customer
+from messaging.nouns.documents import Document
 from messaging.nouns.links import MessageLinks
 from messaging.nouns.message import Message, MessageClass
 from messaging.nouns.template import TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
 from messaging.stores.base import Store
+
+
+#: Where a sent message's context keeps the customer as they were then.
+SNAPSHOT = "_customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,12 @@ class Composer:
     def compose(
         self, messages: Sequence[Message], *, now: datetime, customers: Mapping[str, Customer] | None = None
     ) -> Iterator[RenderedMessage | Unrenderable]:
-        """Render each message, in order."""
+        """Render each message, in order; one that was sent with its context kept, as it went out."""
         if customers is None:
             customers = self._store.customers.get({message.customer_id for message in messages})
         for message in messages:
-            customer = customers.get(message.customer_id)
+            kept = message.context.get(SNAPSHOT) if message.context else None
+            customer = Customer.from_document(kept) if kept else customers.get(message.customer_id)
             try:
                 if customer is None:
                     raise TemplateError("the customer is gone")
@@ -116,6 +122,7 @@ class Composer:
     ) -> dict[str, Any]:
         """What the template sees: plain values only."""
         context: dict[str, Any] = dict(message.context or {})
+        context.pop(SNAPSHOT, None)
         context.update(
             customer=customer_values(customer),
             brand=version.brand,
@@ -127,6 +134,11 @@ class Composer:
             preferences_url=links.preferences(),
         )
         return context
+
+
+def with_snapshot(message: Message, customer: Customer) -> Document:
+    """The message's context with the customer as they are now, to be kept with it."""
+    return {**(message.context or {}), SNAPSHOT: customer.to_document()}
 
 
 def customer_values(customer: Customer) -> dict[str, Any]:

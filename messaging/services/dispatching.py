@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -21,6 +22,8 @@ EVENT_LANES = (Lane.ORDER, Lane.EVENT)
 
 #: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
 POLL = 0.5
+#: How often it tidies up, in seconds.
+HOUSEKEEPING = 3600.0
 
 
 class Dispatcher:
@@ -35,15 +38,19 @@ class Dispatcher:
         make_sender: Callable[[threading.Event], Sender],
         channels: Callable[[], Sequence[str]],
         take_up: Callable[[], object],
+        keep_contexts: timedelta,
         patience: timedelta = timedelta(minutes=10),
     ) -> None:
-        """`take_up` works off events whose effects were cut short; `patience`: how long a run waits for another try."""
+        """`take_up` works off events whose effects were cut short; `keep_contexts`: how long messages' are kept;
+        `patience`: how long a run waits for another try.
+        """
         self._store = store
         self._clock = clock
         self._campaigning = campaigning
         self._make_sender = make_sender
         self._channels = channels
         self._take_up = take_up
+        self._keep_contexts = keep_contexts
         self._patience = patience
 
     def run_campaign(
@@ -81,6 +88,7 @@ class Dispatcher:
     def run_due(self, *, progress: Callable[[int], None] | None = None) -> tuple[SendReport, MessagingError | None]:
         """Send once what is due now: order messages first, then campaigns."""
         self._take_up()
+        self._forget()
         stop = threading.Event()
         sender = self._make_sender(stop)
         try:
@@ -103,11 +111,15 @@ class Dispatcher:
     def serve_events(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send event-driven messages as they become due, until `stop`."""
         sender = self._make_sender(stop)
+        forget_at = time.monotonic()
         try:
             while not stop.is_set():
                 try:
                     sender.bury_the_dead()
                     self._take_up()
+                    if time.monotonic() >= forget_at:
+                        self._forget()
+                        forget_at = time.monotonic() + HOUSEKEEPING
                     report = sender.send_lanes(EVENT_LANES, self._channels())
                     if report.fault is not None:
                         log.error("%s", report.fault)
@@ -119,6 +131,10 @@ class Dispatcher:
                 wake.clear()
         finally:
             sender.close()
+
+    def _forget(self) -> None:
+        """Drop rendering contexts that were kept long enough."""
+        self._store.outbox.forget_contexts(self._clock.now() - self._keep_contexts)
 
     def serve_campaigns(self, stop: threading.Event) -> None:
         """Send campaigns that nobody else is sending, until `stop`."""

@@ -20,10 +20,11 @@ from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError, PluginError
 from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.nouns.campaign import CampaignState
+from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.rules import policy
 from messaging.services.adapters import Adapters
-from messaging.services.composing import Composer, Unrenderable
+from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
 from messaging.services.planning import Planner
 from messaging.services.settling import Settling
@@ -77,9 +78,13 @@ class Sender:
         adapter_for: Callable[[str], str | None],
         rates: Mapping[str, float],
         timeout: timedelta,
+        keep_campaigns: bool = False,
         stop: Event | None = None,
     ) -> None:
-        """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter."""
+        """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter.
+
+        The rendering context of event-driven messages is kept with them, with `keep_campaigns` that of all.
+        """
         self._store = store
         self._clock = clock
         self._planner = planner
@@ -90,6 +95,7 @@ class Sender:
         self._adapter_for = adapter_for
         self._rates = rates
         self._timeout = timeout.total_seconds()
+        self._keep_campaigns = keep_campaigns
         self._stop = stop or Event()
         self.worker = store.enlist()
 
@@ -199,12 +205,13 @@ class Sender:
         now: datetime,
         progress: Callable[[int], None] | None,
     ) -> None:
-        ready, decided = self._ready(messages, now)
+        customers = self._store.customers.get({message.customer_id for message in messages})
+        ready, decided = self._ready(messages, customers, now)
         self._record(report, decided, progress)
-        by_id = {message.id: message for message in ready}
+        by_id = {message.id: self._with_context(message, customers) for message in ready}
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
-        for item in self._composer.compose(ready, now=now):
+        for item in self._composer.compose(ready, now=now, customers=customers):
             if isinstance(item, Unrenderable):
                 failed.append(
                     Outcome(
@@ -228,7 +235,15 @@ class Sender:
                 sent = [letter for letter in group if letter.id in begun]
                 self._hand_over(report, adapter, sent, begun, progress)
 
-    def _ready(self, messages: Sequence[Message], now: datetime) -> tuple[list[Message], list[Outcome]]:
+    def _with_context(self, message: Message, customers: Mapping[str, Customer]) -> Message:
+        customer = customers.get(message.customer_id)
+        if customer is None or (message.lane is Lane.CAMPAIGN and not self._keep_campaigns):
+            return message
+        return replace(message, context=with_snapshot(message, customer))
+
+    def _ready(
+        self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
+    ) -> tuple[list[Message], list[Outcome]]:
         """Those that may still go, and what becomes of the others."""
         decided: list[Outcome] = []
         timely = []
@@ -242,7 +257,6 @@ class Sender:
         timely = [message for message in timely if message.id not in vetoed]
         ready = []
         try:
-            customers = self._store.customers.get({message.customer_id for message in timely})
             statuses = self._store.addresses.status({(m.channel, m.address or "") for m in timely})
             checked = self._planner.check(timely, customers, statuses, now=now)
         except PluginError as error:

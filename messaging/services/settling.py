@@ -86,6 +86,7 @@ class Settling:
                 adapter=adapter,
                 provider_id=receipt.provider_id,
                 sent_at=now,
+                context=message.context,
             )
         if receipt.verdict is Verdict.REFUSED:
             return Outcome(

@@ -46,6 +46,8 @@ class Outcome:
     adapter: str | None = None
     provider_id: str | None = None
     sent_at: datetime | None = None
+    #: The rendering context as it went out; None leaves it as it is.
+    context: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ class Customers(ABC):
 
     @abstractmethod
     def find(self, *, email: str | None = None, phone: str | None = None) -> list[Customer]:
-        """Customers who have this email address or this phone number, oldest first."""
+        """Customers who have this email address (however upper and lower case) or this phone number, oldest first."""
 
     @abstractmethod
     def put(self, customers: Iterable[Customer]) -> None:
@@ -153,7 +155,7 @@ class Events(ABC):
         state: EventState | None = None,
         limit: int = 100,
     ) -> list[Event]:
-        """The latest events, newest first."""
+        """The latest events, the last to arrive first."""
 
     @abstractmethod
     def count(self) -> int: ...
@@ -251,8 +253,18 @@ class Outbox(ABC):
         """When the earliest unlocked planned message is due."""
 
     @abstractmethod
-    def postpone(self, ids: Sequence[str], due_at: datetime, *, context: Mapping[str, Any] | None = None) -> int:
-        """Move messages that are still planned and unlocked to another due time (and context); return how many."""
+    def postpone(
+        self,
+        ids: Sequence[str],
+        due_at: datetime,
+        *,
+        expires_at: datetime | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Move messages that are still planned and unlocked to another due time; return how many.
+
+        Their expiry and context change with it, where they are given.
+        """
 
     @abstractmethod
     def waiting(self, *, customer_id: str, trigger_key: str | None = None) -> list[Message]:
@@ -302,7 +314,10 @@ class Addresses(ABC):
 
     @abstractmethod
     def add_consents(self, consents: Iterable[Consent]) -> None:
-        """Add decisions; one that is already there is not added again."""
+        """Add decisions; one that is already there is not added again.
+
+        One without a time of its own (`dated` false) is there already if all but its time is the same.
+        """
 
     @abstractmethod
     def suppress(self, suppressions: Iterable[Suppression]) -> None:
@@ -311,6 +326,10 @@ class Addresses(ABC):
     @abstractmethod
     def unsuppress(self, address: Address) -> bool:
         """Lift a suppression; whether there was one."""
+
+    @abstractmethod
+    def forget(self, addresses: Collection[Address]) -> None:
+        """Remove all that is known about these addresses: they are erased, the caller keeps what must be kept."""
 
 
 class Engagements(ABC):
@@ -332,7 +351,14 @@ class Engagements(ABC):
     def summary(
         self, *, campaign: str | None = None, template: str | None = None, include_machines: bool = False
     ) -> list[EngagementCount]:
-        """Counts per (template, version, channel), sorted by these."""
+        """Counts per (template, version, channel), sorted by these.
+
+        With `include_machines`, hits by machines count among opens and clicks too.
+        """
+
+    @abstractmethod
+    def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
+        """When links were clicked, in order of time, and whether by a machine."""
 
 
 class Store(ABC):
@@ -378,6 +404,22 @@ class Store(ABC):
         The bucket fills at `rate` a second (monotonic time) up to `burst`. Returns how many were taken (possibly 0)
         and in how many seconds the next will be there. Not durable.
         """
+
+    @abstractmethod
+    def enlist(self) -> str:
+        """A new worker's id, for `Outbox.claim`. It is alive until it is dismissed, the store is closed, or this
+        process dies, however that happens. One for each thread that sends."""
+
+    @abstractmethod
+    def is_alive(self, worker: str) -> bool:
+        """Whether a worker, of whichever process, is alive."""
+
+    @abstractmethod
+    def dismiss(self, worker: str) -> None:
+        """End a worker of this process. What it has is freed by `Outbox.bury`."""
+
+    def refresh(self) -> None:  # noqa: B027 - most stores have nothing to do
+        """Take in what other processes wrote, so that the next call need not. For a thread in the background."""
 
     @abstractmethod
     def health(self) -> dict[str, Any]:

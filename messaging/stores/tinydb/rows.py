@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import islice
 from sys import intern
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from messaging.nouns.documents import Document
+
+G = TypeVar("G", bound=Hashable)
+I = TypeVar("I", bound=Hashable)  # noqa: E741
 
 
 class Index(Protocol):
@@ -70,6 +74,19 @@ class Rows:
             index.clear()
 
 
+def copied(document: Document) -> Document:
+    """A copy to be handed out: whoever gets it may change it, however deep."""
+    return {name: _copied(value) for name, value in document.items()}
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {name: _copied(inner) for name, inner in value.items()}
+    if type(value) is list:
+        return [_copied(inner) for inner in value]
+    return value
+
+
 def merged(document: Document, fields: Mapping[str, Any]) -> Document:
     """A new document: `document` with `fields` set, and without those that are None."""
     new = {**document, **fields}
@@ -116,16 +133,11 @@ class Ordered:
         self._keys: list[str] = []
         self._sorted = True
 
-    def after(self, key: str | None) -> list[str]:
-        """The keys after `key`, or all."""
-        self._sort()
-        return self._keys[bisect_right(self._keys, key) :] if key is not None else self._keys[:]
-
-    def page(self, key: str | None, limit: int) -> list[str]:
-        """The first `limit` keys after `key`."""
+    def after(self, key: str | None) -> Iterator[str]:
+        """The keys after `key`, or all. To be used up before anything changes."""
         self._sort()
         start = bisect_right(self._keys, key) if key is not None else 0
-        return self._keys[start : start + limit]
+        return islice(self._keys, start, None)
 
     def move(self, key: str, old: Document | None, new: Document | None) -> None:
         if old is None and new is not None:
@@ -169,5 +181,33 @@ class OrderedGroups:
         self._groups.clear()
 
 
-class Tally[Group: Hashable, Item: Hashable]:
+class Tally(Generic[G, I]):
     """How many documents there are of each item, by group; `classify` says (group, item) of one, or None."""
+
+    def __init__(self, classify: Callable[[Document], tuple[G, I] | None]) -> None:
+        self._classify = classify
+        self.groups: dict[G, Counter[I]] = {}
+
+    def of(self, group: G) -> Counter[I]:
+        """The counts of one group. Not to be changed."""
+        return self.groups.get(group) or Counter()
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        before = self._classify(old) if old else None
+        after = self._classify(new) if new else None
+        if before == after:
+            return
+        if before is not None:
+            group, item = before
+            counts = self.groups[group]
+            counts[item] -= 1
+            if not counts[item]:
+                del counts[item]
+                if not counts:
+                    del self.groups[group]
+        if after is not None:
+            group, item = after
+            self.groups.setdefault(group, Counter())[item] += 1
+
+    def clear(self) -> None:
+        self.groups.clear()

@@ -1,0 +1,274 @@
+"""`messaging customers`: take contacts in, look at people, give them their data, erase them."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from messaging.cli.common import (
+    json_option,
+    pass_app,
+    print_json,
+    print_table,
+    progress,
+    progress_bar,
+    say,
+    yes_option,
+)
+from messaging.errors import Conflict, InputError, NotFound, PartlyFailed
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+    from messaging.nouns.customer import Customer
+    from messaging.services.import_consent import Grant
+    from messaging.services.importing import Survey
+
+_LIST = ("id", "email", "phone", "first_name", "last_name", "locale", "country", "city")
+_EXPORT = (
+    *_LIST[:5],
+    "locale",
+    "timezone",
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "birthday",
+    "created_at",
+)
+
+
+@click.group()
+def customers() -> None:
+    """The people the shop may write to."""
+
+
+@customers.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="Which column is what, where it is not recognised: --map email=Mail.",
+)
+@click.option(
+    "--consent",
+    "consents",
+    multiple=True,
+    metavar="CHANNEL[:TOPIC]",
+    help="These people agreed to be written to: --consent email:news.",
+)
+@click.option("--consent-source", metavar="TEXT", help="By what proof they agreed.")
+@click.option(
+    "--dates",
+    type=click.Choice(["dmy", "mdy"]),
+    help="How dates like 3/4/2026 are to be read, where the file does not show it.",
+)
+@json_option
+@pass_app
+def import_(
+    app: Messaging,
+    file: Path,
+    maps: Sequence[str],
+    consents: Sequence[str],
+    consent_source: str | None,
+    dates: Any,
+    as_json: bool,
+) -> None:
+    """Take customers in from a CSV file. Run it again as you like: nobody is taken in twice."""
+    from messaging.services.csv_file import CsvFile
+    from messaging.services.rejected import RejectedFile
+
+    grants = [_grant(text) for text in consents]
+    table = CsvFile(file)
+    survey = app.customer_import.survey(table, _mapping(maps), order=dates)
+    rejected = RejectedFile(app.store, file, app.workspace.root, ".csv")
+    with progress_bar("Importing customers", survey.rows) as step:
+        summary = app.customer_import.run(
+            table,
+            survey,
+            grants=grants,
+            source=consent_source or f"import {file.name}",
+            rejected=rejected,
+            progress=step,
+        )
+    _say_attributes(survey)
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        print_table(("read", "created", "updated", "rejected"), [tuple(asdict(summary).values())])
+    if summary.rejected:
+        raise PartlyFailed(f"{summary.rejected} rows were rejected: see {rejected.path}")
+
+
+@customers.command("list")
+@click.option("--segment", help="Only members of a segment.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@json_option
+@pass_app
+def list_(app: Messaging, segment: str | None, limit: int, as_json: bool) -> None:
+    """List customers."""
+    from itertools import islice
+
+    found = list(islice(_people(app, segment), limit))
+    if as_json:
+        print_json([customer.to_document() for customer in found])
+        return
+    print_table(_LIST, [[getattr(customer, name) for name in _LIST] for customer in found])
+    if len(found) == limit:
+        say(f"The first {limit}; --limit shows more.")
+
+
+@customers.command()
+@click.argument("customer")
+@json_option
+@pass_app
+def show(app: Messaging, customer: str, as_json: bool) -> None:
+    """Show one customer, found by id, email address or phone number."""
+    found = _find(app, customer)
+    data = app.eraser.export(found.id)
+    if as_json:
+        print_json(data)
+        return
+    print_table(("", ""), list(data["customer"].items()))
+    for place in data["addresses"]:
+        said = [
+            f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']} on {consent['at'][:10]} ({consent['source']})"
+            for consent in place["consents"]
+        ]
+        if place["suppression"]:
+            said.append(f"suppressed: {place['suppression']['reason']}")
+        say(f"{place['channel']} {place['address']}: {'; '.join(said) or 'nothing said about consent'}")
+    orders = [
+        (o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]
+    ]
+    print_table(("order", "placed", "total", "currency"), orders)
+    messages = [(m["id"], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
+    print_table(("message", "template", "channel", "state", "reason"), messages)
+
+
+@customers.command()
+@click.argument("customer", required=False)
+@click.option("--segment", help="Only members of a segment.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write to a file instead of standard output."
+)
+@pass_app
+def export(app: Messaging, customer: str | None, segment: str | None, output: Path | None) -> None:
+    """Export customers as CSV; or, for one CUSTOMER, all that is kept about them as JSON."""
+    import orjson
+
+    if customer is not None:
+        data = app.eraser.export(_find(app, customer).id)
+        _write(output, orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    people = progress(_people(app, segment), "Exporting", app.store.customers.count())
+    if output is None:
+        _write_csv(sys.stdout, people, list(app.settings.attributes))
+        return
+    try:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            _write_csv(file, people, list(app.settings.attributes))
+    except OSError as error:
+        raise InputError(f"{output}: {error.strerror}") from None
+
+
+@customers.command()
+@click.argument("customer")
+@yes_option
+@json_option
+@pass_app
+def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
+    """Erase a customer everywhere; counts stay. It cannot be undone."""
+    found = _find(app, customer)
+    if not yes:
+        click.confirm(f"Erase customer {found.id} and all that is kept about them?", abort=True, err=True)
+    receipt = asdict(app.eraser.erase(found.id))
+    if as_json:
+        print_json(receipt)
+    else:
+        print_table(("removed", ""), list(receipt.items()))
+        say("The files you imported from are yours to clean. Backups you made elsewhere too.")
+
+
+def _find(app: Messaging, text: str) -> Customer:
+    from messaging.rules.addresses import normalise_phone
+    from messaging.services.customers import find_customer
+
+    found = find_customer(app.store, text)
+    if not found and "@" not in text:
+        try:
+            found = find_customer(app.store, normalise_phone(text, app.settings.brand.country))
+        except ValueError:
+            pass  # then it was no phone number
+    if not found:
+        raise NotFound(f"no customer {text!r}", hint="list them with: messaging customers list")
+    if len(found) > 1:
+        raise Conflict(
+            f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}"
+        )
+    return found[0]
+
+
+def _people(app: Messaging, segment: str | None) -> Iterable[Customer]:
+    if segment is not None:
+        yield from app.audience.members(segment)
+        return
+    after = None
+    while page := app.store.customers.page(after=after):
+        after = page[-1].id
+        yield from page
+
+
+def _write_csv(file: IO[str], people: Iterable[Customer], attributes: Sequence[str]) -> None:
+    from messaging.services.csv_file import safe_cell
+
+    writer = csv.writer(file)
+    writer.writerow([*_EXPORT, *attributes])
+    for customer in people:
+        values = [getattr(customer, name) for name in _EXPORT]
+        values += [customer.attributes.get(name) for name in attributes]
+        writer.writerow(["" if value is None else safe_cell(str(value)) for value in values])
+
+
+def _write(output: Path | None, text: str) -> None:
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"{output}: {error.strerror}") from None
+
+
+def _mapping(maps: Sequence[str]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for text in maps:
+        ours, equals, theirs = text.partition("=")
+        if not equals or not ours.strip() or not theirs.strip():
+            raise InputError(f"--map {text}: write it like --map email=COLUMN")
+        mapping[ours.strip()] = theirs.strip()
+    return mapping
+
+
+def _grant(text: str) -> Grant:
+    from messaging.ids import is_name
+    from messaging.nouns.consent import ALL_TOPICS
+    from messaging.services.import_consent import Grant
+
+    channel, _, topic = text.partition(":")
+    if not is_name(channel) or (topic and not is_name(topic)):
+        raise InputError(f"--consent {text}: write it like --consent email or --consent email:news")
+    return Grant(channel, topic or ALL_TOPICS)
+
+
+def _say_attributes(survey: Survey) -> None:
+    if survey.undeclared:
+        told = ", ".join(f"{name} ({type})" for name, type in survey.undeclared.items())
+        say(f"New attributes, declared in messaging.toml: {told}.")

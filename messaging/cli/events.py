@@ -1,0 +1,182 @@
+"""`messaging events`: what happened in the shop, as history and live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say
+from messaging.errors import InputError, MessagingError, PartlyFailed
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+source_option = click.option(
+    "--source", default="api", show_default=True, help="Who tells events that do not say it."
+)
+
+
+@click.group()
+def events() -> None:
+    """What happened in the shop."""
+
+
+@events.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@source_option
+@json_option
+@pass_app
+def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
+    """Take history in from a file of JSON Lines. Triggers nothing; run it again as you like."""
+    from messaging.services.rejected import RejectedFile
+
+    try:
+        lines = file.open("rb")
+        size = file.stat().st_size
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None
+    rejected = RejectedFile(app.store, file, app.workspace.root, ".jsonl")
+    with lines, progress_bar("Importing events", size) as step:
+        summary = app.intake.import_history(
+            _bounded(lines, step),
+            source=source,
+            reject=lambda bad: rejected.line(bad.line, bad.reason, bad.text),
+        )
+    rejected.close()
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        print_table(tuple(asdict(summary)), [tuple(asdict(summary).values())])
+    if summary.rejected:
+        raise PartlyFailed(f"{summary.rejected} lines were rejected: see {rejected.path}")
+    if summary.failed:
+        raise PartlyFailed(
+            f"{summary.failed} events had no effect",
+            hint="see why with: messaging events list --state failed",
+        )
+
+
+@events.command()
+@click.argument("file", type=click.File("rb"))
+@source_option
+@json_option
+@pass_app
+def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
+    """Take live events in, from a file or standard input (-), and set off what they trigger.
+
+    FILE is one event, a list of events, or JSON Lines. What is due goes out with `messaging serve` or `send-due`.
+    """
+    from messaging.services.intake import as_document
+
+    answers, faults = [], []
+    for document in _documents(file.read()):
+        try:
+            accepted = app.intake.receive(document, source=source)
+        except MessagingError as error:
+            faults.append(error)
+            answers.append({"error": str(error)})
+            continue
+        answers.append(as_document(accepted))
+        for warning in accepted.warnings:
+            say(f"warning: {warning}")
+        if accepted.error is not None:
+            faults.append(PartlyFailed(f"the event is kept, but had no effect: {accepted.error}"))
+    if as_json:
+        print_json(answers[0] if len(answers) == 1 else answers)
+    else:
+        _print_answers(answers)
+    if faults:
+        if len(faults) < len(answers):
+            raise PartlyFailed(f"{len(faults)} of {len(answers)} events: {faults[0]}")
+        raise faults[0]
+
+
+@events.command("list")
+@click.option("--customer", metavar="ID")
+@click.option("--type", "type_")
+@click.option("--state", type=click.Choice(["received", "done", "failed"]))
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@json_option
+@pass_app
+def list_(
+    app: Messaging, customer: str | None, type_: str | None, state: str | None, limit: int, as_json: bool
+) -> None:
+    """List events, the latest first."""
+    from messaging.nouns.event import EventState
+
+    found = app.store.events.page(
+        customer_id=customer, type=type_, state=EventState(state) if state else None, limit=limit
+    )
+    if as_json:
+        print_json([event.to_document() for event in found])
+        return
+    print_table(
+        ("time", "type", "id", "customer", "state", "error"),
+        [(f"{e.time:%Y-%m-%d %H:%M}", e.type, e.id, e.customer_id, e.state, e.error) for e in found],
+    )
+    if len(found) == limit:
+        say(f"The latest {limit}; --limit shows more.")
+
+
+def _print_answers(answers: list[dict[str, object]]) -> None:
+    rows = []
+    for answer in answers:
+        messages = answer.get("messages")
+        counts = messages if isinstance(messages, dict) else {}
+        state = (
+            answer.get("state", "refused") if answer.get("new", True) else f"{answer['state']} (known before)"
+        )
+        rows.append(
+            (
+                state,
+                answer.get("customer"),
+                counts.get("planned"),
+                counts.get("moved"),
+                counts.get("cancelled"),
+                answer.get("error"),
+            )
+        )
+    print_table(("event", "customer", "planned", "moved", "cancelled", "error"), rows)
+
+
+def _documents(text: bytes) -> list[object]:
+    """The events in a text that is one, a list, or one a line."""
+    from messaging.rules.envelope import parse_json
+
+    text = text.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text:
+        raise InputError("no event: the file is empty")
+    try:
+        value = parse_json(text)
+    except InputError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not lines[0].strip().endswith(b"}"):
+            raise
+        return [_line(number, line) for number, line in enumerate(lines, 1)]
+    return value if isinstance(value, list) else [value]
+
+
+def _line(number: int, line: bytes) -> object:
+    from messaging.rules.envelope import parse_json
+
+    try:
+        return parse_json(line)
+    except InputError as error:
+        raise InputError(f"line {number}: {error.message}") from None
+
+
+def _bounded(file: IO[bytes], step: object) -> Iterator[bytes]:
+    """Lines, none of them longer than an event may be: the rest of such a line is passed over."""
+    from messaging.rules.envelope import MAX_BYTES
+
+    assert callable(step)
+    while line := file.readline(MAX_BYTES + 2):
+        step(len(line))
+        rest = line
+        while not rest.endswith(b"\n") and (rest := file.readline(MAX_BYTES)):
+            step(len(rest))
+        yield line

@@ -1,0 +1,154 @@
+"""`messaging triggers`: which events send what, and whether they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.errors import MessagingError, NotFound
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+    from messaging.nouns.template import Trigger
+
+
+@click.group()
+def triggers() -> None:
+    """What is sent when something happens. Triggers are off until they are enabled."""
+
+
+@triggers.command("list")
+@json_option
+@pass_app
+def list_(app: Messaging, as_json: bool) -> None:
+    """List the triggers of all templates, on and off."""
+    rows = []
+    for name in sorted({*app.library.names(), *app.triggers.enabled()}):
+        rows.extend(_rows(app, name))
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("template", "event", "on", "when", "unless", "waiting", "problem"),
+        [
+            (
+                row["template"],
+                row["event"],
+                "on" if row["enabled"] else "off",
+                row["when"],
+                row["unless"],
+                row["waiting"],
+                row["problem"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@triggers.command()
+@click.argument("template")
+@click.option("--days", type=click.FloatRange(0, 3650, min_open=True), default=7, show_default=True)
+@json_option
+@pass_app
+def plan(app: Messaging, template: str, days: float, as_json: bool) -> None:
+    """Show what a template's triggers would have sent for the events of the last days, and what waits now."""
+    made = app.trigger_plans.make(template, days=days)
+    if as_json:
+        print_json(made.summary())
+        return
+    state = "on" if made.enabled else "off"
+    click.echo(
+        f"{template} is {state}. In the last {days:g} days: {made.events} events, {made.planned} messages."
+    )
+    if made.skipped:
+        print_table(("not sent", "because"), [(number, why) for why, number in made.skipped.most_common()])
+    if made.warnings:
+        print_table(
+            ("events", "set nothing off because"), [(n, why) for why, n in made.warnings.most_common()]
+        )
+    click.echo(f"Waiting now: {made.waiting}.")
+
+
+@triggers.command()
+@click.argument("templates", nargs=-1, required=True)
+@pass_app
+def enable(app: Messaging, templates: tuple[str, ...]) -> None:
+    """Turn the triggers of templates on, from the next live event."""
+    for name in templates:
+        for trigger in app.triggers.written(name).triggers:
+            app.check_trigger(name, trigger)
+    for name in templates:
+        live = app.triggers.enable(name)
+        say(f"{name} is on: {'; '.join(_sentence(trigger) for trigger in live.triggers)}.")
+
+
+@triggers.command()
+@click.argument("templates", nargs=-1, required=True)
+@pass_app
+def disable(app: Messaging, templates: tuple[str, ...]) -> None:
+    """Turn the triggers of templates off. What of theirs still waits is skipped."""
+    known = {*app.library.names(), *app.triggers.enabled()}
+    for name in templates:
+        if name not in known:
+            raise NotFound(f"no template {name!r}", hint="list them with: messaging triggers list")
+    for name in templates:
+        was_on = app.triggers.disable(name)
+        skipped = app.triggering.skip_waiting(name, "trigger disabled")
+        said = f"{skipped} waiting messages skipped" if skipped else "nothing was waiting"
+        say(f"{name} is off ({said})." if was_on else f"{name} was off ({said}).")
+
+
+def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
+    from messaging.services.trigger_plans import waiting
+
+    problem = None
+    try:
+        live = app.triggers.live(name)
+        found = live.triggers if live else app.library.get(name).triggers
+        problem = live.problem if live else None
+    except MessagingError as error:
+        live, found, problem = None, app.triggers.triggers(name), str(error)
+    if not found:
+        return []
+    waits = [message.trigger for message in waiting(app.store, name)] if live else []
+    return [
+        {
+            "template": name,
+            "event": trigger.event,
+            "enabled": live is not None,
+            "key": trigger.key,
+            "when": _when(trigger),
+            "unless": trigger.unless,
+            "cancel_on": list(trigger.cancel_on),
+            "audience": trigger.audience,
+            "waiting": waits.count(index),
+            "problem": problem,
+        }
+        for index, trigger in enumerate(found)
+    ]
+
+
+def _when(trigger: Trigger) -> str:
+    if trigger.at is not None:
+        return trigger.at
+    return f"after {_duration(trigger.after.total_seconds())}" if trigger.after else "at once"
+
+
+def _duration(seconds: float) -> str:
+    parts = []
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
+    return " ".join(parts)
+
+
+def _sentence(trigger: Trigger) -> str:
+    text = f"{trigger.event} sends it {_when(trigger)}"
+    if trigger.audience:
+        text += f" to segment {trigger.audience}"
+    if trigger.unless:
+        text += f" unless {trigger.unless}"
+    return text

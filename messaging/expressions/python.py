@@ -1,0 +1,233 @@
+"""The Python back end: an expression as one generated function, some tenths of a microsecond a customer.
+
+The source is written from the tree alone: names are ours, constants are bound by name, and no text of the
+expression is ever pasted into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from messaging.expressions import facts, tree, values
+from messaging.expressions.facts import Subject
+from messaging.expressions.parsing import Expression
+from messaging.expressions.tree import Node, Window, always_there
+from messaging.expressions.values import Type
+
+Matcher = Callable[[Subject], bool]
+
+
+def compile_python(expression: Expression) -> Matcher:
+    """A function that tells whether a subject meets the expression."""
+    writer = _Writer()
+    source = f"def matches(s):\n    return {writer.condition(expression.root)}\n"
+    namespace = {**writer.constants, **_HELPERS, "__builtins__": {}}
+    exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102 - from the closed tree only
+    matches: Matcher = namespace["matches"]
+    return matches
+
+
+_HELPERS: dict[str, object] = {
+    "calculate": values.calculate,
+    "negate": values.negate,
+    "among": values.among,
+    "within": values.within,
+    "join": values.join,
+    "days_between": values.days_between,
+    "length": len,
+    "lower": str.lower,
+    "upper": str.upper,
+    "trim": str.strip,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "moment": values.moment,
+    "attribute": facts.attribute,
+    "address": facts.address,
+    "extra": facts.extra,
+    "orders_count": facts.orders_count,
+    "orders_total": facts.orders_total,
+    "orders_average": facts.orders_average,
+    "orders_first_at": facts.orders_first_at,
+    "orders_last_at": facts.orders_last_at,
+    "orders_last_delivered_at": facts.orders_last_delivered_at,
+    "bought": facts.bought,
+    "happened": facts.happened,
+    "sent": facts.sent,
+    "opened": facts.opened,
+    "clicked": facts.clicked,
+    "consented": facts.consented,
+    "grades": facts.grades,
+    "in_segment": facts.in_segment,
+}
+
+
+class _Writer:
+    """Writes nodes as Python expressions over `s`, the subject, and collects their constants."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, object] = {}
+        self._variables = 0
+
+    def condition(self, node: Node) -> str:
+        """True or false: what is missing is false."""
+        match node:
+            case tree.And(parts):
+                return f"({' and '.join(self.condition(part) for part in parts)})"
+            case tree.Or(parts):
+                return f"({' or '.join(self.condition(part) for part in parts)})"
+            case tree.Not(operand):
+                return f"(not {self.condition(operand)})"
+            case tree.Choice() | tree.Default() | tree.Attribute() | tree.Extra():
+                return f"({self.value(node)} is True)"
+            case _:
+                return self.value(node)
+
+    def value(self, node: Node) -> str:
+        """The value, or None."""
+        match node:
+            case tree.Constant(value, _):
+                return self._constant(value)
+            case tree.ListOf(items, _):
+                return f"({''.join(self.value(item) + ',' for item in items)})"
+            case tree.And() | tree.Or() | tree.Not():
+                return self.condition(node)
+            case tree.Compare():
+                return self._compare(node)
+            case tree.Choice(condition, then, otherwise):
+                end = "None" if otherwise is None else self.value(otherwise)
+                return f"({self.value(then)} if {self.condition(condition)} else {end})"
+            case tree.Default(operand, instead):
+                name, known = self._known(operand)
+                return self.value(operand) if not known else f"({name} if {known} else {self.value(instead)})"
+            case tree.IsDefined(operand):
+                return "True" if always_there(operand) else f"({self.value(operand)} is not None)"
+            case tree.Arithmetic(operator, left, right):
+                return f"calculate({self._constant(operator)}, {self.value(left)}, {self.value(right)})"
+            case tree.Negate(operand):
+                return f"negate({self.value(operand)})"
+            case tree.Concat(parts):
+                return f"join(({''.join(self.value(part) + ',' for part in parts)}))"
+            case tree.DaysSince(operand):
+                return f"days_between({self.value(operand)}, s.now)"
+            case tree.DatePart(operand, part):
+                return self._guarded(operand, "{}." + part)
+            case tree.TextChange(operand, how):
+                return self._guarded(operand, how + "({})")
+            case tree.Length(operand):
+                return self._guarded(operand, "length({})")
+            case tree.Affix(operand, how, affix):
+                return self._all_known((operand, affix), how + "({}, {})")
+            case _:
+                return self._fact(node)
+
+    def _fact(
+        self,
+        node: tree.Field
+        | tree.Attribute
+        | tree.Address
+        | tree.Extra
+        | tree.Now
+        | tree.OrdersCount
+        | tree.OrdersMoney
+        | tree.OrdersMoment
+        | tree.Bought
+        | tree.Happened
+        | tree.Reached
+        | tree.Consented
+        | tree.Grade
+        | tree.InSegment,
+    ) -> str:
+        match node:
+            case tree.Field(name, type):
+                return f"s.customer.{name}" if type is not Type.DAY else f"moment(s.customer.{name})"
+            case tree.Attribute(name, type):
+                return f"attribute(s, {self._constant(name)}, {self._constant(type)})"
+            case tree.Address(channel):
+                return f"address(s, {self._constant(channel)})"
+            case tree.Extra(path, type):
+                return f"extra(s, {self._constant(path)}, {self._constant(type)})"
+            case tree.Now():
+                return "s.now"
+            case tree.OrdersCount(window):
+                return f"orders_count(s{self._window(window)})"
+            case tree.OrdersMoney(which, window, currency):
+                return f"orders_{which}(s, {self._constant(_length(window))}, {self._constant(currency)})"
+            case tree.OrdersMoment(which):
+                return f"orders_{which}(s)"
+            case tree.Bought(sku, window):
+                return f"bought(s, {self._constant(sku)}{self._window(window)})"
+            case tree.Happened(event, window):
+                return f"happened(s, {self._constant(event)}{self._window(window)})"
+            case tree.Reached(how, message, window):
+                return f"{how}(s, {self._constant(message)}{self._window(window)})"
+            case tree.Consented(channel, topic):
+                return f"consented(s, {self._constant(channel)}, {self._constant(topic)})"
+            case tree.Grade(which):
+                return f"grades(s).{which}"
+            case tree.InSegment(name):
+                return f"in_segment(s, {self._constant(name)})"
+            case _:
+                assert_never(node)
+
+    def _compare(self, node: tree.Compare) -> str:
+        """Each operand is worked out once, from left to right, as far as it takes."""
+        conditions: list[str] = []
+        left = self._operand(node.first, conditions)
+        for relation, operand in node.rest:
+            if isinstance(operand, tree.ListOf):
+                conditions.append(self._among(left, relation, operand))
+                continue
+            right = self._operand(operand, conditions)
+            conditions.append(f"{left} {relation} {right}")
+            left = right
+        return f"({' and '.join(conditions)})"
+
+    def _operand(self, node: Node, conditions: list[str]) -> str:
+        name, known = self._known(node)
+        if known:
+            conditions.append(known)
+        return name
+
+    def _known(self, node: Node) -> tuple[str, str]:
+        """What to call the node's value, and the condition that gives it this name and says that it is there.
+
+        What is always there has no condition; a value that is not a constant is then named where it stands.
+        """
+        if isinstance(node, tree.Constant):
+            return self._constant(node.value), ""
+        self._variables += 1
+        name = f"v{self._variables}"
+        if always_there(node):
+            return f"({name} := {self.value(node)})", ""
+        return name, f"({name} := {self.value(node)}) is not None"
+
+    def _among(self, item: str, relation: str, choices: tree.ListOf) -> str:
+        if all(isinstance(choice, tree.Constant) for choice in choices.items):
+            constants = frozenset(choice.value for choice in choices.items if isinstance(choice, tree.Constant))
+            return f"{item} {relation} {self._constant(constants)}"
+        return f"among({item}, {self.value(choices)}, wanted={relation == 'in'})"
+
+    def _guarded(self, operand: Node, form: str) -> str:
+        return f"({form.format(self.value(operand))})" if always_there(operand) else self._if_known(operand, form)
+
+    def _if_known(self, operand: Node, form: str) -> str:
+        name, known = self._known(operand)
+        return f"({form.format(name)} if {known} else None)"
+
+    def _all_known(self, operands: Iterable[Node], form: str) -> str:
+        conditions: list[str] = []
+        names = [self._operand(operand, conditions) for operand in operands]
+        return f"({' and '.join([*conditions, form.format(*names)])})"
+
+    def _window(self, window: Window | None) -> str:
+        return "" if window is None else f", window={self._constant(_length(window))}"
+
+    def _constant(self, value: object) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+
+def _length(window: Window | None) -> object:
+    return None if window is None else window.length

@@ -1,0 +1,289 @@
+"""Builds a version from a template: flattens, inlines, derives the text, numbers the links. Pure, and unprotected:
+`prepare` runs it in a process of its own, because a source may be made to hurt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import orjson
+from jinja2 import TemplateSyntaxError
+
+from messaging.errors import TemplateError
+from messaging.ids import digest
+from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.compiled import Compiled
+from messaging.rendering.environment import Sandbox
+from messaging.rendering.flatten import flatten
+from messaging.rendering.guard import refuse
+from messaging.rendering.inlining import inline_styles, mjml_to_html
+from messaging.rendering.linking import Links
+from messaging.rendering.pieces import (
+    Kind,
+    Origins,
+    Piece,
+    lines_alone,
+    source_of,
+    syntax_error,
+    without_marks,
+    write,
+)
+from messaging.rendering.shelter import Place, Shelter, shelter
+from messaging.rendering.texts import text_from_html
+
+Key = tuple[str, str, str]
+Problem = Callable[[TemplateError], None]
+
+#: Shown beside the subject in a list of messages, never in the message. The filler keeps what follows out of it.
+_PREHEADER = (
+    '<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all">'
+    "{}" + "&nbsp;&zwnj;" * 40 + "</div>"
+)
+_PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">'
+_COMMENT = re.compile(r"<!--(?!\[if|<!|-->)(?!\s*<!\[endif)((?:(?!-->).)*)-->", re.DOTALL)
+_JSON_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+
+
+def build(
+    template: Template,
+    brand: Mapping[str, Any],
+    *,
+    from_: str,
+    reply_to: str | None,
+    filters: Collection[str] = (),
+    problem: Problem,
+    at: Callable[[str], None] = lambda file: None,
+) -> TemplateVersion:
+    """The version of `template`.
+
+    Args:
+        filters: names of filters that plugins bring.
+        problem: told of everything that is wrong and can be worked around; the first may be raised from it.
+        at: told which file is being worked on.
+
+    Raises:
+        TemplateError: a part cannot be prepared.
+    """
+    builder = _Builder(template, brand, filters, problem, at)
+    parts = {channel: builder.channel(channel) for channel in template.channels}
+    builder.compile(parts)
+    content = {
+        "template": template.name,
+        "class": template.message_class.value,
+        "topic": template.topic,
+        "channels": template.channels,
+        "fallbacks": dict(template.fallbacks),
+        "parts": {
+            channel: {
+                locale: {part: without_marks(source) for part, source in by_part.items()}
+                for locale, by_part in by_locale.items()
+            }
+            for channel, by_locale in parts.items()
+        },
+        "brand": dict(brand),
+        "from": template.from_ or from_,
+        "reply_to": template.reply_to or reply_to,
+    }
+    canonical = orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return TemplateVersion(
+        version=digest("template", canonical.decode()),
+        template=template.name,
+        message_class=template.message_class,
+        topic=template.topic,
+        channels=template.channels,
+        fallbacks=dict(template.fallbacks),
+        parts=parts,
+        links=tuple(builder.links.slots),
+        brand=dict(brand),
+        from_=template.from_ or from_,
+        reply_to=template.reply_to or reply_to,
+    )
+
+
+class _Builder:
+    def __init__(
+        self,
+        template: Template,
+        brand: Mapping[str, Any],
+        filters: Collection[str],
+        problem: Problem,
+        at: Callable[[str], None],
+    ) -> None:
+        self._template = template
+        self._problem = problem
+        self._at = at
+        stubs = dict.fromkeys(filters, str)
+        self._html = Sandbox(html=True, filters=stubs)
+        self._text = Sandbox(html=False, filters=stubs)
+        self.links = Links(brand)
+
+    def channel(self, channel: str) -> dict[str, dict[str, str]]:
+        """Locale -> part -> prepared source; each locale is whole."""
+        locales = sorted({locale for found, locale, _ in self._template.sources if found == channel})
+        return {locale: self._locale(channel, locale) for locale in locales}
+
+    def compile(self, parts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
+        """Compile everything once: what the compiler chokes on must not get further than this process."""
+        for channel, by_locale in parts.items():
+            for by_part in by_locale.values():
+                for part, source in by_part.items():
+                    self._at(f"{self._template.name} ({channel} {part})")
+                    Compiled(self._html if part == "html" else self._text, source, self._template.name)
+
+    def _locale(self, channel: str, locale: str) -> dict[str, str]:
+        parts: dict[str, str] = {}
+        if channel == "email":
+            subject = self._nearest(channel, locale, "subject")
+            if subject is None:
+                raise TemplateError(
+                    "an email needs a subject",
+                    file=f"templates/{self._template.name}/template.toml",
+                    hint='write subject = "…"',
+                )
+            parts["subject"] = self._line(subject)
+            preheader = self._nearest(channel, locale, "preheader")
+            if preheader is not None:
+                parts["preheader"] = self._line(preheader)
+            self._email(locale, parts)
+            return parts
+        part = "text" if channel == "sms" else "body"
+        key = self._nearest(channel, locale, part)
+        if key is not None:
+            if self._template.files[key].endswith(".json"):
+                parts["json"] = self._json(key)
+            else:
+                parts[part] = self._plain(key, locale)
+        return parts
+
+    def _email(self, locale: str, parts: dict[str, str]) -> None:
+        """HTML and text. Text that is written in a nearer language than the HTML's is kept; else it is derived."""
+        written = self._nearest("email", locale, "text")
+        page = self._nearest("email", locale, "html", "mjml")
+        if page is not None:
+            parts["html"], derived = self._page(page, locale, "preheader" in parts)
+            if written is None or len(written[1]) < len(page[1]):
+                parts["text"] = derived
+                return
+        if written is not None:
+            parts["text"] = self._plain(written, locale)
+
+    def _page(self, key: Key, locale: str, has_preheader: bool) -> tuple[str, str]:
+        """Prepared HTML, and the text derived from it."""
+        file = self._file(key)
+        pieces = _stripped(self._flat(key, html=True))
+        before, pieces, after = _outside(pieces)
+        text, keeper = shelter(pieces)
+        if key[2] == "mjml":
+            text = mjml_to_html(text, file)
+        text = _COMMENT.sub(
+            lambda match: match[0] if keeper.find(match[0]) else "", inline_styles(text, file)
+        )
+        keeper.verify(text)
+        text = self.links.in_html(text, keeper, channel="email", locale=locale, file=file)
+        self._flush_problems()
+        plain = write(before) + keeper.back(text_from_html(text, keeper), plain=True) + write(after)
+        text = _with_extras(text, keeper, preheader=has_preheader and not _mentions_preheader(pieces))
+        return write(before) + keeper.back(text) + write(after), plain
+
+    def _plain(self, key: Key, locale: str) -> str:
+        file = self._file(key)
+        pieces = lines_alone(self._flat(key))
+        pieces = self.links.in_text(pieces, channel=key[0], locale=locale, part=key[2], file=file)
+        self._flush_problems()
+        return write(pieces)
+
+    def _line(self, key: Key) -> str:
+        return write(self._flat(key))
+
+    def _json(self, key: Key) -> str:
+        """Values go in as JSON, whether they stand for a value or inside a text."""
+        pieces: list[Piece] = []
+        quoted = False
+        for piece in self._flat(key):
+            if piece.kind is Kind.DATA:
+                for match in _JSON_QUOTE.finditer(piece.text):
+                    quoted ^= match[0] == '"'
+            elif piece.kind is Kind.OUTPUT:
+                form = "_json_text" if quoted else "_json"
+                piece = Piece(piece.kind, f"({piece.text}) | {form}", piece.file, piece.line)
+            pieces.append(piece)
+        return write(pieces)
+
+    def _flat(self, key: Key, *, html: bool = False) -> list[Piece]:
+        """The flattened source, looked at for what is not available."""
+        file, line = self._file(key), self._template.lines.get(key, 1)
+        source = self._template.sources[key]
+        pieces = flatten(source, file, self._template.shared, line)
+        written = write(pieces)
+        origins = Origins(written)
+        environment = self._html if html else self._text
+        try:
+            found = refuse(environment.parse(written), environment)
+        except TemplateSyntaxError as error:
+            where, number = origins.of(error.lineno)
+            raise syntax_error(
+                error.message or "syntax error", where or file, number or line, source
+            ) from None
+        for number, text, hint in found:
+            where, origin = origins.of(number)
+            self._problem(TemplateError(text, file=where or file, line=origin, hint=hint))
+        return pieces
+
+    def _file(self, key: Key) -> str:
+        file = self._template.files[key]
+        self._at(file)
+        return file
+
+    def _nearest(self, channel: str, locale: str, *parts: str) -> Key | None:
+        """Where a part is written for `locale`, its language, or everybody."""
+        while True:
+            for part in parts:
+                if (channel, locale, part) in self._template.sources:
+                    return (channel, locale, part)
+            if not locale:
+                return None
+            locale = locale.rpartition("-")[0]
+
+    def _flush_problems(self) -> None:
+        problems, self.links.problems = self.links.problems, []
+        for error in problems:
+            self._problem(error)
+
+
+def _stripped(pieces: list[Piece]) -> list[Piece]:
+    """Without blank text at both ends."""
+    while pieces and pieces[0].kind is Kind.DATA and not pieces[0].text.strip():
+        pieces = pieces[1:]
+    while pieces and pieces[-1].kind is Kind.DATA and not pieces[-1].text.strip():
+        pieces = pieces[:-1]
+    return pieces
+
+
+def _outside(pieces: list[Piece]) -> tuple[list[Piece], list[Piece], list[Piece]]:
+    """Code before and after all text: it stands outside of the document, where parsers put nothing."""
+    blank = [piece.kind is not Kind.DATA or not piece.text.strip() for piece in pieces]
+    start = blank.index(False) if False in blank else 0
+    end = len(pieces) - blank[::-1].index(False) if False in blank else len(pieces)
+    if any(piece.kind is Kind.OUTPUT for piece in (*pieces[:start], *pieces[end:])):
+        return [], pieces, []
+    code = [piece for piece in pieces[:start] if piece.kind is not Kind.DATA]
+    return code, pieces[start:end], [piece for piece in pieces[end:] if piece.kind is not Kind.DATA]
+
+
+def _mentions_preheader(pieces: list[Piece]) -> bool:
+    return any(piece.kind is not Kind.DATA and "preheader" in source_of(piece) for piece in pieces)
+
+
+def _with_extras(text: str, keeper: Shelter, *, preheader: bool) -> str:
+    """The preheader at the top of the body, if the layout does not show it; the open pixel at its end."""
+    pixel = keeper.add(Piece(Kind.OUTPUT, "0 | _pixel", "", 0), Place.ATTRIBUTE)
+    end = text.lower().rfind("</body")
+    end = len(text) if end < 0 else end
+    text = text[:end] + _PIXEL.format(pixel) + text[end:]
+    body = re.search(r"<body\b[^>]*>", text, re.IGNORECASE)
+    if preheader and body:
+        word = keeper.add(Piece(Kind.OUTPUT, "preheader", "", 0), Place.TEXT)
+        text = text[: body.end()] + _PREHEADER.format(word) + text[body.end() :]
+    return text

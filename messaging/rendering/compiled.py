@@ -1,0 +1,102 @@
+"""A prepared source, compiled: made once per version, run once per message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from types import CodeType, TracebackType
+from typing import Any
+
+from jinja2 import TemplateError as JinjaError
+from jinja2 import TemplateSyntaxError, meta
+
+from messaging.errors import MessagingError, TemplateError, TemplateLimit
+from messaging.rendering.environment import RUN, Sandbox
+from messaging.rendering.guard import guard
+from messaging.rendering.pieces import Origins, syntax_error
+from messaging.rendering.run import MAX_OUTPUT, OverLimit, Run
+
+#: Chunks that are joined before the length is looked at.
+_CHUNKS = 64
+
+
+class Compiled:
+    """One part, ready to run. `root_render_func` yields its chunks: constants of the code as they are, and values."""
+
+    def __init__(self, environment: Sandbox, source: str, name: str) -> None:
+        """Compile; `name` is for errors about places that have no file.
+
+        Raises:
+            TemplateError: it cannot be compiled.
+            TemplateLimit: it is nested too deeply for the compiler.
+        """
+        self._environment = environment
+        self._origins = Origins(source)
+        self._name = name
+        #: Differs from every file's, so that a traceback shows which frame is the template.
+        self._frame = f"<template {name}>"
+        try:
+            tree = environment.parse(source)
+            #: Names it asks of the context.
+            self.names = frozenset(meta.find_undeclared_variables(tree))
+            tree = guard(tree)
+            tree.set_environment(environment)
+            code: CodeType = environment.compile(tree, self._frame, self._frame)
+        except TemplateSyntaxError as error:
+            file, line = self._origins.of(error.lineno)
+            raise syntax_error(
+                error.message or "syntax error", file or name, line or error.lineno, source
+            ) from None
+        except (RecursionError, MemoryError, SyntaxError, OverflowError, ValueError) as error:
+            raise TemplateLimit(
+                f"it is too deeply nested to be compiled ({type(error).__name__})", file=name
+            ) from None
+        self.template = environment.template_class.from_code(environment, code, environment.globals)
+        self.root_render_func = self.template.root_render_func
+        self.root_render_func.__globals__["show"] = environment.show
+
+    def render(self, context: Mapping[str, Any], run: Run) -> str:
+        """The text for one message.
+
+        Raises:
+            TemplateError: names file and line.
+            TemplateLimit: it used more than one message may cost.
+        """
+        run.turns.clear()
+        values = {**self._environment.globals, **context, RUN: run}
+        try:
+            chunks = self.root_render_func(
+                self._environment.context_class(self._environment, values, self._frame, {})
+            )
+            parts: list[str] = []
+            length = 0
+            while batch := list(islice(chunks, _CHUNKS)):
+                parts.append("".join(batch))
+                length += len(parts[-1])
+                if length > MAX_OUTPUT:
+                    raise OverLimit(f"the part is longer than {MAX_OUTPUT:,} characters")
+            return "".join(parts)
+        except MessagingError:
+            raise
+        except Exception as error:
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> TemplateError:
+        file, line = self._origins.of(self._line(error.__traceback__))
+        file = file or self._name
+        if isinstance(error, OverLimit):
+            return TemplateLimit(str(error), file=file, line=line)
+        if isinstance(error, (RecursionError, MemoryError, OverflowError)):
+            return TemplateLimit(f"it needs more than one message may cost ({error})", file=file, line=line)
+        if isinstance(error, JinjaError):
+            return TemplateError(error.message or type(error).__name__, file=file, line=line)
+        return TemplateError(f"{type(error).__name__}: {error}", file=file, line=line)
+
+    def _line(self, traceback: TracebackType | None) -> int | None:
+        """The line of the prepared source in which the error came up."""
+        found = None
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == self._frame:
+                found = traceback.tb_lineno
+            traceback = traceback.tb_next
+        return None if found is None else self.template.get_corresponding_lineno(found)

@@ -1,0 +1,239 @@
+"""The sandbox: Jinja2 with plain values only, an allow-list of methods, strict about what is missing.
+
+Two of them exist: one for HTML, one for everything else. `guard` puts the counting into each template before it is
+compiled; here is what it counts with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from jinja2 import TemplateRuntimeError, Undefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.utils import Namespace
+from markupsafe import Markup, escape
+
+try:
+    from markupsafe import _speedups
+except ImportError:  # built without a C compiler
+    from markupsafe import _native as _speedups  # type: ignore[no-redef]
+
+from messaging.rendering.filters import FILTERS, plugin_filter
+from messaging.rendering.operators import operate
+from messaging.rendering.run import Run, text_of
+
+#: Escapes without making a Markup of every value: they are joined at once.
+_escape: Callable[[str], str] = getattr(_speedups, "_escape_inner", None) or (
+    lambda value: str(escape(value))
+)
+
+#: The name under which compiled templates find their `Run`. Templates cannot write it: names with `_` are refused.
+RUN = "_s"
+
+_TEXT_METHODS = frozenset(
+    [
+        "capitalize",
+        "casefold",
+        "count",
+        "endswith",
+        "find",
+        "isalnum",
+        "isalpha",
+        "isdigit",
+        "isnumeric",
+        "isspace",
+        "lower",
+        "lstrip",
+        "partition",
+        "removeprefix",
+        "removesuffix",
+        "rfind",
+        "rpartition",
+        "rsplit",
+        "rstrip",
+        "split",
+        "splitlines",
+        "startswith",
+        "strip",
+        "swapcase",
+        "title",
+        "upper",
+    ]
+)
+_LOOP_FIELDS = frozenset(
+    [
+        "index",
+        "index0",
+        "revindex",
+        "revindex0",
+        "first",
+        "last",
+        "length",
+        "depth",
+        "depth0",
+        "previtem",
+        "nextitem",
+        "cycle",
+        "changed",
+    ]
+)
+#: What templates may ask of a value beside the fields it has.
+_METHODS: dict[type, frozenset[str]] = {
+    str: _TEXT_METHODS,
+    Markup: _TEXT_METHODS,
+    dict: frozenset(("get", "items", "keys", "values")),
+    list: frozenset(("count", "index")),
+    tuple: frozenset(("count", "index")),
+    date: frozenset(("year", "month", "day", "isoformat", "weekday", "isoweekday")),
+    datetime: frozenset(
+        ("year", "month", "day", "hour", "minute", "second", "date", "isoformat", "weekday", "isoweekday")
+    ),
+    timedelta: frozenset(("days", "seconds", "total_seconds")),
+    LoopContext: _LOOP_FIELDS,
+}
+
+TESTS = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "even",
+    "false",
+    "float",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "string",
+    "true",
+    "undefined",
+]
+
+
+class Missing(Undefined):
+    """What is not there. It can be tested (`if`, `is defined`, `default`), and every comparison with it is false,
+    as in segments; showing it, looping over it, or computing with it is an error that names it.
+    """
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        return f"{self._undefined_name} is missing"
+
+    def _false(self, other: Any) -> Any:
+        return False
+
+    def _fail(self, *args: Any) -> Any:
+        return self._fail_with_undefined_error()
+
+    __eq__ = __ne__ = __contains__ = _false
+    __lt__ = __le__ = __gt__ = __ge__ = _false
+    __str__ = __len__ = __iter__ = __hash__ = _fail
+
+
+class _Code(CodeGenerator):
+    """Writes `show(value)` where Jinja2 writes `escape(value)` or `str(value)`."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write("show(")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment that templates are compiled and rendered in."""
+
+    code_generator_class = _Code
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%", "**"))
+
+    def __init__(
+        self,
+        *,
+        html: bool,
+        filters: Mapping[str, Callable[..., Any]] | None = None,
+        prepare: Callable[[Sandbox], None] | None = None,
+    ) -> None:
+        super().__init__(autoescape=html, undefined=Missing, keep_trailing_newline=True, cache_size=0)
+        self.globals = {"range": safe_range, "dict": dict, "namespace": Namespace}
+        self.filters = dict(FILTERS)
+        for name, function in (filters or {}).items():
+            self.filters.setdefault(name, plugin_filter(name, function))
+        self.tests = {name: self.tests[name] for name in TESTS}
+        if prepare is not None:
+            before = dict(self.filters)
+            prepare(self)
+            # A filter that was put in directly is wrapped like a registered one; ours stay.
+            for name in [name for name in self.filters if self.filters[name] is not before.get(name)]:
+                self.filters[name] = before.get(name) or plugin_filter(name, self.filters[name])
+        self._functions = {id(function) for function in self.globals.values() if callable(function)}
+        #: What compiled templates call to write a value.
+        self.show: Callable[[Any], str] = show_html if html else text_of
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`: of a table its own field first, so that `order.items` are the items."""
+        if type(obj) is dict:
+            try:
+                return obj[attribute]
+            except KeyError:
+                pass
+        return self._attribute(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`obj[argument]`."""
+        if isinstance(obj, (Mapping, list, tuple, str)):
+            try:
+                return obj[argument]
+            except (LookupError, TypeError):
+                pass
+        if isinstance(argument, str):
+            return self._attribute(obj, argument)
+        return self.undefined(obj=obj, name=argument)
+
+    def _attribute(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Undefined):
+            return self.undefined(name=f"{obj._undefined_name}.{attribute}")
+        if attribute in _METHODS.get(type(obj), ()):
+            return getattr(obj, attribute)
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, Namespace) and not attribute.startswith("_"):
+            try:
+                return getattr(obj, attribute)
+            except AttributeError:
+                pass
+        return self.undefined(obj=obj, name=attribute)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """`obj(…)`: a function of the environment, or a method that `getattr` gave out."""
+        run: Run = context.parent[RUN]
+        if isinstance(obj, Undefined):
+            raise TemplateRuntimeError(f"there is no function {obj._undefined_name}")
+        owner = getattr(obj, "__self__", None)
+        if id(obj) not in self._functions and type(owner) not in _METHODS:
+            raise SecurityError(f"{type(obj).__name__} cannot be called")
+        run.weigh(owner if type(owner) in _METHODS else None)
+        for value in (*args, *kwargs.values()):
+            run.weigh(value)
+        return run.bounded(run.weigh(super().call(context, obj, *args, **kwargs)))
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """`call` has looked at it."""
+        return True
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """`left operator right`."""
+        return operate(context.parent[RUN], operator, left, right)
+
+
+def show_html(value: Any) -> str:
+    """A value as it stands in HTML."""
+    kind = type(value)
+    if kind is Markup:
+        return value  # type: ignore[no-any-return]
+    return _escape(value if kind is str and len(value) < 10_000 else text_of(value))

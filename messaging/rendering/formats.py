@@ -1,0 +1,117 @@
+"""Money, numbers and dates as the reader writes them (Babel, CLDR).
+
+Numbers follow the customer's locale. Dates have words in them and follow the language of the text; times are told in
+the customer's zone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_currency, format_decimal, format_percent
+from jinja2 import TemplateRuntimeError, Undefined
+
+from messaging.rendering.operators import decimal
+from messaging.rendering.run import Run
+
+_MAX_PATTERN = 60
+
+
+def money(run: Run, amount: Any, currency: Any = None) -> str:
+    """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given."""
+    if currency is None or isinstance(currency, Undefined) or currency == "":
+        currency = run.currency
+    if not isinstance(currency, str) or not (
+        len(currency) == 3 and currency.isascii() and currency.isalpha()
+    ):
+        raise TemplateRuntimeError(f"money: {str(currency)[:20]!r} is not a currency (three letters: EUR)")
+    return _money(decimal(amount), currency.upper(), run.locale)
+
+
+@lru_cache(4096)
+def _money(amount: Decimal, currency: str, locale: Locale) -> str:
+    return format_currency(amount, currency, locale=locale)
+
+
+def number(run: Run, value: Any, decimals: int | None = None) -> str:
+    """`1234.5` as `1,234.5`; with `decimals`, exactly so many."""
+    amount = decimal(value)
+    if decimals is None:
+        return format_decimal(amount, locale=run.locale)
+    places = max(0, min(int(decimals), 20))
+    return format_decimal(amount, format="#,##0." + "0" * places if places else "#,##0", locale=run.locale)
+
+
+def percent(run: Run, value: Any, decimals: int = 0) -> str:
+    """`0.25` as `25%`."""
+    places = max(0, min(int(decimals), 20))
+    return format_percent(
+        decimal(value), format="#,##0." + "0" * places + "%" if places else None, locale=run.locale
+    )
+
+
+def date_(run: Run, value: Any, format: str = "long") -> str:
+    """A day: `March 5, 2026`. `format`: short, medium, long, full, or a CLDR pattern like `EEEE, d MMMM`."""
+    moment = moment_of(value)
+    if isinstance(moment, datetime):
+        moment = moment.astimezone(run.zone).date()
+    return _date(moment, _pattern(format), run.date_locale)
+
+
+@lru_cache(1024)
+def _date(day: date, pattern: str, locale: Locale) -> str:
+    return format_date(day, pattern, locale=locale)
+
+
+def datetime_(run: Run, value: Any, format: str = "medium") -> str:
+    """A day and time in the customer's zone: `Mar 5, 2026, 4:30 PM`."""
+    moment = _with_time(moment_of(value))
+    return format_datetime(moment.astimezone(run.zone), _pattern(format), locale=run.date_locale)
+
+
+def time_(run: Run, value: Any, format: str = "short") -> str:
+    """A time of day in the customer's zone: `4:30 PM`."""
+    moment = _with_time(moment_of(value)).astimezone(run.zone)
+    return format_time(moment, _pattern(format), locale=run.date_locale)
+
+
+def moment_of(value: Any) -> date | datetime:
+    """A date or a time, or its ISO 8601 text; a time without a zone is UTC.
+
+    Raises:
+        TemplateRuntimeError: it is none.
+    """
+    if isinstance(value, Undefined):
+        raise TemplateRuntimeError(f"{value._undefined_name} is missing")
+    if isinstance(value, str):
+        value = _parsed(value.strip())
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return value
+    raise TemplateRuntimeError(f"{str(value)[:40]!r} is not a date (ISO 8601: 2026-03-05)")
+
+
+@lru_cache(1024)
+def _parsed(text: str) -> date | datetime | str:
+    for kind in (date, datetime):
+        try:
+            return kind.fromisoformat(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _with_time(moment: date | datetime) -> datetime:
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
+
+
+def _pattern(format: Any) -> str:
+    if not isinstance(format, str) or len(format) > _MAX_PATTERN:
+        raise TemplateRuntimeError("the format of a date: short, medium, long, full, or a short pattern")
+    return format

@@ -1,0 +1,263 @@
+"""Finds the links of a part and makes each a numbered slot, so that every place of every link is told apart.
+
+An address that is known now goes into the slot; one that is known only per message is handed over when it is
+rendered. Mail, telephone and in-page links, unsubscribe and preferences are left as they are.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from messaging.errors import TemplateError
+from messaging.nouns.template import LinkSlot
+from messaging.rendering.addresses import is_direct, is_web
+from messaging.rendering.pieces import Kind, Piece, source_of
+from messaging.rendering.shelter import Place, Shelter, Sheltered, number_of
+
+_ATTRIBUTES = r"""(?:[^\s=>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']+))?[\s/]*)*"""
+_TAG = re.compile(rf"<([A-Za-z][\w:-]*)\s+({_ATTRIBUTES})>")
+_ADDRESS = re.compile(r"""(?<![\w-])(href|src|background)(\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
+_NOT_FOLLOWED = ("link", "base")
+_WEB_TEXT = re.compile(r"https?://[^\s<>\"'()\[\]{}]+", re.IGNORECASE)
+_PUNCTUATION = ".,;:!?"
+#: An output that is nothing but a path to an address: `order.url`, `shipment.tracking_url`.
+_URL_NAME = re.compile(r"(?:\w+\.)*(?:\w+_)?url")
+_OWN = ("unsubscribe_url", "preferences_url")
+_BRAND = re.compile(r"brand\.(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """An address as written: literal text and code in turn."""
+
+    parts: tuple[str | Sheltered, ...]
+
+    @property
+    def code(self) -> list[Sheltered]:
+        return [part for part in self.parts if isinstance(part, Sheltered)]
+
+    def known(self, brand: Mapping[str, Any]) -> str | None:
+        """The address, if all of it is known now: literal, or the brand's, which the version freezes."""
+        texts = []
+        for part in self.parts:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            match = _BRAND.fullmatch(part.piece.text) if part.piece.kind is Kind.OUTPUT else None
+            value = brand.get(match[1]) if match else None
+            if not isinstance(value, str):
+                return None
+            texts.append(value)
+        return "".join(texts)
+
+    def expression(self) -> str | None:
+        """A Jinja2 expression for the address; None: it has statements in it."""
+        if any(code.piece.kind is not Kind.OUTPUT for code in self.code):
+            return None
+        terms = (
+            f"({part.piece.text})" if isinstance(part, Sheltered) else _literal(part) for part in self.parts
+        )
+        return " ~ ".join(terms)
+
+
+class Links:
+    """Gives numbers to the links of a version, part by part."""
+
+    def __init__(self, brand: Mapping[str, Any]) -> None:
+        self.slots: list[LinkSlot] = []
+        #: (where, what is wrong): addresses that lead nowhere a mail client would go.
+        self.problems: list[TemplateError] = []
+        self._brand = brand
+
+    def in_html(self, text: str, keeper: Shelter, *, channel: str, locale: str, file: str) -> str:
+        """`text` with a word of `keeper` for every address to be followed."""
+
+        def tag(match: re.Match[str]) -> str:
+            name = match[1].lower()
+            if name in _NOT_FOLLOWED:
+                return match[0]
+
+            def attribute(found: re.Match[str]) -> str:
+                value = found[3][1:-1]
+                address = _read(value, keeper)
+                if found[1].lower() != "href":
+                    word = self._image(address, keeper)
+                else:
+                    label = _label(text, match.end(), keeper) if name == "a" else ""
+                    word = self._link(
+                        address, keeper, label, channel=channel, locale=locale, part="html", file=file
+                    )
+                return found[0] if word is None else f'{found[1]}{found[2]}"{word}"'
+
+            return f"<{match[1]} {_ADDRESS.sub(attribute, match[2])}>"
+
+        return _TAG.sub(tag, text)
+
+    def in_text(
+        self, pieces: Sequence[Piece], *, channel: str, locale: str, part: str, file: str
+    ) -> list[Piece]:
+        """The pieces of a plain text with a call for every address to be followed."""
+        keeper = Shelter(pieces)
+        text = "".join(
+            piece.text if piece.kind is Kind.DATA else keeper.add(piece, Place.TEXT) for piece in pieces
+        )
+        where = {"channel": channel, "locale": locale, "part": part, "file": file}
+
+        def web(match: re.Match[str]) -> str:
+            address, rest = _ending(match[0], keeper)
+            word = self._link(_read(address, keeper, plain=True), keeper, "", **where)
+            return match[0] if word is None else word + rest
+
+        def alone(match: re.Match[str]) -> str:
+            item = keeper.items[number_of(match)]
+            if item.piece.kind is not Kind.OUTPUT or not _URL_NAME.fullmatch(item.piece.text):
+                return match[0]
+            return self._link(_Address((item,)), keeper, "", **where) or match[0]
+
+        text = keeper.pattern.sub(alone, _WEB_TEXT.sub(web, text))
+        return _pieces(text, keeper, file)
+
+    def _link(
+        self,
+        address: _Address,
+        keeper: Shelter,
+        label: str,
+        *,
+        channel: str,
+        locale: str,
+        part: str,
+        file: str,
+    ) -> str | None:
+        """The word for a link's call; None: it stays as it is."""
+        code = address.code
+        if len(code) == len(address.parts) == 1 and code[0].piece.text in _OWN:
+            return None
+        first = address.parts[0] if address.parts else ""
+        target = address.known(self._brand)
+        if (isinstance(first, str) and is_direct(first)) or (target is not None and is_direct(target)):
+            return None
+        wrong = target if not code else first if isinstance(first, str) and not is_web(first + "x") else None
+        if wrong is not None and not is_web(wrong):
+            self.problems.append(_not_web(wrong, code[0].piece if code else None, file))
+            return None
+        if target is not None and not is_web(target):
+            target = None
+        slot = len(self.slots) + 1
+        written = "".join(part if isinstance(part, str) else source_of(part.piece) for part in address.parts)
+        self.slots.append(
+            LinkSlot(
+                slot=slot,
+                channel=channel,
+                locale=locale,
+                part=part,
+                label=label or target or written,
+                target=target,
+            )
+        )
+        return _call(f"{slot} | _click", None if target is not None else address, keeper)
+
+    def _image(self, address: _Address, keeper: Shelter) -> str | None:
+        # A literal beginning decides where the image is from.
+        if not address.parts or isinstance(address.parts[0], str):
+            return None
+        expression = address.expression()
+        if expression is not None:
+            return _output(f"({expression}) | _image", address.code[0].piece, keeper)
+        return _captured(address, "_h | _image", keeper)
+
+
+def _call(call: str, address: _Address | None, keeper: Shelter) -> str:
+    if address is None:
+        return _output(call, None, keeper)
+    expression = address.expression()
+    if expression is not None:
+        return _output(f"{call}({expression})", address.code[0].piece, keeper)
+    return _captured(address, f"{call}(_h)", keeper)
+
+
+def _output(code: str, origin: Piece | None, keeper: Shelter) -> str:
+    return keeper.add(_at(origin, code), Place.ATTRIBUTE)
+
+
+def _captured(address: _Address, call: str, keeper: Shelter) -> str:
+    """An address with statements in it: written into a variable first."""
+    forms = []
+    for escape in (html.escape, str):
+        body = "".join(
+            escape(part) if isinstance(part, str) else source_of(part.piece) for part in address.parts
+        )
+        forms.append(f"{{% set _h %}}{body}{{% endset %}}{{{{ {call} }}}}")
+    return keeper.add(_at(address.code[0].piece, call), Place.ATTRIBUTE, html=forms[0], text=forms[1])
+
+
+def _at(origin: Piece | None, code: str) -> Piece:
+    return Piece(Kind.OUTPUT, code, origin.file if origin else "", origin.line if origin else 0)
+
+
+def _read(value: str, keeper: Shelter, *, plain: bool = False) -> _Address:
+    parts: list[str | Sheltered] = []
+    position = 0
+    for match in keeper.pattern.finditer(value):
+        parts.append(value[position : match.start()])
+        parts.append(keeper.items[number_of(match)])
+        position = match.end()
+    parts.append(value[position:])
+    read = [html.unescape(part).strip() if isinstance(part, str) and not plain else part for part in parts]
+    return _Address(tuple(part for part in read if part != ""))
+
+
+def _label(text: str, start: int, keeper: Shelter) -> str:
+    """What a reader sees of the link that begins before `start`: its text, or its image's."""
+    end = text.lower().find("</a", start)
+    inner = text[start : end if end >= 0 else start]
+    inner = keeper.pattern.sub(lambda match: _shown(keeper.items[number_of(match)]), inner)
+    alts = re.findall(r"""<img\b[^>]*?\salt\s*=\s*["']([^"']*)""", inner, re.IGNORECASE)
+    words = (
+        html.unescape(re.sub(r"<[^>]*>", " ", inner)).split() or " ".join(map(html.unescape, alts)).split()
+    )
+    return " ".join(words)[:80]
+
+
+def _shown(item: Sheltered) -> str:
+    return html.escape(source_of(item.piece)) if item.piece.kind is Kind.OUTPUT else ""
+
+
+def _ending(address: str, keeper: Shelter) -> tuple[str, str]:
+    """An address found in text, cut before a statement and before the punctuation of its sentence."""
+    end = len(address)
+    for match in keeper.pattern.finditer(address):
+        if keeper.items[number_of(match)].piece.kind is not Kind.OUTPUT:
+            end = match.start()
+            break
+    stripped = address[:end].rstrip(_PUNCTUATION)
+    return stripped, address[len(stripped) :]
+
+
+def _pieces(text: str, keeper: Shelter, file: str) -> list[Piece]:
+    pieces: list[Piece] = []
+    position = 0
+    for match in keeper.pattern.finditer(text):
+        item = keeper.items[number_of(match)]
+        pieces.append(Piece(Kind.DATA, text[position : match.start()], file, 0))
+        whole = item.text != source_of(item.piece)
+        pieces.append(Piece(Kind.CODE, item.text, item.piece.file, item.piece.line) if whole else item.piece)
+        position = match.end()
+    return [*pieces, Piece(Kind.DATA, text[position:], file, 0)]
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _not_web(address: str, piece: Piece | None, file: str) -> TemplateError:
+    return TemplateError(
+        f"the link {address[:60]!r} is not http(s)",
+        file=piece.file if piece else file,
+        line=piece.line if piece else None,
+        hint="write the whole address: https://…; mailto: and tel: work too",
+    )

@@ -1,0 +1,183 @@
+"""Prepares a template's version in a limited process, so that no source can take this one down or hold it up.
+
+A result is remembered by the hash of all that went in: in memory, and on disk if there is a folder for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache as cached
+from importlib import metadata
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from messaging.errors import TemplateError, TemplateLimit
+from messaging.ids import digest
+from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.wire import problem_from, template_to
+
+#: What preparing one version may cost. Seconds of processor time, and bytes.
+MAX_SECONDS = 1.5
+MAX_MEMORY = 256 * 1024 * 1024
+#: Seconds on the clock, on a machine that has other things to do.
+_PATIENCE = 30.0
+_KEPT = 128
+#: Changes when the same source would give another result.
+_FORMAT = "1"
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What came of preparing: the version unless it failed, and everything that was found wrong on the way."""
+
+    version: TemplateVersion | None
+    problems: tuple[TemplateError, ...]
+
+
+_remembered: OrderedDict[str, Prepared] = OrderedDict()
+_lock = Lock()
+
+
+def prepare(
+    template: Template,
+    brand: Mapping[str, Any],
+    *,
+    from_: str,
+    reply_to: str | None = None,
+    filters: Collection[str] = (),
+    cache: Path | None = None,
+) -> TemplateVersion:
+    """The version of `template`: layouts flattened, styles inlined, text derived, links numbered; frozen.
+
+    Args:
+        brand: as templates see it; part of the version.
+        from_: the sender, unless the template names one; so `reply_to`.
+        filters: names of the filters that plugins bring.
+        cache: a folder to remember results in.
+
+    Raises:
+        TemplateError: something is wrong; names file and line.
+        TemplateLimit: it takes more than 2 seconds or 256 MB.
+    """
+    prepared = examine(template, brand, from_=from_, reply_to=reply_to, filters=filters, cache=cache)
+    if prepared.problems:
+        raise prepared.problems[0]
+    assert prepared.version is not None
+    return prepared.version
+
+
+def examine(
+    template: Template,
+    brand: Mapping[str, Any],
+    *,
+    from_: str,
+    reply_to: str | None = None,
+    filters: Collection[str] = (),
+    cache: Path | None = None,
+) -> Prepared:
+    """The same, with everything that is wrong instead of an exception for the first."""
+    request = orjson.dumps(
+        {
+            "template": template_to(template),
+            "brand": dict(brand),
+            "from": from_,
+            "reply_to": reply_to,
+            "filters": sorted(filters),
+            "limits": {"seconds": MAX_SECONDS, "memory": MAX_MEMORY},
+        },
+        default=str,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
+    )
+    key = digest(_FORMAT, _libraries(), request.decode())
+    with _lock:
+        known = _remembered.get(key)
+    if known is None:
+        known = _from_disk(cache, key) or _in_child(template.name, request, cache, key)
+        with _lock:
+            _remembered[key] = known
+            while len(_remembered) > _KEPT:
+                _remembered.popitem(last=False)
+    return known
+
+
+@cached
+def _libraries() -> str:
+    names = ("customer-messaging", "jinja2", "css-inline", "mrml", "inscriptis")
+    return " ".join(f"{name}={_version(name)}" for name in names)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _in_child(name: str, request: bytes, cache: Path | None, key: str) -> Prepared:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)])}
+    command = [sys.executable, "-m", "messaging.rendering.probe"]
+    try:
+        child = subprocess.run(  # noqa: S603 - our own module, with our own interpreter
+            command, input=request, capture_output=True, timeout=_PATIENCE, env=environment, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return Prepared(None, (_too_much(name, error.stderr or b""),))
+    if child.returncode != 0:
+        return Prepared(None, (_too_much(name, child.stderr),))
+    prepared = _read(child.stdout)
+    if prepared.version is not None:
+        _to_disk(cache, key, child.stdout)
+    return prepared
+
+
+def _too_much(name: str, said: bytes) -> TemplateLimit:
+    """The error for a child that was stopped: the last thing it said is where it was."""
+    places = [line[3:] for line in said.decode("utf-8", "replace").splitlines() if line.startswith("at ")]
+    return TemplateLimit(
+        f"template {name} cannot be prepared within {MAX_SECONDS:g} seconds and {MAX_MEMORY >> 20} MB",
+        file=places[-1] if places else None,
+        hint="look for something huge or deeply nested",
+    )
+
+
+def _read(answer: bytes) -> Prepared:
+    document = orjson.loads(answer)
+    version = document["version"]
+    return Prepared(
+        TemplateVersion.from_document(version) if version is not None else None,
+        tuple(problem_from(problem) for problem in document["problems"]),
+    )
+
+
+def _from_disk(cache: Path | None, key: str) -> Prepared | None:
+    if cache is None:
+        return None
+    try:
+        return _read((cache / f"{key}.json").read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not there, or half of a file: it is made again.
+        return None
+
+
+def _to_disk(cache: Path | None, key: str, answer: bytes) -> None:
+    if cache is None:
+        return
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
+            file.write(answer)
+        os.replace(file.name, cache / f"{key}.json")
+    except OSError:
+        # Remembering is a convenience.
+        return

@@ -1,0 +1,71 @@
+"""The limited process that prepares one version: `python -m messaging.rendering.probe`, JSON in, JSON out.
+
+Limits are the operating system's, so they hold whatever the source makes Jinja2, the HTML parser or the MJML compiler
+do; the parent only sees that this process is gone. It says on standard error which file it is at.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from typing import Any
+
+import orjson
+
+from messaging.errors import TemplateError, TemplateLimit
+from messaging.rendering.building import build
+from messaging.rendering.wire import problem_to, template_from
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    request = orjson.loads(sys.stdin.buffer.read())
+    _limit(**request["limits"])
+    sys.stdout.buffer.write(orjson.dumps(answer(request), option=orjson.OPT_NON_STR_KEYS))
+    sys.stdout.buffer.flush()
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The version, if there is one, and the problems."""
+    problems: list[TemplateError] = []
+    version = None
+    current = ""
+
+    def at(file: str) -> None:
+        nonlocal current
+        current = file
+        print(f"at {file}", file=sys.stderr, flush=True)
+
+    try:
+        version = build(
+            template_from(request["template"]),
+            request["brand"],
+            from_=request["from"],
+            reply_to=request["reply_to"],
+            filters=request["filters"],
+            problem=problems.append,
+            at=at,
+        )
+    except TemplateError as error:
+        problems.append(error)
+    except (MemoryError, RecursionError):
+        problems.append(TemplateLimit("it is too large or too deeply nested to be prepared", file=current))
+    return {
+        "version": version.to_document() if version is not None else None,
+        "problems": [problem_to(error) for error in problems],
+    }
+
+
+def _limit(*, seconds: float, memory: int) -> None:
+    """From here on: so much processor time, so much memory, no files, no core dump."""
+    # The default action of SIGPROF ends the process; RLIMIT_CPU alone would count in whole seconds.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
+
+
+if __name__ == "__main__":
+    main()

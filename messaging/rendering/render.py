@@ -1,0 +1,205 @@
+"""Renders messages from a frozen version. What it needs is in the version; what differs is in the context."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from babel import Locale, UnknownLocaleError
+
+from messaging.errors import TemplateError
+from messaging.nouns.links import MessageLinks
+from messaging.nouns.template import TemplateVersion
+from messaging.rendering.compiled import Compiled
+from messaging.rendering.environment import Missing, Sandbox
+from messaging.rendering.fallbacks import Fallbacks
+from messaging.rendering.run import Run
+
+#: Compiled variants that are kept: a version has one per channel and locale.
+_KEPT = 256
+
+#: Prepared parts that one line is made of.
+_LINES = ("subject", "preheader")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff]+")
+_BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """One channel and locale of a version, compiled."""
+
+    locale: str
+    lines: tuple[tuple[str, Compiled], ...]
+    bodies: tuple[tuple[str, Compiled], ...]
+    fallbacks: Fallbacks
+
+
+class Renderer:
+    """Renders parts. Safe in threads; keeps what it compiled, up to a bound."""
+
+    def __init__(
+        self,
+        *,
+        filters: Mapping[str, Callable[..., Any]] | None = None,
+        prepare_environment: Callable[[Sandbox], None] | None = None,
+    ) -> None:
+        """`filters` and `prepare_environment` are the plugins'."""
+        self._html = Sandbox(html=True, filters=filters, prepare=prepare_environment)
+        self._text = Sandbox(html=False, filters=filters, prepare=prepare_environment)
+        self._variants: OrderedDict[tuple[str, str, str], _Variant] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def render(
+        self,
+        version: TemplateVersion,
+        *,
+        channel: str,
+        locale: str | None,
+        context: Mapping[str, Any],
+        links: MessageLinks,
+        generic: bool = False,
+    ) -> dict[str, str]:
+        """The parts of one message: email `subject`, `preheader`, `html`, `text`; sms `text`; others `body`.
+
+        Args:
+            locale: the customer's; the best match among the version's is taken (de-AT, de, the default).
+            context: plain values; `timezone` in it says in which zone times are told.
+            generic: replace every value that has a fallback by it: the twin that shows what personalising adds.
+
+        Raises:
+            TemplateError: a value is missing, or cannot be shown; names file and line.
+            TemplateLimit: the message would cost more than one may.
+        """
+        variant = self._variant(version, channel, best_locale(version, channel, locale))
+        values = variant.fallbacks.apply(context, generic=generic)
+        values["brand"] = version.brand
+        values.setdefault("locale", locale or version.brand.get("locale") or "en")
+        if "unsubscribe_url" not in values:
+            values["unsubscribe_url"] = links.unsubscribe()
+        if "preferences_url" not in values:
+            values["preferences_url"] = links.preferences()
+        run = _run(version, variant.locale, values, links)
+        parts: dict[str, str] = {}
+        for name, compiled in variant.lines:
+            parts[name] = one_line(compiled.render(values, run))
+        preheader = parts.get("preheader", "")
+        values["preheader"] = preheader
+        values["message"] = {**(values.get("message") or {}), "preheader": preheader}
+        for name, compiled in variant.bodies:
+            run.html = name == "html"
+            parts["body" if name == "json" else name] = _finished(name, compiled.render(values, run), version)
+        return {name: text for name, text in parts.items() if text}
+
+    def _variant(self, version: TemplateVersion, channel: str, locale: str) -> _Variant:
+        key = (version.version, channel, locale)
+        with self._lock:
+            found = self._variants.get(key)
+            if found is not None:
+                self._variants.move_to_end(key)
+                return found
+        made = self._compile(version, channel, locale)
+        with self._lock:
+            self._variants[key] = made
+            while len(self._variants) > _KEPT:
+                self._variants.popitem(last=False)
+        return made
+
+    def _compile(self, version: TemplateVersion, channel: str, locale: str) -> _Variant:
+        lines: list[tuple[str, Compiled]] = []
+        bodies: list[tuple[str, Compiled]] = []
+        for part, source in version.parts[channel][locale].items():
+            environment = self._html if part == "html" else self._text
+            compiled = Compiled(environment, source, f"{version.template} ({channel} {part})")
+            (lines if part in _LINES else bodies).append((part, compiled))
+        return _Variant(locale, tuple(lines), tuple(bodies), Fallbacks(version.fallbacks))
+
+
+def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> str:
+    """The version's locale for a reader of `locale`: de-AT, then de, then the default (empty).
+
+    Raises:
+        TemplateError: the version has nothing for this channel.
+    """
+    variants = version.parts.get(channel)
+    if not variants:
+        raise TemplateError(f"template {version.template} has no {channel} part")
+    known = {name.lower(): name for name in variants}
+    wanted = (locale or "").replace("_", "-").lower()
+    while wanted and wanted not in known:
+        wanted = wanted.rpartition("-")[0]
+    if wanted not in known:
+        raise TemplateError(
+            f"template {version.template} has no {channel} part for readers of {locale or 'no known language'}",
+            hint="write one outside of the locale folders: it is for everybody else",
+        )
+    return known[wanted]
+
+
+def one_line(text: str) -> str:
+    """Text as a header can carry it: one line, no control characters, nothing that reads as an encoded word.
+
+    RFC 2047: what looks like `=?charset?q?…?=` would be decoded by the reader's client, and by some Python
+    versions' own mail library into line breaks.
+    """
+    return " ".join(_CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text)).split()).replace("=?", "= ?")
+
+
+def _finished(part: str, text: str, version: TemplateVersion) -> str:
+    if _SURROGATE.search(text):
+        text = _SURROGATE.sub("\ufffd", text)
+    if part == "json":
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise TemplateError(
+                f"template {version.template}: the result is not JSON: {error}",
+                hint="write {{ value }} without quotes for a value, inside quotes for text",
+            ) from None
+        return text
+    if part in ("text", "body"):
+        return _BLANK_LINES.sub("\n\n", text).strip("\n") if "\n" in text else text.strip()
+    return text
+
+
+def _run(version: TemplateVersion, variant: str, values: Mapping[str, Any], links: MessageLinks) -> Run:
+    brand = version.brand
+    customer_locale = parse_locale(str(values["locale"]))
+    text_locale = parse_locale(variant or str(brand.get("locale") or "en"))
+    same = customer_locale.language == text_locale.language
+    return Run(
+        links=links,
+        locale=customer_locale,
+        date_locale=customer_locale if same else text_locale,
+        zone=_zone(str(values.get("timezone") or brand.get("timezone") or "UTC")),
+        currency=str(brand.get("currency") or "EUR"),
+        undefined=Missing,
+    )
+
+
+@lru_cache(512)
+def parse_locale(text: str) -> Locale:
+    """The locale of a BCP 47 tag; its language alone, else English, when nothing is known of it."""
+    tag = text.replace("-", "_")
+    while tag:
+        try:
+            return Locale.parse(tag)
+        except (ValueError, UnknownLocaleError):
+            tag = tag.rpartition("_")[0]
+    return Locale("en")
+
+
+@lru_cache(512)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

@@ -1,0 +1,150 @@
+"""Is a hit on a link or pixel a machine's: a scanner of the reader's mail system, a prefetch, a crawler.
+
+Every hit is counted, nothing is dropped: the verdict says whether a person is behind it, with its reasons, from facts
+that are kept raw. So a better rule can judge old hits again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from crawlerdetect import CrawlerDetect
+
+#: A hit sooner than this after the message was handed over, in seconds, is no person's: it had to travel and be read.
+TOO_SOON = 2.0
+#: The clocks of two machines differ, but not by more than this many seconds.
+_SKEW = 60.0
+#: This many different links of one message within `BURST_SECONDS` are a machine's that opens them all.
+BURST_LINKS = 3
+BURST_SECONDS = 2.0
+
+#: Scanners of mail systems and other machines that crawlerdetect does not know, as they name themselves.
+_MACHINES = re.compile(
+    r"ms-?office|barracuda|proofpoint|mimecast|safelinks|trend ?micro|fireeye|forcepoint|symantec|messagelabs|sophos"
+    r"|fortinet|ironport|headless|playwright|puppeteer|selenium|phantomjs"
+    r"|scan|monitor|synthetic|preview|fetch|prefetch|unfurl|check|archive|proxy",
+    re.IGNORECASE,
+)
+#: What no browser of a person has in its name: an address to read about it, or to write to.
+_SIGNED = re.compile(r"https?://|www\.|\w@\w|\+\w+\.\w+|compatible;(?! ?MSIE)", re.IGNORECASE)
+#: What every browser has: an engine. (Opera Mini has its own.)
+_BROWSER = re.compile(r"Mozilla/[45]\.0 .*(AppleWebKit|Gecko/|Trident|MSIE)|Opera/")
+#: Services that load images when a person opens the message, each under its own name.
+_READERS = re.compile(r"GoogleImageProxy|YahooMailProxy", re.IGNORECASE)
+
+_crawlers = CrawlerDetect()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """The facts of one hit."""
+
+    #: A click on a link; else the open pixel was loaded.
+    click: bool
+    slot: str | None = None
+    method: str = "GET"
+    agent: str = ""
+    #: What a browser said when it loaded the page ahead of a click (Purpose, Sec-Purpose, X-Moz).
+    prefetch: str = ""
+    #: When it arrived, in seconds of the system's own clock: how hits follow each other.
+    arrived: float = 0.0
+    #: Business seconds since the message was handed over; None if that is not known.
+    seconds: float | None = None
+
+    def to_raw(self) -> dict[str, Any]:
+        """The facts beside kind and slot, as an engagement's `raw`."""
+        return {
+            "method": self.method,
+            "agent": self.agent,
+            "prefetch": self.prefetch,
+            "arrived": self.arrived,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any], *, click: bool, slot: str | None) -> Hit:
+        """The hit whose facts `to_raw` kept."""
+        return cls(
+            click=click,
+            slot=slot,
+            method=raw.get("method") or "GET",
+            agent=raw.get("agent") or "",
+            prefetch=raw.get("prefetch") or "",
+            arrived=raw.get("arrived") or 0.0,
+            seconds=raw.get("seconds"),
+        )
+
+
+def judge(hits: Sequence[Hit]) -> list[tuple[bool, tuple[str, ...]]]:
+    """For all hits on one message: is each a machine's, and why.
+
+    All at once, since a burst makes machines of its first hits too.
+    """
+    in_burst = _bursts(hits)
+    verdicts = []
+    for index, hit in enumerate(hits):
+        reasons = [
+            *_own_reasons(hit),
+            *([f"{BURST_LINKS} links within {BURST_SECONDS:g} s"] if index in in_burst else []),
+        ]
+        verdicts.append((bool(reasons), tuple(reasons)))
+    return verdicts
+
+
+def _own_reasons(hit: Hit) -> list[str]:
+    reasons = []
+    if hit.method != "GET":
+        reasons.append(f"method {hit.method[:16]}")
+    if hit.prefetch:
+        reasons.append("prefetch")
+    suspicion = agent_suspicion(hit.agent, click=hit.click)
+    if suspicion:
+        reasons.append(f"agent: {suspicion}")
+    # At the very same instant: business time stands still (MESSAGING_NOW), and tells nothing.
+    if hit.seconds is not None and hit.seconds != 0 and -_SKEW < hit.seconds < TOO_SOON:
+        reasons.append(f"within {TOO_SOON:g} s of sending")
+    return reasons
+
+
+@lru_cache(maxsize=4096)
+def agent_suspicion(agent: str, *, click: bool) -> str | None:
+    """Why a user agent is taken for a machine; None for a person's."""
+    agent = agent.strip()
+    if not agent:
+        return "none"
+    if agent in ("Mozilla/5.0", "Mozilla/4.0"):
+        return "bare"
+    if not click:
+        # Mail programs load images under any name; only what is surely none of a reader's is refused.
+        return None if _READERS.search(agent) or not _crawlers.is_crawler(agent) else "crawler"
+    if _crawlers.is_crawler(agent):
+        return "crawler"
+    if _MACHINES.search(agent) or _SIGNED.search(agent):
+        return "scanner"
+    return None if _BROWSER.match(agent) else "no browser"
+
+
+def _bursts(hits: Sequence[Hit]) -> set[int]:
+    """Which hits belong to a burst of clicks."""
+    order = sorted(
+        (index for index, hit in enumerate(hits) if hit.click), key=lambda index: hits[index].arrived
+    )
+    found: set[int] = set()
+    counts: dict[str | None, int] = {}
+    first = marked = 0
+    for last, index in enumerate(order):
+        counts[hits[index].slot] = counts.get(hits[index].slot, 0) + 1
+        while hits[index].arrived - hits[order[first]].arrived > BURST_SECONDS:
+            slot = hits[order[first]].slot
+            counts[slot] -= 1
+            if not counts[slot]:
+                del counts[slot]
+            first += 1
+        if len(counts) >= BURST_LINKS:
+            found.update(order[max(first, marked) : last + 1])
+            marked = last + 1
+    return found

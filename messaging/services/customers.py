@@ -1,0 +1,158 @@
+"""Customers that are told of: found by id, then email, then phone, or made; and what is told is put over them.
+
+A conflict is reported, never merged: an email address belongs to one customer. A telephone may be a family's, so it
+finds somebody only where neither id nor email says who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from messaging.errors import Conflict
+from messaging.nouns.customer import Customer
+from messaging.rules.profile import Profile, apply, is_made_id, made_id
+from messaging.services.forgotten import Forgotten
+from messaging.stores.base import Address, Store
+
+#: Note: the shop's id of a customer who came without one -> the id we made then.
+_ALIAS = "customer-id:"
+
+
+def find_customer(store: Store, text: str) -> list[Customer]:
+    """The customers that `text`, an id or an address as somebody types it, may mean."""
+    known = store.customers.get([text, store.get_note(_ALIAS + text) or text])
+    if known:
+        return list(known.values())
+    return store.customers.find(email=text.lower()) if "@" in text else store.customers.find(phone=text)
+
+
+def aliases_of(store: Store, customer_id: str) -> list[str]:
+    """The notes that lead from a shop's id to this customer."""
+    return [key for key, target in store.notes(_ALIAS).items() if target == customer_id]
+
+
+class CustomerBatch:
+    """Customers told of in one transaction. Reads ahead, sees its own changes, and writes once, at `save`."""
+
+    def __init__(
+        self, store: Store, forgotten: Forgotten, profiles: Sequence[Profile], *, now: datetime
+    ) -> None:
+        self._store = store
+        self._forgotten = forgotten
+        self._now = now
+        self._known = store.customers.get({profile.id for profile in profiles if profile.id})
+        self._changed: dict[str, Customer] = {}
+        self._emails: dict[str, str] = {}
+        self._phones: dict[str, str] = {}
+        self._aliases: dict[str, str] = {}
+        self._new_addresses: list[Address] = []
+
+    def tell(self, profile: Profile, at: datetime) -> tuple[Customer, bool]:
+        """The customer that `profile` (as of `at`) is about, with what it says; and whether they are new.
+
+        Raises:
+            Conflict: it names two customers.
+        """
+        found = self._find(profile)
+        if found is None:
+            customer_id = profile.id or self._free_id(profile)
+        else:
+            customer_id = found.id
+            if profile.id and profile.id != found.id:
+                self._aliases[profile.id] = found.id
+        told = apply(found, profile, customer_id=customer_id, at=at, now=self._now)
+        if told != found:
+            self._change(found, told)
+        return told, found is None
+
+    def save(self) -> None:
+        """Write what changed."""
+        if self._changed:
+            self._store.customers.put(self._changed.values())
+        for shop_id, customer_id in self._aliases.items():
+            self._store.put_note(_ALIAS + shop_id, customer_id)
+        self._forgotten.withdraw(self._new_addresses, at=self._now)
+
+    def _find(self, profile: Profile) -> Customer | None:
+        by_id = self._by_id(profile.id) if profile.id else None
+        by_email = self._by_email(profile.email) if profile.email else None
+        if by_id is not None:
+            if by_email is not None and by_email.id != by_id.id:
+                raise Conflict(
+                    f"id {profile.id} is one customer, but the email address belongs to another: {by_email.id}",
+                    hint="correct the address in the shop, or erase the one who is gone",
+                )
+            return by_id
+        if by_email is not None:
+            if profile.id and not is_made_id(by_email.id):
+                raise Conflict(
+                    f"id {profile.id} is unknown, and the email address belongs to customer {by_email.id}",
+                    hint="two ids for one person: correct it in the shop, or erase the one who is gone",
+                )
+            return by_email
+        return self._by_phone(profile) if profile.phone else None
+
+    def _by_id(self, customer_id: str) -> Customer | None:
+        found = self._current(self._known.get(customer_id)) or self._changed.get(customer_id)
+        if found is not None:
+            return found
+        alias = self._aliases.get(customer_id) or self._store.get_note(_ALIAS + customer_id)
+        return self._get(alias) if alias else None
+
+    def _by_email(self, email: str) -> Customer | None:
+        if email in self._emails:
+            return self._changed[self._emails[email]]
+        for customer in self._store.customers.find(email=email):
+            current = self._current(customer)
+            if current is not None and current.email == email:
+                return current
+        return None
+
+    def _by_phone(self, profile: Profile) -> Customer | None:
+        phone = profile.phone
+        assert phone is not None
+        found = {customer.id: customer for customer in self._store.customers.find(phone=phone)}
+        if phone in self._phones:
+            found[self._phones[phone]] = self._changed[self._phones[phone]]
+        current = (self._changed.get(id, customer) for id, customer in found.items())
+        fitting = [
+            customer
+            for customer in current
+            if customer.phone == phone
+            and not (profile.email and customer.email)
+            and not (profile.id and not is_made_id(customer.id))
+        ]
+        if len(fitting) > 1 and not (profile.email or profile.id):
+            raise Conflict(
+                f"the phone number belongs to {len(fitting)} customers",
+                hint="say which by customer.id or customer.email",
+            )
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _current(self, customer: Customer | None) -> Customer | None:
+        return None if customer is None else self._changed.get(customer.id, customer)
+
+    def _get(self, customer_id: str) -> Customer | None:
+        return self._changed.get(customer_id) or self._store.customers.get([customer_id]).get(customer_id)
+
+    def _free_id(self, profile: Profile) -> str:
+        address = profile.email or profile.phone
+        assert address is not None, "a profile that identifies nobody"
+        turn = 0
+        while self._get(made_id(address, turn)) is not None:
+            turn += 1
+        return made_id(address, turn)
+
+    def _change(self, before: Customer | None, after: Customer) -> None:
+        self._changed[after.id] = after
+        if after.email:
+            self._emails[after.email] = after.id
+        if after.phone:
+            self._phones[after.phone] = after.id
+        if before is not None and before.email and before.email != after.email:
+            self._emails.pop(before.email, None)
+        for channel in ("email", "sms"):
+            address = after.address(channel)
+            if address and (before is None or before.address(channel) != address):
+                self._new_addresses.append((channel, address))

@@ -1,0 +1,66 @@
+"""The addresses of people who had themselves erased, as keyed hashes: all that is kept of them.
+
+A hash tells nothing to whoever finds it without the workspace's key. It is there so that an old list which brings the
+address back does not bring back the permission to advertise to it (GDPR art. 17 with art. 21(3)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import blake2b
+
+from messaging.nouns.consent import Consent, Suppression
+from messaging.stores.base import Address, Store
+
+ERASED = "erased"
+
+
+class Forgotten:
+    """Keeps and asks for the hashes. They stand among the suppressions, as addresses that nothing can be sent to."""
+
+    def __init__(self, store: Store, key: bytes) -> None:
+        self._store = store
+        self._key = blake2b(key, digest_size=32, person=b"erased addresses"[:16]).digest()
+
+    def keep(self, addresses: Iterable[Address], *, at: datetime) -> None:
+        """Remember `addresses`; a bounce or complaint that stood against one stays with its hash."""
+        known = self._store.addresses.status(list(addresses))
+        self._store.addresses.suppress(
+            Suppression(
+                channel=address[0],
+                address=self._hash(address),
+                reason=status.suppression.reason if status.suppression else ERASED,
+                at=at,
+                source="erasure",
+            )
+            for address, status in known.items()
+        )
+
+    def withdraw(self, addresses: Iterable[Address], *, at: datetime) -> int:
+        """Put back what stood against those of `addresses` that were erased and are told anew; return how many.
+
+        The withdrawal is dated `at`: an import does not undo it, the person's own later word does.
+        """
+        hashes = {(address[0], self._hash(address)): address for address in addresses}
+        if not hashes:
+            return 0
+        consents, suppressions = [], []
+        for hashed, status in self._store.addresses.status(hashes).items():
+            if status.suppression is None:
+                continue
+            channel, address = hashes[hashed]
+            reason = status.suppression.reason
+            consents.append(
+                Consent(channel=channel, address=address, granted=False, at=at, source="erased before")
+            )
+            if reason != ERASED:
+                suppressions.append(Suppression(channel=channel, address=address, reason=reason, at=at))
+        if consents:
+            self._store.addresses.add_consents(consents)
+            self._store.addresses.suppress(suppressions)
+        return len(consents)
+
+    def _hash(self, address: Address) -> str:
+        text = "\0".join(address).encode("utf-8", "surrogatepass")
+        return f"erased:{blake2b(text, key=self._key, digest_size=20).hexdigest()}"

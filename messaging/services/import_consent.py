@@ -1,0 +1,160 @@
+"""What a contacts file says about who agreed to be written to.
+
+Only a clear yes is a yes. What a file says never beats a withdrawal, unless it knows that the person agreed after it.
+A plain "no" takes back what an earlier import granted, and nothing that a person said themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from messaging.nouns.consent import ALL_TOPICS, AddressStatus, Consent
+from messaging.nouns.customer import Customer
+from messaging.rules.policy import standing
+from messaging.rules.profile import ProfileReader
+from messaging.rules.values import means_yes
+from messaging.stores.base import Store
+
+#: What tools write about somebody who must not be written to any more.
+_GONE = frozenset(
+    {
+        "unsubscribed",
+        "bounced",
+        "cancelled",
+        "canceled",
+        "complained",
+        "cleaned",
+        "inactive",
+        "blocked",
+        "spam",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`--consent email:news`: everybody in the file agreed, unless a column of it says otherwise."""
+
+    channel: str
+    topic: str = ALL_TOPICS
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A decision as a row tells it; whose it is, the row's customer says."""
+
+    channel: str
+    topic: str
+    granted: bool
+    #: When the person decided, if the file knows.
+    at: datetime | None = None
+    #: A plain "no", which may mean that nobody ever asked.
+    mild: bool = False
+
+    def of(self, address: str, *, source: str, now: datetime) -> Consent:
+        """The decision of whom `address` belongs to."""
+        return Consent(
+            channel=self.channel,
+            address=address,
+            topic=self.topic,
+            granted=self.granted,
+            at=min(self.at, now) if self.at else now,
+            dated=self.at is not None,
+            source=source,
+        )
+
+
+class ConsentReader:
+    """Reads decisions from rows, by what the columns and the command say."""
+
+    def __init__(self, grants: Sequence[Grant], fields: Iterable[str], profiles: ProfileReader) -> None:
+        """`fields` are those that the file has columns for."""
+        self._fields = frozenset(fields)
+        self._profiles = profiles
+        self._topics: dict[str, list[str]] = {}
+        for grant in grants:
+            self._topics.setdefault(grant.channel, []).append(grant.topic)
+        told_of = [
+            channel
+            for channel in ("email", "sms")
+            if self._fields
+            & {f"{channel}_{name}" for name in ("consent", "status", "withdrawn", "withdrawn_at")}
+        ]
+        self._channels = dict.fromkeys([*self._topics, *told_of])
+
+    def read(self, told: Mapping[str, str]) -> list[Said]:
+        """The decisions that a row tells.
+
+        Raises:
+            ValueError: a time cannot be read; names the field.
+        """
+        return [said for channel in self._channels for said in self._of(channel, told)]
+
+    def _of(self, channel: str, told: Mapping[str, str]) -> list[Said]:
+        status = told.get(f"{channel}_status", "").strip().lower()
+        withdrawn_at = self._time(told, f"{channel}_withdrawn_at")
+        if withdrawn_at or status in _GONE or means_yes(told.get(f"{channel}_withdrawn", "")):
+            return [Said(channel, ALL_TOPICS, False, withdrawn_at)]
+        topics = self._topics.get(channel) or [ALL_TOPICS]
+        column = next(
+            (name for name in (f"{channel}_consent", f"{channel}_status") if name in self._fields), None
+        )
+        if column is None and channel not in self._topics:
+            return []
+        if column is not None:
+            word = told.get(column, "").strip()
+            if not word:
+                return []
+            if not means_yes(word):
+                return [Said(channel, topic, False, mild=True) for topic in topics]
+        given_at = self._time(told, f"{channel}_consent_at")
+        return [Said(channel, topic, True, given_at) for topic in topics]
+
+    def _time(self, told: Mapping[str, str], field: str) -> datetime | None:
+        text = told.get(field, "").strip()
+        if not text:
+            return None
+        try:
+            return self._profiles.read_time(text)
+        except ValueError as error:
+            raise ValueError(f"{field}: {error}") from None
+
+
+def record(
+    store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime
+) -> int:
+    """Keep those decisions that change something; return how many. A rerun of the same file changes nothing.
+
+    `source` is the proof that is kept with each.
+    """
+    decisions = [
+        (said.of(address, source=source, now=now), said.mild)
+        for customer, row in told
+        for said in row
+        if (address := customer.address(said.channel))
+    ]
+    if not decisions:
+        return 0
+    known = store.addresses.status({(consent.channel, consent.address) for consent, _ in decisions})
+    kept: dict[tuple[str, str, str], Consent] = {}
+    for consent, mild in decisions:
+        key = (consent.channel, consent.address, consent.topic)
+        kept.pop(key, None)  # of two rows about one address the last counts
+        if _changes(known[consent.channel, consent.address], consent, mild):
+            kept[key] = consent
+    store.addresses.add_consents(kept.values())
+    return len(kept)
+
+
+def _changes(status: AddressStatus, consent: Consent, mild: bool) -> bool:
+    before = standing(status.consents, consent.topic)
+    if consent.granted:
+        if before is None:
+            return True
+        # A yes without a date: it stands already, or a withdrawal does, which it cannot undo.
+        return consent.dated and consent not in status.consents and not (before.granted and before.dated)
+    if before is None:
+        return not mild
+    return before.granted and not (mild and before.dated)

@@ -1,0 +1,217 @@
+"""Customers from a CSV file: streaming, in batches that are all or nothing, to be run again without doubles.
+
+The file is read twice: first all of it is looked at and the types of its further columns are found, and only when
+nothing is wrong with the file as a whole the customers are taken in. A row that is wrong is rejected with its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import islice
+
+from messaging.clock import Clock
+from messaging.errors import Conflict
+from messaging.nouns.customer import Customer
+from messaging.rules.headers import columns_of, is_field
+from messaging.rules.profile import Profile, ProfileReader
+from messaging.rules.values import AttributeType, Guess, SlashOrder
+from messaging.services.csv_file import CsvFile, Row
+from messaging.services.customers import CustomerBatch
+from messaging.services.forgotten import Forgotten
+from messaging.services.import_consent import ConsentReader, Grant, Said, record
+from messaging.services.rejected import RejectedFile
+from messaging.stores.base import Store
+
+#: Rows in one transaction.
+PAGE = 500
+
+
+@dataclass(slots=True)
+class CustomersSummary:
+    """What became of the rows of a file."""
+
+    read: int = 0
+    created: int = 0
+    #: Known before; put up to date, if the row told something new.
+    updated: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a first reading of the file found."""
+
+    rows: int
+    #: Column -> our field or attribute.
+    columns: Mapping[int, str]
+    #: Attributes that messaging.toml does not have yet.
+    undeclared: Mapping[str, AttributeType]
+    #: Field -> how its dates with slashes are to be read.
+    orders: Mapping[str, SlashOrder]
+
+
+class CustomerImport:
+    """Takes contacts files in."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        attributes: Mapping[str, AttributeType],
+        declare: Callable[[Mapping[str, AttributeType]], object],
+        forgotten: Forgotten,
+        region: str | None = None,
+        zone: tzinfo,
+    ) -> None:
+        """`attributes` are those declared; `declare` adds to them; `region` and `zone` are the shop's."""
+        self._store = store
+        self._clock = clock
+        self._attributes = attributes
+        self._declare = declare
+        self._forgotten = forgotten
+        self._region = region
+        self._zone = zone
+
+    def survey(
+        self, file: CsvFile, mapping: Mapping[str, str] | None = None, *, order: SlashOrder | None = None
+    ) -> Survey:
+        """Read all of the file and change nothing.
+
+        `mapping` is ours -> theirs; `order` is for dates with slashes that leave a doubt.
+
+        Raises:
+            InputError: no column says who a row is about, the text is not UTF-8, or a quote is never closed.
+        """
+        columns = columns_of(file.headers, mapping or {})
+        guesses = {position: Guess(order=order) for position in columns}
+        rows = 0
+        for row in file.rows():
+            rows += 1
+            for position, guess in guesses.items():
+                if position < len(row.cells):
+                    guess.observe(row.cells[position])
+        return Survey(
+            rows=rows,
+            columns=columns,
+            undeclared={
+                name: guesses[position].type
+                for position, name in columns.items()
+                if not is_field(name) and name not in self._attributes and guesses[position].seen
+            },
+            orders={
+                name: guess.order for position, name in columns.items() if (guess := guesses[position]).order
+            },
+        )
+
+    def run(
+        self,
+        file: CsvFile,
+        survey: Survey,
+        *,
+        grants: Sequence[Grant] = (),
+        source: str,
+        rejected: RejectedFile,
+        progress: Callable[[int], object] = lambda rows: None,
+    ) -> CustomersSummary:
+        """Take the customers in. `source` is the proof of consent that is kept; `progress` is told of rows."""
+        self._declare(survey.undeclared)
+        profiles = ProfileReader(
+            attributes={**self._attributes, **survey.undeclared},
+            region=self._region,
+            zone=self._zone,
+            orders=survey.orders,
+        )
+        consents = ConsentReader(grants, survey.columns.values(), profiles)
+        summary = CustomersSummary()
+        rows = iter(file.rows())
+        try:
+            while page := list(islice(rows, PAGE)):
+                batch = _Batch(file, survey, profiles, consents, rejected)
+                batch.read(page)
+                with self._store.transaction():
+                    batch.write(self._store, self._forgotten, source=source, now=self._clock.now())
+                batch.report(summary)
+                progress(len(page))
+        finally:
+            rejected.close()
+        return summary
+
+
+class _Batch:
+    """Some rows on their way in."""
+
+    def __init__(
+        self,
+        file: CsvFile,
+        survey: Survey,
+        profiles: ProfileReader,
+        consents: ConsentReader,
+        rejected: RejectedFile,
+    ) -> None:
+        self._file = file
+        self._survey = survey
+        self._profiles = profiles
+        self._consents = consents
+        self._rejected = rejected
+        self._good: list[tuple[Row, Profile, list[Said]]] = []
+        self._bad: list[tuple[Row, str]] = []
+        self._read = self._created = self._updated = 0
+
+    def read(self, rows: Iterable[Row]) -> None:
+        """Make profiles of rows."""
+        for row in rows:
+            self._read += 1
+            told, attributes, reason = self._told(row)
+            profile, problems = self._profiles.read({**told, "attributes": attributes})
+            said: list[Said] = []
+            try:
+                said = self._consents.read(told)
+            except ValueError as error:
+                problems.append(str(error))
+            if not reason and not problems and not profile.identifies:
+                reason = "has neither an email address nor a phone number nor an id"
+            if reason or problems:
+                self._bad.append((row, reason or "; ".join(problems)))
+            else:
+                self._good.append((row, profile, said))
+
+    def write(self, store: Store, forgotten: Forgotten, *, source: str, now: datetime) -> None:
+        """Take the good ones in; whose id and address contradict what is known turns out bad."""
+        customers = CustomerBatch(store, forgotten, [profile for _, profile, _ in self._good], now=now)
+        decisions: list[tuple[Customer, list[Said]]] = []
+        for row, profile, said in self._good:
+            try:
+                customer, new = customers.tell(profile, now)
+            except Conflict as error:
+                self._bad.append((row, str(error)))
+                continue
+            decisions.append((customer, said))
+            self._created += new
+            self._updated += not new
+        customers.save()
+        record(store, decisions, source=source, now=now)
+
+    def report(self, summary: CustomersSummary) -> None:
+        """Count, and write down what was rejected."""
+        for row, reason in sorted(self._bad, key=lambda bad: bad[0].line):
+            self._rejected.row(self._file.headers, row.line, reason, row.cells)
+        summary.read += self._read
+        summary.created += self._created
+        summary.updated += self._updated
+        summary.rejected += len(self._bad)
+
+    def _told(self, row: Row) -> tuple[dict[str, str], dict[str, str], str | None]:
+        """The row's fields and attributes, and why it cannot be read as a row."""
+        width = len(self._file.headers)
+        reason = None
+        if any(cell for cell in row.cells[width:]):
+            reason = f"has {len(row.cells)} cells, the header {width}"
+        told: dict[str, str] = {}
+        attributes: dict[str, str] = {}
+        for position, name in self._survey.columns.items():
+            if position < len(row.cells) and row.cells[position]:
+                (told if is_field(name) else attributes)[name] = row.cells[position]
+        return told, attributes, reason

@@ -1,0 +1,175 @@
+"""Which triggers are on, and with what content.
+
+Triggers start off. Enabling one keeps its template's version and triggers under a note in the store. A good edit of the
+template goes live by itself; a broken one, or a template that is gone, leaves the last good version live and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from messaging.errors import MessagingError, NotFound
+from messaging.nouns.event import Event
+from messaging.nouns.template import Template, TemplateVersion, Trigger
+from messaging.rules.timing import parse_at
+from messaging.stores.base import Store
+
+log = logging.getLogger("messaging.triggers")
+
+#: Note: template -> its version and triggers. One note, as it is read for every event.
+_NOTE = "triggers"
+
+
+class Templates(Protocol):
+    """Where templates come from, as of now."""
+
+    def get(self, name: str) -> Template:
+        """The template as written."""
+
+    def version(self, name: str) -> TemplateVersion:
+        """The template prepared for rendering."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTriggers:
+    """The triggers of one template, as they are live."""
+
+    template: str
+    triggers: tuple[Trigger, ...]
+    version: TemplateVersion
+    #: Why the template's present files are not what is live.
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The live triggers that an event concerns: it sets them off, or cancels what waits."""
+
+    live: tuple[LiveTriggers, ...] = ()
+    #: Of `live`, those that the event sets off for a segment.
+    audiences: tuple[tuple[LiveTriggers, int], ...] = ()
+
+
+class TriggerSwitch:
+    """Turns triggers on and off, and knows what is live."""
+
+    def __init__(self, store: Store, templates: Templates) -> None:
+        self._store = store
+        self._templates = templates
+        self._said: dict[str, str] = {}
+
+    def enable(self, name: str) -> LiveTriggers:
+        """Turn a template's triggers on.
+
+        Raises:
+            NotFound: there is no such template, or it has no triggers.
+            TemplateError: it cannot be prepared.
+        """
+        live = self.written(name)
+        self._keep(live)
+        return live
+
+    def written(self, name: str) -> LiveTriggers:
+        """A template's triggers as its files say, live or not; raises what `enable` does."""
+        template = self._templates.get(name)
+        if not template.triggers:
+            raise NotFound(
+                f"template {name} has no triggers", hint="add a [[triggers]] table to its template.toml"
+            )
+        return LiveTriggers(template=name, triggers=template.triggers, version=self._templates.version(name))
+
+    def disable(self, name: str) -> bool:
+        """Turn a template's triggers off; whether they were on."""
+        with self._store.transaction():
+            notes = self._notes()
+            was_on = notes.pop(name, None) is not None
+            self._store.put_note(_NOTE, notes)
+        return was_on
+
+    def enabled(self) -> list[str]:
+        """Names of the templates whose triggers are on."""
+        return sorted(self._notes())
+
+    def live(self, name: str) -> LiveTriggers | None:
+        """The live triggers of a template; None if they are off."""
+        note = self._notes().get(name)
+        return self._current(name, note) if note else None
+
+    def triggers(self, name: str) -> tuple[Trigger, ...]:
+        """The triggers that are live for a template, as they are kept: nothing is read or prepared."""
+        note = self._notes().get(name)
+        return _triggers(note) if note else ()
+
+    def matching(self, event: Event) -> Matching:
+        """What `event` concerns. Templates that changed are read and prepared here, before any transaction."""
+        live = [
+            self._current(name, note)
+            for name, note in sorted(self._notes().items())
+            if any(_concerns(trigger, event) for trigger in self._written(name, note))
+        ]
+        audiences = tuple(
+            (one, index)
+            for one in live
+            for index, trigger in enumerate(one.triggers)
+            if trigger.event == event.type and trigger.audience
+        )
+        return Matching(tuple(live), audiences)
+
+    def _notes(self) -> dict[str, Any]:
+        return dict(self._store.get_note(_NOTE) or {})
+
+    def _written(self, name: str, note: Mapping[str, Any]) -> tuple[Trigger, ...]:
+        try:
+            return (*self._templates.get(name).triggers, *_triggers(note))
+        except MessagingError:
+            return _triggers(note)
+
+    def _current(self, name: str, note: Mapping[str, Any]) -> LiveTriggers:
+        try:
+            template = self._templates.get(name)
+            live = LiveTriggers(
+                template=name, triggers=template.triggers, version=self._templates.version(name)
+            )
+        except MessagingError as error:
+            return self._last_good(name, note, error)
+        self._said.pop(name, None)
+        if live.version.version != note["version"] or live.triggers != _triggers(note):
+            with self._store.transaction():
+                if name in self._notes():  # not turned off meanwhile
+                    self._keep(live)
+        return live
+
+    def _last_good(self, name: str, note: Mapping[str, Any], error: MessagingError) -> LiveTriggers:
+        problem = str(error)
+        if self._said.get(name) != problem:
+            self._said[name] = problem
+            log.warning("template %s: %s; its last good version stays live", name, problem)
+        version = self._store.version(note["version"])
+        if version is None:
+            raise error
+        return LiveTriggers(template=name, triggers=_triggers(note), version=version, problem=problem)
+
+    def _keep(self, live: LiveTriggers) -> None:
+        note = {
+            "version": live.version.version,
+            "triggers": [trigger.to_document() for trigger in live.triggers],
+        }
+        with self._store.transaction():
+            self._store.put_version(live.version)
+            self._store.put_note(_NOTE, self._notes() | {live.template: note})
+
+
+def path_of(trigger: Trigger) -> str | None:
+    """Where the event tells the time that a trigger asks for; None if it goes by the event's own time."""
+    return None if trigger.at is None else parse_at(trigger.at)[0]
+
+
+def _triggers(note: Mapping[str, Any]) -> tuple[Trigger, ...]:
+    return tuple(Trigger.from_document(document) for document in note["triggers"])
+
+
+def _concerns(trigger: Trigger, event: Event) -> bool:
+    return trigger.event == event.type or event.type in trigger.cancel_on

@@ -1,0 +1,148 @@
+"""What a reader wants: the choices behind the preferences page, by topic and channel.
+
+Whoever holds a message may choose for its reader, as with every unsubscribe link. A message that went to an address
+its customer no longer has speaks for that address only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from messaging.ids import random_id
+from messaging.nouns.consent import ALL_TOPICS, Consent
+from messaging.nouns.engagement import Engagement, EngagementKind
+from messaging.nouns.message import Message, MessageClass
+from messaging.rules.policy import standing
+from messaging.services.recording import Recorder
+from messaging.stores.base import Store
+
+PROOF = "preferences page"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One box of the page: whether messages on a topic may come on a channel."""
+
+    topic: str
+    channel: str
+    granted: bool
+
+
+class Preferences:
+    """Shows and changes choices."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        *,
+        topics: Callable[[], Sequence[str]],
+        channels: Callable[[], Sequence[str]],
+    ) -> None:
+        """`topics` are those of marketing; `channels` those that messages can go out on."""
+        self._store = store
+        self._recorder = recorder
+        self._topics = topics
+        self._channels = channels
+
+    def choices(self, message_id: str) -> list[Choice]:
+        """What the reader of a message can choose and how it stands, by topic and channel.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        message = self._recorder.message(message_id)
+        addresses = self._addresses(message)
+        status = self._store.addresses.status(list(addresses.items()))
+        found = []
+        for topic in self._offered(message):
+            for channel, address in addresses.items():
+                decision = standing(status[channel, address].consents, topic)
+                found.append(Choice(topic, channel, decision is not None and decision.granted))
+        return found
+
+    def choose(
+        self, message_id: str, wanted: Collection[tuple[str, str]], *, shown: Collection[tuple[str, str]]
+    ) -> None:
+        """Set those of `shown` (topic, channel) that are in `wanted`, unset the others; what was not shown stays.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        with self._store.transaction():
+            message = self._recorder.message(message_id)
+            changes = {
+                (choice.topic, choice.channel): (choice.topic, choice.channel) in wanted
+                for choice in self.choices(message_id)
+                if (choice.topic, choice.channel) in shown
+                and choice.granted != ((choice.topic, choice.channel) in wanted)
+            }
+            self._change(message, changes)
+
+    def withdraw_all(self, message_id: str) -> None:
+        """Withdraw from everything, on every channel.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        with self._store.transaction():
+            message = self._recorder.message(message_id)
+            self._change(
+                message, dict.fromkeys(((ALL_TOPICS, channel) for channel in self._addresses(message)), False)
+            )
+
+    def _change(self, message: Message, changes: Mapping[tuple[str, str], bool]) -> None:
+        addresses = self._addresses(message)
+        consents = []
+        for (topic, channel), granted in changes.items():
+            known = self._store.addresses.status([(channel, addresses[channel])])[channel, addresses[channel]]
+            latest = max(known.consents, key=lambda consent: consent.at, default=None)
+            consents.append(
+                Consent(
+                    channel=channel,
+                    address=addresses[channel],
+                    topic=topic,
+                    granted=granted,
+                    at=self._recorder.now_after(latest),
+                    source=PROOF,
+                    message_id=message.id,
+                )
+            )
+        self._store.addresses.add_consents(consents)
+        own = {(topic, message.channel) for topic in (message.topic, ALL_TOPICS)}
+        left = [
+            consent for consent in consents if not consent.granted and (consent.topic, consent.channel) in own
+        ]
+        if left:
+            self._recorder.record(
+                [
+                    Engagement(
+                        id=random_id(),
+                        kind=EngagementKind.UNSUBSCRIBED,
+                        at=left[0].at,
+                        message_id=message.id,
+                        raw={"proof": PROOF},
+                    )
+                ]
+            )
+
+    def _offered(self, message: Message) -> list[str]:
+        topics = list(dict.fromkeys(self._topics()))
+        if message.message_class is MessageClass.MARKETING and message.topic not in topics:
+            topics.append(message.topic)
+        return topics
+
+    def _addresses(self, message: Message) -> dict[str, str]:
+        """Channel -> address that this message speaks for."""
+        if message.address is None:
+            return {}
+        own: dict[str, str] = {message.channel: message.address}
+        customer = self._store.customers.get([message.customer_id]).get(message.customer_id)
+        if customer is None or customer.address(message.channel) != message.address:
+            return own
+        for channel in self._channels():
+            address = customer.address(channel)
+            if address is not None:
+                own.setdefault(channel, address)
+        return own

@@ -1,0 +1,228 @@
+"""Takes in what comes back: engagement told by links and by providers, and all that it moves.
+
+A hit on a link is kept in a spool at once and recorded a moment later, in batches: the redirect never waits for the
+store. Recording is idempotent by (source, id). It settles messages whose answer was lost, withdraws consent,
+suppresses addresses, and tells plugins, each once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from messaging.clock import Clock
+from messaging.errors import MessagingError, NotFound, StoreError
+from messaging.ids import random_id
+from messaging.nouns.consent import ALL_TOPICS, Consent, Suppression
+from messaging.nouns.engagement import Engagement, EngagementKind
+from messaging.nouns.message import Message, MessageState
+from messaging.plugins import Plugins
+from messaging.rules.policy import standing
+from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
+from messaging.stores.base import Outcome, Store
+from messaging.stores.spool import Spool
+
+log = logging.getLogger("messaging.recording")
+
+#: Characters of a user agent that are kept.
+MAX_AGENT = 512
+#: Messages whose hits are judged again in one transaction.
+PAGE = 500
+
+_WITHDRAWN = (EngagementKind.UNSUBSCRIBED, EngagementKind.COMPLAINED)
+
+
+class Recorder:
+    """Records engagement."""
+
+    def __init__(self, store: Store, clock: Clock, plugins: Plugins, *, folder: Path) -> None:
+        """`folder` is where hits wait until the store takes them."""
+        self._store = store
+        self._clock = clock
+        self._plugins = plugins
+        self._spool = Spool(folder)
+
+    def close(self) -> None:
+        """Let go of the spool; what waits there is recorded by whoever comes next."""
+        self._spool.close()
+
+    # What links tell
+
+    def hit(
+        self,
+        kind: EngagementKind,
+        message_id: str,
+        *,
+        slot: str | None,
+        method: str,
+        agent: str,
+        prefetch: str,
+    ) -> None:
+        """Keep a click or an open until the next `drain`. Never fails: the reader must not be held up."""
+        facts = {
+            "method": method[:16],
+            "agent": agent[:MAX_AGENT],
+            "prefetch": prefetch[:64],
+            "arrived": time.time(),
+        }
+        try:
+            self._spool.append(write_line(random_id(), kind, message_id, self._clock.now(), facts, slot))
+        except (OSError, TypeError) as error:
+            log.error("a hit on a link was lost: %s", error)
+
+    def unsubscribe(self, message_id: str, *, proof: str) -> None:
+        """Withdraw consent to a message's topic on its channel. Done twice it is done once.
+
+        While the store cannot be written the withdrawal is kept durably, and done as soon as it can.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        facts = {"proof": proof}
+        try:
+            with self._store.transaction():
+                message = self.message(message_id)
+                decision = self.decision(message.channel, message.address, message.topic)
+                if message.address is None or (decision is not None and not decision.granted):
+                    return
+                at = self.now_after(decision)
+                told = Engagement(
+                    id=random_id(), kind=EngagementKind.UNSUBSCRIBED, at=at, message_id=message_id, raw=facts
+                )
+                recorded = self._record([told])
+        except StoreError as error:
+            line = write_line(
+                random_id(), EngagementKind.UNSUBSCRIBED, message_id, self._clock.now(), facts, None
+            )
+            self._spool.append(line, durable=True)
+            log.warning("an unsubscribe waits for the store: %s", error)
+            return
+        self._plugins.engagements_recorded(recorded)
+
+    # What is recorded
+
+    def drain(self) -> int:
+        """Record all hits that wait; return how many.
+
+        Raises:
+            StoreError: the store cannot take them; they go on waiting.
+        """
+        return self._spool.drain(lambda lines: self.record(read_lines(lines)))
+
+    def serve(self, stop: threading.Event, *, every: float = 0.5) -> None:
+        """Drain every so many seconds, until `stop`."""
+        while not stop.wait(every):
+            try:
+                self.drain()
+            except (MessagingError, OSError) as error:
+                log.error("hits wait: %s", error)
+            except Exception:
+                log.exception("recording hits failed")
+
+    def record(self, engagements: Iterable[Engagement]) -> list[Engagement]:
+        """Record what is new of `engagements`, with all that it moves; return it as it was recorded."""
+        with self._store.transaction():
+            recorded = self._record(list(engagements))
+        if recorded:
+            self._plugins.engagements_recorded(recorded)
+        return recorded
+
+    def rejudge(self, *, campaign: str | None = None, template: str | None = None) -> int:
+        """Judge all recorded hits anew, from their raw facts; return how many verdicts changed."""
+        changed, after = 0, None
+        while page := self._store.outbox.page(campaign=campaign, template=template, after=after, limit=PAGE):
+            after = page[-1].id
+            with self._store.transaction():
+                verdicts: Verdicts = {}
+                for told in self._store.engagements.of_messages([message.id for message in page]).values():
+                    verdicts |= judge_again(told)
+                if verdicts:
+                    self._store.engagements.judge(verdicts)
+            changed += len(verdicts)
+        return changed
+
+    def _record(self, engagements: Sequence[Engagement]) -> list[Engagement]:
+        """In the caller's transaction."""
+        messages = self._store.outbox.get({told.message_id for told in engagements if told.message_id})
+        joined = [
+            replace(told, customer_id=messages[told.message_id].customer_id)
+            if told.message_id in messages
+            else told
+            for told in engagements
+            # A link to a message that is not there: a preview's, or another workspace's with the same key.
+            if told.message_id in messages or told.source != LINKS
+        ]
+        hits, changed = judge_new([told for told in joined if is_hit(told)], messages, self._store)
+        if changed:
+            self._store.engagements.judge(changed)
+        recorded = self._store.engagements.add([*hits, *(told for told in joined if not is_hit(told))])
+        self._settle(recorded, messages)
+        self._move(recorded, messages)
+        return recorded
+
+    def _settle(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
+        """Whatever comes back with our message id proves that the message left."""
+        proofs: dict[str, datetime] = {}
+        for told in engagements:
+            message = messages.get(told.message_id or "")
+            if message is not None and message.state is MessageState.UNKNOWN:
+                proofs[message.id] = min(told.at, proofs.get(message.id, told.at))
+        if proofs:
+            self._store.outbox.settle(
+                [Outcome(message_id=id, state=MessageState.SENT, sent_at=at) for id, at in proofs.items()]
+            )
+
+    def _move(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
+        """Move consent and suppression as the reader, or their mail system, asked."""
+        consents: list[Consent] = []
+        suppressions: list[Suppression] = []
+        for told in engagements:
+            message = messages.get(told.message_id or "")
+            if message is None or message.address is None:
+                continue
+            place: dict[str, Any] = {"channel": message.channel, "address": message.address, "at": told.at}
+            complained = told.kind is EngagementKind.COMPLAINED
+            if told.kind in _WITHDRAWN or told.kind is EngagementKind.RESUBSCRIBED:
+                proof = str(told.raw.get("proof") or f"{told.kind} by {told.source}")
+                topic = ALL_TOPICS if complained else message.topic
+                granted = told.kind not in _WITHDRAWN
+                consents.append(
+                    Consent(**place, topic=topic, granted=granted, source=proof, message_id=message.id)
+                )
+            if complained or (told.kind is EngagementKind.BOUNCED and told.permanent):
+                suppressions.append(Suppression(**place, reason=told.kind.value, source=told.source))
+        if consents:
+            self._store.addresses.add_consents(consents)
+        if suppressions:
+            self._store.addresses.suppress(suppressions)
+
+    # Small questions
+
+    def message(self, message_id: str) -> Message:
+        """The message of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        message = self._store.outbox.get([message_id]).get(message_id)
+        if message is None:
+            raise NotFound("this message is not known here")
+        return message
+
+    def decision(self, channel: str, address: str | None, topic: str) -> Consent | None:
+        """What counts now for an address and a topic."""
+        if address is None:
+            return None
+        status = self._store.addresses.status([(channel, address)])[channel, address]
+        return standing(status.consents, topic)
+
+    def now_after(self, decision: Consent | None) -> datetime:
+        """Now; and not before the decision that stands, whatever the clock of who recorded that said."""
+        now = self._clock.now()
+        return now if decision is None else max(now, decision.at)

@@ -1,0 +1,68 @@
+"""Campaigns and their member lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from messaging.nouns.campaign import Campaign
+from messaging.stores.base import Campaigns
+from messaging.stores.tinydb.identity import Identity
+from messaging.stores.tinydb.table import JournalDB
+
+#: Customers on one row of a member list.
+_PAGE = 1000
+
+
+class TinyCampaigns(Campaigns):
+    """The `campaigns` and `members` tables."""
+
+    def __init__(self, db: JournalDB) -> None:
+        self._table = db.journal_table("campaigns")
+        self._members = db.journal_table("members")
+        self._journal = db.journal
+
+    def get(self, name: str) -> Campaign | None:
+        with self._journal.reading():
+            document = self._table.copy(name)
+            return Campaign.from_document(document) if document else None
+
+    def put(self, campaign: Campaign) -> None:
+        with self._journal.changing():
+            self._table.put(campaign.name, campaign.to_document())
+
+    def all(self) -> list[Campaign]:
+        with self._journal.reading():
+            campaigns = [Campaign.from_document(document) for document in self._table.documents.values()]
+        return sorted(campaigns, key=lambda campaign: (campaign.created_at, campaign.name))
+
+    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
+        with self._journal.changing():
+            if _key(campaign, 0) in self._members.documents:
+                return
+            for page, start in enumerate(range(0, max(len(customer_ids), 1), _PAGE)):
+                self._members.put(_key(campaign, page), {"ids": list(customer_ids[start : start + _PAGE])})
+
+    def members(self, campaign: str) -> list[str] | None:
+        with self._journal.reading():
+            if _key(campaign, 0) not in self._members.documents:
+                return None
+            return [member for key in self._pages(campaign) for member in self._members.documents[key]["ids"]]
+
+    def forget(self, identity: Identity) -> None:
+        """Put a customer's alias in their place on every list: the audience stays as large as it was."""
+        for key, document in list(self._members.documents.items()):
+            if identity.customer_id in document["ids"]:
+                ids = [identity.alias if id == identity.customer_id else id for id in document["ids"]]
+                self._members.put(key, {"ids": ids})
+
+    def _pages(self, campaign: str) -> Iterator[str]:
+        for page in count():
+            key = _key(campaign, page)
+            if key not in self._members.documents:
+                return
+            yield key
+
+
+def _key(campaign: str, page: int) -> str:
+    return f"{campaign}/{page}"

@@ -1,0 +1,159 @@
+"""Events, and the orders they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+
+from messaging.nouns.documents import Document
+from messaging.nouns.event import Event, EventState
+from messaging.nouns.order import Order
+from messaging.stores.base import Events
+from messaging.stores.tinydb.identity import Identity
+from messaging.stores.tinydb.rows import Groups, copied
+from messaging.stores.tinydb.table import JournalDB
+
+_RECEIVED = EventState.RECEIVED.value
+
+
+class _Received:
+    """The keys of events whose effects are not there yet, in the order they came."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, None] = {}
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        if new is not None and new["state"] == _RECEIVED:
+            self.keys[key] = None
+        elif old is not None:
+            self.keys.pop(key, None)
+
+    def clear(self) -> None:
+        self.keys.clear()
+
+
+class TinyEvents(Events):
+    """The `events` and `orders` tables."""
+
+    def __init__(self, db: JournalDB) -> None:
+        self._by_customer = Groups("customer_id")
+        self._received = _Received()
+        self._table = db.journal_table(
+            "events",
+            indexes=(self._by_customer, self._received),
+            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error"),
+        )
+        self._orders_by_customer = Groups("customer_id")
+        self._orders = db.journal_table(
+            "orders", indexes=(self._orders_by_customer,), shared=("customer_id", "currency")
+        )
+        self._journal = db.journal
+
+    def add(self, events: Sequence[Event]) -> list[Event | None]:
+        known: list[Event | None] = []
+        with self._journal.changing():
+            for event in events:
+                document = self._table.copy(event.key)
+                known.append(Event.from_document(document) if document else None)
+                if document is None:
+                    self._table.put(event.key, event.to_document())
+        return known
+
+    def get(self, keys: Iterable[str]) -> dict[str, Event]:
+        with self._journal.reading():
+            return {key: Event.from_document(document) for key, document in self._table.copies(keys)}
+
+    def settle(
+        self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None
+    ) -> None:
+        fields = {"state": state.value, "error": error}
+        if customer_id is not None:
+            fields["customer_id"] = customer_id
+        with self._journal.changing():
+            self._table.patch([key], fields)
+
+    def received(self, *, limit: int = 1000) -> list[Event]:
+        with self._journal.reading():
+            keys = islice(self._received.keys, limit)
+            return [Event.from_document(document) for _, document in self._table.copies(keys)]
+
+    def page(
+        self,
+        *,
+        customer_id: str | None = None,
+        type: str | None = None,
+        state: EventState | None = None,
+        limit: int = 100,
+    ) -> list[Event]:
+        found: list[Event] = []
+        with self._journal.reading():
+            documents = self._table.rows.documents
+            of_customer = self._by_customer.of(customer_id) if customer_id is not None else None
+            for key in reversed(documents) if of_customer is None else reversed(of_customer):
+                document = documents[key]
+                if type in (None, document["type"]) and state in (None, document["state"]):
+                    if len(found) == limit:
+                        break
+                    found.append(Event.from_document(copied(document)))
+        return found
+
+    def count(self) -> int:
+        with self._journal.reading():
+            return len(self._table.documents)
+
+    def orders(self, keys: Iterable[str]) -> dict[str, Order]:
+        with self._journal.reading():
+            return {key: Order.from_document(document) for key, document in self._orders.copies(keys)}
+
+    def put_orders(self, orders: Iterable[Order]) -> None:
+        with self._journal.changing():
+            for order in orders:
+                self._orders.put(order.key, order.to_document())
+
+    def orders_of(self, customer_ids: Sequence[str]) -> dict[str, tuple[Order, ...]]:
+        with self._journal.reading():
+            return {
+                customer_id: tuple(sorted(map(Order.from_document, documents), key=_order_of_placing))
+                for customer_id in customer_ids
+                if (documents := self._documents_of(customer_id))
+            }
+
+    def _documents_of(self, customer_id: str) -> list[Document]:
+        keys = self._orders_by_customer.of(customer_id)
+        return [document for _, document in self._orders.copies(keys)]
+
+    # For the other repositories, inside `reading` or `changing`.
+
+    def happened(
+        self, customer_ids: Sequence[str], types: Collection[str]
+    ) -> dict[str, dict[str, tuple[datetime, ...]]]:
+        """When events of `types` happened to each customer, in order of time."""
+        documents = self._table.documents
+        found: dict[str, dict[str, tuple[datetime, ...]]] = {}
+        for customer_id in customer_ids:
+            times: dict[str, list[str]] = {}
+            for key in self._by_customer.of(customer_id):
+                document = documents[key]
+                if document["type"] in types:
+                    times.setdefault(document["type"], []).append(document["time"])
+            found[customer_id] = {
+                type: tuple(datetime.fromisoformat(text) for text in sorted(texts))
+                for type, texts in times.items()
+            }
+        return found
+
+    def forget(self, identity: Identity) -> None:
+        """Remove the orders of a customer, their events, and those that never got as far as being theirs."""
+        nobodys = [
+            key
+            for key, document in self._table.documents.items()
+            if "customer_id" not in document and identity.named_by(document.get("customer", {}))
+        ]
+        self._table.drop([*self._by_customer.of(identity.customer_id), *nobodys])
+        self._orders.drop(list(self._orders_by_customer.of(identity.customer_id)))
+
+
+def _order_of_placing(order: Order) -> tuple[bool, float, str]:
+    placed = order.placed_at
+    return placed is None, placed.timestamp() if placed else 0.0, order.key

@@ -1,0 +1,318 @@
+"""The outbox: messages with their states."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from messaging.nouns.documents import Document, time_from_text, time_to_text
+from messaging.nouns.history import MessageFact
+from messaging.nouns.message import Lane, Message, MessageState
+from messaging.stores.base import Outbox, Outcome
+from messaging.stores.tinydb.identity import Identity
+from messaging.stores.tinydb.lineup import Lineup
+from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, copied
+from messaging.stores.tinydb.summary import Batch
+from messaging.stores.tinydb.table import JournalDB
+from messaging.stores.tinydb.values import check_text, clean_text
+
+_PLANNED = MessageState.PLANNED.value
+_SENDING = MessageState.SENDING.value
+_SENT = MessageState.SENT.value
+_OPEN = (_PLANNED, _SENDING)
+#: Texts that many messages have in common.
+_SHARED = (
+    *("origin", "customer_id", "channel", "address", "template", "version", "message_class", "topic", "campaign"),
+    *("state", "reason", "due_at", "created_at", "expires_at", "worker", "adapter", "event_key", "trigger_key"),
+)
+
+
+class TinyOutbox(Outbox):
+    """The `messages` table."""
+
+    def __init__(self, db: JournalDB) -> None:
+        self._by_customer = Groups("customer_id")
+        self._by_campaign = OrderedGroups("campaign")
+        self._ids = Ordered()
+        self._lineup = Lineup()
+        self._progress: Tally[str, tuple[str, str]] = Tally(_progress)
+        #: Messages by state, for reports.
+        self.tally: Tally[Batch, str] = Tally(_batch)
+        self._table = db.journal_table(
+            "messages",
+            indexes=(
+                *(self._by_customer, self._by_campaign, self._ids),
+                *(self._lineup, self._progress, self.tally),
+            ),
+            shared=_SHARED,
+        )
+        self._journal = db.journal
+
+    def add(self, messages: Sequence[Message]) -> int:
+        new = 0
+        with self._journal.changing():
+            for message in messages:
+                if message.id not in self._table.documents:
+                    self._table.put(message.id, message.to_document())
+                    new += 1
+        return new
+
+    def get(self, ids: Iterable[str]) -> dict[str, Message]:
+        with self._journal.reading():
+            return {key: Message.from_document(document) for key, document in self._table.copies(ids)}
+
+    def page(
+        self,
+        *,
+        campaign: str | None = None,
+        customer_id: str | None = None,
+        template: str | None = None,
+        state: MessageState | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Message]:
+        found: list[Message] = []
+        with self._journal.reading():
+            for key in self._candidates(campaign, customer_id, after):
+                document = self._table.documents[key]
+                if (
+                    campaign in (None, document.get("campaign"))
+                    and template in (None, document["template"])
+                    and state in (None, document["state"])
+                ):
+                    if len(found) == limit:
+                        break
+                    found.append(Message.from_document(copied(document)))
+        return found
+
+    def counts(self, campaign: str) -> dict[MessageState, int]:
+        counts = dict.fromkeys(MessageState, 0)
+        with self._journal.reading():
+            for (state, _), number in self._progress.of(campaign).items():
+                counts[MessageState(state)] += number
+        return counts
+
+    def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
+        with self._journal.reading():
+            return {
+                (MessageState(state), reason): number
+                for (state, reason), number in self._progress.of(campaign).items()
+                if reason
+            }
+
+    def claim(
+        self,
+        worker: str,
+        *,
+        now: datetime,
+        limit: int,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        channel: str | None = None,
+    ) -> list[Message]:
+        check_text(worker, "worker")
+        with self._journal.changing(durable=False):
+            lines = self._lineup.lines(lanes, campaign, channel)
+            keys = self._lineup.take(lines, time_to_text(now) or "", limit)
+            self._table.patch(keys, {"worker": worker})
+            return [Message.from_document(document) for _, document in self._table.copies(keys)]
+
+    def begin(self, worker: str, ids: Sequence[str], *, now: datetime) -> list[str]:
+        with self._journal.changing():
+            documents = self._table.documents
+            begun = [key for key in dict.fromkeys(ids) if _locked_by(documents.get(key), worker)]
+            for attempts, keys in groupby(begun, key=lambda key: documents[key].get("attempts", 0)):
+                self._table.patch(list(keys), {"state": _SENDING, "attempts": attempts + 1})
+        return begun
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        with self._journal.changing(durable=False):
+            for outcome in outcomes:
+                document = self._table.documents.get(outcome.message_id)
+                if document is not None and document["state"] != _SENT:
+                    self._table.patch([outcome.message_id], _settled(outcome))
+
+    def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
+        with self._journal.changing(durable=False):
+            keys = self._lineup.of_worker(worker) if ids is None else ids
+            documents = self._table.documents
+            locked = [key for key in keys if _locked_by(documents.get(key), worker)]
+            self._table.patch(locked, {"worker": None})
+
+    def workers(self) -> dict[str, tuple[int, int]]:
+        with self._journal.reading():
+            found = {}
+            for worker, keys in self._lineup.held.items():
+                sending = sum(self._table.documents[key]["state"] == _SENDING for key in keys)
+                found[worker] = (len(keys) - sending, sending)
+            return found
+
+    def bury(self, worker: str) -> list[Message]:
+        with self._journal.changing():
+            documents = self._table.documents
+            held = list(self._lineup.of_worker(worker))
+            sending = [key for key in held if documents[key]["state"] == _SENDING]
+            fields = {"state": MessageState.UNKNOWN.value, "reason": "the sender died", "worker": None}
+            self._table.patch(sending, fields)
+            self._table.patch((key for key in held if key not in set(sending)), {"worker": None})
+            return [Message.from_document(document) for _, document in self._table.copies(sending)]
+
+    def next_due(
+        self,
+        *,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        channel: str | None = None,
+    ) -> datetime | None:
+        with self._journal.reading():
+            heads = (line.first() for _, line in self._lineup.lines(lanes, campaign, channel))
+            return time_from_text(min((head[0] for head in heads if head), default=None))
+
+    def postpone(
+        self,
+        ids: Sequence[str],
+        due_at: datetime,
+        *,
+        expires_at: datetime | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> int:
+        fields: Document = {"due_at": time_to_text(due_at)}
+        if expires_at is not None:
+            fields["expires_at"] = time_to_text(expires_at)
+        if context is not None:
+            fields["context"] = dict(context)
+        with self._journal.changing():
+            documents = self._table.documents
+            free = [key for key in dict.fromkeys(ids) if _is_free(documents.get(key))]
+            self._table.patch(free, fields)
+        return len(free)
+
+    def waiting(self, *, customer_id: str, trigger_key: str | None = None) -> list[Message]:
+        with self._journal.reading():
+            documents = [self._table.documents[key] for key in self._by_customer.of(customer_id)]
+            return [
+                Message.from_document(copied(document))
+                for document in documents
+                if _is_free(document)
+                and document["lane"] != Lane.CAMPAIGN
+                and trigger_key in (None, document.get("trigger_key"))
+            ]
+
+    def stop(self, campaign: str, reason: str) -> int:
+        with self._journal.changing():
+            keys = [key for _, line in self._lineup.lines(None, campaign, None) for key in line]
+            self._table.patch(keys, {"state": MessageState.SKIPPED.value, "reason": reason})
+        return len(keys)
+
+    def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
+        with self._journal.reading():
+            start = time_to_text(since) or ""
+            found: dict[str, tuple[MessageFact, ...]] = {}
+            for customer_id, documents in self.sent_to(customer_ids).items():
+                facts = tuple(_fact(document) for document in documents if document.get("sent_at", "") >= start)
+                if facts:
+                    found[customer_id] = facts
+            return found
+
+    def forget_contexts(self, before: datetime) -> int:
+        end = time_to_text(before) or ""
+        with self._journal.changing():
+            keys = [
+                key
+                for key, document in self._table.documents.items()
+                if "context" in document and document["state"] not in _OPEN and _settled_at(document) < end
+            ]
+            self._table.patch(keys, {"context": None})
+        return len(keys)
+
+    # For the other repositories, inside `reading` or `changing`.
+
+    @property
+    def documents(self) -> Mapping[str, Document]:
+        """The messages as they are kept. Not to be changed."""
+        return self._table.documents
+
+    def sent_to(self, customer_ids: Sequence[str]) -> dict[str, list[Document]]:
+        """The messages that were sent to each customer."""
+        documents = self._table.documents
+        return {
+            customer_id: [
+                document
+                for key in self._by_customer.of(customer_id)
+                if (document := documents[key])["state"] == _SENT
+            ]
+            for customer_id in customer_ids
+        }
+
+    def is_alias(self, message_id: str | None, identity: Identity) -> bool:
+        """Whether a message belongs to a customer who is just being forgotten."""
+        document = self._table.documents.get(message_id or "")
+        return document is not None and document["customer_id"] == identity.alias
+
+    def forget(self, identity: Identity) -> None:
+        """Leave of a customer's messages what counts; what was still to be sent is skipped."""
+        gone = ("address", "context", "event_key", "trigger_key", "provider_id")
+        for key in list(self._by_customer.of(identity.customer_id)):
+            document = self._table.documents[key]
+            fields: Document = {**dict.fromkeys(gone), "customer_id": identity.alias}
+            if document.get("campaign") is None:
+                fields["origin"] = f"trigger:{document['template']}:erased"
+            if document["state"] == _PLANNED:
+                fields |= {"state": MessageState.SKIPPED.value, "reason": "erased", "worker": None}
+            elif identity.in_text(document.get("reason")):
+                fields["reason"] = "erased"
+            self._table.patch([key], fields)
+
+    def _candidates(self, campaign: str | None, customer_id: str | None, after: str | None) -> Iterable[str]:
+        if customer_id is not None:
+            return sorted(key for key in self._by_customer.of(customer_id) if after is None or key > after)
+        return (self._by_campaign.of(campaign) if campaign is not None else self._ids).after(after)
+
+
+def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:
+    campaign = document.get("campaign")
+    return (campaign, (document["state"], document.get("reason", ""))) if campaign is not None else None
+
+
+def _batch(document: Document) -> tuple[Batch, str]:
+    campaign = document.get("campaign")
+    return (document["template"], document["version"], document["channel"], campaign), document["state"]
+
+
+def _is_free(document: Document | None) -> bool:
+    return document is not None and document["state"] == _PLANNED and "worker" not in document
+
+
+def _locked_by(document: Document | None, worker: str) -> bool:
+    return document is not None and document["state"] == _PLANNED and document.get("worker") == worker
+
+
+def _settled(outcome: Outcome) -> Document:
+    """The fields that an outcome sets. What a provider said is kept as far as it can be: a receipt is never lost."""
+    fields: Document = {"state": outcome.state.value, "worker": None}
+    fields["reason"] = clean_text(outcome.reason) if outcome.reason else None
+    if outcome.due_at is not None:
+        fields["due_at"] = time_to_text(outcome.due_at)
+    if outcome.adapter is not None:
+        fields["adapter"] = outcome.adapter
+    if outcome.provider_id is not None:
+        fields["provider_id"] = clean_text(outcome.provider_id)
+    if outcome.sent_at is not None:
+        fields["sent_at"] = time_to_text(outcome.sent_at)
+    return fields
+
+
+def _settled_at(document: Document) -> str:
+    """When a message was settled. What was never sent was when it was due, or due for its last attempt."""
+    time: str = document.get("sent_at") or document["due_at"]
+    return time
+
+
+def _fact(document: Document) -> MessageFact:
+    return MessageFact(
+        template=document["template"],
+        campaign=document.get("campaign"),
+        sent_at=time_from_text(document.get("sent_at")),
+    )

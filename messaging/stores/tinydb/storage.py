@@ -1,0 +1,382 @@
+"""The TinyDB storage: tables in memory over an append-only journal, shared by threads and processes.
+
+TinyDB's own storages write the whole file at every change. This one keeps the tables in memory, follows what other
+processes append, and appends one line for each transaction; so a change costs what it changes. Reading takes no lock
+between processes; writing takes one for the length of the transaction.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import orjson
+from tinydb.storages import Storage
+
+from messaging.clock import Clock
+from messaging.errors import StoreBroken, StoreError
+from messaging.nouns.documents import Document, time_to_text
+from messaging.stores.tinydb.compaction import Successor
+from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.format import Damaged, Operation
+from messaging.stores.tinydb.journal import Journal, disk_error
+from messaging.stores.tinydb.locks import FileLock, ProcessLock, TurnLock
+from messaging.stores.tinydb.rows import Index, Rows, merged
+from messaging.stores.tinydb.values import check_text, pack
+
+#: A journal shorter than this is left as it is.
+_SMALL = 8 << 20
+#: How often a journal that cannot be read is tried again: another process may be taking back a failed write.
+_TRIES = 3
+
+#: The table of the store itself: what must be done before anything else is.
+_OWN = "store"
+_SCRUB = "scrub"
+
+
+class JournalStorage(Storage):
+    """The tables at `path`. Made without touching the disk; read when first used."""
+
+    def __init__(self, path: Path, *, clock: Clock, disk: Disk | None = None) -> None:
+        self.path = path
+        self._clock = clock
+        self._disk = disk or Disk()
+        self._journal = Journal(path, self._disk)
+        self._tables: dict[str, Rows] = {}
+        # In this order: one writer of this process, one of all processes, then memory. Readers take the last only.
+        self._writer = TurnLock()
+        self._processes = ProcessLock(path)
+        self._memory = TurnLock()
+        self._compactor = TurnLock()
+        self._compacting = FileLock(path.with_name(path.name + ".compact"))
+        self._undo: list[tuple[Rows, str, Document | None]] = []
+        self._redo: list[tuple[str, str, Any]] = []
+        self._durable = False
+        self._compaction_wanted = False
+        self._closed = False
+
+    # TinyDB's two methods.
+
+    def read(self) -> dict[str, dict[str, Any]] | None:
+        """All tables: the documents themselves, not to be changed."""
+        with self.reading():
+            return {name: rows.documents for name, rows in self._tables.items() if rows.documents} or None
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Make the tables what `data` says. Only what differs is written."""
+        with self.changing():
+            for rows in list(self._tables.values()):
+                wanted = data.get(rows.name, {})
+                self.drop(rows, [key for key in rows.documents if key not in wanted])
+            for name, documents in data.items():
+                rows = self.rows(name)
+                for key, document in documents.items():
+                    if rows.documents.get(key) != document:
+                        self.put(rows, key, document)
+
+    def close(self) -> None:
+        """Bring everything to the disk and give the files back. Raises StoreError."""
+        with self._writer, self._memory:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._journal.sync()
+            except OSError as error:
+                raise disk_error(self.path, error) from None
+            finally:
+                self._journal.close()
+                self._processes.close()
+                self._compacting.close()
+
+    def open(self) -> None:
+        """Read the journal; compact it if much of it is history, or a scrub was left undone.
+
+        Raises:
+            StoreBroken, StoreError: it cannot be read.
+        """
+        with self.reading():
+            header = self._journal.header
+            wasteful = header is not None and self.size > max(_SMALL, 3 * header.length)
+            unfinished = _SCRUB in self.rows(_OWN).documents
+        if wasteful or unfinished:
+            try:
+                self.compact()
+            except StoreError:
+                pass  # a full or read-only disk: the journal as it is does as well
+
+    # Reading and changing.
+
+    def rows(self, name: str) -> Rows:
+        """The table `name`, empty if there is none."""
+        if name not in self._tables:
+            self._tables[name] = Rows(name)
+        return self._tables[name]
+
+    def define(self, name: str, indexes: Iterable[Index], shared: Iterable[str]) -> Rows:
+        """The table `name`, with indexes."""
+        with self._memory:
+            rows = self.rows(name)
+            rows.define(indexes, shared)
+            return rows
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Inside, memory is as the last commit left it, whoever made it, and stays so."""
+        with self._memory:
+            if not self._writer.mine:
+                self._catch_up()
+            yield
+
+    @contextmanager
+    def changing(self, *, durable: bool = True) -> Iterator[None]:
+        """A transaction: everything `put`, `patch`ed and `drop`ped inside, or nothing. Nests.
+
+        `durable`: it is on the disk afterwards; else it survives this process, but not a power cut.
+
+        Raises:
+            StoreError: it could not be written, and nothing of it was done.
+        """
+        if self._writer.mine:
+            with self._undone_on_error():
+                yield
+                self._durable |= durable
+            return
+        with self._exclusive():
+            with self._undone_on_error():
+                yield
+                self._durable |= durable
+                self._commit()
+            wanted, self._compaction_wanted = self._compaction_wanted, False
+        if wanted:
+            self.compact()
+
+    def put(self, rows: Rows, key: str, document: Mapping[str, Any]) -> None:
+        """Insert or replace. Inside `changing` only, like the other two. Raises InputError."""
+        check_text(key, f"{rows.name}: a key")
+        encoded, copy = pack(document, rows.name)
+        if rows.documents.get(key) == copy:
+            return
+        self._undo.append((rows, key, rows.documents.get(key)))
+        self._redo.append(("put", rows.name, (key, orjson.Fragment(encoded))))
+        rows.set(key, rows.tidy(key, copy))
+
+    def patch(self, rows: Rows, keys: Iterable[str], fields: Mapping[str, Any]) -> None:
+        """Set `fields` in documents that are there; None takes a field away. Raises InputError."""
+        present = [key for key in keys if key in rows.documents]
+        if present:
+            fields = rows.tidy("", pack(fields, rows.name)[1])
+            self._redo.append(("patch", rows.name, (present, fields)))
+            for key in present:
+                old = rows.documents[key]
+                self._undo.append((rows, key, old))
+                rows.set(key, merged(old, fields))
+
+    def drop(self, rows: Rows, keys: Iterable[str]) -> None:
+        """Remove documents; fine if they are not there."""
+        for key in keys:
+            old = rows.documents.get(key)
+            if old is not None:
+                self._redo.append(("drop", rows.name, key))
+                self._undo.append((rows, key, old))
+                rows.set(key, None)
+
+    def refresh(self) -> None:
+        """Take in what others wrote, a little at a time, so that who reads or writes next has little to wait for."""
+        more = True
+        while more:
+            with self._memory:
+                more = not self._writer.mine and self._catch_up(patience=0.005)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the journal."""
+        return self._journal.at.offset
+
+    # Compaction.
+
+    def scrub(self) -> None:
+        """Inside `changing`: see to it that what is dropped is gone from the files, backup included, afterwards.
+
+        Should this process die before, whoever opens the store next does it.
+        """
+        self.put(self.rows(_OWN), _SCRUB, {"wanted": True})
+        self._compaction_wanted = True
+
+    def compact(self) -> None:
+        """Write the journal anew, without its history. Inside a transaction: when that has committed.
+
+        Others go on reading and writing meanwhile; they wait only while the last lines are copied.
+
+        Raises:
+            StoreError: it could not be written; the old journal stays.
+        """
+        if self._writer.mine:
+            self._compaction_wanted = True
+            return
+        with self._exclusive():
+            pass  # there is a journal now, and this process may write it
+        with self._compactor:
+            try:
+                self._compacting.acquire(timeout=600.0)
+                try:
+                    self._replace_journal()
+                finally:
+                    self._compacting.release()
+            except OSError as error:
+                raise disk_error(self.path, error) from None
+
+    def _replace_journal(self) -> None:
+        with self.reading():
+            tables = list(self._tables.values())
+            scrub = _SCRUB in self.rows(_OWN).documents
+            new = Successor(self._journal, self._disk, time_to_text(self._clock.now()) or "")
+        try:
+            for rows in tables:
+                keys = iter(list(rows.documents))
+                while some := list(islice(keys, 500)):
+                    with self.reading():
+                        batch = {key: rows.documents[key] for key in some if key in rows.documents}
+                    new.put(rows.name, batch)
+            new.follow()
+            new.sync()
+            with self._exclusive():
+                new.replace(self._journal, keep=not scrub)
+        finally:
+            new.close()
+        if scrub:
+            with self.changing():
+                self.drop(self.rows(_OWN), [_SCRUB])
+
+    # What happens inside.
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """The only writer, knowing everything."""
+        with self._writer:
+            try:
+                self._processes.__enter__()
+            except OSError as error:
+                raise disk_error(self.path, error) from None
+            try:
+                with self._memory:
+                    if self._journal.missing():
+                        self._create()
+                    self._catch_up()
+                    yield
+            finally:
+                self._processes.__exit__(None, None, None)
+
+    def _create(self) -> None:
+        try:
+            self._journal.create(time_to_text(self._clock.now()) or "")
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        undo, redo = len(self._undo), len(self._redo)
+        try:
+            yield
+        except BaseException as error:
+            for rows, key, old in reversed(self._undo[undo:]):
+                rows.set(key, old)
+            del self._undo[undo:], self._redo[redo:]
+            if not undo:
+                self._durable = self._compaction_wanted = False
+            if not isinstance(error, Exception):
+                self._journal.header = None  # an interrupt may have come between a row and its index: read anew
+            raise
+
+    def _commit(self) -> None:
+        if self._redo:
+            operations = [
+                operation
+                for (kind, table), items in groupby(self._redo, key=itemgetter(0, 1))
+                for operation in _operations(kind, table, [what for _, _, what in items])
+            ]
+            self._journal.append(orjson.dumps(operations), durable=self._durable)
+        self._undo.clear()
+        self._redo.clear()
+        self._durable = False
+
+    def _catch_up(self, patience: float = math.inf) -> bool:
+        """Take in what others wrote, for about `patience` seconds; return whether there may be more.
+
+        Raises:
+            StoreError, StoreBroken: the journal cannot be read.
+        """
+        if self._closed:
+            raise StoreError(f"{self.path}: the store is closed")
+        start = time.monotonic()
+        try:
+            news = self._journal.news()
+            if news is None:
+                self._load()
+                return False
+            for operations in news:
+                self._apply(operations)
+                if time.monotonic() - start > patience:
+                    return True
+        except Damaged:
+            self._load()
+        except OSError as error:
+            self._journal.header = None
+            raise disk_error(self.path, error) from None
+        except BaseException:
+            self._journal.header = None  # a transaction may be half taken in: read anew
+            raise
+        return False
+
+    def _load(self) -> None:
+        """Read the whole journal. Collecting garbage meanwhile would only look at a hundred thousand new rows."""
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            for left in reversed(range(_TRIES)):
+                for rows in self._tables.values():
+                    rows.clear()
+                try:
+                    if not self._journal.missing():
+                        for operations in self._journal.open():
+                            self._apply(operations)
+                    return
+                except StoreBroken:
+                    if not left:
+                        raise
+                    time.sleep(0.02)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _apply(self, operations: Iterable[Operation]) -> None:
+        for kind, table, what, *fields in operations:
+            rows = self.rows(table)
+            if kind == "put":
+                for key, document in what.items():
+                    rows.set(key, rows.tidy(key, document))
+            elif kind == "patch":
+                rows.tidy("", fields[0])
+                for key in what:
+                    # A row that is not there was dropped before the snapshot that this line follows.
+                    if (old := rows.documents.get(key)) is not None:
+                        rows.set(key, merged(old, fields[0]))
+            else:
+                for key in what:
+                    rows.set(key, None)
+
+
+def _operations(kind: str, table: str, items: list[Any]) -> list[Operation]:
+    """The operations of one kind, one after another on one table, as few as can be."""
+    if kind == "put":
+        return [[kind, table, dict(items)]]
+    if kind == "drop":
+        return [[kind, table, items]]
+    return [[kind, table, keys, fields] for keys, fields in items]

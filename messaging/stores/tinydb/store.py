@@ -1,0 +1,155 @@
+"""The embedded store, put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from messaging.clock import Clock
+from messaging.errors import InputError, StoreError
+from messaging.nouns.template import TemplateVersion
+from messaging.stores.base import Store
+from messaging.stores.tinydb.addresses import TinyAddresses
+from messaging.stores.tinydb.campaigns import TinyCampaigns
+from messaging.stores.tinydb.customers import TinyCustomers
+from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.engagements import TinyEngagements
+from messaging.stores.tinydb.events import TinyEvents
+from messaging.stores.tinydb.journal import disk_error
+from messaging.stores.tinydb.outbox import TinyOutbox
+from messaging.stores.tinydb.storage import JournalStorage
+from messaging.stores.tinydb.table import JournalDB
+from messaging.stores.tinydb.workers import Workers
+
+
+class TinyStore(Store):
+    """Everything in one file at `path`, and a few small ones beside it.
+
+    `disk` and `monotonic` are for tests.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        disk: Disk | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open it, or make an empty one when first written to.
+
+        Raises:
+            StoreBroken: the file is damaged; it is left as it is.
+            StoreError: it cannot be read.
+        """
+        self.path = path
+        self._monotonic = monotonic
+        self._journal = JournalStorage(path, clock=clock, disk=disk)
+        self._workers = Workers(path.parent / "workers")
+        #: TinyDB, for scripts: its own methods work and are journalled.
+        self.db = db = JournalDB(self._journal)
+        self._versions = db.journal_table("versions")
+        self._notes = db.journal_table("notes")
+        self._buckets = db.journal_table("buckets")
+        self.events = events = TinyEvents(db)
+        self.outbox = outbox = TinyOutbox(db)
+        self.campaigns = campaigns = TinyCampaigns(db)
+        self.addresses = addresses = TinyAddresses(db)
+        self.engagements = engagements = TinyEngagements(db, outbox)
+        self.customers = TinyCustomers(
+            db,
+            events=events,
+            outbox=outbox,
+            campaigns=campaigns,
+            addresses=addresses,
+            engagements=engagements,
+        )
+        self._journal.open()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._journal.changing()
+
+    def put_version(self, version: TemplateVersion) -> None:
+        with self._journal.changing():
+            if version.version not in self._versions.documents:
+                self._versions.put(version.version, version.to_document())
+
+    def version(self, version: str) -> TemplateVersion | None:
+        with self._journal.reading():
+            document = self._versions.copy(version)
+            return TemplateVersion.from_document(document) if document else None
+
+    def versions(self) -> Iterator[TemplateVersion]:
+        with self._journal.reading():
+            documents = [document for _, document in self._versions.copies(self._versions.documents)]
+        return map(TemplateVersion.from_document, documents)
+
+    def get_note(self, key: str) -> Any:
+        with self._journal.reading():
+            document = self._notes.copy(key)
+            return document["value"] if document else None
+
+    def put_note(self, key: str, value: Any) -> None:
+        with self._journal.changing():
+            if value is None:
+                self._notes.drop([key])
+            else:
+                self._notes.put(key, {"value": value})
+
+    def notes(self, prefix: str) -> dict[str, Any]:
+        with self._journal.reading():
+            keys = sorted(key for key in self._notes.documents if key.startswith(prefix))
+            return {key: document["value"] for key, document in self._notes.copies(keys)}
+
+    def take_tokens(self, bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
+        if rate <= 0:
+            raise InputError(f"a bucket that fills at {rate} a second never has a token")
+        with self._journal.changing(durable=False):
+            now = self._monotonic()
+            known = self._buckets.documents.get(bucket, {"tokens": burst, "at": now})
+            # The clock starts anew with the machine.
+            passed = max(0.0, now - known["at"])
+            tokens = min(float(burst), known["tokens"] + passed * rate)
+            taken = min(wanted, int(tokens))
+            if taken:
+                tokens -= taken
+                self._buckets.put(bucket, {"tokens": tokens, "at": now})
+            return taken, 0.0 if tokens >= 1 else (1 - tokens) / rate
+
+    def enlist(self) -> str:
+        try:
+            return self._workers.enlist()
+        except OSError as error:
+            raise disk_error(self.path.parent / "workers", error) from None
+
+    def is_alive(self, worker: str) -> bool:
+        return self._workers.is_alive(worker)
+
+    def dismiss(self, worker: str) -> None:
+        self._workers.dismiss(worker)
+
+    def refresh(self) -> None:
+        self._journal.refresh()
+
+    def health(self) -> dict[str, Any]:
+        with self._journal.reading():
+            if not os.access(self.path if self.path.exists() else self.path.parent, os.W_OK):
+                raise StoreError(f"{self.path}: cannot be written", hint="look at the permissions")
+            return {
+                "store": f"tinydb:{self.path}",
+                "customers": self.customers.count(),
+                "messages": len(self.db.journal_table("messages").documents),
+                "events": self.events.count(),
+                "bytes": self._journal.size,
+            }
+
+    def compact(self) -> None:
+        self._journal.compact()
+
+    def close(self) -> None:
+        self._workers.close()
+        self._journal.close()

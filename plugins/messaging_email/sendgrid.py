@@ -1,0 +1,2 @@
+from messaging import Adapter
+class SendGrid(Adapter): name="sendgrid"; channel="email"

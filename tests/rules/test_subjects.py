@@ -1,0 +1,79 @@
+"""What triggers go by."""
+
+from __future__ import annotations
+
+import pytest
+
+from messaging.nouns.template import Trigger
+from messaging.rules.envelope import read_event
+from messaging.rules.subjects import cancels, context_of, subjects, trigger_key, value_at
+
+ORDER = {"order": {"number": "#1001", "id": "5001"}}
+
+
+def event(type="order.placed", **data):
+    return read_event(
+        {
+            "id": "e/1",
+            "type": type,
+            "time": "2026-03-02T10:00:00Z",
+            "customer": {"id": "17", "email": "ann@example.com"},
+            "data": data,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (ORDER, "api/default/order/%231001"),
+        (ORDER | {"shipment": {"id": "s1", "tracking_number": "T"}}, "api/default/shipment/s1"),
+        (ORDER | {"shipment": {"tracking_number": "T"}}, "api/default/shipment/T"),
+        (ORDER | {"shipment": {"eta": "2026-03-05"}}, "api/default/order/%231001"),
+        ({"cart": {"id": "c-7"}}, "api/default/cart/c-7"),
+        ({"product": {"sku": "MUG"}}, "api/default/product/MUG"),
+        ({}, "api/default/event/e%2F1"),
+    ],
+)
+def test_by_default_the_narrowest_subject(data, key):
+    assert trigger_key(Trigger(event="x"), event(**data)) == key
+
+
+def test_a_key_of_its_own():
+    told = event(**ORDER, token="t")
+    assert trigger_key(Trigger(event="x", key="order.id"), told) == trigger_key(Trigger(event="x"), told)
+    assert trigger_key(Trigger(event="x", key="order.number"), told) == trigger_key(Trigger(event="x"), told)
+    assert trigger_key(Trigger(event="x", key="token"), told) == "api/default/token/t"
+    assert trigger_key(Trigger(event="x", key="event.id"), told) == "api/default/event.id/e%2F1"
+    assert trigger_key(Trigger(event="x", key="cart.id"), told) is None
+    assert trigger_key(Trigger(event="x", key="order"), told) is None
+
+
+def test_a_key_holds_no_address():
+    key = trigger_key(Trigger(event="x", key="customer.email"), event())
+    assert key is not None
+    assert "ann" not in key
+
+
+def test_values_by_path():
+    told = event(**ORDER)
+    assert value_at("order.number", told) == "#1001"
+    assert value_at("customer.id", told) == "17"
+    assert value_at("event.type", told) == "order.placed"
+    assert value_at("order.number.x", told) is None
+    assert subjects(told) == {"order": "#1001"}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "comes", "yes"),
+    [
+        (ORDER, ORDER, True),
+        (ORDER, {"order": {"number": "2"}}, False),
+        ({"cart": {"id": "c"}}, ORDER, True),
+        ({"cart": {"id": "c"}}, ORDER | {"cart": {"id": "other"}}, False),
+        (ORDER | {"shipment": {"id": "s1"}}, ORDER, True),
+        (ORDER | {"shipment": {"id": "s1"}}, ORDER | {"shipment": {"id": "s2"}}, False),
+    ],
+)
+def test_what_cancels_what(waiting, comes, yes):
+    assert cancels(event(**comes), context_of(event(**waiting))) is yes

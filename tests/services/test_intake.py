@@ -1,0 +1,201 @@
+"""Taking events in: once, whole, and whatever comes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from messaging.errors import Conflict, InputError, StoreError
+from messaging.nouns.event import EventState
+from messaging.nouns.order import order_key
+
+
+def the_order(shop, number="1001"):
+    return shop.store.events.orders([order_key("api", "default", number)])[order_key("api", "default", number)]
+
+
+def test_an_event_makes_its_customer_and_order(shop):
+    accepted = shop.intake.receive(shop.event())
+    assert (accepted.state, accepted.new, accepted.customer_id) == (EventState.DONE, True, "17")
+    assert shop.store.customers.get(["17"])["17"].email == "ann@example.com"
+    order = the_order(shop)
+    assert (order.total, order.currency, order.skus, order.customer_id) == (Decimal("49.90"), "EUR", {"MUG": 2}, "17")
+    assert order.counts
+
+
+def test_the_same_again_changes_nothing(shop):
+    first = shop.intake.receive(shop.event())
+    before = (shop.store.customers.page(), the_order(shop), shop.store.events.count())
+    again = shop.intake.receive(dict(reversed(shop.event().items())))
+    assert (again.key, again.state, again.new) == (first.key, EventState.DONE, False)
+    assert (shop.store.customers.page(), the_order(shop), shop.store.events.count()) == before
+
+
+def test_the_same_id_with_another_body_is_a_conflict(shop):
+    shop.intake.receive(shop.event())
+    with pytest.raises(Conflict, match="another content"):
+        shop.intake.receive(shop.event(hours=1))
+    assert shop.store.events.count() == 1
+
+
+def test_the_same_id_in_another_shop_is_another_event(shop):
+    shop.intake.receive(shop.event())
+    assert shop.intake.receive(shop.event() | {"shop": "second", "customer": {"email": "bob@example.com"}}).new
+
+
+def test_bad_input_is_refused_before_anything(shop):
+    for bad in ({"customer": {"email": "nobody"}}, {"customer": {}}, {"time": "2026-03-02T10:00:00"}, {"id": ""}):
+        with pytest.raises(InputError):
+            shop.intake.receive(shop.event() | bad)
+    assert shop.store.events.count() == shop.store.customers.count() == 0
+
+
+def test_what_of_a_customer_cannot_be_used_is_said_and_left_out(shop):
+    told = {"id": "17", "email": "Ann@Example.com", "phone": "n/a", "locale": "de_at", "attributes": {"vip": "perhaps"}}
+    accepted = shop.intake.receive(shop.event(customer=told))
+    assert accepted.state is EventState.DONE
+    assert len(accepted.warnings) == 2
+    assert accepted.warnings[0].startswith("customer.phone: ")
+    customer = shop.store.customers.get(["17"])["17"]
+    assert (customer.email, customer.phone, customer.locale, dict(customer.attributes)) == (
+        "ann@example.com",
+        None,
+        "de-AT",
+        {},
+    )
+
+
+def test_older_news_of_a_customer_do_not_overwrite_newer(shop):
+    def tell(id, hours, **profile):
+        shop.intake.receive(shop.event(id=id, hours=hours, customer={"id": "17", **profile}))
+
+    tell("1", -1, first_name="Ann", city="Wien")
+    tell("2", -2, first_name="Anne", postal_code="1010")
+    tell("3", 0, city="Graz")
+    customer = shop.store.customers.get(["17"])["17"]
+    assert (customer.first_name, customer.city, customer.postal_code) == ("Ann", "Graz", "1010")
+    assert customer.created_at == shop.clock.now() - timedelta(hours=2)
+
+
+def test_two_customers_for_one_event_are_a_conflict_and_block_nothing(shop):
+    shop.intake.receive(shop.event(id="1", customer={"id": "17", "email": "ann@example.com"}))
+    shop.intake.receive(shop.event(id="2", customer={"id": "18", "email": "bob@example.com"}, order={"number": "2"}))
+    accepted = shop.intake.receive(shop.event(id="3", customer={"id": "18", "email": "ann@example.com"}, order={"number": "3"}))
+    assert accepted.state is EventState.FAILED
+    assert "belongs to another" in accepted.error
+    assert "ann@" not in accepted.error
+    assert shop.store.customers.get(["18"])["18"].email == "bob@example.com"
+    assert not shop.store.events.orders([order_key("api", "default", "3")])
+    assert shop.intake.receive(shop.event(id="4", order={"number": "4"})).state is EventState.DONE
+    assert [event.id for event in shop.store.events.page(state=EventState.FAILED)] == ["3"]
+
+
+def test_a_failed_event_is_tried_again_when_it_is_sent_again(shop):
+    shop.intake.receive(shop.event(id="1", customer={"id": "17", "email": "ann@example.com"}))
+    wrong = shop.event(id="2", customer={"id": "99", "email": "ann@example.com"}, order={"number": "2"})
+    assert shop.intake.receive(wrong).state is EventState.FAILED
+    shop.store.customers.delete("17")
+    assert shop.intake.receive(wrong).state is EventState.DONE
+
+
+def test_the_shops_id_is_learnt_for_who_came_without_one(shop):
+    first = shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com"}))
+    second = shop.intake.receive(shop.event(id="2", customer={"id": "17", "email": "ANN@example.com"}, order={"number": "2"}))
+    third = shop.intake.receive(shop.event(id="3", customer={"id": "17"}, order={"number": "3"}))
+    assert first.customer_id == second.customer_id == third.customer_id != "17"
+    assert shop.store.customers.count() == 1
+
+
+def test_a_phone_finds_who_is_told_by_nothing_else(shop):
+    shop.intake.receive(shop.event(id="1", customer={"id": "17", "phone": "0664 1234567"}))
+    found = shop.intake.receive(shop.event(id="2", customer={"phone": "+43 664 1234567"}, order={"number": "2"}))
+    assert found.customer_id == "17"
+
+
+def test_a_phone_is_a_familys(shop):
+    shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com", "phone": "06641234567"}))
+    other = shop.intake.receive(
+        shop.event(id="2", customer={"email": "bob@example.com", "phone": "06641234567"}, order={"number": "2"})
+    )
+    assert other.state is EventState.DONE
+    assert shop.store.customers.count() == 2
+    unclear = shop.intake.receive(shop.event(id="3", customer={"phone": "06641234567"}, order={"number": "3"}))
+    assert "belongs to 2 customers" in unclear.error
+
+
+def test_a_new_address_frees_the_old_one(shop):
+    one = shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com"}))
+    shop.intake.receive(shop.event(id="2", customer={"id": "17", "email": "ann@example.com"}, order={"number": "2"}))
+    shop.clock.advance(timedelta(hours=1))
+    shop.intake.receive(shop.event(id="3", customer={"id": "17", "email": "new@example.com"}, order={"number": "3"}))
+    two = shop.intake.receive(shop.event(id="4", customer={"email": "ann@example.com"}, order={"number": "4"}))
+    assert one.customer_id != two.customer_id
+
+
+class Boom(Exception):
+    pass
+
+
+def test_a_poison_event_is_failed_and_leaves_nothing_half_done(shop, monkeypatch):
+    def explode(orders):
+        list(orders)
+        raise Boom
+
+    monkeypatch.setattr(shop.store.events, "put_orders", explode)
+    accepted = shop.intake.receive(shop.event())
+    assert accepted.state is EventState.FAILED
+    assert "Boom" in accepted.error
+    assert shop.store.customers.count() == 0
+    monkeypatch.undo()
+    assert shop.intake.resume() == 0
+    assert shop.intake.receive(shop.event()).state is EventState.DONE
+
+
+def test_what_a_crash_left_is_taken_up(shop, monkeypatch):
+    def die(*args, **kwargs):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(shop.store.customers, "put", die)
+    with pytest.raises(StoreError):
+        shop.intake.receive(shop.event())
+    monkeypatch.undo()
+    assert [event.id for event in shop.store.events.received()] == ["order.placed-1"]
+    assert shop.intake.resume() == 1
+    assert the_order(shop).counts
+    assert shop.intake.resume() == 0
+
+
+def lines(*documents):
+    return [orjson.dumps(document) + b"\n" for document in documents]
+
+
+def test_history_is_taken_in_once_and_says_what_it_could_not_take(shop):
+    rejected = []
+    history = [
+        *lines(shop.event(id="1", hours=-30), shop.event(id="1", hours=-30), shop.event("order.paid", id="2", hours=-29)),
+        b"\n",
+        b'{"id": 5\n',
+        *lines(shop.event(id="3") | {"time": "yesterday"}),
+    ]
+    summary = shop.intake.import_history(history, reject=rejected.append)
+    assert (summary.read, summary.new, summary.known, summary.rejected, summary.failed) == (5, 2, 1, 2, 0)
+    assert [(bad.line, bad.reason.split(":")[0]) for bad in rejected] == [(5, "not JSON"), (6, "time")]
+    assert shop.intake.import_history(history).known == 3
+    assert the_order(shop).paid_at == shop.clock.now() - timedelta(hours=29)
+    assert all(not event.live and event.state is EventState.DONE for event in shop.store.events.page())
+
+
+def test_history_keeps_conflicts_for_later(shop):
+    shop.intake.receive(shop.event(id="1"))
+    bad = lines(shop.event(id="2", customer={"id": "18", "email": "ann@example.com"}))
+    summary = shop.intake.import_history(bad)
+    assert (summary.new, summary.failed) == (0, 1)
+    shop.store.customers.delete("17")
+    assert shop.intake.import_history(bad).new == 1
+
+
+def test_history_whose_file_begins_with_a_bom(shop):
+    assert shop.intake.import_history([b"\xef\xbb\xbf" + line for line in lines(shop.event())]).new == 1

@@ -1,0 +1,265 @@
+"""The one sender: every message is accounted for, none is doubled, whatever the adapter or the machine does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from messaging import AdapterUnusable, Receipt, RenderedMessage
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import MessageState
+from messaging.services.sending import GROUP
+
+
+def test_a_campaign_goes_out_once(live_shop: Any) -> None:
+    live_shop.add_customers(40)
+    live_shop.campaign()
+    assert live_shop.app.run_campaign("spring") is None
+    assert live_shop.counts() == {"sent": 40}
+    assert sorted(live_shop.handed()) == sorted(live_shop.sent())
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.DONE
+    live_shop.app.campaigning.start("spring")
+    live_shop.app.run_campaign("spring")
+    assert len(live_shop.pigeon.handed) == 40
+
+
+def test_receipts_become_states(live_shop: Any) -> None:
+    live_shop.add_customers(4)
+    live_shop.campaign()
+    verdicts = {
+        "c0000": lambda id: Receipt.accepted(id, "p-1"),
+        "c0001": lambda id: Receipt.refused(id, "no such user", suppress=True),
+        "c0002": lambda id: Receipt.refused(id, "too big"),
+        "c0003": lambda id: Receipt.unknown(id, "no answer"),
+    }
+    live_shop.answer(lambda message: verdicts[message.to[:5]](message.id))
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 1, "refused": 2, "unknown": 1}
+    assert live_shop.reasons() == {"no such user": 1, "too big": 1, "no answer": 1}
+    sent = live_shop.app.store.outbox.page(campaign="spring", state=MessageState.SENT)[0]
+    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts) == ("pigeon", "p-1", live_shop.clock.now(), 1)
+    statuses = live_shop.app.store.addresses.status([("email", f"c000{n}@example.com") for n in range(4)])
+    assert [address[1][:5] for address, status in statuses.items() if status.suppression] == ["c0001"]
+
+
+def test_try_again_comes_back_later_and_gives_up_in_the_end(live_shop: Any) -> None:
+    live_shop.add_customers(1)
+    live_shop.campaign()
+    begun = live_shop.clock.now()
+    live_shop.answer(lambda message: Receipt.try_again(message.id, "busy"))
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"refused": 1}
+    assert live_shop.reasons() == {"gave up: busy": 1}
+    attempts = live_shop.app.settings.sending.attempts
+    assert [message.attempt for message in live_shop.pigeon.handed] == list(range(1, attempts + 1))
+    assert live_shop.clock.now() - begun >= timedelta(seconds=30)  # the waits passed, in business time
+
+
+def test_the_provider_says_when(live_shop: Any) -> None:
+    live_shop.add_customers(1)
+    live_shop.campaign()
+    answers = iter([Receipt.try_again, Receipt.accepted])
+    begun = live_shop.clock.now()
+
+    def verdict(message: RenderedMessage) -> Receipt:
+        make = next(answers)
+        return make(message.id, "slow down", timedelta(minutes=5)) if make == Receipt.try_again else make(message.id)  # type: ignore[call-arg]
+
+    live_shop.answer(verdict)
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 1}
+    assert live_shop.clock.now() - begun >= timedelta(minutes=5)
+
+
+def test_an_unsubscribe_that_is_committed_stops_what_is_not_handed_over(live_shop: Any) -> None:
+    live_shop.add_customers(3 * GROUP)
+    live_shop.campaign()
+    victim: list[str] = []
+
+    def unsubscribe_the_last(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        if not victim:
+            claimed = {message.to for message in messages}
+            victim.append(next(f"c{n:04d}" for n in range(3 * GROUP) if f"c{n:04d}@example.com" not in claimed))
+            live_shop.unsubscribe(victim[0])  # already locked and rendered by now
+        for message in messages:
+            yield Receipt.accepted(message.id)
+
+    live_shop.pigeon.answer = unsubscribe_the_last
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 3 * GROUP - 1, "skipped": 1}
+    assert live_shop.reasons() == {"unsubscribed": 1}
+    assert victim[0] not in live_shop.handed()
+
+
+def test_a_refused_adapter_stops_the_campaign_and_burns_nobody(live_shop: Any) -> None:
+    live_shop.add_customers(2 * GROUP)
+    live_shop.campaign()
+
+    def refused(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        yield Receipt.accepted(messages[0].id)
+        raise AdapterUnusable("the key was refused", hint="set another")
+
+    live_shop.pigeon.answer = refused
+    fault = live_shop.app.run_campaign("spring")
+    assert isinstance(fault, AdapterUnusable)
+    assert live_shop.counts() == {"sent": 1, "planned": 2 * GROUP - 1}
+    campaign = live_shop.app.campaigning.get("spring")
+    assert (campaign.state, campaign.reason) == (CampaignState.PAUSED, "the key was refused")
+    live_shop.answer(lambda message: Receipt.accepted(message.id))
+    live_shop.app.campaigning.resume("spring")
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 2 * GROUP}
+
+
+@pytest.mark.parametrize("fault", [ValueError("odd"), SystemExit(1)])
+def test_an_adapter_that_raises_leaves_unknowns_and_a_name(live_shop: Any, fault: BaseException) -> None:
+    live_shop.add_customers(GROUP + 3)
+    live_shop.campaign()
+
+    def raising(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        yield Receipt.accepted(messages[0].id)
+        raise fault
+
+    live_shop.pigeon.answer = raising
+    error = live_shop.app.run_campaign("spring")
+    assert "plugin pigeon" in str(error)
+    assert live_shop.counts() == {"sent": 1, "unknown": GROUP - 1, "planned": 3}
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.PAUSED
+
+
+def test_missing_foreign_and_double_receipts(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    live_shop.pigeon.answer = lambda messages: [
+        Receipt.accepted(messages[0].id),
+        Receipt.refused(messages[0].id, "changed my mind"),
+        Receipt.accepted("0" * 32),
+    ]
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 1, "unknown": 2}
+    assert live_shop.reasons() == {"the adapter gave no receipt": 2}
+
+
+def test_one_that_hangs_is_given_up_on(live_shop: Any) -> None:
+    live_shop.add_customers(2)
+    live_shop.campaign()
+    forever = threading.Event()
+
+    def hang(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        yield Receipt.accepted(messages[0].id)
+        forever.wait()
+
+    live_shop.pigeon.answer = hang
+    sender = live_shop.app.make_sender(threading.Event())
+    sender._timeout = 0.05
+    report = sender.send_campaign("spring")
+    forever.set()
+    assert "given up on" in str(report.fault)
+    assert live_shop.counts() == {"sent": 1, "unknown": 1}
+
+
+def test_a_dead_workers_messages(live_shop: Any) -> None:
+    """Locked ones go out, those in its hand are asked about, and become unknown if nobody can tell."""
+    live_shop.add_customers(5)
+    live_shop.campaign()
+    dead = live_shop.open()
+    worker = dead.store.enlist()
+    now = live_shop.clock.now()
+    claimed = [message.id for message in dead.store.outbox.claim(worker, now=now, limit=4, campaign="spring")]
+    begun = dead.store.outbox.begin(worker, claimed[:2], now=now)
+    assert begun == claimed[:2]
+    dead.close()  # as a kill would: its lock is gone, its rows are as they were
+    live_shop.pigeon.found[claimed[0]] = Receipt.accepted(claimed[0], "it did arrive")
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 4, "unknown": 1}
+    assert {message.id for message in live_shop.pigeon.handed}.isdisjoint(begun)
+    assert live_shop.app.store.outbox.get([claimed[0]])[claimed[0]].provider_id == "it did arrive"
+    assert live_shop.app.store.outbox.get([claimed[1]])[claimed[1]].state is MessageState.UNKNOWN
+
+
+def test_two_senders_at_once_double_nobody(live_shop: Any) -> None:
+    live_shop.add_customers(300)
+    live_shop.campaign()
+    apps = [live_shop.app, live_shop.open()]
+    threads = [threading.Thread(target=app.run_campaign, args=("spring",)) for app in apps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert live_shop.counts() == {"sent": 300}
+    assert len(live_shop.handed()) == len(set(live_shop.handed())) == 300
+
+
+def test_pausing_takes_effect_within_a_group(live_shop: Any) -> None:
+    live_shop.add_customers(5 * GROUP)
+    live_shop.campaign()
+    other = live_shop.open()
+
+    def pause(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        if len(live_shop.pigeon.handed) == GROUP:
+            other.campaigning.pause("spring", "by hand")
+        for message in messages:
+            yield Receipt.accepted(message.id)
+
+    live_shop.pigeon.answer = pause
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": GROUP, "planned": 4 * GROUP}
+    live_shop.app.campaigning.resume("spring")
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 5 * GROUP}
+
+
+def test_cancelling_skips_the_rest(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    live_shop.app.campaigning.cancel("spring")
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"skipped": 3}
+    assert live_shop.reasons() == {"cancelled": 3}
+
+
+def test_retry_sends_again_to_those_who_were_refused(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    live_shop.answer(lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id))
+    live_shop.app.run_campaign("spring")
+    live_shop.answer(lambda m: Receipt.accepted(m.id))
+    assert live_shop.app.campaigning.retry("spring") == 1
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 3}
+    assert live_shop.handed().count("c0001") == 2
+
+
+def test_what_cannot_be_rendered_is_skipped_by_name(live_shop: Any) -> None:
+    live_shop.write_template(
+        "letter",
+        'class = "marketing"\ntopic = "news"\nsubject = "Hello {{ customer.first_name }}"\nchannels = ["email"]\n',
+    )
+    live_shop.add_customers(2)
+    live_shop.campaign()
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"skipped": 2}
+    assert all("first_name" in reason for reason in live_shop.reasons())
+
+
+def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "400")
+    live_shop.app = live_shop.open()
+    live_shop.add_customers(450)
+    live_shop.campaign()
+    taken: list[int] = []
+    take = live_shop.app.store.take_tokens
+
+    def counting(bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
+        got: tuple[int, float] = take(bucket, wanted, rate=rate, burst=burst)
+        taken.append(got[0])
+        return got
+
+    monkeypatch.setattr(live_shop.app.store, "take_tokens", counting)
+    live_shop.app.run_campaign("spring")
+    assert live_shop.counts() == {"sent": 450}
+    assert 0 in taken  # it had to wait: 300 may go at once, the rest at 300 a second

@@ -1,0 +1,53 @@
+"""What every store does with campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from messaging.nouns.campaign import CampaignState
+
+
+def test_every_field_comes_back(store, look, make):
+    campaign = make.campaign(
+        "spring",
+        adapter="smtp",
+        at=make.now,
+        service_notice="recall",
+        state=CampaignState.PAUSED,
+        reason="bad key",
+        version="v1",
+        audience=3,
+        started_at=make.now,
+        finished_at=make.now,
+    )
+    store.campaigns.put(campaign)
+    assert look().campaigns.get("spring") == campaign
+    assert look().campaigns.get("none") is None
+
+
+def test_put_replaces(store, look, make):
+    store.campaigns.put(make.campaign("spring"))
+    store.campaigns.put(replace(make.campaign("spring"), state=CampaignState.DONE))
+    assert [campaign.state for campaign in look().campaigns.all()] == [CampaignState.DONE]
+
+
+def test_all_by_time_of_creation(store, look, make):
+    store.campaigns.put(make.campaign("a", created_at=make.now + timedelta(days=1)))
+    store.campaigns.put(make.campaign("b"))
+    assert [campaign.name for campaign in look().campaigns.all()] == ["b", "a"]
+
+
+def test_members_are_stored_once_in_their_order(store, look):
+    members = [f"c{n}" for n in range(2500, 0, -1)]
+    assert look().campaigns.members("spring") is None
+    store.campaigns.put_members("spring", members)
+    store.campaigns.put_members("spring", ["other"])
+    assert look().campaigns.members("spring") == members
+    assert look().campaigns.members("spring-2") is None
+
+
+def test_a_list_of_nobody_is_a_list(store, look):
+    store.campaigns.put_members("spring", [])
+    store.campaigns.put_members("spring", ["late"])
+    assert look().campaigns.members("spring") == []

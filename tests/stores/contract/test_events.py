@@ -1,0 +1,86 @@
+"""What every store does with events and orders."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from messaging.nouns.event import EventState
+
+
+class TestEvents:
+    def test_every_field_comes_back(self, store, look, make):
+        event = make.event(
+            "1", source="shopify", shop="at", customer_id="ann", live=False, error="why", state=EventState.FAILED
+        )
+        store.events.add([event])
+        assert look().events.get([event.key, "none"]) == {event.key: event}
+
+    def test_the_first_of_a_key_stays(self, store, look, make):
+        first, second = make.event("1"), make.event("1", fingerprint="other")
+        assert store.events.add([first, make.event("2"), second]) == [None, None, first]
+        assert look().events.add([second]) == [first]
+        assert look().events.count() == 2
+
+    def test_the_same_id_from_another_shop_is_another_event(self, store, make):
+        events = [make.event("1"), make.event("1", shop="b"), make.event("1", source="b")]
+        assert store.events.add(events) == [None, None, None]
+
+    def test_settle(self, store, look, make):
+        event = make.event("1")
+        store.events.add([event])
+        store.events.settle(event.key, EventState.FAILED, error="why")
+        assert look().events.get([event.key])[event.key].error == "why"
+        store.events.settle(event.key, EventState.DONE, customer_id="ann")
+        settled = look().events.get([event.key])[event.key]
+        assert (settled.state, settled.customer_id, settled.error) == (EventState.DONE, "ann", None)
+        store.events.settle("none", EventState.DONE)
+
+    def test_received_are_those_without_effects_in_order_of_arrival(self, store, look, make):
+        events = [make.event(id) for id in ("3", "1", "2")]
+        store.events.add(events)
+        store.events.settle(events[1].key, EventState.DONE)
+        assert [event.id for event in look().events.received()] == ["3", "2"]
+        assert [event.id for event in look().events.received(limit=1)] == ["3"]
+
+    def test_page_is_the_latest_first(self, store, look, make):
+        store.events.add([make.event("1"), make.event("2", customer_id="ann"), make.event("3", type="x")])
+        store.events.settle(make.event("1").key, EventState.DONE)
+        events = look().events
+        assert [event.id for event in events.page()] == ["3", "2", "1"]
+        assert [event.id for event in events.page(limit=1)] == ["3"]
+        assert [event.id for event in events.page(type="order.placed")] == ["2", "1"]
+        assert [event.id for event in events.page(state=EventState.DONE)] == ["1"]
+        assert [event.id for event in events.page(customer_id="ann")] == ["2"]
+        assert events.page(customer_id="ann", type="x") == []
+
+
+class TestOrders:
+    def test_every_field_comes_back(self, store, look, make):
+        order = make.order(
+            "1",
+            **dict.fromkeys(
+                ["placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "eta", "data_at"], make.now
+            ),
+            refunds={"r": Decimal("1.50")},
+            skus={"mug": 2},
+        )
+        store.events.put_orders([order])
+        assert look().events.orders([order.key, "none"]) == {order.key: order}
+
+    def test_of_customers_in_order_of_placing(self, store, look, make):
+        late = make.order("1", placed_at=make.now)
+        early = make.order("2", placed_at=make.now - timedelta(days=1))
+        unplaced = make.order("3")
+        store.events.put_orders([unplaced, late, early, make.order("4", customer_id=None)])
+        assert look().events.orders_of(["ann", "bob"]) == {"ann": (early, late, unplaced)}
+
+    def test_an_order_that_changes_hands(self, store, look, make):
+        store.events.put_orders([make.order("1")])
+        store.events.put_orders([make.order("1", customer_id="bob")])
+        assert look().events.orders_of(["ann", "bob"]).keys() == {"bob"}
+
+    def test_an_order_known_by_its_refund_only(self, store, look, make):
+        order = make.order("1", total=Decimal(0), currency=None, refunds={"r": Decimal(5)})
+        store.events.put_orders([order])
+        assert look().events.orders([order.key])[order.key] == order

@@ -1,0 +1,263 @@
+"""What every store does with messages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from messaging.nouns.message import Lane, MessageClass, MessageState
+from messaging.stores.base import Outcome
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def worker(store):
+    return store.enlist()
+
+
+def ids(messages):
+    return [message.id for message in messages]
+
+
+class TestAdding:
+    def test_every_field_comes_back(self, store, look, make):
+        message = make.message(
+            "m1",
+            lane=Lane.ORDER,
+            message_class=MessageClass.TRANSACTIONAL,
+            event_key="e",
+            trigger_key="k",
+            trigger=0,
+            context={"order": {"items": [{"sku": "mug", "price": "9.90"}]}},
+            reason="quiet hours",
+            expires_at=make.now + HOUR,
+            attempts=2,
+            adapter="smtp",
+            provider_id="p",
+            sent_at=make.now,
+            state=MessageState.SENT,
+        )
+        store.outbox.add([message])
+        assert look().outbox.get(["m1", "none"]) == {"m1": message}
+
+    def test_what_is_there_stays_as_it_is(self, store, look, make):
+        assert store.outbox.add([make.message("m1"), make.message("m1", topic="other")]) == 1
+        assert look().outbox.add([make.message("m1", topic="other"), make.message("m2")]) == 1
+        assert look().outbox.get(["m1"])["m1"].topic == "news"
+
+    def test_pages_in_order_of_id(self, store, look, make):
+        store.outbox.add(
+            [
+                make.message("m3"),
+                make.message("m1", campaign="other", customer_id="bob"),
+                make.message("m2", lane=Lane.ORDER),
+                make.message("m4", state=MessageState.SKIPPED),
+            ]
+        )
+        outbox = look().outbox
+        assert ids(outbox.page()) == ["m1", "m2", "m3", "m4"]
+        assert ids(outbox.page(after="m2", limit=1)) == ["m3"]
+        assert ids(outbox.page(campaign="spring")) == ["m3", "m4"]
+        assert ids(outbox.page(campaign="spring", after="m3")) == ["m4"]
+        assert ids(outbox.page(campaign="spring", customer_id="bob")) == []
+        assert ids(outbox.page(customer_id="ann", after="m2")) == ["m3", "m4"]
+        assert ids(outbox.page(template="welcome")) == ["m2"]
+        assert ids(outbox.page(state=MessageState.SKIPPED)) == ["m4"]
+
+
+class TestClaiming:
+    def test_by_lane_then_due_time_and_nobody_else_gets_them(self, store, open_store, worker, make):
+        store.outbox.add(
+            [
+                make.message("m1"),
+                make.message("m2", lane=Lane.EVENT),
+                make.message("m3", lane=Lane.ORDER),
+                make.message("m4", lane=Lane.ORDER, due_at=make.now - HOUR),
+                make.message("m5", lane=Lane.ORDER, due_at=make.now + HOUR),
+            ]
+        )
+        assert ids(store.outbox.claim(worker, now=make.now, limit=3)) == ["m4", "m3", "m2"]
+        other = open_store()
+        claimed = other.outbox.claim("other", now=make.now, limit=9)
+        assert ids(claimed) == ["m1"]
+        assert (claimed[0].worker, claimed[0].state) == ("other", MessageState.PLANNED)
+        assert store.outbox.claim(worker, now=make.now, limit=9) == []
+
+    def test_only_of_lanes_campaign_and_channel(self, store, worker, make):
+        store.outbox.add(
+            [
+                make.message("m1"),
+                make.message("m2", campaign="other"),
+                make.message("m3", lane=Lane.ORDER),
+                make.message("m4", channel="sms"),
+            ]
+        )
+        claim = store.outbox.claim
+        assert ids(claim(worker, now=make.now, limit=9, lanes={Lane.ORDER, Lane.EVENT})) == ["m3"]
+        assert ids(claim(worker, now=make.now, limit=9, campaign="spring", channel="email")) == ["m1"]
+        assert ids(claim(worker, now=make.now, limit=9, campaign="spring")) == ["m4"]
+        assert ids(claim(worker, now=make.now, limit=9, lanes={Lane.CAMPAIGN})) == ["m2"]
+
+    def test_campaigns_take_turns_by_due_time(self, store, worker, make):
+        store.outbox.add(
+            [make.message(f"a{n}", campaign="a", due_at=make.now - n * HOUR) for n in (1, 3)]
+            + [make.message(f"b{n}", campaign="b", due_at=make.now - n * HOUR) for n in (2, 4)]
+        )
+        assert ids(store.outbox.claim(worker, now=make.now, limit=3)) == ["b4", "a3", "b2"]
+
+    def test_release(self, store, look, worker, make):
+        store.outbox.add([make.message("m1"), make.message("m2")])
+        store.outbox.claim(worker, now=make.now, limit=9)
+        store.outbox.release("other", ["m1"])
+        assert look().outbox.workers() == {worker: (2, 0)}
+        store.outbox.release(worker, ["m1"])
+        assert look().outbox.workers() == {worker: (1, 0)}
+        store.outbox.release(worker)
+        assert sorted(ids(look().outbox.claim("other", now=make.now, limit=9))) == ["m1", "m2"]
+
+    def test_next_due(self, store, look, worker, make):
+        assert look().outbox.next_due() is None
+        store.outbox.add([make.message("m1"), make.message("m2", lane=Lane.ORDER, due_at=make.now + HOUR)])
+        assert look().outbox.next_due() == make.now
+        assert look().outbox.next_due(lanes={Lane.ORDER}) == make.now + HOUR
+        assert look().outbox.next_due(campaign="spring", channel="sms") is None
+        store.outbox.claim(worker, now=make.now, limit=1)
+        assert look().outbox.next_due() == make.now + HOUR
+        assert look().outbox.next_due(campaign="spring") is None
+
+    def test_a_failed_transaction_claims_nothing(self, store, look, worker, make, abandon):
+        store.outbox.add([make.message("m1"), make.message("m2")])
+        abandon(store, lambda: store.outbox.claim(worker, now=make.now, limit=1))
+        assert sorted(ids(look().outbox.claim("other", now=make.now, limit=9))) == ["m1", "m2"]
+
+
+class TestSending:
+    def test_begin_marks_what_is_still_planned_and_mine(self, store, look, worker, make):
+        store.outbox.add([make.message(f"m{n}") for n in range(4)])
+        store.outbox.claim(worker, now=make.now, limit=3)
+        store.outbox.settle([Outcome(message_id="m1", state=MessageState.SKIPPED, reason="erased")])
+        begun = store.outbox.begin(worker, ["m2", "m0", "m1", "m3", "none", "m0"], now=make.now)
+        assert begun == ["m2", "m0"]
+        messages = look().outbox.get(["m0", "m3"])
+        assert (messages["m0"].state, messages["m0"].attempts) == (MessageState.SENDING, 1)
+        assert (messages["m3"].state, messages["m3"].attempts) == (MessageState.PLANNED, 0)
+        assert look().outbox.workers() == {worker: (0, 2)}
+        assert store.outbox.begin(worker, ["m0"], now=make.now) == []
+
+    def test_settle_records_and_ends_the_lock(self, store, look, worker, make):
+        store.outbox.add([make.message("m1")])
+        store.outbox.claim(worker, now=make.now, limit=1)
+        store.outbox.begin(worker, ["m1"], now=make.now)
+        store.outbox.settle([make.sent("m1", provider_id="p"), make.sent("none")])
+        message = look().outbox.get(["m1"])["m1"]
+        assert (message.state, message.adapter, message.provider_id) == (MessageState.SENT, "smtp", "p")
+        assert (message.worker, message.sent_at) == (None, make.now)
+        assert look().outbox.workers() == {}
+
+    def test_sent_stays_sent(self, store, look, make):
+        store.outbox.add([make.message("m1")])
+        store.outbox.settle([make.sent("m1"), Outcome(message_id="m1", state=MessageState.UNKNOWN)])
+        assert look().outbox.get(["m1"])["m1"].state is MessageState.SENT
+
+    def test_try_again(self, store, look, worker, make):
+        store.outbox.add([make.message("m1")])
+        for attempt in (1, 2):
+            store.outbox.claim(worker, now=make.now + HOUR, limit=1)
+            store.outbox.begin(worker, ["m1"], now=make.now)
+            outcome = Outcome(
+                message_id="m1", state=MessageState.PLANNED, reason="busy", due_at=make.now + HOUR
+            )
+            store.outbox.settle([outcome])
+            message = look().outbox.get(["m1"])["m1"]
+            assert (message.attempts, message.reason, message.worker) == (attempt, "busy", None)
+        assert look().outbox.claim("other", now=make.now, limit=1) == []
+        assert ids(look().outbox.claim("other", now=make.now + HOUR, limit=1)) == ["m1"]
+
+    def test_whatever_a_provider_says_a_receipt_is_recorded(self, store, look, make):
+        store.outbox.add([make.message("m1")])
+        store.outbox.settle([make.sent("m1", reason="a\0b\ud800", provider_id="\0")])
+        assert look().outbox.get(["m1"])["m1"].state is MessageState.SENT
+
+    def test_bury(self, store, look, worker, make):
+        store.outbox.add([make.message("m1"), make.message("m2")])
+        store.outbox.claim(worker, now=make.now, limit=2)
+        store.outbox.begin(worker, ["m1"], now=make.now)
+        (lost,) = store.outbox.bury(worker)
+        assert (lost.id, lost.state, lost.worker) == ("m1", MessageState.UNKNOWN, None)
+        assert look().outbox.get(["m1"])["m1"].reason
+        assert look().outbox.workers() == {}
+        assert ids(look().outbox.claim("other", now=make.now, limit=2)) == ["m2"]
+        assert store.outbox.bury(worker) == []
+
+
+class TestCounting:
+    def test_states_add_up_to_the_audience(self, store, look, worker, make):
+        assert look().outbox.counts("spring") == dict.fromkeys(MessageState, 0)
+        store.outbox.add([make.message(f"m{n}") for n in range(5)] + [make.message("x", campaign="other")])
+        store.outbox.claim(worker, now=make.now, limit=2)
+        store.outbox.begin(worker, ["m0"], now=make.now)
+        refused = MessageState.REFUSED
+        store.outbox.settle([Outcome(message_id=f"m{n}", state=refused, reason="no such user") for n in (3, 4)])
+        counts = look().outbox.counts("spring")
+        assert counts == {**dict.fromkeys(MessageState, 0), "planned": 2, "sending": 1, "refused": 2}
+        assert look().outbox.reasons("spring") == {(refused, "no such user"): 2}
+
+    def test_stop(self, store, look, worker, make):
+        store.outbox.add([make.message(f"m{n}") for n in range(4)] + [make.message("x", campaign="other")])
+        store.outbox.claim(worker, now=make.now, limit=1, campaign="spring")
+        assert store.outbox.stop("spring", "cancelled") == 3
+        assert look().outbox.reasons("spring") == {(MessageState.SKIPPED, "cancelled"): 3}
+        assert look().outbox.counts("other")[MessageState.PLANNED] == 1
+        assert store.outbox.stop("spring", "cancelled") == 0
+
+
+class TestWaiting:
+    def test_postpone_what_is_planned_and_unlocked(self, store, look, worker, make):
+        store.outbox.add(
+            [make.message("m1", lane=Lane.EVENT, due_at=make.now - HOUR), make.message("m2", lane=Lane.EVENT)]
+        )
+        store.outbox.claim(worker, now=make.now, limit=1)
+        later = make.now + HOUR
+        moved = store.outbox.postpone(
+            ["m1", "m2", "none"], later, expires_at=later + HOUR, context={"cart": {"id": "2"}}
+        )
+        assert moved == 1
+        message = look().outbox.get(["m2"])["m2"]
+        assert (message.due_at, message.expires_at) == (later, later + HOUR)
+        assert message.context == {"cart": {"id": "2"}}
+        assert look().outbox.claim("other", now=make.now, limit=9) == []
+        assert ids(look().outbox.claim("other", now=later, limit=9)) == ["m2"]
+
+    def test_waiting(self, store, look, worker, make):
+        store.outbox.add(
+            [
+                make.message("m1", lane=Lane.EVENT, trigger_key="cart 1"),
+                make.message("m2", lane=Lane.ORDER, trigger_key="order 1"),
+                make.message("m3"),
+                make.message("m4", lane=Lane.EVENT, state=MessageState.SKIPPED),
+                make.message("m5", lane=Lane.EVENT, customer_id="bob"),
+            ]
+        )
+        assert ids(look().outbox.waiting(customer_id="ann")) == ["m1", "m2"]
+        assert ids(look().outbox.waiting(customer_id="ann", trigger_key="cart 1")) == ["m1"]
+        store.outbox.claim(worker, now=make.now, limit=1, lanes={Lane.ORDER})
+        assert ids(look().outbox.waiting(customer_id="ann")) == ["m1"]
+
+
+class TestLookingBack:
+    def test_recent(self, store, look, make):
+        store.outbox.add([make.message("m1"), make.message("m2"), make.message("m3", customer_id="bob")])
+        store.outbox.settle([make.sent("m1"), make.sent("m2", sent_at=make.now - 2 * HOUR)])
+        recent = look().outbox.recent(["ann", "bob"], make.now - HOUR)
+        assert [(fact.template, fact.sent_at) for fact in recent["ann"]] == [("promotion", make.now)]
+        assert "bob" not in recent
+
+    def test_forget_contexts(self, store, look, make):
+        context = {"order": {"number": "1"}}
+        store.outbox.add([make.message(f"m{n}", context=context) for n in (1, 2, 3)])
+        store.outbox.settle([make.sent("m1"), make.sent("m2", sent_at=make.now + HOUR)])
+        assert store.outbox.forget_contexts(make.now + timedelta(minutes=1)) == 1
+        kept = look().outbox.get(["m1", "m2", "m3"])
+        assert [kept[id].context for id in ("m1", "m2", "m3")] == [None, context, context]

@@ -1,0 +1,132 @@
+"""A disk that fails at the N-th call, for every N: what failed did not happen, in memory or on disk."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from messaging.errors import StoreError
+from messaging.stores.tinydb.disk import Disk
+
+
+class FailingDisk(Disk):
+    """Fails at the call number `at`, or from then on if it `stays` broken; a failing write writes half."""
+
+    def __init__(self, at, *, stays, code):
+        self.left = at
+        self.stays = stays
+        self.code = code
+
+    def _count(self):
+        self.left -= 1
+        if self.left == 0 or (self.left < 0 and self.stays):
+            raise OSError(self.code, "the disk failed")
+
+    def write(self, fd, data, offset):
+        try:
+            self._count()
+        except OSError:
+            super().write(fd, data[: len(data) // 2], offset)
+            raise
+        super().write(fd, data, offset)
+
+    def sync(self, fd):
+        self._count()
+        super().sync(fd)
+
+    def truncate(self, fd, length):
+        self._count()
+        super().truncate(fd, length)
+
+    def replace(self, source, target):
+        self._count()
+        super().replace(source, target)
+
+    def link(self, source, target):
+        self._count()
+        super().link(source, target)
+
+    def remove(self, path):
+        self._count()
+        super().remove(path)
+
+    def sync_folder(self, folder):
+        self._count()
+        super().sync_folder(folder)
+
+
+def scenario(make):
+    """Steps, and what the store holds after each: (names of customers, states of messages, note)."""
+
+    def both(store):
+        with store.transaction():
+            store.customers.put([make.customer("eve")])
+            store.put_note("n", 2)
+
+    return [
+        (lambda store: store.customers.put([make.customer("ann"), make.customer("bob")]), "ann bob", "", None),
+        (lambda store: store.outbox.add([make.message("m1")]), "ann bob", "planned", None),
+        (lambda store: store.outbox.settle([make.sent("m1")]), "ann bob", "sent", None),
+        (lambda store: store.put_note("n", 1), "ann bob", "sent", 1),
+        (lambda store: store.compact(), "ann bob", "sent", 1),
+        (both, "ann bob eve", "sent", 2),
+        (lambda store: store.customers.delete("bob"), "ann eve", "sent", 2),
+    ]
+
+
+def state(store):
+    customers = " ".join(customer.id for customer in store.customers.page())
+    return customers, " ".join(message.state for message in store.outbox.page()), store.get_note("n")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("stays", [False, True])
+def test_every_call(open_tiny, tmp_path, make, stays, code):
+    for at in range(1, 200):
+        disk = FailingDisk(at, stays=stays, code=code)
+        path = tmp_path / f"{at}-{stays}-{code}" / "store.jsonl"
+        store = open_tiny(disk, path)
+        observer = open_tiny(None, path)
+        expected, failed = ("", "", None), False
+        for step, *after in scenario(make):
+            try:
+                step(store)
+                expected = tuple(after)
+            except StoreError as error:
+                assert str(path.parent) in str(error)
+                failed = True
+                if "bob" in expected[0] and state(store) == tuple(after):
+                    # Forgetting is two things: the person is gone at once; the files could not be cleaned.
+                    expected = tuple(after)
+                break
+            assert state(store) == expected
+        assert state(store) == expected
+        assert state(observer) == expected
+        again = open_tiny(None, path)
+        assert state(again) == expected
+        again.put_note("works", 1)
+        assert state(again) == expected
+        for opened in (again, observer):
+            opened.close()
+        if disk.left > 0:
+            assert not failed
+            return
+    pytest.fail("the scenario never came to its end")
+
+
+def test_read_only_is_said_in_one_line(open_tiny, path):
+    store = open_tiny(FailingDisk(1, stays=True, code=errno.EROFS))
+    with pytest.raises(StoreError, match="the disk failed") as caught:
+        store.put_note("a", 1)
+    assert "read-only" in caught.value.hint
+    assert not path.exists()
+
+
+def test_after_a_failure_the_store_goes_on(open_tiny):
+    open_tiny().put_note("a", 1)
+    store = open_tiny(FailingDisk(1, stays=False, code=errno.ENOSPC))
+    with pytest.raises(StoreError, match="the disk failed"):
+        store.put_note("b", 1)
+    store.put_note("c", 1)
+    assert open_tiny().notes("") == {"a": 1, "c": 1}

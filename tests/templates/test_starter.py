@@ -1,0 +1,306 @@
+"""What a shop gets on day one: every template, in every language, for every kind of data it can meet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import lxml.html
+import pytest
+
+from messaging.nouns.message import MessageClass
+from messaging.rendering.check import check
+
+#: Gmail shows no more of a message.
+CLIPPED = 102 * 1024
+EXPECTED = {
+    "abandoned-cart",
+    "back-ordered",
+    "delayed",
+    "delivered",
+    "order-confirmation",
+    "out-for-delivery",
+    "payment-received",
+    "promotion",
+    "ready-for-pickup",
+    "refunded",
+    "shipped",
+    "win-back",
+}
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "javascript:alert(1)",
+    "https://evil.example/\" onclick=\"alert(1)",
+    "first\r\nBcc: other@example.com",
+    "=?utf-8?q?Hi=0D=0ABcc:_x=40evil.example?=",
+    "\u202eevil\u202c \u2028 \u0000"[:-2],
+    "-->]]><!--[if mso]>",
+    "جريدة 日本語 👩‍👩‍👧 ﷽",
+    "x" * 3000,
+)
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+class Tags(HTMLParser):
+    """Every element with its class, and whether each that was opened was closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.attributes: set[str] = set()
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs).get("class") or ""))
+        self.attributes.update(name for name, _ in attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+def hostile(value: Any, text: str, path: str = "") -> Any:
+    """`value` with every free text in it replaced; what an event's envelope checks (money, days, counts) stays."""
+    if isinstance(value, dict):
+        return {key: hostile(inner, text, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [hostile(inner, text, path) for inner in value]
+    return text if path in {"name", "sku", "carrier", "location", "pickup_code", "first_name"} else value
+
+
+def test_they_are_all_there(templates: Any) -> None:
+    assert set(templates.names) == EXPECTED
+
+
+def test_check_has_nothing_to_say(templates: Any, name: str) -> None:
+    assert check(templates.template(name), brand=templates.brand(**templates.full_brand)) == []
+
+
+def test_every_locale_has_every_part(templates: Any, name: str) -> None:
+    parts: dict[str, set[tuple[str, str]]] = {}
+    for channel, locale, part in templates.template(name).sources:
+        parts.setdefault(locale, set()).add((channel, part))
+    assert set(parts) == {"", "de", "pt"}
+    assert parts["de"] == parts[""] == parts["pt"]
+
+
+@pytest.mark.parametrize("kind", ["sample", "minimal"])
+@pytest.mark.parametrize("brand", ["full", "bare"])
+def test_email_is_whole(templates: Any, name: str, locale: str, kind: str, brand: str) -> None:
+    data = templates.sample(name) if kind == "sample" else templates.minimal(name)
+    message = templates.render(
+        name,
+        data,
+        locale=locale,
+        brand=templates.full_brand if brand == "full" else templates.bare_brand,
+        customer={"first_name": "Ann"} if kind == "sample" else {},
+    )
+    html, text, subject = (message.parts[part] for part in ("html", "text", "subject"))
+    Tags(html)
+    page = lxml.html.document_fromstring(html.encode())
+    assert page.get("lang") == locale[:2]
+    assert len(html.encode()) < CLIPPED / 2
+    assert len(page.xpath("//h1")) == 1
+    assert subject == subject.strip()
+    assert "\n" not in subject
+    shown = page.text_content() + text + subject
+    assert "None" not in shown
+    assert "{{" not in shown
+    assert "undefined" not in shown.lower()
+    assert not re.search(r" [.,]| {2}", subject)
+    for image in page.xpath("//img"):
+        assert image.get("alt") is not None
+    for table in page.xpath("//table[not(@role)]"):
+        assert table.xpath(".//th[@scope]") or not table.xpath(".//tr")
+
+
+def test_greets_by_name_or_without(templates: Any, name: str, locale: str) -> None:
+    named = templates.render(name, locale=locale, customer={"first_name": "Zoë"}).parts
+    for customer in ({}, {"first_name": ""}):
+        unnamed = templates.render(name, locale=locale, customer=customer).parts
+        for part in ("html", "text"):
+            assert "Zoë" in named[part]
+            assert not re.search(r"(Hi|Hello|Hallo|Olá)[ ,]*,,|(Hi|Hallo|Olá) ,", unnamed[part])
+
+
+def test_says_how_to_reach_a_person(templates: Any, name: str, locale: str) -> None:
+    message = templates.render(name, locale=locale)
+    brand = templates.full_brand
+    assert brand["contact_url"] in message.targets
+    assert brand["faq_url"] in message.targets
+    for part in ("html", "text"):
+        assert brand["phone"] in message.parts[part]
+        assert brand["hours"] in message.parts[part]
+    assert "tel:+442079460123" in message.parts["html"]
+
+
+def test_says_how_to_answer_when_nothing_is_set(templates: Any, name: str) -> None:
+    assert "Just answer this message." in templates.render(name, brand=templates.bare_brand).parts["text"]
+
+
+def test_marketing_can_be_stopped(templates: Any, name: str, locale: str) -> None:
+    parts = templates.render(name, locale=locale).parts
+    marketing = templates.template(name).message_class is MessageClass.MARKETING
+    assert marketing == (name in {"promotion", "win-back", "abandoned-cart"})
+    for part in ("html", "text"):
+        assert ("https://t.example/u/1" in parts[part]) == marketing
+        assert ("https://t.example/p/1" in parts[part]) == marketing
+        assert templates.full_brand["address"] in parts[part]
+
+
+def test_links_lead_where_they_should(templates: Any) -> None:
+    shop = [templates.full_brand[key] for key in ("url", "contact_url", "faq_url")]
+    order = "https://shop.example/orders/10482"
+    items = ["https://shop.example/products/darjeeling-first-flush", "https://shop.example/products/cast-iron-teapot"]
+    track = "https://carrier.example/track/00340434161094042557"
+
+    def targets(name: str, data: Any = None) -> set[str]:
+        return set(templates.render(name, data).targets)
+
+    assert targets("order-confirmation") == {*shop, *items, order}
+    assert targets("shipped") == {*shop, *items, track}
+    untracked = templates.sample("shipped")
+    del untracked["shipment"]["tracking_url"]
+    assert targets("shipped", untracked) == {*shop, *items, order}
+    assert targets("order-confirmation", templates.minimal("order-confirmation")) == set(shop)
+    assert targets("promotion") == set(shop)
+
+
+def test_promotion_tells_its_links_apart(templates: Any) -> None:
+    version = templates.version("promotion")
+    to_shop = [
+        link
+        for link in version.links
+        if (link.locale, link.part) == ("", "html") and "New arrivals" in link.label or "See what is new" in link.label
+    ]
+    assert len({link.slot for link in to_shop}) >= 2
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_values_change_no_structure(templates: Any, name: str, text: str) -> None:
+    sample = templates.sample(name)
+    good = templates.render(name).parts
+    parts = templates.render(name, hostile(sample, text), customer={"first_name": text}).parts
+    assert Tags(parts["html"]).seen == Tags(good["html"]).seen
+    assert Tags(parts["html"]).attributes == Tags(good["html"]).attributes
+    assert not re.search(r"[\r\n\u2028\u2029\x00]|=\?", parts["subject"])
+
+
+def test_naughty_strings(templates: Any, shared: Callable[[str], Path]) -> None:
+    skeleton = Tags(templates.render("shipped").parts["html"]).seen
+    for text in json.loads(shared("data/naughty/blns.json").read_text("utf-8")):
+        if not text.strip() or "\x00" in text:
+            continue
+        data = hostile(templates.sample("shipped"), text)
+        parts = templates.render("shipped", data, customer={"first_name": text}).parts
+        assert Tags(parts["html"]).seen == skeleton, text
+
+
+def test_hostile_addresses_are_no_links(templates: Any) -> None:
+    for address in ("javascript:alert(1)", "data:text/html,x", "//evil.example", "https:evil"):
+        data = templates.sample("shipped")
+        data["order"]["url"] = data["shipment"]["tracking_url"] = address
+        for item in data["order"]["items"]:
+            item["url"] = item["image"] = address
+        message = templates.render("shipped", data)
+        for link in lxml.html.document_fromstring(message.parts["html"]).xpath("//@href"):
+            assert link.startswith(("https://t.example/", "tel:")) or link == "#", link
+        assert address not in message.targets
+
+
+def test_a_long_order_is_not_clipped(templates: Any) -> None:
+    data = templates.sample("order-confirmation")
+    item = {"name": "Ä" * 120, "quantity": 12, "price": "1234.50", "url": "https://shop.example/" + "p" * 200}
+    data["order"]["items"] = [{**item, "image": "https://shop.example/i.jpg"}] * 400
+    parts = templates.render("order-confirmation", data).parts
+    assert len(parts["html"].encode()) < CLIPPED
+    assert "More items: 370" in parts["html"]
+
+
+def test_money_and_days_speak_the_language(templates: Any) -> None:
+    data = templates.sample("order-confirmation")
+    data["order"].update(total="1234.50", currency="BRL")
+    html = templates.render("order-confirmation", data, locale="pt-BR").parts["html"]
+    assert "R$\xa01.234,50" in html.replace("&nbsp;", "\xa0")
+    assert "November" in templates.render("shipped", locale="de").parts["text"]
+    assert "novembro" in templates.render("shipped", locale="pt").parts["text"]
+
+
+def test_a_line_of_several_adds_up(templates: Any) -> None:
+    html = templates.render("order-confirmation").parts["text"].replace("\xa0", " ")
+    assert "€37.80" in html
+    assert "€18.90 each" in html
+
+
+def test_refund_names_what_comes_back(templates: Any) -> None:
+    assert "€18.90" in templates.render("refunded").parts["text"]
+    whole = templates.sample("refunded")
+    del whole["refund"]
+    assert "€84.70" in templates.render("refunded", whole).parts["text"]
+
+
+def test_delayed_tells_a_new_day_from_a_missed_one(templates: Any) -> None:
+    told = templates.render("delayed").parts["text"]
+    missed = templates.render("delayed", templates.sample("delayed") | {"event": {"type": "order.shipped"}}).parts["text"]
+    assert "should now be with you on" in told
+    assert "should have been with you by" in missed
+    assert "should now" not in missed
+
+
+def test_sms_is_short(templates: Any, name: str, locale: str) -> None:
+    if "sms" not in templates.template(name).channels:
+        pytest.skip("no one texts this")
+    for data in (templates.sample(name), templates.minimal(name)):
+        for item in data.values():
+            item.pop("tracking_url", None)
+        text = templates.render(name, data, channel="sms", locale=locale).parts["text"]
+        assert text == text.strip()
+        assert "\n" not in text
+        assert len(text) <= 160
+        assert re.fullmatch(r"[A-Za-z0-9 @£$¥èéùìòÇØøÅåÆæßÉÄÖÑÜäöñüà!\"#%&'()*+,\-./:;<=>?¡¿_]*", text), "not GSM-7"
+        assert not re.search(r" [.,]| {2}|None", text)
+
+
+def test_triggers_are_bounded_in_time(templates: Any, name: str) -> None:
+    template = templates.template(name)
+    if name in {"promotion", "win-back"}:
+        assert template.triggers == ()
+    else:
+        assert template.triggers
+        assert all(trigger.max_age for trigger in template.triggers)
+
+
+def test_right_to_left(templates: Any) -> None:
+    from dataclasses import replace
+
+    from messaging.rendering.prepare import prepare
+
+    template = templates.template("shipped")
+    english = template.shared["_layouts/en.html"]
+    hebrew = (
+        english.replace('"ltr"', '"rtl"')
+        .replace('"start": "left"', '"start": "right"')
+        .replace('"end": "right"', '"end": "left"')
+        .replace('"lang": "en"', '"lang": "he"')
+    )
+    version = prepare(
+        replace(template, shared={**template.shared, "_layouts/en.html": hebrew}),
+        templates.brand(**templates.full_brand),
+        from_="shop@shop.example",
+    )
+    html = version.parts["email"][""]["html"]
+    assert 'dir="{{' in html or 'dir="rtl"' in html
+    assert "text-align: left" not in html
+    assert "text-align: right" not in html

@@ -1,0 +1,100 @@
+"""Making a workspace and finding it again."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from messaging.errors import InputError, SettingsError
+from messaging.settings import load_settings
+from messaging.workspace.folder import find_workspace, make_workspace
+from messaging.workspace.keys import read_keys
+
+
+def test_a_new_workspace_has_all_its_parts(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "shop")
+    assert {path.name for path in workspace.root.iterdir()} == {
+        "messaging.toml", "keys.toml", ".gitignore", "segments", "templates", "plugins", "data",
+    }  # fmt: skip
+    assert (workspace.templates / "order-confirmation" / "template.toml").is_file()
+    assert list(workspace.segments.glob("*.toml"))
+    ignored = (workspace.root / ".gitignore").read_text("utf-8").split()
+    assert {"/keys.toml", "/data/", "/mailbox/"} <= set(ignored)
+    assert stat.S_IMODE((workspace.root / "keys.toml").stat().st_mode) == 0o600
+    assert load_settings(workspace.settings).adapter_for("email") == "mailbox"
+
+
+def test_it_is_found_from_below_by_flag_and_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = make_workspace(tmp_path / "shop")
+    deep = workspace.templates / "promotion"
+    monkeypatch.chdir(deep)
+    assert find_workspace() == workspace
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"no messaging\.toml in .* or above it"):
+        find_workspace()
+    assert find_workspace("shop") == workspace
+    monkeypatch.setenv("MESSAGING_WORKSPACE", str(workspace.root))
+    assert find_workspace() == workspace
+    with pytest.raises(SettingsError, match=r"no messaging\.toml in"):
+        find_workspace("elsewhere")
+
+
+def test_nothing_of_yours_is_overwritten(tmp_path: Path) -> None:
+    make_workspace(tmp_path / "shop")
+    with pytest.raises(InputError, match="is a workspace already"):
+        make_workspace(tmp_path / "shop")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine", "utf-8")
+    with pytest.raises(InputError, match="is not an empty folder"):
+        make_workspace(tmp_path / "full")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["letter.txt"]
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is not an empty folder"):
+        make_workspace(tmp_path / "file")
+
+
+def test_a_fresh_git_checkout_is_empty_enough(tmp_path: Path) -> None:
+    (tmp_path / "shop" / ".git").mkdir(parents=True)
+    make_workspace(tmp_path / "shop")
+
+
+def test_two_workspaces_have_different_keys(tmp_path: Path) -> None:
+    first = read_keys(make_workspace(tmp_path / "a").root)
+    second = read_keys(make_workspace(tmp_path / "b").root)
+    assert first.signing[first.current] != second.signing[second.current]
+    assert first.api_key != second.api_key
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is not a key file"),
+        ("\x00", "is not a key file"),
+        ('current = 2\napi_key = "0123456789abcdef"\nstaff_password = "01234567"\n[signing]\n1 = "' + "0" * 64 + '"', "no such key"),
+        ('current = 1\napi_key = "0123456789abcdef"\nstaff_password = "01234567"\n[signing]\n1 = "00"', "at least 32 bytes"),
+        ('current = 1\napi_key = "short"\nstaff_password = "01234567"\n[signing]\n1 = "' + "0" * 64 + '"', "api_key needs"),
+        ('current = 1\napi_key = "0123456789abcdef"\nstaff_password = "01234567"\n[signing]\n1 = "zz"', "is not a key file"),
+    ],
+)
+def test_a_damaged_key_file_is_refused_without_showing_it(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "keys.toml").write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=problem) as raised:
+        read_keys(tmp_path)
+    assert "0123456789abcdef" not in str(raised.value)
+
+
+def test_a_lost_key_file_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="restore it from your backup"):
+        read_keys(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_overrides_the_two_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = make_workspace(tmp_path / "shop")
+    monkeypatch.setenv("MESSAGING_API_KEY", "from-the-environment")
+    monkeypatch.setenv("MESSAGING_STAFF_PASSWORD", "also-from-there")
+    keys = read_keys(workspace.root)
+    assert (keys.api_key, keys.staff_password) == ("from-the-environment", "also-from-there")
+    assert "from-the-environment" not in repr(keys)
