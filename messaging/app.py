@@ -7,30 +7,40 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
-from messaging.nouns.message import Message
+from messaging.nouns.message import Message, MessageClass
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
+from messaging.rules.profile import ProfileReader
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
 from messaging.services.campaign_plans import Plans
 from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
+from messaging.services.conditions import Conditions
 from messaging.services.dispatching import Dispatcher
+from messaging.services.erasing import Eraser
+from messaging.services.forgotten import Forgotten
+from messaging.services.importing import CustomerImport
 from messaging.services.intake import Intake
 from messaging.services.library import TemplateLibrary
+from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
+from messaging.services.preferences import Preferences
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Sender
 from messaging.services.settling import Settling
+from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
 from messaging.settings import Settings, load_settings
 from messaging.stores.base import Store
+from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
 from messaging.workspace.keys import Keys, read_keys
 
@@ -121,6 +131,8 @@ class Messaging:
             brand=brand_values(self.settings),
             from_=brand.from_,
             reply_to=brand.reply_to,
+            filters=tuple(self.plugins.filters()),
+            cache=self.workspace.data / "prepared",
         )
 
     @cached_property
@@ -172,14 +184,91 @@ class Messaging:
         )
 
     @cached_property
-    def triggering(self) -> Triggering:
-        return Triggering(
-            self.store, self.clock, library=self.library, planner=self.planner, audience=self.audience
+    def conditions(self) -> Conditions:
+        return Conditions(
+            self.store,
+            library=self.audience.library,
+            cuts=self.audience.cuts,
+            currency=self.settings.brand.currency,
         )
 
     @cached_property
+    def triggers(self) -> TriggerSwitch:
+        return TriggerSwitch(self.store, self.library, check=self.conditions.check)
+
+    @cached_property
+    def triggering(self) -> Triggering:
+        return Triggering(
+            self.store,
+            self.clock,
+            switch=self.triggers,
+            planner=self.planner,
+            members=self.audience.members,
+            holding=self.conditions.holding,
+            timezone=self.settings.brand.timezone,
+            late=self.settings.sending.message_late,
+        )
+
+    @cached_property
+    def trigger_plans(self) -> TriggerPlans:
+        return TriggerPlans(
+            self.store,
+            self.clock,
+            triggering=self.triggering,
+            planner=self.planner,
+            holding=self.conditions.holding,
+        )
+
+    @cached_property
+    def profiles(self) -> ProfileReader:
+        return ProfileReader(
+            attributes=self.settings.attributes, region=self.settings.brand.country, zone=self._zone
+        )
+
+    @cached_property
+    def forgotten(self) -> Forgotten:
+        # Of the oldest key, so that a rotation does not forget whom we must not write to.
+        return Forgotten(self.store, self.keys.signing[min(self.keys.signing)])
+
+    @cached_property
     def intake(self) -> Intake:
-        return Intake(self.store, self.clock, triggering=self.triggering, wake=self.wake.set)
+        return Intake(
+            self.store,
+            self.clock,
+            triggering=self.triggering,
+            profiles=self.profiles,
+            forgotten=self.forgotten,
+            currency=self.settings.brand.currency,
+            wake=self.wake.set,
+        )
+
+    @cached_property
+    def customer_import(self) -> CustomerImport:
+        return CustomerImport(
+            self.store,
+            self.clock,
+            attributes=self.settings.attributes,
+            declare=lambda types: declare_attributes(self.workspace.settings, types),
+            forgotten=self.forgotten,
+            region=self.settings.brand.country,
+            zone=self._zone,
+        )
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        return Eraser(
+            self.store,
+            self.clock,
+            forgotten=self.forgotten,
+            profiles=self.profiles,
+            mailbox=self.workspace.mailbox,
+            plans=self.workspace.data / "plans",
+            drain=self.recorder.drain,
+        )
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        return Preferences(self.store, self.recorder, topics=self.topics, channels=self.channels)
 
     @cached_property
     def campaigning(self) -> Campaigning:
@@ -254,6 +343,25 @@ class Messaging:
         if adapter.channel != channel:
             raise SettingsError(f"adapter {name} delivers {adapter.channel}, not {channel}")
         return name
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.settings.brand.timezone)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise SettingsError(f"brand.timezone: {self.settings.brand.timezone!r} is no time zone") from None
+
+    def topics(self) -> list[str]:
+        """The topics of marketing that templates are about."""
+        found = set()
+        for name in self.library.names():
+            try:
+                template = self.library.get(name)
+            except MessagingError:
+                continue  # a broken template has no say, and is found by `check`
+            if template.message_class is MessageClass.MARKETING:
+                found.add(template.topic)
+        return sorted(found)
 
     def channels(self) -> list[str]:
         """Channels that have an adapter."""

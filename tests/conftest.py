@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,9 +103,13 @@ class Shop:
 
     @property
     def pigeon(self) -> SimpleNamespace:
-        """The adapter's module."""
-        assert self.app.plugins
-        return sys.modules["messaging_workspace_pigeon"]  # type: ignore[return-value]
+        """The adapter's module, as the app has it."""
+        return self.pigeon_of(self.app)
+
+    @staticmethod
+    def pigeon_of(app: Messaging) -> SimpleNamespace:
+        """The adapter's module, as another app has it: each loads its own."""
+        return next(plugin.module for plugin in app.plugins.found if plugin.name == "pigeon")  # type: ignore[return-value]
 
     def write_template(self, name: str, toml: str, html: str | None = None) -> None:
         folder = self.workspace.templates / name

@@ -139,7 +139,8 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
     print_table(("", ""), list(data["customer"].items()))
     for place in data["addresses"]:
         said = [
-            f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']} on {consent['at'][:10]} ({consent['source']})"
+            f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']}"
+            f" on {consent['at'][:10]} ({consent['source']})"
             for consent in place["consents"]
         ]
         if place["suppression"]:

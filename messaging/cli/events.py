@@ -68,11 +68,13 @@ def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
 def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
     """Take live events in, from a file or standard input (-), and set off what they trigger.
 
-    FILE is one event, a list of events, or JSON Lines. What is due goes out with `messaging serve` or `send-due`.
+    FILE is one event, a list of events, or JSON Lines. What is due goes out with `messaging serve` or
+    `send-due`.
     """
     from messaging.services.intake import as_document
 
-    answers, faults = [], []
+    answers: list[dict[str, object]] = []
+    faults: list[MessagingError] = []
     for document in _documents(file.read()):
         try:
             accepted = app.intake.receive(document, source=source)

@@ -77,8 +77,7 @@ def plan(app: Messaging, template: str, days: float, as_json: bool) -> None:
 def enable(app: Messaging, templates: tuple[str, ...]) -> None:
     """Turn the triggers of templates on, from the next live event."""
     for name in templates:
-        for trigger in app.triggers.written(name).triggers:
-            app.check_trigger(name, trigger)
+        app.triggers.written(name)  # all of them make sense, or none is turned on
     for name in templates:
         live = app.triggers.enable(name)
         say(f"{name} is on: {'; '.join(_sentence(trigger) for trigger in live.triggers)}.")

@@ -1,4 +1,6 @@
-"""From Jinja2's syntax tree to ours: every node gets its type, and what is not in the language is refused by name."""
+"""From Jinja2's syntax tree to ours: every node gets its type, and what is not in the language is refused by
+name.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ class Checker:
         checked = self.value(node)
         if checked.type is not Type.BOOLEAN:
             hint = "compare it, or ask: … is defined"
-            raise self._error(node, f"a {checked.type} is neither true nor false", hint)
+            raise self._error(node, f"{checked.type.words} is neither true nor false", hint)
         return checked
 
     def value(self, node: nodes.Expr) -> Node:
@@ -60,7 +62,9 @@ class Checker:
         if rule is None:
             raise self._error(node, f"{_REFUSED.get(kind, kind)} is not part of the language")
         if self._depth >= MAX_DEPTH:
-            raise self._error(node, f"more than {MAX_DEPTH} operations in one another", "make segments of the parts")
+            raise self._error(
+                node, f"more than {MAX_DEPTH} operations in one another", "make segments of the parts"
+            )
         self._depth += 1
         try:
             return cast(Node, rule(node))
@@ -86,7 +90,9 @@ class Checker:
     def _const(self, node: nodes.Const) -> Node:
         constant = node.value
         if constant is None:
-            raise self._error(node, "nothing compares with none", "write: name is defined, or: name is not defined")
+            raise self._error(
+                node, "nothing compares with none", "write: name is defined, or: name is not defined"
+            )
         if isinstance(constant, bool):
             return Constant(constant, Type.BOOLEAN)
         if isinstance(constant, str):
@@ -119,7 +125,11 @@ class Checker:
 
     def _test(self, node: nodes.Test) -> Node:
         if node.name not in TESTS:
-            hint = "write: … in […]" if node.name == "in" else nearest(node.name, TESTS) or "there is: is defined"
+            hint = (
+                "write: … in […]"
+                if node.name == "in"
+                else nearest(node.name, TESTS) or "there is: is defined"
+            )
             raise self._error(node, f"unknown test {node.name}", hint)
         if node.args or node.kwargs:
             raise self._error(node, f"is {node.name} takes no arguments")
@@ -150,7 +160,7 @@ class Checker:
             return self._membership(left, relation, right)
         made, other = self._alike(left, self.value(right), right, "be compared with")
         if made.type is Type.LIST or (relation in _ORDERINGS and made.type is Type.BOOLEAN):
-            raise self._error(right, f"a {made.type} is not more or less than another")
+            raise self._error(right, f"{made.type.words} is not more or less than another")
         if relation not in _ORDERINGS:
             self._not_exact(made, other, right)
         return made, other
@@ -160,7 +170,7 @@ class Checker:
             whole = self.value(right)
             if left.type is not Type.TEXT or whole.type is not Type.TEXT:
                 hint = "write a list: name in ['a', 'b']; or a part of a text: 'a' in name"
-                raise self._error(right, f"a {left.type} is not in a {whole.type}", hint)
+                raise self._error(right, f"{left.type.words} is not in {whole.type.words}", hint)
             return left, whole
         if not right.items:
             raise self._error(right, "the list is empty")
@@ -184,13 +194,15 @@ class Checker:
             return self._moment(left, right.type, where), right
         if left.type is right.type or (left.type in _TIMES and right.type in _TIMES):
             return left, right
-        raise self._error(where, f"a {left.type} cannot {how} a {right.type}", _quotes(left, right))
+        raise self._error(where, f"{left.type.words} cannot {how} {right.type.words}", _quotes(left, right))
 
     def _moment(self, constant: Constant, type: Type, where: nodes.Expr) -> Constant:
         moment = values.moment(constant.value)
         if moment is None:
             hint = "write it like '2026-12-31' or '2026-12-31T10:00:00+01:00'"
-            raise self._error(where, f"{values.show(constant.value)} is not a day or a time with a zone", hint)
+            raise self._error(
+                where, f"{values.show(constant.value)} is not a day or a time with a zone", hint
+            )
         return Constant(moment, type)
 
     # Calculations and filters
@@ -237,7 +249,7 @@ class Checker:
         hint = "texts are joined by ~" if checked.type is Type.TEXT else None
         if checked.type in _TIMES:
             hint = "for the days since a time write: days_since(…)"
-        raise self._error(node, f"{operator} calculates with numbers, not with a {checked.type}", hint)
+        raise self._error(node, f"{operator} calculates with numbers, not with {checked.type.words}", hint)
 
     def _concat(self, node: nodes.Concat) -> Node:
         return tree.Concat(tuple(self._text(part, "~") for part in node.nodes))
@@ -245,7 +257,7 @@ class Checker:
     def _text(self, node: nodes.Expr, what: str) -> Node:
         checked = self.value(node)
         if checked.type is not Type.TEXT:
-            raise self._error(node, f"{what} asks for text, not for a {checked.type}")
+            raise self._error(node, f"{what} asks for text, not for {checked.type.words}")
         return checked
 
     def _filter(self, node: nodes.Filter) -> Node:
@@ -264,7 +276,7 @@ class Checker:
         if name == "length":
             counted = self.value(node.node)
             if counted.type not in (Type.TEXT, Type.LIST):
-                raise self._error(node, f"a {counted.type} has no length")
+                raise self._error(node, f"{counted.type.words} has no length")
             return tree.Length(counted)
         return tree.TextChange(self._text(node.node, name), cast(Literal["lower", "upper", "trim"], name))
 
@@ -287,9 +299,10 @@ def _flat(node: nodes.And | nodes.Or) -> list[nodes.Expr]:
 def _quotes(left: Node, right: Node) -> str | None:
     """What to do about quotes, if they are the trouble."""
     for constant, other in ((left, right), (right, left)):
-        if isinstance(constant, Constant) and constant.type is Type.TEXT and other.type is Type.NUMBER:
-            if values.number(constant.value) is not None:
-                return "write the number without quotes"
-        if isinstance(constant, Constant) and constant.type is Type.NUMBER and other.type is Type.TEXT:
+        if not isinstance(constant, Constant):
+            continue
+        if other.type is Type.NUMBER and values.number(constant.value) is not None:
+            return "write the number without quotes"
+        if other.type is Type.TEXT and constant.type is Type.NUMBER:
             return "write the text in quotes"
     return None

@@ -1,7 +1,7 @@
 """What is asked about a customer: one function for each fact the language knows, over a `Subject`.
 
-The meanings that users ask about stand here: which orders count, whose currency, how long a day is. The compiled
-function and the interpreter both call these; a SQL back end says the same in its own words.
+The meanings that users ask about stand here: which orders count, whose currency, how long a day is. The
+compiled function and the interpreter both call these; a SQL back end says the same in its own words.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def address(s: Subject, channel: str) -> str | None:
     return s.customer.address(channel)
 
 
-def extra(s: Subject, path: tuple[str, ...], type: Type) -> Value:
+def event_value(s: Subject, path: tuple[str, ...], type: Type) -> Value:
     """A value of the event's data; missing if it is not there or not of the type."""
     value: object = s.extras
     for name in path:
@@ -87,11 +87,14 @@ def orders_count(s: Subject, window: timedelta | None = None) -> int:
 
 
 def orders_currency(s: Subject) -> str | None:
-    """The currency that totals are in unless they name one: the brand's, else the only one the customer paid in.
+    """The currency that totals are in unless they name one: the brand's, else the only one the customer paid
+    in.
 
     None if there are several and none is the brand's.
     """
-    paid = {order.currency for order in s.history.orders if order.currency and (order.counts or _is_stray(order))}
+    paid = {
+        order.currency for order in s.history.orders if order.currency and (order.counts or _is_stray(order))
+    }
     if not paid or s.currency in paid:
         return s.currency
     return paid.pop() if len(paid) == 1 else None
@@ -100,13 +103,16 @@ def orders_currency(s: Subject) -> str | None:
 def orders_total(s: Subject, window: timedelta | None = None, currency: str | None = None) -> Decimal | None:
     """What counted orders (placed in the window) came to in one currency, less what was refunded of them.
 
-    A refund of an order that we know nothing else of is taken off too (in a window: if it was told within it). An
-    order that names no currency is in the customer's own. 0 without orders; missing if there is no one currency.
+    A refund of an order that we know nothing else of is taken off too (in a window: if it was told within
+    it). An order that names no currency is in the customer's own. 0 without orders; missing if there is
+    no one currency.
     """
     return _money(s, window, currency)[0]
 
 
-def orders_average(s: Subject, window: timedelta | None = None, currency: str | None = None) -> Decimal | None:
+def orders_average(
+    s: Subject, window: timedelta | None = None, currency: str | None = None
+) -> Decimal | None:
     """That total by the number of these orders; missing without orders."""
     total, count = _money(s, window, currency)
     return values.calculate("/", total, count)
@@ -136,23 +142,31 @@ def _is_stray(order: Order) -> bool:
 
 def orders_first_at(s: Subject) -> datetime | None:
     """When the first order that counts was placed."""
-    return min((order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None)
+    return min(
+        (order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None
+    )
 
 
 def orders_last_at(s: Subject) -> datetime | None:
     """When the last order that counts was placed."""
-    return max((order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None)
+    return max(
+        (order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None
+    )
 
 
 def orders_last_delivered_at(s: Subject) -> datetime | None:
     """When the latest delivery of an order that counts was."""
-    return max((order.delivered_at for order in s.history.orders if order.counts and order.delivered_at), default=None)
+    return max(
+        (order.delivered_at for order in s.history.orders if order.counts and order.delivered_at),
+        default=None,
+    )
 
 
 def bought(s: Subject, sku: str, window: timedelta | None = None) -> bool:
     """Whether an order that counts (placed in the window) has the article."""
     return any(
-        order.skus.get(sku, 0) > 0 and order.counts and _in(s, order.placed_at, window) for order in s.history.orders
+        order.skus.get(sku, 0) > 0 and order.counts and _in(s, order.placed_at, window)
+        for order in s.history.orders
     )
 
 

@@ -1,4 +1,6 @@
-"""What a name, a path or a call in an expression stands for: a node of the tree, or an error that names the nearest."""
+"""What a name, a path or a call in an expression stands for: a node of the tree, or an error that names the
+nearest.
+"""
 
 from __future__ import annotations
 
@@ -92,10 +94,14 @@ class Names:
             case "days_since":
                 operand = self._check(self._arguments(node, ("time",))["time"])
                 if operand.type not in (Type.DAY, Type.TIME):
-                    raise self._error(node, "days_since asks for a time", "for example: days_since(orders.last_at)")
+                    raise self._error(
+                        node, "days_since asks for a time", "for example: days_since(orders.last_at)"
+                    )
                 return tree.DaysSince(operand)
             case "in_segment":
-                return tree.InSegment(self._text(self._arguments(node, ("name",))["name"], "a segment's name"))
+                return tree.InSegment(
+                    self._text(self._arguments(node, ("name",))["name"], "a segment's name")
+                )
             case "consented":
                 arguments = self._arguments(node, ("channel",), ("topic",))
                 topic = arguments.get("topic")
@@ -147,9 +153,9 @@ class Names:
 
     def _part(self, operand: Node, name: str, node: nodes.Expr) -> Node:
         if operand.type not in (Type.DAY, Type.TIME):
-            raise self._error(node, f"a {operand.type} has no {name}")
+            raise self._error(node, f"{operand.type.words} has no {name}")
         if name not in DATE_PARTS:
-            raise self._unknown(f"a {operand.type} has no {name}", name, DATE_PARTS, node)
+            raise self._unknown(f"{operand.type.words} has no {name}", name, DATE_PARTS, node)
         return tree.DatePart(operand, cast("Literal['year', 'month', 'day']", name))
 
     def _customer(self, name: str, node: nodes.Expr) -> Node:
@@ -186,11 +192,15 @@ class Names:
         if len(node.args) > len(in_order):
             extra = node.args[len(in_order)]
             names = ", ".join(f"{name}=" for name in optional if name not in in_order)
-            raise self._error(extra, "too many arguments", f"these are given by name: {names}" if names else None)
+            raise self._error(
+                extra, "too many arguments", f"these are given by name: {names}" if names else None
+            )
         found = dict(zip(in_order, node.args, strict=False))
         for pair in node.kwargs:
             if pair.key not in (*required, *optional):
-                raise self._unknown(f"unknown argument {pair.key}", pair.key, (*required, *optional), pair.value)
+                raise self._unknown(
+                    f"unknown argument {pair.key}", pair.key, (*required, *optional), pair.value
+                )
             if pair.key in found:
                 raise self._error(pair.value, f"{pair.key} is given twice")
             found[pair.key] = pair.value
@@ -220,7 +230,9 @@ class Names:
         number = Decimal(cast(Decimal, value.value))
         limit = MAX_DAYS if unit == "days" else MAX_DAYS * 24
         if not 0 < number <= limit:
-            raise self._error(node, f"{unit} must be more than 0 and at most {limit:,}", "for all time leave it away")
+            raise self._error(
+                node, f"{unit} must be more than 0 and at most {limit:,}", "for all time leave it away"
+            )
         return Window(cast("Literal['days', 'hours']", unit), number)
 
     # Errors
@@ -233,7 +245,11 @@ class Names:
 
 
 def _known(names: tuple[str, ...]) -> str | None:
-    return f"there are: {', '.join(names)}" if 0 < len(names) <= 12 else "attributes are declared in messaging.toml"
+    return (
+        f"there are: {', '.join(names)}"
+        if 0 < len(names) <= 12
+        else "attributes are declared in messaging.toml"
+    )
 
 
 def place(node: nodes.Node) -> int:

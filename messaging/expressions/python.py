@@ -7,7 +7,7 @@ expression is ever pasted into it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import Any, assert_never
 
 from messaging.expressions import facts, tree, values
 from messaging.expressions.facts import Subject
@@ -22,8 +22,8 @@ def compile_python(expression: Expression) -> Matcher:
     """A function that tells whether a subject meets the expression."""
     writer = _Writer()
     source = f"def matches(s):\n    return {writer.condition(expression.root)}\n"
-    namespace = {**writer.constants, **_HELPERS, "__builtins__": {}}
-    exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102 - from the closed tree only
+    namespace: dict[str, Any] = {**writer.constants, **_HELPERS, "__builtins__": {}}
+    exec(compile(source, "<expression>", "exec"), namespace)  # noqa: S102 - written from the closed tree only
     matches: Matcher = namespace["matches"]
     return matches
 
@@ -44,7 +44,7 @@ _HELPERS: dict[str, object] = {
     "moment": values.moment,
     "attribute": facts.attribute,
     "address": facts.address,
-    "extra": facts.extra,
+    "event_value": facts.event_value,
     "orders_count": facts.orders_count,
     "orders_total": facts.orders_total,
     "orders_average": facts.orders_average,
@@ -99,7 +99,7 @@ class _Writer:
                 return f"({self.value(then)} if {self.condition(condition)} else {end})"
             case tree.Default(operand, instead):
                 name, known = self._known(operand)
-                return self.value(operand) if not known else f"({name} if {known} else {self.value(instead)})"
+                return f"({name} if {known} else {self.value(instead)})"
             case tree.IsDefined(operand):
                 return "True" if always_there(operand) else f"({self.value(operand)} is not None)"
             case tree.Arithmetic(operator, left, right):
@@ -146,7 +146,7 @@ class _Writer:
             case tree.Address(channel):
                 return f"address(s, {self._constant(channel)})"
             case tree.Extra(path, type):
-                return f"extra(s, {self._constant(path)}, {self._constant(type)})"
+                return f"event_value(s, {self._constant(path)}, {self._constant(type)})"
             case tree.Now():
                 return "s.now"
             case tree.OrdersCount(window):
@@ -178,40 +178,36 @@ class _Writer:
             if isinstance(operand, tree.ListOf):
                 conditions.append(self._among(left, relation, operand))
                 continue
-            right = self._operand(operand, conditions)
+            right = self._operand(operand, conditions, again=operand is not node.rest[-1][1])
             conditions.append(f"{left} {relation} {right}")
             left = right
         return f"({' and '.join(conditions)})"
 
-    def _operand(self, node: Node, conditions: list[str]) -> str:
+    def _operand(self, node: Node, conditions: list[str], *, again: bool = False) -> str:
+        """How to write the node's value once `conditions` hold; `again`: it is needed more than once."""
+        if isinstance(node, tree.Constant):
+            return self._constant(node.value)
+        if always_there(node) and not again:
+            return self.value(node)
         name, known = self._known(node)
-        if known:
-            conditions.append(known)
+        conditions.append(known)
         return name
 
     def _known(self, node: Node) -> tuple[str, str]:
-        """What to call the node's value, and the condition that gives it this name and says that it is there.
-
-        What is always there has no condition; a value that is not a constant is then named where it stands.
-        """
-        if isinstance(node, tree.Constant):
-            return self._constant(node.value), ""
+        """A name for the node's value, and the condition that gives it and says that the value is there."""
         self._variables += 1
         name = f"v{self._variables}"
-        if always_there(node):
-            return f"({name} := {self.value(node)})", ""
         return name, f"({name} := {self.value(node)}) is not None"
 
     def _among(self, item: str, relation: str, choices: tree.ListOf) -> str:
         if all(isinstance(choice, tree.Constant) for choice in choices.items):
-            constants = frozenset(choice.value for choice in choices.items if isinstance(choice, tree.Constant))
+            constants = frozenset(
+                choice.value for choice in choices.items if isinstance(choice, tree.Constant)
+            )
             return f"{item} {relation} {self._constant(constants)}"
         return f"among({item}, {self.value(choices)}, wanted={relation == 'in'})"
 
     def _guarded(self, operand: Node, form: str) -> str:
-        return f"({form.format(self.value(operand))})" if always_there(operand) else self._if_known(operand, form)
-
-    def _if_known(self, operand: Node, form: str) -> str:
         name, known = self._known(operand)
         return f"({form.format(name)} if {known} else None)"
 

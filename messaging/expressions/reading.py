@@ -1,16 +1,16 @@
 """From text to Jinja2's syntax tree, with a place for every node.
 
-Jinja2's own lexer and parser read the text; nothing is compiled or run by it. Its nodes only know their line, so the
-tokens are given their offset in its place: every node and every error then says where it is, to the column.
+Jinja2's own lexer and parser read the text; nothing is compiled or run by it. Its nodes only know their
+line, so the tokens are given their offset in its place: every node and every error then says where it is,
+to the column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from collections.abc import Iterable
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import Token, TokenStream
@@ -101,7 +101,9 @@ def read(source: Source) -> nodes.Expr:
     rest = parser.stream.current
     if not parser.stream.eos:
         word = source.text[rest.lineno :].split(None, 1)[0]
-        raise source.error(rest.lineno, f"unexpected {_short(word)} after the expression", habit(str(rest.value)))
+        raise source.error(
+            rest.lineno, f"unexpected {_short(word)} after the expression", habit(str(rest.value))
+        )
     return expression
 
 
@@ -110,7 +112,8 @@ def _tokens(source: Source) -> Iterator[Token]:
     pieces: dict[int, str] = {}
     for token in _ENVIRONMENT.lexer.wrap(_pieces(source, pieces), None, None):
         if token.type == "float":
-            yield Token(token.lineno, "float", _decimal(source, token.lineno, pieces[token.lineno]))
+            exact = _decimal(source, token.lineno, pieces[token.lineno])
+            yield Token(token.lineno, "float", exact)  # type: ignore[arg-type] # floats have floats there
         else:
             yield token
 
@@ -129,7 +132,7 @@ def _pieces(source: Source, pieces: dict[int, str]) -> Iterator[tuple[int, str, 
         depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
         if depth > MAX_DEPTH:
             raise source.error(offset, f"more than {MAX_DEPTH} brackets in one another")
-        if kind == "integer" and len(text) > 70:
+        if kind == "integer" and len(text) > 200:
             raise source.error(offset, "the number has too many digits")
         pieces[offset] = text
         yield offset, kind, text
@@ -157,7 +160,7 @@ def _unreadable(source: Source, error: TemplateSyntaxError) -> ExpressionError:
 
 def _missing(message: str) -> str | None:
     """What Jinja2 expected, if it says so."""
-    before, _, expected = message.partition("expected token ")
+    _, _, expected = message.partition("expected token ")
     if expected:
         return f"expected {expected.split(',')[0]}"
     _, _, expected = message.partition("expected ")

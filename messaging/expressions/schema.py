@@ -1,4 +1,6 @@
-"""The names an expression may use, with their types: the checker's dictionary, and what near misses are found in."""
+"""The names an expression may use, with their types: the checker's dictionary, and what near misses are
+found in.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ _PRICED = {"id": Type.TEXT, "total": Type.NUMBER, "currency": Type.TEXT, "url": 
 #: What the data of events holds: the extra names of conditions such as a trigger's `unless`.
 EVENT_NAMES: Mapping[str, Mapping[str, Type]] = MappingProxyType(
     {
-        "event": {"id": Type.TEXT, "type": Type.TEXT, "time": Type.TIME, "source": Type.TEXT, "shop": Type.TEXT},
+        "event": {
+            "id": Type.TEXT,
+            "type": Type.TEXT,
+            "time": Type.TIME,
+            "source": Type.TEXT,
+            "shop": Type.TEXT,
+        },
         "order": {**_PRICED, "number": Type.TEXT},
         "cart": _PRICED,
         "shipment": {
@@ -85,8 +93,8 @@ DATE_PARTS = ("year", "month", "day")
 class Schema:
     """What a workspace knows: its declared attributes, and the event data a condition may look at.
 
-    A language name (`orders`, `now` …) goes before event data, that before a customer field, that before an attribute;
-    what is hidden is reached as `customer.NAME`.
+    A language name (`orders`, `now` …) goes before event data, that before a customer field, that before
+    an attribute; what is hidden is reached as `customer.NAME`.
     """
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -98,4 +106,13 @@ class Schema:
 
     def names(self) -> tuple[str, ...]:
         """All names that can begin a value."""
-        return (*self.customer_names(), "addresses", "customer", "now", "orders", "rfm", *FUNCTIONS, *self.extras)
+        return (
+            *self.customer_names(),
+            "addresses",
+            "customer",
+            "now",
+            "orders",
+            "rfm",
+            *FUNCTIONS,
+            *self.extras,
+        )

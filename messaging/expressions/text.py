@@ -10,7 +10,7 @@ from messaging.expressions.tree import Node, Window
 from messaging.nouns.consent import ALL_TOPICS
 
 #: How tightly a node binds; what binds less is put in brackets.
-_CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _CONCAT, _MULTIPLY, _UNARY, _ATOM = range(10)
+_CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _CONCAT, _MULTIPLY, _UNARY, _FILTER, _ATOM = range(11)
 
 
 def to_text(node: Node) -> str:
@@ -25,15 +25,19 @@ def _write(node: Node) -> tuple[str, int]:
             return " or ".join(_in(part, _AND) for part in parts), _OR
         case tree.And(parts):
             return " and ".join(_in(part, _NOT) for part in parts), _AND
+        case tree.IsDefined(operand):
+            return f"{_in(operand, _ATOM)} is defined", _NOT
         case tree.Not(tree.IsDefined(operand)):
             return f"{_in(operand, _ATOM)} is not defined", _NOT
         case tree.Not(operand):
             return f"not {_in(operand, _NOT)}", _NOT
         case tree.Compare(first, rest):
-            return " ".join([_in(first, _ADD), *(f"{how} {_in(other, _ADD)}" for how, other in rest)]), _COMPARE
+            return " ".join(
+                [_in(first, _ADD), *(f"{how} {_in(other, _ADD)}" for how, other in rest)]
+            ), _COMPARE
         case tree.Choice(condition, then, otherwise):
             end = "" if otherwise is None else f" else {_in(otherwise, _CHOICE)}"
-            return f"{_in(then, _OR)} if {_in(condition, _OR)}{end}", _CHOICE
+            return f"{_in(then, _COMPARE)} if {_in(condition, _OR)}{end}", _CHOICE
         case tree.Arithmetic(operator, left, right):
             level = _ADD if operator in "+-" else _MULTIPLY
             return f"{_in(left, level)} {operator} {_in(right, level + 1)}", level
@@ -41,6 +45,12 @@ def _write(node: Node) -> tuple[str, int]:
             return " ~ ".join(_in(part, _MULTIPLY) for part in parts), _CONCAT
         case tree.Negate(operand):
             return f"-{_in(operand, _ATOM)}", _UNARY
+        case tree.TextChange(operand, how):
+            return f"{_in(operand, _FILTER)}|{how}", _FILTER
+        case tree.Length(operand):
+            return f"{_in(operand, _FILTER)}|length", _FILTER
+        case tree.Default(operand, instead):
+            return f"{_in(operand, _FILTER)}|default({to_text(instead)})", _FILTER
         case tree.Constant(value, _):
             return _constant(value), _UNARY if isinstance(value, Decimal) and value < 0 else _ATOM
         case _:
@@ -70,11 +80,7 @@ def _atom(
     | tree.InSegment
     | tree.DaysSince
     | tree.DatePart
-    | tree.TextChange
-    | tree.Length
-    | tree.Default
-    | tree.Affix
-    | tree.IsDefined,
+    | tree.Affix,
 ) -> str:
     match node:
         case tree.ListOf(items, _):
@@ -112,16 +118,8 @@ def _atom(
             return _call("days_since", to_text(operand))
         case tree.DatePart(operand, part):
             return f"{_in(operand, _ATOM)}.{part}"
-        case tree.TextChange(operand, how):
-            return f"{_in(operand, _ATOM)}|{how}"
-        case tree.Length(operand):
-            return f"{_in(operand, _ATOM)}|length"
-        case tree.Default(operand, instead):
-            return f"{_in(operand, _ATOM)}|default({to_text(instead)})"
         case tree.Affix(operand, how, affix):
             return f"{_in(operand, _ATOM)}.{how}({to_text(affix)})"
-        case tree.IsDefined(operand):
-            return f"{_in(operand, _ATOM)} is defined"
         case _:
             assert_never(node)
 
@@ -143,4 +141,6 @@ def _constant(value: object) -> str:
 
 def _quoted(text: str) -> str:
     """Text in quotes, as Jinja2 reads it back."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r") + "'"
+    return (
+        "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r") + "'"
+    )

@@ -1,7 +1,8 @@
-"""The tree of an expression: a closed set of typed nodes. Back ends are visitors over it; nothing else gets there.
+"""The tree of an expression: a closed set of typed nodes. Back ends are visitors over it; nothing else gets
+there.
 
-A node knows its `type`; what it means is in `values` (operations) and `facts` (what is asked about a customer). Nodes
-are equal when they mean the same text, so a tree can be a key.
+A node knows its `type`; what it means is in `values` (operations) and `facts` (what is asked about a
+customer). Nodes are equal when they mean the same text, so a tree can be a key.
 """
 
 from __future__ import annotations
@@ -136,7 +137,9 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Whether a message (of that template or campaign) was sent, opened or clicked by a person, in the window."""
+    """Whether a message (of that template or campaign) was sent, opened or clicked by a person, in the
+    window.
+    """
 
     how: Literal["sent", "opened", "clicked"]
     message: str | None = None

@@ -1,10 +1,11 @@
 """What values are and what is done with them: the meaning of the language, stated once.
 
-Every back end means this: the interpreter behind `explain` calls these functions, the Python compiler writes the same
-out, a SQL back end translates it.
+Every back end means this: the interpreter behind `explain` calls these functions, the Python compiler
+writes the same out, a SQL back end translates it.
 
 - A missing value is `None`. It makes a comparison false, a calculation missing, a condition false.
-- Numbers are decimal: sums and products have 60 digits, quotients 12 places; what does not fit, and x/0, is missing.
+- Numbers are decimal: sums and products have 60 digits, quotients 12 places; what does not fit, and x/0, is
+  missing.
 - Text compares by code point, case and accents matter.
 - A day is its midnight in UTC, so that days and times compare.
 """
@@ -31,6 +32,11 @@ class Type(StrEnum):
     DAY = "day"
     TIME = "time"
     LIST = "list"
+
+    @property
+    def words(self) -> str:
+        """What a person calls one of it."""
+        return {"text": "text", "boolean": "true or false"}.get(self.value, f"a {self.value}")
 
 
 #: Significant digits of a number.
@@ -62,7 +68,11 @@ def text(value: object) -> str | None:
     """Text as it is, a whole number as its digits (article numbers arrive as either)."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and number(value) is not None else None
+    return (
+        str(value)
+        if isinstance(value, int) and not isinstance(value, bool) and number(value) is not None
+        else None
+    )
 
 
 def boolean(value: object) -> bool | None:
@@ -76,6 +86,8 @@ def moment(value: object) -> datetime | None:
         try:
             # Only the form that people write: Python also reads 20261231 and 2026-W53-4.
             value = datetime.fromisoformat(value) if len(value) > 10 else _day(value)
+            if isinstance(value, datetime):
+                return value.astimezone(UTC) if value.tzinfo is not None else None
         except (ValueError, OverflowError):
             return None
     if isinstance(value, datetime):
@@ -104,7 +116,9 @@ READERS = {
 
 
 def calculate(operator: str, left: Number | None, right: Number | None) -> Decimal | None:
-    """`left operator right` for `+ - * / // %`; `//` rounds down, `%` has the sign of `right` (as Jinja2 means them)."""
+    """`left operator right` for `+ - * / // %`; `//` rounds down, `%` has the sign of `right` (as Jinja2
+    means them).
+    """
     if left is None or right is None:
         return None
     result = _calculate(operator, Decimal(left), Decimal(right))
@@ -134,7 +148,9 @@ def negate(value: Number | None) -> Number | None:
 
 
 def compare(operator: str, left: Value, right: Value) -> bool:
-    """`left operator right` for `== != < <= > >=`; false if one is missing. Both have one type: it was checked."""
+    """`left operator right` for `== != < <= > >=`; false if one is missing. Both have one type: it was
+    checked.
+    """
     if left is None or right is None:
         return False
     if operator == "==":
@@ -151,7 +167,9 @@ def compare(operator: str, left: Value, right: Value) -> bool:
 
 
 def among(item: Value, choices: Iterable[Value], *, wanted: bool) -> bool:
-    """`item in choices` (`wanted`) or `item not in choices`: false if the item is missing; missing choices are no choices."""
+    """`item in choices` (`wanted`) or `item not in choices`: false if the item is missing; missing choices
+    are no choices.
+    """
     if item is None:
         return False
     return any(choice is not None and item == choice for choice in choices) is wanted
@@ -166,6 +184,32 @@ def join(parts: Iterable[str | None]) -> str | None:
     """`a ~ b`: missing if a part is."""
     known = list(parts)
     return None if None in known else "".join(part for part in known if part is not None)
+
+
+def change(how: str, value: str | None) -> str | None:
+    """Text in small letters (`lower`) or capitals (`upper`), or without space around it (`trim`)."""
+    if value is None:
+        return None
+    return value.lower() if how == "lower" else value.upper() if how == "upper" else value.strip()
+
+
+def affixed(how: str, value: str | None, affix: str | None) -> bool:
+    """Whether text `startswith` or `endswith` another; false if one is missing."""
+    if value is None or affix is None:
+        return False
+    return value.startswith(affix) if how == "startswith" else value.endswith(affix)
+
+
+def length(value: Value) -> int | None:
+    """How many characters or items there are."""
+    return len(value) if isinstance(value, str | tuple) else None
+
+
+def part_of(value: datetime | None, part: str) -> int | None:
+    """The `year`, `month` or `day` of a time, in UTC."""
+    if value is None:
+        return None
+    return value.year if part == "year" else value.month if part == "month" else value.day
 
 
 def days_between(earlier: datetime | None, later: datetime) -> Decimal | None:
@@ -185,9 +229,24 @@ def show(value: Value) -> str:
         return repr(value) if len(value) <= 80 else repr(value[:77] + "…")
     if isinstance(value, datetime):
         midnight = value.hour == value.minute == value.second == 0
-        return f"{value.astimezone(UTC):%Y-%m-%d}" if midnight else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{value.astimezone(UTC):%Y-%m-%d}" if midnight else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        )
     if isinstance(value, Decimal):
         rounded = value.quantize(Decimal("0.01")) if abs(value.adjusted()) < 20 else value
         shown = format(rounded if rounded else value, "f")
         return shown.rstrip("0").rstrip(".") if "." in shown and shown.endswith(".00") else shown
     return str(value) if isinstance(value, int) else f"{len(value)} items"
+
+
+def plain(value: Value) -> object:
+    """The value for a JSON document: numbers with a fraction and times as text."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return (
+        value.isoformat()
+        if isinstance(value, datetime)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+    )

@@ -57,7 +57,9 @@ class Customer:
     addresses: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     #: What the shop knows beyond that, by declared name.
     attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: _NOTHING)
+    #: Since when the shop knows them, as far as anybody told.
     created_at: datetime | None = None
+    #: As of when the profile is: what is older does not overwrite it.
     updated_at: datetime | None = None
 
     def address(self, channel: str) -> str | None:

@@ -28,6 +28,7 @@ class Lane(IntEnum):
     ORDER = 0  # event-driven transactional
     EVENT = 1  # event-driven marketing
     CAMPAIGN = 2
+    TEST = 3  # a test send: only by the command that asked for it
 
 
 class MessageClass(StrEnum):

@@ -62,7 +62,7 @@ class Order:
     currency: str | None = None
     #: What was given back, by refund id, so that a refund told twice counts once.
     refunds: Mapping[str, Decimal]
-    #: A refund that named no amount: all of `total`, however often it is told and whatever was refunded in part.
+    #: A refund that named no amount: all of `total`, however often it is told, whatever was refunded in part.
     refunded_whole: bool = False
     #: sku -> quantity.
     skus: Mapping[str, int]

@@ -13,6 +13,7 @@ class Segment:
     #: The expression, as Jinja2 writes expressions.
     where: str
     description: str = ""
-    #: The file and the line where `where` begins, for messages about it.
+    #: The file, and the line and column (from 1) where the text of `where` begins, for messages about it.
     file: str = ""
     line: int = 1
+    column: int = 1

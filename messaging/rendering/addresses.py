@@ -32,7 +32,8 @@ def is_direct(text: str) -> bool:
 def tracked(run: Run, slot: int, *target: Any) -> str:
     """The address for link slot `slot`; with a target, one that is known only now.
 
-    A target that is no address of the web is not followed: what a customer or a shop sent could be `javascript:`.
+    A target that is no address of the web is not followed: what a customer or a shop sent could be
+    `javascript:`.
     """
     turn = run.turn(slot)
     if not target:

@@ -1,4 +1,6 @@
-"""Reads the few Jinja2 statements that are resolved before Jinja2 compiles: calls, parameters, names of files."""
+"""Reads the few Jinja2 statements that are resolved before Jinja2 compiles: calls, parameters, names of
+files.
+"""
 
 from __future__ import annotations
 
@@ -56,14 +58,14 @@ def read_call(piece: Piece) -> tuple[str, Arguments] | None:
     positional: list[str] = []
     named: dict[str, str] = {}
     try:
-        for tokens in _split(match[2]):
-            words = [value for token, value in tokens if token != "whitespace"]
+        for lexemes in _split(match[2]):
+            words = [value for lexeme, value in lexemes if lexeme != "whitespace"]
             if not words:
                 continue
             if len(words) > 2 and words[1] == "=":
-                named[words[0]] = "".join(value for _, value in tokens).split("=", 1)[1].strip()
+                named[words[0]] = "".join(value for _, value in lexemes).split("=", 1)[1].strip()
             else:
-                positional.append("".join(value for _, value in tokens).strip())
+                positional.append("".join(value for _, value in lexemes).strip())
     except (TemplateSyntaxError, ValueError):
         # Not one call after all: `f(a) + g(b)`. What it is, Jinja2 will say.
         return None
@@ -103,17 +105,17 @@ def literal_names(piece: Piece) -> list[str]:
 
 
 def _split(text: str) -> Iterator[list[tuple[str, str]]]:
-    """The tokens of each argument.
+    """The lexemes of each argument.
 
     Raises:
         ValueError: brackets that do not match.
     """
     current: list[tuple[str, str]] = []
     depth = 0
-    for _, token, value in lexer().tokeniter(f"{{{{{text}\n}}}}", None):
-        if token in ("variable_begin", "variable_end"):
+    for _, lexeme, value in lexer().tokeniter(f"{{{{{text}\n}}}}", None):
+        if lexeme in ("variable_begin", "variable_end"):
             continue
-        if token == "operator":
+        if lexeme == "operator":
             depth += (value in _OPEN) - (value in _CLOSE)
             if depth < 0:
                 raise ValueError("more brackets closed than opened")
@@ -121,5 +123,5 @@ def _split(text: str) -> Iterator[list[tuple[str, str]]]:
                 yield current
                 current = []
                 continue
-        current.append((token, value))
+        current.append((lexeme, value))
     yield current

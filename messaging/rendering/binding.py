@@ -1,12 +1,11 @@
 """Puts a macro's plain arguments straight in their places.
 
-`{{ button(brand.url, "Visit us") }}` then leaves `<a href="{{ brand.url }}">Visit us</a>` behind, as if written by hand:
-what follows sees an address that is known now, and a link's words, not names of parameters.
+`{{ button(brand.url, "Visit us") }}` then leaves `<a href="{{ brand.url }}">` behind, as if written by hand:
+a link whose address is known when the version is prepared, and one step less for every message.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
 
@@ -20,8 +19,8 @@ _ASSIGNING = ("set", "for", "with")
 def bind(body: Sequence[Piece], bindings: dict[str, str]) -> tuple[list[Piece], dict[str, str]]:
     """`body` with paths and constants in the places of their parameters; and the bindings that are left.
 
-    A parameter stays one when its argument is computed, or when the body gives its name, or the name its argument
-    begins with, another meaning.
+    A parameter stays one when its argument is computed, or when the body gives its name, or the name that its
+    argument begins with, another meaning.
     """
     taken = set().union(*(_assigned(piece) for piece in body))
     plain = {name: value for name, value in bindings.items() if _is_plain(value) and name not in taken}
@@ -34,13 +33,6 @@ def bind(body: Sequence[Piece], bindings: dict[str, str]) -> tuple[list[Piece], 
             del plain[name]
     rest = {name: value for name, value in bindings.items() if name not in plain}
     return ([_with_values(piece, plain) for piece in body] if plain else list(body)), rest
-
-
-def constant(text: str) -> str | None:
-    """The text of an expression that is nothing but a string; None: it is something else."""
-    if _CONSTANT.fullmatch(text) and not text.isdigit():
-        return str(ast.literal_eval(text))
-    return None
 
 
 def _is_plain(value: str) -> bool:
@@ -62,17 +54,17 @@ def _assigned(piece: Piece) -> set[str]:
 
 
 def _names(source: str) -> Iterable[tuple[str, str]]:
-    return ((token, value) for _, token, value in lexer().tokeniter(source, None) if token == "name")
+    return ((kind, value) for _, kind, value in lexer().tokeniter(source, None) if kind == "name")
 
 
 def _with_values(piece: Piece, values: dict[str, str]) -> Piece:
     if piece.kind is Kind.DATA or not any(name in piece.text for name in values):
         return piece
     source = piece.text if piece.kind is Kind.CODE else f"{{{{{piece.text}\n}}}}"
-    tokens = [(token, value) for _, token, value in lexer().tokeniter(source, None)]
+    tokens = [(kind, value) for _, kind, value in lexer().tokeniter(source, None)]
     parts = []
-    for position, (token, value) in enumerate(tokens):
-        if token == "name" and value in values and _stands_alone(tokens, position):
+    for position, (kind, value) in enumerate(tokens):
+        if kind == "name" and value in values and _stands_alone(tokens, position):
             value = values[value]
         parts.append(value)
     text = "".join(parts)
@@ -83,6 +75,6 @@ def _with_values(piece: Piece, values: dict[str, str]) -> Piece:
 
 def _stands_alone(tokens: Sequence[tuple[str, str]], position: int) -> bool:
     """Whether a name is a variable here: no field, filter, test, nor the name of an argument."""
-    before = next((value for token, value in reversed(tokens[:position]) if token != "whitespace"), "")
-    after = next((value for token, value in tokens[position + 1 :] if token != "whitespace"), "")
-    return before not in (".", "|", "is", "not is") and after != "="
+    before = next((value for kind, value in reversed(tokens[:position]) if kind != "whitespace"), "")
+    after = next((value for kind, value in tokens[position + 1 :] if kind != "whitespace"), "")
+    return before not in (".", "|", "is") and after != "="

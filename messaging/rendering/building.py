@@ -1,5 +1,5 @@
-"""Builds a version from a template: flattens, inlines, derives the text, numbers the links. Pure, and unprotected:
-`prepare` runs it in a process of its own, because a source may be made to hurt.
+"""Builds a version from a template: flattens, inlines, derives the text, numbers the links. Pure, and
+unprotected: `prepare` runs it in a process of its own, because a source may be made to hurt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from jinja2 import TemplateSyntaxError
 
-from messaging.errors import TemplateError
+from messaging.errors import TemplateError, TemplateLimit
 from messaging.ids import digest
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.compiled import Compiled
@@ -36,7 +36,8 @@ from messaging.rendering.texts import text_from_html
 Key = tuple[str, str, str]
 Problem = Callable[[TemplateError], None]
 
-#: Shown beside the subject in a list of messages, never in the message. The filler keeps what follows out of it.
+#: Shown beside the subject in a list of messages, never in the message. The filler keeps what follows out of
+#: it.
 _PREHEADER = (
     '<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all">'
     "{}" + "&nbsp;&zwnj;" * 40 + "</div>"
@@ -122,7 +123,16 @@ class _Builder:
     def channel(self, channel: str) -> dict[str, dict[str, str]]:
         """Locale -> part -> prepared source; each locale is whole."""
         locales = sorted({locale for found, locale, _ in self._template.sources if found == channel})
-        return {locale: self._locale(channel, locale) for locale in locales}
+        prepared: dict[str, dict[str, str]] = {}
+        for locale in locales:
+            try:
+                prepared[locale] = self._locale(channel, locale)
+            except TemplateLimit:
+                raise
+            except TemplateError as error:
+                # What is wrong with the others is worth knowing too.
+                self._problem(error)
+        return prepared
 
     def compile(self, parts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
         """Compile everything once: what the compiler chokes on must not get further than this process."""
@@ -158,7 +168,9 @@ class _Builder:
         return parts
 
     def _email(self, locale: str, parts: dict[str, str]) -> None:
-        """HTML and text. Text that is written in a nearer language than the HTML's is kept; else it is derived."""
+        """HTML and text. Text that is written in a nearer language than the HTML's is kept; else it is
+        derived.
+        """
         written = self._nearest("email", locale, "text")
         page = self._nearest("email", locale, "html", "mjml")
         if page is not None:
@@ -181,7 +193,7 @@ class _Builder:
             lambda match: match[0] if keeper.find(match[0]) else "", inline_styles(text, file)
         )
         keeper.verify(text)
-        text = self.links.in_html(text, keeper, channel="email", locale=locale, file=file)
+        text = self.links.in_html(text, keeper, channel="email", locale=locale, file=file, before=before)
         self._flush_problems()
         plain = write(before) + keeper.back(text_from_html(text, keeper), plain=True) + write(after)
         text = _with_extras(text, keeper, preheader=has_preheader and not _mentions_preheader(pieces))

@@ -21,7 +21,9 @@ _CHUNKS = 64
 
 
 class Compiled:
-    """One part, ready to run. `root_render_func` yields its chunks: constants of the code as they are, and values."""
+    """One part, ready to run. `root_render_func` yields its chunks: constants of the code as they are, and
+    values.
+    """
 
     def __init__(self, environment: Sandbox, source: str, name: str) -> None:
         """Compile; `name` is for errors about places that have no file.

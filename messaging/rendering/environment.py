@@ -1,7 +1,7 @@
 """The sandbox: Jinja2 with plain values only, an allow-list of methods, strict about what is missing.
 
-Two of them exist: one for HTML, one for everything else. `guard` puts the counting into each template before it is
-compiled; here is what it counts with.
+Two of them exist: one for HTML, one for everything else. `guard` puts the counting into each template before
+it is compiled; here is what it counts with.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _escape: Callable[[str], str] = getattr(_speedups, "_escape_inner", None) or (
     lambda value: str(escape(value))
 )
 
-#: The name under which compiled templates find their `Run`. Templates cannot write it: names with `_` are refused.
+#: The name under which compiled templates find their `Run`. Templates cannot write it: names with `_` are
+#: refused.
 RUN = "_s"
 
 _TEXT_METHODS = frozenset(
@@ -86,7 +87,9 @@ _LOOP_FIELDS = frozenset(
 _METHODS: dict[type, frozenset[str]] = {
     str: _TEXT_METHODS,
     Markup: _TEXT_METHODS,
-    dict: frozenset(("get", "items", "keys", "values")),
+    # `items`, `keys` and `values` are what shops call fields: no method may stand in when such a field is
+    # missing.
+    dict: frozenset(("get",)),
     list: frozenset(("count", "index")),
     tuple: frozenset(("count", "index")),
     date: frozenset(("year", "month", "day", "isoformat", "weekday", "isoweekday")),
@@ -118,8 +121,8 @@ TESTS = [
 
 
 class Missing(Undefined):
-    """What is not there. It can be tested (`if`, `is defined`, `default`), and every comparison with it is false,
-    as in segments; showing it, looping over it, or computing with it is an error that names it.
+    """What is not there. It can be tested (`if`, `is defined`, `default`), and every comparison with it is
+    false, as in segments; showing it, looping over it, or computing with it is an error that names it.
     """
 
     __slots__ = ()

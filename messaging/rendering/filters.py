@@ -1,7 +1,7 @@
 """The filters that templates have: the usual ones of Jinja2, bounded, and those of `formats`.
 
-Each takes the message's `Run` first. It pays for the size of its value before it works, and what it makes is no
-larger than a value may be. Names with `_` are for prepared templates only.
+Each takes the message's `Run` first. It pays for the size of its value before it works, and what it makes is
+no larger than a value may be. Names with `_` are for prepared templates only.
 """
 
 from __future__ import annotations

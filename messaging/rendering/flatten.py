@@ -1,11 +1,11 @@
 """Makes one source of a template and all it extends, includes and imports.
 
-Blocks, includes and macro calls are replaced by what they stand for, on the level of sources: so the HTML tools see
-the whole message, a link in a macro is a place of its own wherever the macro is used, and nothing is left in the
-version that could be looked up, or call itself, later.
+Blocks, includes and macro calls are replaced by what they stand for, on the level of sources: so the HTML
+tools see the whole message, a link in a macro is a place of its own wherever the macro is used, and nothing
+is left in the version that could be looked up, or call itself, later.
 
-Differences to Jinja2: names of files must be written out; a macro is used as a whole output (`{{ button(…) }}`), not
-inside an expression; blocks and macros also see the variables of the place where they stand.
+Differences to Jinja2: names of files must be written out; a macro is used as a whole output (`{{ button(…)
+}}`), not inside an expression; blocks and macros also see the variables of the place where they stand.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from messaging.errors import TemplateError, TemplateLimit
 from messaging.rendering.arguments import Arguments, literal_names, parameters, read_call
+from messaging.rendering.binding import bind
 from messaging.rendering.pieces import Kind, Piece, cut, lexer, write
 
 #: What one source may grow to. Characters, and pieces.
@@ -278,10 +279,10 @@ class _Flattener:
     def _bound(
         self, piece: Piece, name: str, takes: dict[str, str | None], arguments: Arguments, body: list[Piece]
     ) -> list[Piece]:
-        bindings = ", ".join(f"{key}={value}" for key, value in arguments.bind(piece, name, takes).items())
-        if not bindings:
+        body, computed = bind(body, arguments.bind(piece, name, takes))
+        if not computed:
             return _scoped(body)
-        return _with(piece, body, bindings)
+        return _with(piece, body, ", ".join(f"{key}={value}" for key, value in computed.items()))
 
 
 def _group(pieces: list[Piece]) -> list[_Node]:
@@ -368,7 +369,7 @@ def _names(nodes: list[_Node]) -> set[str]:
             found |= _names([node.opening, *node.body])
         elif node.kind is not Kind.DATA:
             text = node.text if node.kind is Kind.CODE else f"{{{{ {node.text} }}}}"
-            found |= {value for _, token, value in lexer().tokeniter(text, None) if token == "name"}
+            found |= {value for _, lexeme, value in lexer().tokeniter(text, None) if lexeme == "name"}
     return found
 
 

@@ -1,7 +1,7 @@
 """Money, numbers and dates as the reader writes them (Babel, CLDR).
 
-Numbers follow the customer's locale. Dates have words in them and follow the language of the text; times are told in
-the customer's zone.
+Numbers follow the customer's locale. Dates have words in them and follow the language of the text; times are
+told in the customer's zone.
 """
 
 from __future__ import annotations

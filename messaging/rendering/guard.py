@@ -1,7 +1,7 @@
 """Puts the counting into a template's syntax tree, and keeps out of it what templates may not do.
 
-`refuse` looks at what a person wrote; `guard` changes what is about to be compiled: every loop, filter, comparison and
-join then goes through functions that know the message's `Run`.
+`refuse` looks at what a person wrote; `guard` changes what is about to be compiled: every loop, filter,
+comparison and join then goes through functions that know the message's `Run`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ _INSTEAD = {
     "pprint": "use tojson",
     "urlize": "write the link out",
 }
+
+
+#: Methods of tables that are filters here.
+_TABLE_FILTERS = {"items": "items", "keys": "list"}
 
 
 def refuse(tree: nodes.Template, environment: Environment) -> list[tuple[int, str, str | None]]:
@@ -109,6 +113,22 @@ class _Guard(NodeTransformer):
         weight = nodes.Const(_weight(node))
         self.generic_visit(node)
         node.iter = _through("_loop", node.iter, weight)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        # Called, it can only be the method: a field named `items` is a list.
+        table = node.node
+        if (
+            isinstance(table, nodes.Getattr)
+            and table.attr in _TABLE_FILTERS
+            and not (node.args or node.kwargs)
+        ):
+            name = _TABLE_FILTERS[table.attr]
+            return cast(
+                nodes.Node,
+                self.visit(nodes.Filter(table.node, name, [], [], None, None, lineno=node.lineno)),
+            )
+        self.generic_visit(node)
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:

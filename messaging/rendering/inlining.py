@@ -16,7 +16,8 @@ _PLACE = re.compile(r"(?:position|at|line)\D{0,3}(\d+)")
 
 
 def mjml_to_html(source: str, file: str) -> str:
-    """The HTML of an MJML document. Nothing is loaded: includes from files and fonts from the web are left out.
+    """The HTML of an MJML document. Nothing is loaded: includes from files and fonts from the web are left
+    out.
 
     Raises:
         TemplateError: it is no MJML.
@@ -43,7 +44,8 @@ def inline_styles(source: str, file: str) -> str:
     except css_inline.InlineError as error:
         raise TemplateError(f"styles cannot be moved into the tags: {error}", file=file) from None
     if "<tbody" not in source.lower():
-        # The parser puts them in where none were written: then a loop would begin outside of one and end inside.
+        # The parser puts them in where none were written: then a loop would begin outside of one and end
+        # inside.
         result = re.sub(r"</?tbody>", "", result)
     else:
         result = _LATE_TBODY.sub(r"\1<tbody>\2", result)

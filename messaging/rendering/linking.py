@@ -15,6 +15,7 @@ from typing import Any
 from messaging.errors import TemplateError
 from messaging.nouns.template import LinkSlot
 from messaging.rendering.addresses import is_direct, is_web
+from messaging.rendering.constants import Constants
 from messaging.rendering.pieces import Kind, Piece, source_of
 from messaging.rendering.shelter import Place, Shelter, Sheltered, number_of
 
@@ -73,8 +74,19 @@ class Links:
         self.problems: list[TemplateError] = []
         self._brand = brand
 
-    def in_html(self, text: str, keeper: Shelter, *, channel: str, locale: str, file: str) -> str:
-        """`text` with a word of `keeper` for every address to be followed."""
+    def in_html(
+        self,
+        text: str,
+        keeper: Shelter,
+        *,
+        channel: str,
+        locale: str,
+        file: str,
+        before: Sequence[Piece] = (),
+    ) -> str:
+        """`text` with a word of `keeper` for every address to be followed; `before` is code in front of it."""
+        constants = Constants(text, keeper, self._brand)
+        constants.learn(before)
 
         def tag(match: re.Match[str]) -> str:
             name = match[1].lower()
@@ -87,7 +99,8 @@ class Links:
                 if found[1].lower() != "href":
                     word = self._image(address, keeper)
                 else:
-                    label = _label(text, match.end(), keeper) if name == "a" else ""
+                    constants.read_to(match.start())
+                    label = _label(text, match.end(), keeper, constants) if name == "a" else ""
                     word = self._link(
                         address, keeper, label, channel=channel, locale=locale, part="html", file=file
                     )
@@ -210,11 +223,11 @@ def _read(value: str, keeper: Shelter, *, plain: bool = False) -> _Address:
     return _Address(tuple(part for part in read if part != ""))
 
 
-def _label(text: str, start: int, keeper: Shelter) -> str:
+def _label(text: str, start: int, keeper: Shelter, constants: Constants) -> str:
     """What a reader sees of the link that begins before `start`: its text, or its image's."""
     end = text.lower().find("</a", start)
     inner = text[start : end if end >= 0 else start]
-    inner = keeper.pattern.sub(lambda match: _shown(keeper.items[number_of(match)]), inner)
+    inner = keeper.pattern.sub(lambda match: _shown(keeper.items[number_of(match)], constants), inner)
     alts = re.findall(r"""<img\b[^>]*?\salt\s*=\s*["']([^"']*)""", inner, re.IGNORECASE)
     words = (
         html.unescape(re.sub(r"<[^>]*>", " ", inner)).split() or " ".join(map(html.unescape, alts)).split()
@@ -222,8 +235,11 @@ def _label(text: str, start: int, keeper: Shelter) -> str:
     return " ".join(words)[:80]
 
 
-def _shown(item: Sheltered) -> str:
-    return html.escape(source_of(item.piece)) if item.piece.kind is Kind.OUTPUT else ""
+def _shown(item: Sheltered, constants: Constants) -> str:
+    if item.piece.kind is not Kind.OUTPUT:
+        return ""
+    known = constants.value(item.piece.text)
+    return html.escape(known if isinstance(known, str) else source_of(item.piece))
 
 
 def _ending(address: str, keeper: Shelter) -> tuple[str, str]:

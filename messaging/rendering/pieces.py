@@ -1,7 +1,7 @@
 """A template source cut into pieces: text, statements, outputs, each with the file and line it came from.
 
-The layer under everything that works on sources before Jinja2 compiles them. Jinja2's own lexer does the cutting, so
-that whitespace control, comments and raw blocks mean here what they mean there.
+The layer under everything that works on sources before Jinja2 compiles them. Jinja2's own lexer does the
+cutting, so that whitespace control, comments and raw blocks mean here what they mean there.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ def cut(source: str, file: str, line: int = 1) -> list[Piece]:
     code: list[str] | None = None
     began = 0
     try:
-        for number, token, value in lexer().tokeniter(source, None, file):
-            if token in ("block_begin", "variable_begin"):
+        for number, lexeme, value in lexer().tokeniter(source, None, file):
+            if lexeme in ("block_begin", "variable_begin"):
                 code, began = [], number
-            elif token in ("block_end", "variable_end"):
-                kind = Kind.STATEMENT if token == "block_end" else Kind.OUTPUT
+            elif lexeme in ("block_end", "variable_end"):
+                kind = Kind.STATEMENT if lexeme == "block_end" else Kind.OUTPUT
                 pieces.append(Piece(kind, "".join(code or ()).strip(), file, began + line - 1))
                 code = None
             elif code is not None:
                 code.append(value)
-            elif token == "data" and value:
+            elif lexeme == "data" and value:
                 pieces.append(Piece(Kind.DATA, value, file, number + line - 1))
     except TemplateSyntaxError as error:
         raise syntax_error(error.message or "syntax error", file, error.lineno + line - 1, source) from None
@@ -89,7 +89,8 @@ def syntax_error(message: str, file: str, line: int, source: str) -> TemplateErr
     return TemplateError(message, file=file, line=line)
 
 
-#: What ends a text so that it would run into a delimiter after it, or is one itself (it came from a raw block).
+#: What ends a text so that it would run into a delimiter after it, or is one itself (it came from a raw
+#: block).
 _DELIMITER = re.compile(r"\{(?=[{%#]|$)")
 _MARK = re.compile(r"\{#@([^\n]*):(\d+)\n#\}")
 
@@ -107,8 +108,9 @@ def quote(text: str) -> str:
 def write(pieces: Iterable[Piece]) -> str:
     """The pieces as one Jinja2 source.
 
-    Before a statement or output from another place than the one before it stands a comment that says where it is
-    from; the newline in it puts each on a line of its own, so that Jinja2's line numbers lead back (`origin`).
+    Before a statement or output from another place than the one before it stands a comment that says where it
+    is from; the newline in it puts each on a line of its own, so that Jinja2's line numbers lead back
+    (`origin`).
     """
     writer = Writer()
     return "".join(quote(piece.text) if piece.kind is Kind.DATA else writer.code(piece) for piece in pieces)

@@ -133,6 +133,9 @@ def _in_child(name: str, request: bytes, cache: Path | None, key: str) -> Prepar
         )
     except subprocess.TimeoutExpired as error:
         return Prepared(None, (_too_much(name, error.stderr or b""),))
+    if child.returncode > 0 and b"MemoryError" not in child.stderr:
+        # Not the limits: a fault of ours, or of an installation.
+        raise RuntimeError(child.stderr.decode("utf-8", "replace"))
     if child.returncode != 0:
         return Prepared(None, (_too_much(name, child.stderr),))
     prepared = _read(child.stdout)

@@ -1,7 +1,7 @@
 """The limited process that prepares one version: `python -m messaging.rendering.probe`, JSON in, JSON out.
 
-Limits are the operating system's, so they hold whatever the source makes Jinja2, the HTML parser or the MJML compiler
-do; the parent only sees that this process is gone. It says on standard error which file it is at.
+Limits are the operating system's, so they hold whatever the source makes Jinja2, the HTML parser or the MJML
+compiler do; the parent only sees that this process is gone. It says on standard error which file it is at.
 """
 
 from __future__ import annotations

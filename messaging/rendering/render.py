@@ -30,7 +30,6 @@ _KEPT = 256
 _LINES = ("subject", "preheader")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff]+")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,8 @@ class Renderer:
         Args:
             locale: the customer's; the best match among the version's is taken (de-AT, de, the default).
             context: plain values; `timezone` in it says in which zone times are told.
-            generic: replace every value that has a fallback by it: the twin that shows what personalising adds.
+            generic: replace every value that has a fallback by it: the twin that shows what personalising
+            adds.
 
         Raises:
             TemplateError: a value is missing, or cannot be shown; names file and line.
@@ -150,12 +150,11 @@ def one_line(text: str) -> str:
     RFC 2047: what looks like `=?charset?q?…?=` would be decoded by the reader's client, and by some Python
     versions' own mail library into line breaks.
     """
-    return " ".join(_CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text)).split()).replace("=?", "= ?")
+    return " ".join(_CONTROL.sub(" ", _encodable(text)).split()).replace("=?", "= ?")
 
 
 def _finished(part: str, text: str, version: TemplateVersion) -> str:
-    if _SURROGATE.search(text):
-        text = _SURROGATE.sub("\ufffd", text)
+    text = _encodable(text)
     if part == "json":
         try:
             orjson.loads(text)
@@ -167,6 +166,17 @@ def _finished(part: str, text: str, version: TemplateVersion) -> str:
         return text
     if part in ("text", "body"):
         return _BLANK_LINES.sub("\n\n", text).strip("\n") if "\n" in text else text.strip()
+    return text
+
+
+def _encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no encoding can carry."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
     return text
 
 

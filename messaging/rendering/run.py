@@ -1,8 +1,8 @@
 """One rendering of one message: what it may still cost, and what its filters need to know.
 
-A thread cannot be stopped from outside, so templates count as they go: every loop pays for its turns when it begins,
-every operator and filter for the size of what it touches. Counting is exact, so a message that renders once renders
-always. Processor time is a second bound behind it, for filters of plugins.
+A thread cannot be stopped from outside, so templates count as they go: every loop pays for its turns when it
+begins, every operator and filter for the size of what it touches. Counting is exact, so a message that
+renders once renders always. Processor time is a second bound behind it, for filters of plugins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from markupsafe import Markup
 
 from messaging.nouns.links import MessageLinks
 
-#: What a message may cost: about the number of nodes of the template that run. A usual message costs some hundred.
+#: What a message may cost: about the number of nodes of the template that run. A usual message costs some
+#: hundred.
 MAX_STEPS = 2_000_000
 #: Characters of one value, and of one part of a message. Gmail clips at 102,000 bytes.
 MAX_TEXT = 100_000
@@ -103,8 +104,8 @@ class Run:
     def weigh(self, value: Any) -> Any:
         """Pay for touching all of `value`, which is returned.
 
-        What is inside is counted as often as it is reached: a list that holds one list twice counts that twice,
-        as comparing or writing it would.
+        What is inside is counted as often as it is reached: a list that holds one list twice counts that
+        twice, as comparing or writing it would.
         """
         kind = type(value)
         if kind is str or kind is Markup:

@@ -1,8 +1,8 @@
 """Shelters Jinja2 code in HTML while tools that do not know it work on the HTML, and puts it back after.
 
-In content a piece of code becomes a comment, in attribute values, styles and comments a word: forms that an HTML
-parser and a CSS inliner carry along. Afterwards every one must be there again, in its order: if a tool moved or lost
-one, the message would say something else, so that is an error with file and line.
+In content a piece of code becomes a comment, in attribute values, styles and comments a word: forms that an
+HTML parser and a CSS inliner carry along. Afterwards every one must be there again, in its order: if a tool
+moved or lost one, the message would say something else, so that is an error with file and line.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class Shelter:
                 yield number, last
 
     def _steers(self, number: int) -> bool:
-        """Whether what comes after depends on it: statements in content. Attributes of a tag may change places."""
+        """Whether what comes after depends on it: statements in content. Attributes of a tag may change
+        places.
+        """
         item = self.items[number]
         return item.piece.kind is not Kind.OUTPUT and item.place is Place.CONTENT
 

@@ -64,14 +64,34 @@ def _alt(match: re.Match[str]) -> str:
 
 
 def _without_statement_lines(lines: list[str], keeper: Shelter) -> str:
-    """Lines of statements only vanish, as in text that a person wrote."""
+    """Lines of statements only vanish, as in text that a person wrote; nor do statements indent a line."""
     result: list[str] = []
     for line in lines:
-        rest = keeper.pattern.sub("", line)
-        numbers = [number_of(match) for match in keeper.pattern.finditer(line)]
-        alone = numbers and not rest.strip()
-        if alone and all(keeper.items[number].piece.kind is not Kind.OUTPUT for number in numbers):
-            result.append(line)
+        line = _edges_closed(line, keeper)
+        codes = list(keeper.pattern.finditer(line))
+        alone = codes and not keeper.pattern.sub("", line).strip()
+        if alone and all(keeper.items[number_of(code)].piece.kind is not Kind.OUTPUT for code in codes):
+            result.append("".join(code[0] for code in codes))
         else:
             result.append(f"{line}\n")
     return "".join(result)
+
+
+def _edges_closed(line: str, keeper: Shelter) -> str:
+    """`line` without the blanks that only statements keep away from its ends."""
+    start, end = 0, len(line)
+    matches = [
+        match
+        for match in keeper.pattern.finditer(line)
+        if keeper.items[number_of(match)].piece.kind is not Kind.OUTPUT
+    ]
+    for match in matches:
+        if line[start : match.start()].strip():
+            break
+        start = match.end()
+    for match in reversed(matches):
+        if match.start() < start or line[match.end() : end].strip():
+            break
+        end = match.start()
+    before, after = (re.sub(r"\s+", "", edge) for edge in (line[:start], line[end:]))
+    return before + line[start:end].strip() + after

@@ -42,10 +42,10 @@ _OTHER_NAMES = {
 
 
 def normalise_email(text: str) -> str:
-    """The bare address in lower case, from `ann@example.com`, `Ann <ANN@Example.com>` or `mailto:ann@example.com`.
+    """The bare address in lower case, from `ann@example.com`, `Ann <ANN@Example.com>` or `mailto:…`.
 
-    The local part is lowered too: RFC 5321 2.4 lets a host tell cases apart but discourages it, no provider of note
-    does, and one form is what keeps `Ann@` from escaping the withdrawal of `ann@`.
+    The local part is lowered too: RFC 5321 2.4 lets a host tell cases apart but discourages it, no provider
+    of note does, and one form is what keeps `Ann@` from escaping the withdrawal of `ann@`.
     """
     text = text.strip()
     if text[:7].lower() == "mailto:":
@@ -87,7 +87,7 @@ def normalise_phone(text: str, region: str | None = None) -> str:
 
 
 def normalise_locale(text: str) -> str:
-    """A BCP 47 tag in its usual case: `de-AT` from `de_at` (RFC 5646 2.1.1). An encoding (`de_DE.UTF-8`) is dropped."""
+    """A BCP 47 tag in its usual case: `de-AT` from `de_at` or `de_AT.UTF-8` (RFC 5646 2.1.1)."""
     text = text.strip().partition(".")[0].replace("_", "-")
     if _LANGUAGE_TAG.fullmatch(text) is None or len(text) > 35:
         raise ValueError("not a language tag: write it like en, de-AT or pt-BR")
@@ -112,7 +112,7 @@ def normalise_zone(text: str) -> str:
 
 
 def normalise_country(text: str) -> str:
-    """ISO 3166-1 alpha-2 from a code (`de`, `DEU`, `UK`) or a name; what no list knows is kept as it is written."""
+    """ISO 3166-1 alpha-2 from a code (`de`, `DEU`, `UK`) or a name; what no list knows is kept as it is."""
     text = " ".join(text.split())
     return _countries().get(text.casefold(), text)
 

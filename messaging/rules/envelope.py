@@ -1,11 +1,13 @@
 """The envelope: how a shop tells an event, as JSON.
 
     {"id": "5001-placed", "type": "order.placed", "time": "2026-03-02T10:00:00+01:00", "source"?, "shop"?,
-     "customer": {"id" and/or "email"/"phone", profile fields}, "data": {"order": {...}, "shipment": {...}, ...}}
+     "customer": {"id" and/or "email"/"phone", profile fields}, "data": {"order": {...}, "shipment": {...},
+     ...}}
 
-The models say what is understood; what they do not name is kept in `customer` and `data` as it came, for templates
-and plugins. Customers' values (an address typed wrong at the till) are not judged here: an order must not be lost
-over them. What identifies, counts or dates something is strict, and every error names the field by its path.
+The models say what is understood; what they do not name is kept in `customer` and `data` as it came, for
+templates and plugins. Customers' values (an address typed wrong at the till) are not judged here: an order
+must not be lost over them. What identifies, counts or dates something is strict, and every error names the
+field by its path.
 """
 
 from __future__ import annotations

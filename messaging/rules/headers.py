@@ -1,7 +1,8 @@
 """Which column of a contacts file is what: the header names of the tools that shops come from.
 
-Shopify, Mailchimp, Klaviyo, WooCommerce, Brevo, ActiveCampaign, Kit, HubSpot, Stripe, Substack and Google Contacts are
-recognised by what they write; what nobody writes for a field of ours becomes an attribute of the customer.
+Shopify, Mailchimp, Klaviyo, WooCommerce, Brevo, ActiveCampaign, Kit, HubSpot, Stripe, Substack and Google
+Contacts are recognised by what they write; what nobody writes for a field of ours becomes an attribute of
+the customer.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ _TAKEN = frozenset(
 
 
 def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, str]:
-    """Column position -> our field, or the name of an attribute. A column without a name, or that is ours, is left out.
+    """Column position -> our field, or the name of an attribute; a column without a name is left out.
 
     `mapping` (ours -> theirs) goes before what is recognised.
 
@@ -137,7 +138,8 @@ def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, 
             found.setdefault(plain.index(name), "email_status")
     if not any(field in IDENTITY for field in found.values()):
         raise InputError(
-            f"no column for an email address, a phone number or an id among: {', '.join(headers) or '(nothing)'}",
+            "no column for an email address, a phone number or an id among: "
+            + (", ".join(headers) or "(nothing)"),
             hint="name it with --map email=COLUMN",
         )
     used = set(found.values())
@@ -154,7 +156,7 @@ def is_field(name: str) -> bool:
 
 
 def attribute_name(header: str, used: set[str] | frozenset[str] = frozenset()) -> str:
-    """A header as a name for segments and templates: `Contact owner` is `contact_owner`; never one of `used`."""
+    """A header as a name for segments and templates, none of `used`: `contact_owner` for `Contact owner`."""
     decomposed = unicodedata.normalize("NFKD", header.replace("ß", "ss"))
     base = re.sub(r"[^a-z0-9]+", "_", decomposed.encode("ascii", "ignore").decode().lower()).strip("_")[:60]
     if not base or base[0].isdigit():

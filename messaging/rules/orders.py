@@ -1,9 +1,10 @@
 """Fold events into orders.
 
 Events come late, twice and out of order, so folding is a law, not a story: the order is the same for every
-permutation of its events with any repeats. A moment is the earliest time it was told; what can change (total, items,
-promised day) is what the latest event says, by the event's time, and of two at one time the greater value; refunds
-are a set by their ids. What belongs to whom is not decided here: the first customer an order is known with stays.
+permutation of its events with any repeats. A moment is the earliest time it was told; what can change
+(total, items, promised day) is what the latest event says, by the event's time, and of two at one time the
+greater value; refunds are a set by their ids. What belongs to whom is not decided here: the first customer
+an order is known with stays.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from messaging.nouns.event import Event
 from messaging.nouns.order import Order, order_key
 
-#: Event type -> the moment of the order it tells. Partial shipments and partial cancellations are no such moment.
+#: Event type -> the moment of the order it tells. Partial shipments and cancellations tell none.
 MOMENTS: Mapping[str, str] = {
     "order.placed": "placed_at",
     "order.created": "placed_at",
@@ -36,7 +37,7 @@ WHOLE_REFUNDS = frozenset({"order.refunded", "refund.created"})
 
 
 def order_name(event: Event) -> str | None:
-    """What the event calls its order: the number, which is unique within a shop; None if it is about no order."""
+    """What the event calls its order: its number, unique within a shop; None if it is about no order."""
     order = event.data.get("order")
     return order.get("number") or order.get("id") if isinstance(order, Mapping) else None
 

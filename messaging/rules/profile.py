@@ -184,7 +184,8 @@ def apply(
         else {**customer.attributes, **profile.attributes}
     )
     created = min(filter(None, (customer.created_at, profile.created_at, at)))
-    updated = customer.updated_at if older else at
+    silent = not profile.fields and not profile.attributes
+    updated = customer.updated_at if older or silent else at
     return replace(customer, **fields, attributes=attributes, created_at=created, updated_at=updated)
 
 

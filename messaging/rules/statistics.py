@@ -11,8 +11,8 @@ _Z = 1.959963984540054
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """The 95 % score interval of a rate (Wilson 1927): where the true rate lies, after `successes` of `n`.
 
-    It stays within 0 and 1, begins at exactly 0 without a success and ends at exactly 1 without a failure. Nothing
-    tried says nothing: (0, 1).
+    It stays within 0 and 1, begins at exactly 0 without a success and ends at exactly 1 without a failure.
+    Nothing tried says nothing: (0, 1).
     """
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")

@@ -1,7 +1,8 @@
 """What an event is about, and what a trigger goes by.
 
-A trigger's key makes its message once: `order/1001`, `cart/c-7`. It names the source and shop as well, since ids are
-unique only there, and it holds no address of a person: it stays in the outbox after they are erased.
+A trigger's key makes its message once: `order/1001`, `cart/c-7`. It names the source and shop as well,
+since ids are unique only there, and it holds no address of a person: it stays in the outbox after they are
+erased.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def subjects(event: Event) -> dict[str, str]:
 
 
 def trigger_key(trigger: Trigger, event: Event) -> str | None:
-    """What makes `trigger` once: `source/shop/kind/value`; None if the event has no value at the trigger's key.
+    """What makes `trigger` once: `source/shop/kind/value`; None if the event has nothing at the key.
 
     Without a key of its own a trigger goes by the narrowest subject of the event, or the event itself.
     """
@@ -49,7 +50,7 @@ def trigger_key(trigger: Trigger, event: Event) -> str | None:
 
 
 def value_at(path: str, event: Event) -> Any:
-    """The value at a dotted path in what the event tells: its data, `customer` and `event`; None if there is none."""
+    """What the event tells at a dotted path into its data, `customer` or `event`; None if nothing."""
     value: Any = context_of(event) | {"customer": event.customer}
     for part in path.split("."):
         if not isinstance(value, Mapping):
@@ -75,8 +76,8 @@ def context_of(event: Event) -> dict[str, Any]:
 def cancels(event: Event, context: Mapping[str, Any]) -> bool:
     """Whether `event` is about the same thing as the message that waits with `context`.
 
-    What both name decides: the same order, cart or parcel. Where they have nothing in common that could differ, the
-    customer is the link, and the answer is yes.
+    What both name decides: the same order, cart or parcel. Where they have nothing in common that could
+    differ, the customer is the link, and the answer is yes.
     """
     waiting = context.get("event", {})
     if (waiting.get("source"), waiting.get("shop")) == (event.source, event.shop):

@@ -72,9 +72,9 @@ def due_time(
 ) -> datetime | None:
     """When the message of `trigger` is due, in UTC: after the event, or at the time the event tells.
 
-    `lookup` gives the value at a dotted path in the event. A day without a time of day means `MORNING` in `zone`, the
-    customer's; whole days are then counted on the calendar, so that it stays morning when clocks change.
-    None: the event does not tell the time that `at` asks for.
+    `lookup` gives the value at a dotted path in the event. A day without a time of day means `MORNING` in
+    `zone`, the customer's; whole days are then counted on the calendar, so that it stays morning when
+    clocks change. None: the event does not tell the time that `at` asks for.
 
     Raises:
         ValueError: what it tells there is no time, or too far away.

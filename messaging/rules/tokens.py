@@ -1,13 +1,13 @@
 """Signed links: what stands in a message's links, and how it is read back.
 
-One keyed computation a message (SHAKE-256, an extendable output cut in pieces) gives every place a tag of its own:
-the open pixel, the unsubscribe page, the preferences page and each link slot. So no token opens another place, and
-ten links cost little more than one. A token is 45 bytes in base64url, 60 characters:
+One keyed computation a message (SHAKE-256, an extendable output cut in pieces) gives every place a tag of its
+own: the open pixel, the unsubscribe page, the preferences page and each link slot. So no token opens another
+place, and ten links cost little more than one. A token is 45 bytes in base64url, 60 characters:
 
-    key id 1 | message id 16 | version 7 | place and turn 3 | tag 18 | target, if it is known only when sending
+    key id 1 | message id 16 | version 7 | place and turn 3 | tag 18 | target, if known only when sending
 
-A static target is not in the token: the template version has it. A dynamic one travels in the token, under a tag over
-it. Nobody can make a token that leads elsewhere, and there is no other way to say where a redirect goes.
+A static target is not in the token: the template version has it. A dynamic one travels in the token, under a
+tag over it. Nobody can make a token that leads elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_TURN = 4095
 _TAG = 18
 _HEAD = 1 + 16 + VERSION_BYTES
 _FIXED = _HEAD + 3 + _TAG
-#: Places whose tags come from one keyed computation: the pages, the pixel and the first 13 links of a message.
+#: Places whose tags come from one keyed computation: the pages, the pixel and a message's first 13 links.
 _BLOCK = 16
 #: Longest token: a dynamic target of more than that would not fit into mail or a request line.
 _MAX_TOKEN = 6000
@@ -181,12 +181,12 @@ def _belongs(purpose: Purpose, place: int, turn: int, target: bytes) -> bool:
 
 
 def _pieces(key: bytes, head: bytes, block: int) -> bytes:
-    """A piece for each of 16 places. Keccak takes the key as a prefix: its output cannot be extended (as in KMAC)."""
+    """A piece for each of 16 places. Keccak may take its key as a prefix (as KMAC does)."""
     return shake_256(b"messaging link tags\0" + key + head + block.to_bytes(2, "big")).digest(_BLOCK * _TAG)
 
 
 def _tag(key: bytes, piece: bytes, turn: int, target: bytes) -> bytes:
-    """The tag of a place: its piece; for a turn beyond the first and a dynamic target, a tag over these and the piece."""
+    """The tag of a place: its piece; for later turns and dynamic targets, a tag over these and the piece."""
     if turn == 0 and not target:
         return piece
     # Keyed anew: a piece by itself stands in static links for everybody to see.

@@ -1,7 +1,7 @@
 """Is a hit on a link or pixel a machine's: a scanner of the reader's mail system, a prefetch, a crawler.
 
-Every hit is counted, nothing is dropped: the verdict says whether a person is behind it, with its reasons, from facts
-that are kept raw. So a better rule can judge old hits again.
+Every hit is counted, nothing is dropped: the verdict says whether a person is behind it, with its reasons. It
+comes from facts that are kept raw, so that a better rule can judge old hits again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from crawlerdetect import CrawlerDetect
 
-#: A hit sooner than this after the message was handed over, in seconds, is no person's: it had to travel and be read.
+#: A hit sooner than this after the message was handed over, in seconds, is no person's.
 TOO_SOON = 2.0
 #: The clocks of two machines differ, but not by more than this many seconds.
 _SKEW = 60.0
@@ -24,8 +24,8 @@ BURST_SECONDS = 2.0
 
 #: Scanners of mail systems and other machines that crawlerdetect does not know, as they name themselves.
 _MACHINES = re.compile(
-    r"ms-?office|barracuda|proofpoint|mimecast|safelinks|trend ?micro|fireeye|forcepoint|symantec|messagelabs|sophos"
-    r"|fortinet|ironport|headless|playwright|puppeteer|selenium|phantomjs"
+    r"ms-?office|barracuda|proofpoint|mimecast|safelinks|trend ?micro|fireeye|forcepoint|symantec|messagelabs"
+    r"|sophos|fortinet|ironport|headless|playwright|puppeteer|selenium|phantomjs"
     r"|scan|monitor|synthetic|preview|fetch|prefetch|unfurl|check|archive|proxy",
     re.IGNORECASE,
 )

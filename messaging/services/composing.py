@@ -21,7 +21,6 @@ from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
 from messaging.stores.base import Store
 
-
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
 

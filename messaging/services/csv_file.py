@@ -94,7 +94,7 @@ class CsvFile:
 
 
 class _Lines:
-    """A file's lines, counted; knows how many quotes the present record has, and whether the file has ended."""
+    """A file's lines, counted, with the quotes of the present record; knows when the file has ended."""
 
     def __init__(self, file: IO[str], path: Path) -> None:
         self._file = file

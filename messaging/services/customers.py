@@ -1,7 +1,7 @@
-"""Customers that are told of: found by id, then email, then phone, or made; and what is told is put over them.
+"""Customers that are told of: found by id, then email, then phone, or made; and brought up to date.
 
-A conflict is reported, never merged: an email address belongs to one customer. A telephone may be a family's, so it
-finds somebody only where neither id nor email says who it is.
+A conflict is reported, never merged: an email address belongs to one customer. A telephone may be a
+family's, so it finds somebody only where neither id nor email says who it is.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class CustomerBatch:
         if by_id is not None:
             if by_email is not None and by_email.id != by_id.id:
                 raise Conflict(
-                    f"id {profile.id} is one customer, but the email address belongs to another: {by_email.id}",
-                    hint="correct the address in the shop, or erase the one who is gone",
+                    f"id {profile.id} is one customer,"
+                    f" but the email address belongs to another: {by_email.id}",
                 )
             return by_id
         if by_email is not None:

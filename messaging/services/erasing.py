@@ -1,7 +1,7 @@
 """Show a person all that is kept about them, and erase them (GDPR art. 15, 17, 20).
 
-Erasing leaves counts: rows of their messages without anything of them, and keyed hashes of their addresses, so that an
-old list does not bring them back into advertising.
+Erasing leaves counts: rows of their messages without anything of them, and keyed hashes of their addresses,
+so that an old list does not bring them back into advertising.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Eraser:
         plans: Path,
         drain: Callable[[], object] = lambda: None,
     ) -> None:
-        """`mailbox` and `plans` are folders of the workspace; `drain` records hits on links that still wait."""
+        """`mailbox` and `plans` are folders; `drain` records hits on links that still wait."""
         self._store = store
         self._clock = clock
         self._forgotten = forgotten

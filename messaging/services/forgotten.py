@@ -1,7 +1,8 @@
 """The addresses of people who had themselves erased, as keyed hashes: all that is kept of them.
 
-A hash tells nothing to whoever finds it without the workspace's key. It is there so that an old list which brings the
-address back does not bring back the permission to advertise to it (GDPR art. 17 with art. 21(3)).
+A hash tells nothing to whoever finds it without the workspace's key. It is there so that an old list which
+brings the address back does not bring back the permission to advertise to it (GDPR art. 17 with art.
+21(3)).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ERASED = "erased"
 
 
 class Forgotten:
-    """Keeps and asks for the hashes. They stand among the suppressions, as addresses that nothing can be sent to."""
+    """Keeps and asks for the hashes: suppressions of what is no address."""
 
     def __init__(self, store: Store, key: bytes) -> None:
         self._store = store
@@ -38,7 +39,7 @@ class Forgotten:
         )
 
     def withdraw(self, addresses: Iterable[Address], *, at: datetime) -> int:
-        """Put back what stood against those of `addresses` that were erased and are told anew; return how many.
+        """Put back what stands against those of `addresses` that were erased once; return how many.
 
         The withdrawal is dated `at`: an import does not undo it, the person's own later word does.
         """

@@ -25,7 +25,7 @@ class _End:
 
 
 class Handover:
-    """Iterate it once: it yields each message's receipt as it comes. Afterwards the attributes tell the rest."""
+    """Begins when it is made. Iterate it once: it yields each receipt as it comes; then the attributes tell the rest."""
 
     def __init__(self, adapter: Adapter, messages: Sequence[RenderedMessage], *, timeout: float) -> None:
         """`timeout`: seconds without a receipt after which the call counts as hung."""
@@ -38,10 +38,10 @@ class Handover:
         #: What went wrong with the call as a whole.
         self.fault: AdapterUnusable | DeliveryError | PluginError | None = None
         self.hung = False
+        threading.Thread(target=self._run, name=f"deliver-{adapter.name}", daemon=True).start()
 
     def __iter__(self) -> Iterator[Receipt]:
         waiting = dict.fromkeys(self.missing)
-        threading.Thread(target=self._run, name=f"deliver-{self._adapter.name}", daemon=True).start()
         while True:
             try:
                 said = self._said.get(timeout=self._timeout)

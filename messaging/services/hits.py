@@ -57,8 +57,9 @@ def is_hit(told: Engagement) -> bool:
 def judge_new(
     hits: Sequence[Engagement], messages: Mapping[str, Message], store: Store
 ) -> tuple[list[Engagement], Verdicts]:
-    """New `hits` with their verdicts, and the verdicts that change on those recorded before: a burst condemns its first
-    hits too.
+    """New `hits` with their verdicts, and the verdicts that change on those recorded before.
+
+    Of a burst, the first hits become machines' when the last comes.
     """
     by_message: dict[str, list[Engagement]] = defaultdict(list)
     for told in hits:
@@ -84,7 +85,7 @@ def judge_again(engagements: Iterable[Engagement]) -> Verdicts:
 
 
 def _judged(before: Sequence[Engagement], news: Sequence[Engagement]) -> tuple[Verdicts, list[Engagement]]:
-    """All hits on one message judged together: what changes on those `before`, and `news` with their verdicts."""
+    """All hits on one message judged together: what changes `before`, and `news` with their verdicts."""
     # Of what an erasure took the facts away, the verdict stays.
     told = [*(told for told in before if told.raw), *news]
     verdicts = judge([_facts(hit) for hit in told])

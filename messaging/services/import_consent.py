@@ -1,7 +1,7 @@
 """What a contacts file says about who agreed to be written to.
 
-Only a clear yes is a yes. What a file says never beats a withdrawal, unless it knows that the person agreed after it.
-A plain "no" takes back what an earlier import granted, and nothing that a person said themselves.
+Only a clear yes is a yes. What a file says never beats a withdrawal, unless it knows that the person agreed
+after it. A plain "no" takes back what an earlier import granted, and nothing that a person said themselves.
 """
 
 from __future__ import annotations

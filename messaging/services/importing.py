@@ -1,7 +1,8 @@
 """Customers from a CSV file: streaming, in batches that are all or nothing, to be run again without doubles.
 
-The file is read twice: first all of it is looked at and the types of its further columns are found, and only when
-nothing is wrong with the file as a whole the customers are taken in. A row that is wrong is rejected with its line.
+The file is read twice: first all of it is looked at and the types of its further columns are found, and
+only when nothing is wrong with the file as a whole the customers are taken in. A row that is wrong is
+rejected with its line.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class CustomerImport:
         rejected: RejectedFile,
         progress: Callable[[int], object] = lambda rows: None,
     ) -> CustomersSummary:
-        """Take the customers in. `source` is the proof of consent that is kept; `progress` is told of rows."""
+        """Take the customers in. `source` is the proof of consent that is kept; `progress` counts rows."""
         self._declare(survey.undeclared)
         profiles = ProfileReader(
             attributes={**self._attributes, **survey.undeclared},

@@ -1,8 +1,8 @@
 """Takes events in, once: the one door for what a shop tells, live and as history.
 
-A live event is first made safe (received, committed); then all its effects happen in one transaction: its customer is
-found or made, its order folded, its triggers planned, and it is done. If they cannot happen, it is failed, says why,
-and blocks nothing. What a crash left between the two is taken up by `resume`.
+A live event is first made safe (received, committed); then all its effects happen in one transaction: its
+customer is found or made, its order folded, its triggers planned, and it is done. If they cannot happen, it
+is failed, says why, and blocks nothing. What a crash left between the two is taken up by `resume`.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class Intake:
         )
 
     def _effects(self, works: Sequence[_Work], now: datetime) -> None:
-        """Customers and orders of events, in the caller's transaction; whose cannot be worked out gets an error."""
+        """Customers and orders of events, in the caller's transaction; what contradicts is an error."""
         batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
         keys = {key for work in works if (key := order_of(work.event)) is not None}
         orders = self._store.events.orders(keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,16 @@ class TemplateLibrary:
         brand: Mapping[str, Any],
         from_: str,
         reply_to: str | None,
-        prepare: Callable[..., TemplateVersion] = prepare,
+        filters: Collection[str] = (),
+        cache: Path | None = None,
     ) -> None:
+        """`filters`: names of those that plugins bring; `cache`: a folder to remember prepared versions in."""
         self._folder = folder
         self._brand = brand
         self._from = from_
         self._reply_to = reply_to
-        self._prepare = prepare
+        self._filters = filters
+        self._cache = cache
         self._read: dict[str, tuple[_Stamp, Template]] = {}
         self._prepared: dict[str, tuple[_Stamp, TemplateVersion]] = {}
         self._lock = threading.RLock()
@@ -66,7 +69,14 @@ class TemplateLibrary:
             stamp = self._stamp(name)
             known = self._prepared.get(name)
             if known is None or known[0] != stamp:
-                version = self._prepare(self.get(name), self._brand, from_=self._from, reply_to=self._reply_to)
+                version = prepare(
+                    self.get(name),
+                    self._brand,
+                    from_=self._from,
+                    reply_to=self._reply_to,
+                    filters=self._filters,
+                    cache=self._cache,
+                )
                 self._prepared[name] = known = (stamp, version)
             return known[1]
 

@@ -1,13 +1,14 @@
 """Which triggers are on, and with what content.
 
-Triggers start off. Enabling one keeps its template's version and triggers under a note in the store. A good edit of the
-template goes live by itself; a broken one, or a template that is gone, leaves the last good version live and says so.
+Triggers start off. Enabling one keeps its template's version and triggers under a note in the store. A good
+edit of the template goes live by itself; a broken one, or a template that is gone, leaves the last good
+version live and says so.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,9 +57,13 @@ class Matching:
 class TriggerSwitch:
     """Turns triggers on and off, and knows what is live."""
 
-    def __init__(self, store: Store, templates: Templates) -> None:
+    def __init__(
+        self, store: Store, templates: Templates, *, check: Callable[[Trigger], object] = lambda trigger: None
+    ) -> None:
+        """`check` raises a `MessagingError` if a trigger makes no sense."""
         self._store = store
         self._templates = templates
+        self._check = check
         self._said: dict[str, str] = {}
 
     def enable(self, name: str) -> LiveTriggers:
@@ -67,6 +72,7 @@ class TriggerSwitch:
         Raises:
             NotFound: there is no such template, or it has no triggers.
             TemplateError: it cannot be prepared.
+            MessagingError: a trigger makes no sense.
         """
         live = self.written(name)
         self._keep(live)
@@ -79,7 +85,7 @@ class TriggerSwitch:
             raise NotFound(
                 f"template {name} has no triggers", hint="add a [[triggers]] table to its template.toml"
             )
-        return LiveTriggers(template=name, triggers=template.triggers, version=self._templates.version(name))
+        return self._checked(name, template.triggers)
 
     def disable(self, name: str) -> bool:
         """Turn a template's triggers off; whether they were on."""
@@ -104,12 +110,13 @@ class TriggerSwitch:
         return _triggers(note) if note else ()
 
     def matching(self, event: Event) -> Matching:
-        """What `event` concerns. Templates that changed are read and prepared here, before any transaction."""
-        live = [
+        """What `event` concerns. Templates that changed are prepared here, so not in a transaction."""
+        renewed = (
             self._current(name, note)
             for name, note in sorted(self._notes().items())
             if any(_concerns(trigger, event) for trigger in self._written(name, note))
-        ]
+        )
+        live = [one for one in renewed if any(_concerns(trigger, event) for trigger in one.triggers)]
         audiences = tuple(
             (one, index)
             for one in live
@@ -129,10 +136,7 @@ class TriggerSwitch:
 
     def _current(self, name: str, note: Mapping[str, Any]) -> LiveTriggers:
         try:
-            template = self._templates.get(name)
-            live = LiveTriggers(
-                template=name, triggers=template.triggers, version=self._templates.version(name)
-            )
+            live = self._checked(name, self._templates.get(name).triggers)
         except MessagingError as error:
             return self._last_good(name, note, error)
         self._said.pop(name, None)
@@ -141,6 +145,11 @@ class TriggerSwitch:
                 if name in self._notes():  # not turned off meanwhile
                     self._keep(live)
         return live
+
+    def _checked(self, name: str, triggers: tuple[Trigger, ...]) -> LiveTriggers:
+        for trigger in triggers:
+            self._check(trigger)
+        return LiveTriggers(template=name, triggers=triggers, version=self._templates.version(name))
 
     def _last_good(self, name: str, note: Mapping[str, Any], error: MessagingError) -> LiveTriggers:
         problem = str(error)

@@ -1,13 +1,14 @@
 """What a reader wants: the choices behind the preferences page, by topic and channel.
 
-Whoever holds a message may choose for its reader, as with every unsubscribe link. A message that went to an address
-its customer no longer has speaks for that address only.
+Whoever holds a message may choose for its reader, as with every unsubscribe link. A message that went to an
+address its customer no longer has speaks for that address only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from messaging.ids import random_id
 from messaging.nouns.consent import ALL_TOPICS, Consent
@@ -65,7 +66,7 @@ class Preferences:
     def choose(
         self, message_id: str, wanted: Collection[tuple[str, str]], *, shown: Collection[tuple[str, str]]
     ) -> None:
-        """Set those of `shown` (topic, channel) that are in `wanted`, unset the others; what was not shown stays.
+        """Of `shown` (topic, channel), set those in `wanted` and unset the others; what was not shown stays.
 
         Raises:
             NotFound: there is no such message.
@@ -88,16 +89,20 @@ class Preferences:
         """
         with self._store.transaction():
             message = self._recorder.message(message_id)
-            self._change(
-                message, dict.fromkeys(((ALL_TOPICS, channel) for channel in self._addresses(message)), False)
-            )
+            changes = dict.fromkeys(((ALL_TOPICS, channel) for channel in self._addresses(message)), False)
+            self._change(message, changes)
 
     def _change(self, message: Message, changes: Mapping[tuple[str, str], bool]) -> None:
+        """Add the decisions, and count a withdrawal from what this message is about as its."""
         addresses = self._addresses(message)
         consents = []
         for (topic, channel), granted in changes.items():
-            known = self._store.addresses.status([(channel, addresses[channel])])[channel, addresses[channel]]
-            latest = max(known.consents, key=lambda consent: consent.at, default=None)
+            address = channel, addresses[channel]
+            latest = max(
+                self._store.addresses.status([address])[address].consents, key=attrgetter("at"), default=None
+            )
+            if latest is not None and (latest.topic, latest.granted) == (ALL_TOPICS, False) and not granted:
+                continue
             consents.append(
                 Consent(
                     channel=channel,
@@ -110,22 +115,10 @@ class Preferences:
                 )
             )
         self._store.addresses.add_consents(consents)
-        own = {(topic, message.channel) for topic in (message.topic, ALL_TOPICS)}
-        left = [
-            consent for consent in consents if not consent.granted and (consent.topic, consent.channel) in own
-        ]
-        if left:
-            self._recorder.record(
-                [
-                    Engagement(
-                        id=random_id(),
-                        kind=EngagementKind.UNSUBSCRIBED,
-                        at=left[0].at,
-                        message_id=message.id,
-                        raw={"proof": PROOF},
-                    )
-                ]
-            )
+        for consent in consents:
+            about_it = consent.channel == message.channel and consent.topic in (message.topic, ALL_TOPICS)
+            if about_it and not consent.granted:
+                self._recorder.record([_withdrawal(consent)], moves=False)
 
     def _offered(self, message: Message) -> list[str]:
         topics = list(dict.fromkeys(self._topics()))
@@ -146,3 +139,13 @@ class Preferences:
             if address is not None:
                 own.setdefault(channel, address)
         return own
+
+
+def _withdrawal(consent: Consent) -> Engagement:
+    return Engagement(
+        id=random_id(),
+        kind=EngagementKind.UNSUBSCRIBED,
+        at=consent.at,
+        message_id=consent.message_id,
+        raw={"proof": PROOF},
+    )

@@ -1,8 +1,8 @@
 """Takes in what comes back: engagement told by links and by providers, and all that it moves.
 
-A hit on a link is kept in a spool at once and recorded a moment later, in batches: the redirect never waits for the
-store. Recording is idempotent by (source, id). It settles messages whose answer was lost, withdraws consent,
-suppresses addresses, and tells plugins, each once.
+A hit on a link is kept in a spool at once and recorded a moment later, in batches: the redirect never waits
+for the store. Recording is idempotent by (source, id). It settles messages whose answer was lost, withdraws
+consent, suppresses addresses, and tells plugins, each once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +125,13 @@ class Recorder:
             except Exception:
                 log.exception("recording hits failed")
 
-    def record(self, engagements: Iterable[Engagement]) -> list[Engagement]:
-        """Record what is new of `engagements`, with all that it moves; return it as it was recorded."""
+    def record(self, engagements: Iterable[Engagement], *, moves: bool = True) -> list[Engagement]:
+        """Record what is new of `engagements`; return it as it was recorded.
+
+        It moves consent and suppression, unless who tells it has done so (`moves`).
+        """
         with self._store.transaction():
-            recorded = self._record(list(engagements))
+            recorded = self._record(list(engagements), moves=moves)
         if recorded:
             self._plugins.engagements_recorded(recorded)
         return recorded
@@ -147,7 +150,7 @@ class Recorder:
             changed += len(verdicts)
         return changed
 
-    def _record(self, engagements: Sequence[Engagement]) -> list[Engagement]:
+    def _record(self, engagements: Sequence[Engagement], *, moves: bool = True) -> list[Engagement]:
         """In the caller's transaction."""
         messages = self._store.outbox.get({told.message_id for told in engagements if told.message_id})
         joined = [
@@ -163,7 +166,8 @@ class Recorder:
             self._store.engagements.judge(changed)
         recorded = self._store.engagements.add([*hits, *(told for told in joined if not is_hit(told))])
         self._settle(recorded, messages)
-        self._move(recorded, messages)
+        if moves:
+            self._move(recorded, messages)
         return recorded
 
     def _settle(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
@@ -223,6 +227,6 @@ class Recorder:
         return standing(status.consents, topic)
 
     def now_after(self, decision: Consent | None) -> datetime:
-        """Now; and not before the decision that stands, whatever the clock of who recorded that said."""
+        """Now; and after the decision that stands, whatever the clock of who recorded that said."""
         now = self._clock.now()
-        return now if decision is None else max(now, decision.at)
+        return now if decision is None else max(now, decision.at + timedelta(microseconds=1))

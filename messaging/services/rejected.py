@@ -1,4 +1,4 @@
-"""Files of what an import could not take: beside the file it came from, with the place and the reason of each.
+"""Files of what an import could not take, with place and reason, beside the file it came from.
 
 They hold people's data, so the store remembers where they are: erasing somebody removes them.
 """

@@ -78,14 +78,16 @@ class Reporter:
         self._recorder = recorder
 
     def report(self, *, campaign: str | None = None, template: str | None = None) -> list[TemplateReport]:
-        """Numbers per template, version and channel, of one campaign or template if given; all hits so far counted.
+        """Numbers per template, version and channel, of one campaign or template if given, up to this moment.
 
         Raises:
             NotFound: there is no such campaign.
         """
         if campaign is not None and self._store.campaigns.get(campaign) is None:
             names = ", ".join(known.name for known in self._store.campaigns.all())
-            raise NotFound(f"no campaign {campaign!r}", hint=f"there are: {names}" if names else "there are none yet")
+            raise NotFound(
+                f"no campaign {campaign!r}", hint=f"there are: {names}" if names else "there are none yet"
+            )
         self._recorder.drain()
         versions: dict[str, TemplateVersion | None] = {}
         reports = []
@@ -143,7 +145,9 @@ def _links(count: EngagementCount, version: TemplateVersion | None, sent: int) -
         if str(slot) not in clicked
     ]
     reports = [_link(link, known.get(_number(link.slot)), sent) for link in (*count.links, *nothing)]
-    return tuple(sorted(reports, key=lambda link: [int(part) for part in link.slot.split(".") if part.isdecimal()]))
+    return tuple(
+        sorted(reports, key=lambda link: [int(part) for part in link.slot.split(".") if part.isdecimal()])
+    )
 
 
 def _link(count: LinkCount, link: LinkSlot | None, sent: int) -> LinkReport:

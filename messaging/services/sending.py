@@ -11,7 +11,7 @@ What protects a message at each step:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -34,8 +34,8 @@ log = logging.getLogger("messaging.sending")
 
 #: Messages locked and rendered at a time.
 PAGE = 256
-#: How many are marked `sending` at once when they are handed over one by one: if the sender dies, at most these
-#: become `unknown`.
+#: How many are marked `sending` at once when they are handed over one by one. Two such groups may be marked, one on
+#: its way and the next: if the sender dies, at most these become `unknown`.
 GROUP = 16
 
 #: Share of an adapter's rate that is kept for order messages.
@@ -56,6 +56,14 @@ class SendReport:
     @property
     def handled(self) -> int:
         return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A group that an adapter has in hand."""
+
+    messages: Mapping[str, Message]
+    handover: Handover
 
 
 #: Says of messages that are due which must be skipped, and why (`unless`).
@@ -224,16 +232,24 @@ class Sender:
                 letters.append(item)
         self._record(report, failed, progress)
         size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
+        under_way: _UnderWay | None = None
         for start in range(0, len(letters), size):
-            if self._stop.is_set() or report.fault is not None:
-                return
             group = letters[start : start + size]
+            # The next group is marked while the one before is on its way: the disk and the network work together.
             begun = self._begin(report, [by_id[letter.id] for letter in group], progress)
+            if under_way is not None:
+                self._receipts(report, adapter, under_way, progress)
+                under_way = None
             if begun is None:
-                return
+                break
+            if self._stop.is_set() or report.fault is not None:
+                self._take_back(begun.values())
+                break
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
-                self._hand_over(report, adapter, sent, begun, progress)
+                under_way = _UnderWay(begun, Handover(adapter, sent, timeout=self._timeout))
+        if under_way is not None:
+            self._receipts(report, adapter, under_way, progress)
 
     def _with_context(self, message: Message, customers: Mapping[str, Customer]) -> Message:
         customer = customers.get(message.customer_id)
@@ -305,30 +321,28 @@ class Sender:
             if message.id in begun
         }
 
-    def _hand_over(
+    def _receipts(
         self,
         report: SendReport,
         adapter: Adapter,
-        letters: Sequence[RenderedMessage],
-        messages: Mapping[str, Message],
+        under_way: _UnderWay,
         progress: Callable[[int], None] | None,
     ) -> None:
-        handover = Handover(adapter, letters, timeout=self._timeout)
+        """Record what becomes of a group that was handed over."""
+        messages, handover = under_way.messages, under_way.handover
         for receipt in handover:
-            states = self._settling.receipt(messages[receipt.message_id], receipt, adapter, now=self._clock.now())
-            report.count(states)
+            state = self._settling.receipt(messages[receipt.message_id], receipt, adapter, now=self._clock.now())
+            report.count(state)
             if progress is not None:
                 progress(1)
         self._settling.tell()
+        report.fault = handover.fault
         if handover.hung:
             self._adapters.renew(adapter.name)
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
-            outcomes = [
-                _hold(messages[id], self._clock.now() + timedelta(minutes=1), handover.fault.message)
-                for id in handover.missing
-            ]
-            self._store.outbox.settle(outcomes)
+            later = self._clock.now() + timedelta(minutes=1)
+            self._store.outbox.settle([_hold(messages[id], later, handover.fault.message) for id in handover.missing])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]
@@ -336,7 +350,10 @@ class Sender:
                 report.count(state)
                 if progress is not None:
                     progress(1)
-        report.fault = handover.fault
+
+    def _take_back(self, messages: Iterable[Message]) -> None:
+        """These were marked but never handed to the adapter: they are planned as before."""
+        self._store.outbox.settle([_hold(message, message.due_at, "") for message in messages])
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
         for message in messages:

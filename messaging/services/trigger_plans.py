@@ -1,6 +1,7 @@
 """What a template's triggers would have done with the events of the last days, and what of theirs waits now.
 
-Nothing is stored. It is a look at the past with today's customers, consent and `unless`: a close guess, not a replay.
+Nothing is stored. It is a look at the past with today's customers, consent and `unless`: a close guess, not
+a replay.
 """
 
 from __future__ import annotations

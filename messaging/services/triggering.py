@@ -1,7 +1,7 @@
-"""From an event to rows of the outbox: what it sets off, moves and cancels; and what is asked when a row is due.
+"""From an event to rows of the outbox: what it sets off, moves and cancels; what is asked when one is due.
 
-That a message goes once is in its id: the template and the trigger's key make its origin. A later event with the key
-moves what still waits; what has gone, was skipped or refused stays as it is.
+That a message goes once is in its id: the template and the trigger's key make its origin. A later event
+with the key moves what still waits; what has gone, was skipped or refused stays as it is.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Triggering:
         self._late = late
 
     def matching(self, event: Event) -> Matching:
-        """The live triggers that a live event concerns. Call it before the transaction: templates may be prepared."""
+        """The live triggers that a live event concerns; asked before the transaction, as it may take long."""
         return self.switch.matching(event) if event.live else Matching()
 
     def plan(self, event: Event, customer: Customer | None, matching: Matching, *, now: datetime) -> Planned:

@@ -1,9 +1,10 @@
 """The spool: lines that wait in files until the store takes them.
 
-A hit on a link must not wait for the store, and must not be lost when the store or the process dies. So it is one
-appended line (it survives the process; a power cut may take the last ones), and is taken over in batches. Every
-process writes files of its own and holds a lock on the one it writes. Anybody may take over the lines of any file,
-several times: whoever takes them must know them by their id. A file is removed by whoever finds it without a writer.
+A hit on a link must not wait for the store, and must not be lost when the store or the process dies. So it is
+one appended line (it survives the process; a power cut may take the last ones), and is taken over in batches.
+Every process writes files of its own and holds a lock on the one it writes. Anybody may take over the lines
+of any file, several times: whoever takes them must know them by their id. A file is removed by whoever finds
+it without a writer.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Spool:
                 os.fsync(file)
 
     def drain(self, take: Callable[[Sequence[bytes]], object]) -> int:
-        """Hand all lines to `take`, in batches; return how many. What `take` raises ends it, and nothing is lost."""
+        """Hand all lines to `take`, in batches; return how many. If `take` raises, they go on waiting."""
         with self._draining:
             self._let_go()
             count = 0
@@ -94,8 +95,8 @@ class Spool:
             written_on = False
         except BlockingIOError:
             written_on = True
-        count, position = 0, self._taken.get(path.name, 0)
-        for lines, position in _batches(file, position):
+        count = 0
+        for lines, position in _batches(file, self._taken.get(path.name, 0)):
             take(lines)
             count += len(lines)
             self._taken[path.name] = position

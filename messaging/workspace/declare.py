@@ -1,4 +1,4 @@
-"""Declare attributes in messaging.toml: lines are added under `[attributes]`, everything else stays as it was written."""
+"""Declare attributes in messaging.toml: lines are added under `[attributes]`, all else stays as written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def declare_attributes(file: Path, types: Mapping[str, str]) -> None:
     """Add `types` (name -> type) to the settings in `file`, in one step.
 
     Raises:
-        SettingsError: the file cannot be written, or its attributes are written in a way that cannot be added to.
+        SettingsError: the file cannot be written, or its attributes are written in a way that cannot be
+        added to.
     """
     if not types:
         return

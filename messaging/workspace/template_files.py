@@ -1,4 +1,5 @@
-"""Reads templates from their folders: `templates/<name>/template.toml`, the part files beside it, locale folders.
+"""Reads templates from their folders: `templates/<name>/template.toml`, the part files beside it, locale
+folders.
 
     templates/
       _layouts/base.html            called `_layouts/base.html` by every template
@@ -14,6 +15,7 @@ It reads and arranges; whether a template makes sense is `messaging.rendering`'s
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -280,7 +282,9 @@ def _line_of(text: str, key: str) -> int:
 
 
 def read_templates(folder: Path) -> dict[str, Template | TemplateError]:
-    """All templates of a folder; one that cannot be read is there as its error, and keeps no other from being read."""
+    """All templates of a folder; one that cannot be read is there as its error, and keeps no other from being
+    read.
+    """
     found: dict[str, Template | TemplateError] = {}
     for name in template_names(folder):
         try:
@@ -288,3 +292,8 @@ def read_templates(folder: Path) -> dict[str, Template | TemplateError]:
         except TemplateError as error:
             found[name] = error
     return found
+
+
+def make_template(folder: Path) -> None:
+    """Write a small working template into `folder`, which must not be there yet."""
+    shutil.copytree(Path(__file__).parent / "scaffold" / "template", folder)

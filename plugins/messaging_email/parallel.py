@@ -39,47 +39,44 @@ def take(feed: Feed) -> RenderedMessage | None:
 
 
 def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) -> Iterator[Receipt]:
-    """Run `work` in up to `width` threads over one feed; yield receipts as they come.
+    """Run `work` over one feed, in as many threads (up to `width`) as it takes not to wait for a slow provider.
 
-    A thread that raises `Unavailable` leaves the feed to the others; what all of them leave is to be tried again.
-    Any other exception ends the hand-over: the threads finish what they have in hand, then it is raised here.
+    Yields receipts as they come. A thread that raises `Unavailable` leaves the feed to the others; what all of them
+    leave is to be tried again. Any other exception ends the hand-over: the threads finish what they have in hand,
+    then it is raised here.
     """
     feed: Feed = deque(messages)
-    said: SimpleQueue[Receipt | BaseException | None] = SimpleQueue()
-
-    def run() -> None:
-        ending: BaseException | None = None
-        try:
-            for receipt in work(feed):
-                said.put(receipt)
-        except BaseException as error:
-            ending = error
-        said.put(ending)
-
-    running = max(1, min(width, len(messages)))
-    for number in range(running):
-        threading.Thread(target=run, name=f"hand-over-{number}", daemon=True).start()
+    said: SimpleQueue[Receipt | _Ended] = SimpleQueue()
+    started = running = 0
     fault: BaseException | None = None
-    unavailable = Unavailable("nothing was handed over")
+    unavailable: Unavailable | None = None
     try:
-        while running:
-            item = said.get()
-            if isinstance(item, Receipt):
+        while running or not started:
+            wanted = feed and started < width and unavailable is None
+            if not started:
+                item = None
+            else:
+                item = _get(said, _PATIENCE if wanted else None)
+            if item is None:
+                threading.Thread(target=_run, args=(work, feed, said), daemon=True).start()
+                started, running = started + 1, running + 1
+            elif isinstance(item, Receipt):
                 yield item
-                continue
-            running -= 1
-            if isinstance(item, Unavailable):
-                unavailable = item
-            elif item is not None:
-                fault = item if fault is None or isinstance(item, AdapterUnusable) else fault
-                feed.clear()
+            else:
+                running -= 1
+                if isinstance(item.error, Unavailable):
+                    unavailable = item.error
+                elif item.error is not None:
+                    fault = item.error if fault is None or isinstance(item.error, AdapterUnusable) else fault
+                    feed.clear()
     finally:
         left = list(feed)
         feed.clear()  # whoever stopped listening wants no more to leave
     if fault is not None:
         raise fault
     for message in left:
-        yield Receipt.try_again(message.id, unavailable.reason, unavailable.after)
+        reason = unavailable.reason if unavailable else "nothing was handed over"
+        yield Receipt.try_again(message.id, reason, unavailable.after if unavailable else None)
 
 
 class Closable(Protocol):

@@ -17,7 +17,7 @@ def test_luminance_of_the_ends() -> None:
 
 
 def test_known_contrasts() -> None:
-    # The well-known greys of WCAG: #767676 is the lightest that passes on white, #777777 the first that does not.
+    # The greys that everybody knows: #767676 is the lightest that passes on white.
     assert contrast("#767676", "#ffffff") >= 4.5 > contrast("#777777", "#ffffff")
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from messaging import Adapter, AdapterContext, AdapterSettings, AdapterUnusable, MessageClass, Receipt, RenderedMessage
+from messaging import (
+    Adapter,
+    AdapterContext,
+    AdapterSettings,
+    AdapterUnusable,
+    MessageClass,
+    Receipt,
+    RenderedMessage,
+)
 from messaging.services.handover import Handover
 
 
@@ -33,7 +41,9 @@ def adapter(behaviour: Callable[[Sequence[RenderedMessage]], Any]) -> Adapter:
     return Scripted(AdapterSettings(), AdapterContext(workspace="."))
 
 
-def run(behaviour: Callable[[Sequence[RenderedMessage]], Any], timeout: float = 30) -> tuple[list[str], Handover]:
+def run(
+    behaviour: Callable[[Sequence[RenderedMessage]], Any], timeout: float = 30
+) -> tuple[list[str], Handover]:
     handover = Handover(adapter(behaviour), LETTERS, timeout=timeout)
     return [receipt.message_id for receipt in handover], handover
 

@@ -14,7 +14,9 @@ from messaging.nouns.order import order_key
 
 
 def the_order(shop, number="1001"):
-    return shop.store.events.orders([order_key("api", "default", number)])[order_key("api", "default", number)]
+    return shop.store.events.orders([order_key("api", "default", number)])[
+        order_key("api", "default", number)
+    ]
 
 
 def test_an_event_makes_its_customer_and_order(shop):
@@ -22,7 +24,12 @@ def test_an_event_makes_its_customer_and_order(shop):
     assert (accepted.state, accepted.new, accepted.customer_id) == (EventState.DONE, True, "17")
     assert shop.store.customers.get(["17"])["17"].email == "ann@example.com"
     order = the_order(shop)
-    assert (order.total, order.currency, order.skus, order.customer_id) == (Decimal("49.90"), "EUR", {"MUG": 2}, "17")
+    assert (order.total, order.currency, order.skus, order.customer_id) == (
+        Decimal("49.90"),
+        "EUR",
+        {"MUG": 2},
+        "17",
+    )
     assert order.counts
 
 
@@ -43,18 +50,31 @@ def test_the_same_id_with_another_body_is_a_conflict(shop):
 
 def test_the_same_id_in_another_shop_is_another_event(shop):
     shop.intake.receive(shop.event())
-    assert shop.intake.receive(shop.event() | {"shop": "second", "customer": {"email": "bob@example.com"}}).new
+    assert shop.intake.receive(
+        shop.event() | {"shop": "second", "customer": {"email": "bob@example.com"}}
+    ).new
 
 
 def test_bad_input_is_refused_before_anything(shop):
-    for bad in ({"customer": {"email": "nobody"}}, {"customer": {}}, {"time": "2026-03-02T10:00:00"}, {"id": ""}):
+    for bad in (
+        {"customer": {"email": "nobody"}},
+        {"customer": {}},
+        {"time": "2026-03-02T10:00:00"},
+        {"id": ""},
+    ):
         with pytest.raises(InputError):
             shop.intake.receive(shop.event() | bad)
     assert shop.store.events.count() == shop.store.customers.count() == 0
 
 
 def test_what_of_a_customer_cannot_be_used_is_said_and_left_out(shop):
-    told = {"id": "17", "email": "Ann@Example.com", "phone": "n/a", "locale": "de_at", "attributes": {"vip": "perhaps"}}
+    told = {
+        "id": "17",
+        "email": "Ann@Example.com",
+        "phone": "n/a",
+        "locale": "de_at",
+        "attributes": {"vip": "perhaps"},
+    }
     accepted = shop.intake.receive(shop.event(customer=told))
     assert accepted.state is EventState.DONE
     assert len(accepted.warnings) == 2
@@ -82,8 +102,12 @@ def test_older_news_of_a_customer_do_not_overwrite_newer(shop):
 
 def test_two_customers_for_one_event_are_a_conflict_and_block_nothing(shop):
     shop.intake.receive(shop.event(id="1", customer={"id": "17", "email": "ann@example.com"}))
-    shop.intake.receive(shop.event(id="2", customer={"id": "18", "email": "bob@example.com"}, order={"number": "2"}))
-    accepted = shop.intake.receive(shop.event(id="3", customer={"id": "18", "email": "ann@example.com"}, order={"number": "3"}))
+    shop.intake.receive(
+        shop.event(id="2", customer={"id": "18", "email": "bob@example.com"}, order={"number": "2"})
+    )
+    accepted = shop.intake.receive(
+        shop.event(id="3", customer={"id": "18", "email": "ann@example.com"}, order={"number": "3"})
+    )
     assert accepted.state is EventState.FAILED
     assert "belongs to another" in accepted.error
     assert "ann@" not in accepted.error
@@ -103,7 +127,9 @@ def test_a_failed_event_is_tried_again_when_it_is_sent_again(shop):
 
 def test_the_shops_id_is_learnt_for_who_came_without_one(shop):
     first = shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com"}))
-    second = shop.intake.receive(shop.event(id="2", customer={"id": "17", "email": "ANN@example.com"}, order={"number": "2"}))
+    second = shop.intake.receive(
+        shop.event(id="2", customer={"id": "17", "email": "ANN@example.com"}, order={"number": "2"})
+    )
     third = shop.intake.receive(shop.event(id="3", customer={"id": "17"}, order={"number": "3"}))
     assert first.customer_id == second.customer_id == third.customer_id != "17"
     assert shop.store.customers.count() == 1
@@ -111,27 +137,39 @@ def test_the_shops_id_is_learnt_for_who_came_without_one(shop):
 
 def test_a_phone_finds_who_is_told_by_nothing_else(shop):
     shop.intake.receive(shop.event(id="1", customer={"id": "17", "phone": "0664 1234567"}))
-    found = shop.intake.receive(shop.event(id="2", customer={"phone": "+43 664 1234567"}, order={"number": "2"}))
+    found = shop.intake.receive(
+        shop.event(id="2", customer={"phone": "+43 664 1234567"}, order={"number": "2"})
+    )
     assert found.customer_id == "17"
 
 
 def test_a_phone_is_a_familys(shop):
     shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com", "phone": "06641234567"}))
     other = shop.intake.receive(
-        shop.event(id="2", customer={"email": "bob@example.com", "phone": "06641234567"}, order={"number": "2"})
+        shop.event(
+            id="2", customer={"email": "bob@example.com", "phone": "06641234567"}, order={"number": "2"}
+        )
     )
     assert other.state is EventState.DONE
     assert shop.store.customers.count() == 2
-    unclear = shop.intake.receive(shop.event(id="3", customer={"phone": "06641234567"}, order={"number": "3"}))
+    unclear = shop.intake.receive(
+        shop.event(id="3", customer={"phone": "06641234567"}, order={"number": "3"})
+    )
     assert "belongs to 2 customers" in unclear.error
 
 
 def test_a_new_address_frees_the_old_one(shop):
     one = shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com"}))
-    shop.intake.receive(shop.event(id="2", customer={"id": "17", "email": "ann@example.com"}, order={"number": "2"}))
+    shop.intake.receive(
+        shop.event(id="2", customer={"id": "17", "email": "ann@example.com"}, order={"number": "2"})
+    )
     shop.clock.advance(timedelta(hours=1))
-    shop.intake.receive(shop.event(id="3", customer={"id": "17", "email": "new@example.com"}, order={"number": "3"}))
-    two = shop.intake.receive(shop.event(id="4", customer={"email": "ann@example.com"}, order={"number": "4"}))
+    shop.intake.receive(
+        shop.event(id="3", customer={"id": "17", "email": "new@example.com"}, order={"number": "3"})
+    )
+    two = shop.intake.receive(
+        shop.event(id="4", customer={"email": "ann@example.com"}, order={"number": "4"})
+    )
     assert one.customer_id != two.customer_id
 
 
@@ -175,7 +213,11 @@ def lines(*documents):
 def test_history_is_taken_in_once_and_says_what_it_could_not_take(shop):
     rejected = []
     history = [
-        *lines(shop.event(id="1", hours=-30), shop.event(id="1", hours=-30), shop.event("order.paid", id="2", hours=-29)),
+        *lines(
+            shop.event(id="1", hours=-30),
+            shop.event(id="1", hours=-30),
+            shop.event("order.paid", id="2", hours=-29),
+        ),
         b"\n",
         b'{"id": 5\n',
         *lines(shop.event(id="3") | {"time": "yesterday"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -41,7 +42,12 @@ def test_receipts_become_states(live_shop: Any) -> None:
     assert live_shop.counts() == {"sent": 1, "refused": 2, "unknown": 1}
     assert live_shop.reasons() == {"no such user": 1, "too big": 1, "no answer": 1}
     sent = live_shop.app.store.outbox.page(campaign="spring", state=MessageState.SENT)[0]
-    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts) == ("pigeon", "p-1", live_shop.clock.now(), 1)
+    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts) == (
+        "pigeon",
+        "p-1",
+        live_shop.clock.now(),
+        1,
+    )
     statuses = live_shop.app.store.addresses.status([("email", f"c000{n}@example.com") for n in range(4)])
     assert [address[1][:5] for address, status in statuses.items() if status.suppression] == ["c0001"]
 
@@ -67,7 +73,11 @@ def test_the_provider_says_when(live_shop: Any) -> None:
 
     def verdict(message: RenderedMessage) -> Receipt:
         make = next(answers)
-        return make(message.id, "slow down", timedelta(minutes=5)) if make == Receipt.try_again else make(message.id)  # type: ignore[call-arg]
+        return (
+            make(message.id, "slow down", timedelta(minutes=5))
+            if make == Receipt.try_again
+            else make(message.id)
+        )  # type: ignore[call-arg]
 
     live_shop.answer(verdict)
     live_shop.app.run_campaign("spring")
@@ -83,7 +93,9 @@ def test_an_unsubscribe_that_is_committed_stops_what_is_not_handed_over(live_sho
     def unsubscribe_the_last(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
         if not victim:
             claimed = {message.to for message in messages}
-            victim.append(next(f"c{n:04d}" for n in range(3 * GROUP) if f"c{n:04d}@example.com" not in claimed))
+            victim.append(
+                next(f"c{n:04d}" for n in range(3 * GROUP) if f"c{n:04d}@example.com" not in claimed)
+            )
             live_shop.unsubscribe(victim[0])  # already locked and rendered by now
         for message in messages:
             yield Receipt.accepted(message.id)
@@ -191,10 +203,11 @@ def test_two_senders_at_once_double_nobody(live_shop: Any) -> None:
     for thread in threads:
         thread.join()
     assert live_shop.counts() == {"sent": 300}
-    assert len(live_shop.handed()) == len(set(live_shop.handed())) == 300
+    handed = [message.to for app in apps for message in live_shop.pigeon_of(app).handed]
+    assert len(handed) == len(set(handed)) == 300
 
 
-def test_pausing_takes_effect_within_a_group(live_shop: Any) -> None:
+def test_pausing_takes_effect_within_two_groups(live_shop: Any) -> None:
     live_shop.add_customers(5 * GROUP)
     live_shop.campaign()
     other = live_shop.open()
@@ -207,7 +220,9 @@ def test_pausing_takes_effect_within_a_group(live_shop: Any) -> None:
 
     live_shop.pigeon.answer = pause
     live_shop.app.run_campaign("spring")
-    assert live_shop.counts() == {"sent": GROUP, "planned": 4 * GROUP}
+    counts = live_shop.counts()
+    assert counts["sent"] in (GROUP, 2 * GROUP)  # the one in hand, and perhaps the one already marked
+    assert counts["sent"] + counts["planned"] == 5 * GROUP
     live_shop.app.campaigning.resume("spring")
     live_shop.app.run_campaign("spring")
     assert live_shop.counts() == {"sent": 5 * GROUP}
@@ -225,7 +240,9 @@ def test_cancelling_skips_the_rest(live_shop: Any) -> None:
 def test_retry_sends_again_to_those_who_were_refused(live_shop: Any) -> None:
     live_shop.add_customers(3)
     live_shop.campaign()
-    live_shop.answer(lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id))
+    live_shop.answer(
+        lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id)
+    )
     live_shop.app.run_campaign("spring")
     live_shop.answer(lambda m: Receipt.accepted(m.id))
     assert live_shop.app.campaigning.retry("spring") == 1
@@ -252,14 +269,18 @@ def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None
     live_shop.add_customers(450)
     live_shop.campaign()
     taken: list[int] = []
+    allowed: list[float] = []
     take = live_shop.app.store.take_tokens
+    begun = time.monotonic()
 
     def counting(bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
         got: tuple[int, float] = take(bucket, wanted, rate=rate, burst=burst)
         taken.append(got[0])
+        allowed.append(burst + rate * (time.monotonic() - begun))
         return got
 
     monkeypatch.setattr(live_shop.app.store, "take_tokens", counting)
     live_shop.app.run_campaign("spring")
     assert live_shop.counts() == {"sent": 450}
-    assert 0 in taken  # it had to wait: 300 may go at once, the rest at 300 a second
+    assert sum(taken) >= 450
+    assert all(sum(taken[: n + 1]) <= allowed[n] for n in range(len(taken)))

@@ -79,7 +79,14 @@ class Make:
             key=order_key("api", "default", id),
             id=id,
             number=id,
-            **{"customer_id": "ann", "total": Decimal("9.90"), "currency": "EUR", "refunds": {}, "skus": {}, **fields},
+            **{
+                "customer_id": "ann",
+                "total": Decimal("9.90"),
+                "currency": "EUR",
+                "refunds": {},
+                "skus": {},
+                **fields,
+            },
         )
 
     def campaign(self, name: str, **fields: Any) -> Campaign:
@@ -155,7 +162,9 @@ def store(open_store: Callable[[], Store]) -> Store:
 
 
 @pytest.fixture(params=["same", "another", "reopened"])
-def look(request: pytest.FixtureRequest, store: Store, open_store: Callable[[], Store]) -> Callable[[], Store]:
+def look(
+    request: pytest.FixtureRequest, store: Store, open_store: Callable[[], Store]
+) -> Callable[[], Store]:
     """The store as who wrote sees it, as another process that had it open does, and as a later start does."""
     if request.param == "same":
         return lambda: store

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from messaging.app import brand_values
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.prepare import prepare
 from messaging.rendering.render import Renderer
@@ -32,7 +31,12 @@ FULL_BRAND: Mapping[str, Any] = {
 #: What a shop has set that set nothing but the postal address, which marketing needs.
 BARE_BRAND: Mapping[str, Any] = {"name": "Shop", "address": "1 Market Street, 12345 Sampletown"}
 #: What an event of that kind has at the least.
-LEAST: Mapping[str, Any] = {"order": {"number": "7"}, "shipment": {}, "cart": {"id": "c-7"}, "refund": {"amount": "5.00"}}
+LEAST: Mapping[str, Any] = {
+    "order": {"number": "7"},
+    "shipment": {},
+    "cart": {"id": "c-7"},
+    "refund": {"amount": "5.00"},
+}
 LOCALES = ("en", "de-AT", "pt-BR")
 
 
@@ -78,14 +82,19 @@ class Starter:
         return read_template(starter("templates"), name)
 
     def brand(self, **values: Any) -> dict[str, Any]:
-        return brand_values(Settings.model_validate({"brand": values}))
+        given = Settings.model_validate({"brand": values}).brand.model_dump(by_alias=True)
+        return {key: "" if value is None else value for key, value in given.items()}
 
     def version(self, name: str, brand: Mapping[str, Any] = FULL_BRAND) -> TemplateVersion:
         return self._version(name, tuple(sorted(brand.items())))
 
     @cache  # noqa: B019 - as above
     def _version(self, name: str, brand: tuple[tuple[str, Any], ...]) -> TemplateVersion:
-        return prepare(self.template(name), self.brand(**dict(brand)), from_="shop@shop.example")
+        return self.prepare(self.template(name), dict(brand))
+
+    def prepare(self, template: Template, brand: Mapping[str, Any] = FULL_BRAND) -> TemplateVersion:
+        """A template's version, as a workspace of that brand makes it."""
+        return prepare(template, self.brand(**brand), from_="shop@shop.example")
 
     def sample(self, name: str) -> dict[str, Any]:
         """The template's own example data."""
@@ -104,9 +113,10 @@ class Starter:
         locale: str = "en",
         customer: Mapping[str, Any] | None = None,
         brand: Mapping[str, Any] = FULL_BRAND,
+        version: TemplateVersion | None = None,
     ) -> Rendered:
         """The parts of one message, and where its links lead."""
-        version = self.version(name, brand)
+        version = version or self.version(name, brand)
         links = Links(version)
         context = {
             **(self.sample(name) if data is None else data),
@@ -129,7 +139,7 @@ def templates() -> Starter:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for `name` runs for each starter template, one that asks for `locale` for each language."""
+    """A test that asks for `name` runs for each template, one that asks for `locale` for each language."""
     if "name" in metafunc.fixturenames:
         metafunc.parametrize("name", Starter.names)
     if "locale" in metafunc.fixturenames:

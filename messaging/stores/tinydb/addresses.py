@@ -91,5 +91,7 @@ def _without_address(document: Document) -> Document:
 
 
 def _decided(decision: Document) -> dict[str, Any]:
-    """What makes a decision the same as another: one without a time of its own is the same at a second import."""
-    return decision if decision["dated"] else {name: value for name, value in decision.items() if name != "at"}
+    """What makes two decisions the same: one without a time of its own is the same at a second import."""
+    return (
+        decision if decision["dated"] else {name: value for name, value in decision.items() if name != "at"}
+    )

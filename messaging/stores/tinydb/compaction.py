@@ -1,8 +1,9 @@
 """A journal written anew, without its history, while others go on using the old one.
 
-The new file begins with a snapshot that is taken bit by bit, so it may show one row as it was before a transaction
-and another as it was after. That does no harm: all that was appended since the snapshot began follows it, and
-operations say what is, so replaying them ends in the same state. Only the last few lines are copied under the lock.
+The new file begins with a snapshot that is taken bit by bit, so it may show one row as it was before a
+transaction and another as it was after. That does no harm: all that was appended since the snapshot began
+follows it, and operations say what is, so replaying them ends in the same state. Only the last few lines are
+copied under the lock.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class Successor:
         except Damaged:
             self._copied = Position(-1, 0)
         if self._copied != journal.at or journal.header is None:
-            raise StoreError(f"{journal.path}: changed in a way that stopped the compaction", hint="try again")
+            raise StoreError(
+                f"{journal.path}: changed in a way that stopped the compaction", hint="try again"
+            )
         header = Header(
             generation=self._header.generation,
             created=self._header.created,

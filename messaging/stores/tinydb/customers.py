@@ -38,7 +38,17 @@ class TinyCustomers(Customers):
         self._table = db.journal_table(
             "customers",
             indexes=(self._emails, self._phones, self._ids),
-            shared=("id", "email", "locale", "timezone", "country", "region", "city", "created_at", "updated_at"),
+            shared=(
+                "id",
+                "email",
+                "locale",
+                "timezone",
+                "country",
+                "region",
+                "city",
+                "created_at",
+                "updated_at",
+            ),
         )
         self._journal = db.journal
         self._events = events

@@ -20,6 +20,8 @@ _RECEIVED = EventState.RECEIVED.value
 class _Received:
     """The keys of events whose effects are not there yet, in the order they came."""
 
+    fields = frozenset(["state"])
+
     def __init__(self) -> None:
         self.keys: dict[str, None] = {}
 

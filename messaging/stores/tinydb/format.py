@@ -5,9 +5,9 @@
     9c0d1e2f [["patch", "messages", ["m1", "m2"], {"state": "sending"}], ["drop", "events", ["e1"]]]
 
 Every operation says what *is* afterwards, not what changes by how much: doing the last thousand again changes
-nothing. A line that was lost, doubled or moved breaks the chain of checksums like a damaged one does. A line is
-written by one call and ends in the only line feed it has: a process killed on the way leaves the beginning of a
-line, which is told from damage and was never committed.
+nothing. A line that was lost, doubled or moved breaks the chain of checksums like a damaged one does. A line
+is written by one call and ends in the only line feed it has: a process killed on the way leaves the beginning
+of a line, which is told from damage and was never committed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ FORMAT = "customer-messaging journal"
 VERSION = 1
 HEADER_SIZE = 512
 
-#: `["put", table, {key: document}]`, `["patch", table, [key …], {field: value or null}]`, `["drop", table, [key …]]`.
+#: `["put", table, {key: document}]`, `["patch", table, [key …], {field: value or null}]`,
+#: or `["drop", table, [key …]]`.
 Operation = list[Any]
 
 _BLOCK = 1 << 20
@@ -94,7 +95,9 @@ class Header:
                 raise Damaged(f"it is in format {version}, this program knows format {VERSION}", 0)
             return cls(**values)
         except (Damaged, ValueError, TypeError, KeyError, AttributeError) as error:
-            detail = str(error) if isinstance(error, Damaged) else "its first line is not the header of a store"
+            detail = (
+                str(error) if isinstance(error, Damaged) else "its first line is not the header of a store"
+            )
             raise Damaged(detail, 0) from None
 
 
@@ -120,7 +123,8 @@ def unseal(line: bytes, at: Position) -> tuple[bytes, int]:
 def read_payloads(fd: int, start: Position) -> Iterator[tuple[bytes, Position]]:
     """What is written after `start`: each whole line's payload, and the position after it.
 
-    The beginning of a line that a killed process left, or another is just writing, at the very end is not given.
+    The beginning of a line that a killed process left, or another is just writing, at the very end is not
+    given.
 
     Raises:
         Damaged: what is there was not written by us, or changed since.

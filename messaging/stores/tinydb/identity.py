@@ -42,4 +42,3 @@ def _bare(text: str) -> str:
     folded = text.casefold().strip()
     digits = folded.translate(_BETWEEN)
     return digits if digits.isdigit() else folded
-

@@ -1,7 +1,7 @@
 """The journal as a file: opened, followed, appended to, and replaced by a compacted one.
 
-Beside it lies a head, written after each `fsync`: how long the journal surely was. By it a journal that was cut off
-is told from one whose last line never was whole.
+Beside it lies a head, written after each `fsync`: how long the journal surely was. By it a journal that was
+cut off is told from one whose last line never was whole.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Head:
 
 
 class Journal:
-    """One process's view of the journal at `path`. Not for several threads at once; the storage sees to that."""
+    """One process's view of the journal at `path`. For one thread at a time; the storage sees to that."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
         self.path = path
@@ -153,7 +153,7 @@ class Journal:
             yield operations
 
     def _switch(self) -> Iterator[list[Operation]] | None:
-        """Another process compacted: read the old file to its end, then go on in the new one where it takes over."""
+        """Another process compacted: read the old file to its end, then go on in the new one."""
         assert self.header is not None
         rest = list(self._follow())
         generation, length = self.header.generation, self.at.offset
@@ -188,7 +188,9 @@ class Journal:
         """Commit one transaction; `durable`: also to the disk, with all that was appended before.
 
         Raises:
-            StoreError: it could not be written; the file is as it was.
+            StoreError: it could not be written; the file is as it was. Only if the disk takes the line, then
+            fails
+                to make it durable, and then fails to cut it off again too, is the line there all the same.
         """
         line, chain = seal(payload, self.at.chain)
         try:
@@ -209,16 +211,16 @@ class Journal:
 
     def sync(self) -> None:
         """Bring to the disk what was appended without it. Raises OSError."""
-        if not self._synced:
+        if not self._synced and self.header is not None:
             self.disk.sync(self._fd)
             self._synced = True
             self._write_head()
 
     def succeed(self, header: Header, new: Path, *, keep: bool) -> None:
         """Put the compacted journal `new` in this one's place; `keep` this one as backup. Raises OSError."""
+        spare = self.path.with_name(self.path.name + ".old")
+        self.disk.remove(spare)  # a killed compaction left it
         if keep:
-            spare = self.path.with_name(self.path.name + ".old")
-            self.disk.remove(spare)
             self.disk.link(self.path, spare)
             self.disk.replace(spare, self.backup)
         self.disk.replace(new, self.path)

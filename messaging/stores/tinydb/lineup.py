@@ -1,7 +1,7 @@
 """Who is next: the planned messages of the outbox in the order they go out, and who has which.
 
-A claim costs what it takes, not what is stored: each line is a heap whose entries are dropped when they come up and
-no longer hold.
+A claim costs what it takes, not what is stored: each line is a heap whose entries are dropped when they come
+up and no longer hold.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class Line:
 
 class Lineup:
     """All lines, and the messages each worker has."""
+
+    #: Lane, campaign and channel never change.
+    fields = frozenset(["state", "worker", "due_at"])
 
     def __init__(self) -> None:
         self._lines: dict[tuple[int, str | None, str], Line] = {}

@@ -1,8 +1,8 @@
 """Taking turns, between threads and between processes.
 
 Neither a thread lock nor `flock` is fair: who lets go and asks again at once mostly gets it again, and a busy
-campaign would keep a web request waiting for ever. So both come with a second lock as a waiting room: to ask for the
-lock one must hold the room, and who waits holds it, so that the busy one finds the room taken.
+campaign would keep a web request waiting for ever. So both come with a second lock as a waiting room: to ask
+for the lock one must hold the room, and who waits holds it, so that the busy one finds the room taken.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TurnLock:
 
 
 class FileLock:
-    """A lock between processes: `flock` on a file made for it. It ends with the process, however that ends."""
+    """A lock between processes: `flock` on a file made for it. It ends with the process, in any case."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,8 +66,8 @@ class FileLock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
         if self._try(self._fd):
             return
-        # Asking again, rather than a blocking call, for the sake of the time limit: a stopped process must not
-        # take everybody else with it.
+        # Asking again, rather than a blocking call, for the sake of the time limit: a stopped process must
+        # not take everybody else with it.
         deadline, pause = time.monotonic() + timeout, 0.0002
         while not self._try(self._fd):
             if time.monotonic() > deadline:

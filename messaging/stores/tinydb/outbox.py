@@ -24,8 +24,28 @@ _SENT = MessageState.SENT.value
 _OPEN = (_PLANNED, _SENDING)
 #: Texts that many messages have in common.
 _SHARED = (
-    *("origin", "customer_id", "channel", "address", "template", "version", "message_class", "topic", "campaign"),
-    *("state", "reason", "due_at", "created_at", "expires_at", "worker", "adapter", "event_key", "trigger_key"),
+    *(
+        "origin",
+        "customer_id",
+        "channel",
+        "address",
+        "template",
+        "version",
+        "message_class",
+        "topic",
+        "campaign",
+    ),
+    *(
+        "state",
+        "reason",
+        "due_at",
+        "created_at",
+        "expires_at",
+        "worker",
+        "adapter",
+        "event_key",
+        "trigger_key",
+    ),
 )
 
 
@@ -37,9 +57,9 @@ class TinyOutbox(Outbox):
         self._by_campaign = OrderedGroups("campaign")
         self._ids = Ordered()
         self._lineup = Lineup()
-        self._progress: Tally[str, tuple[str, str]] = Tally(_progress)
+        self._progress: Tally[str, tuple[str, str]] = Tally(_progress, ["campaign", "state", "reason"])
         #: Messages by state, for reports.
-        self.tally: Tally[Batch, str] = Tally(_batch)
+        self.tally: Tally[Batch, str] = Tally(_batch, ["template", "version", "channel", "campaign", "state"])
         self._table = db.journal_table(
             "messages",
             indexes=(
@@ -211,7 +231,9 @@ class TinyOutbox(Outbox):
             start = time_to_text(since) or ""
             found: dict[str, tuple[MessageFact, ...]] = {}
             for customer_id, documents in self.sent_to(customer_ids).items():
-                facts = tuple(_fact(document) for document in documents if document.get("sent_at", "") >= start)
+                facts = tuple(
+                    _fact(document) for document in documents if document.get("sent_at", "") >= start
+                )
                 if facts:
                     found[customer_id] = facts
             return found
@@ -290,7 +312,7 @@ def _locked_by(document: Document | None, worker: str) -> bool:
 
 
 def _settled(outcome: Outcome) -> Document:
-    """The fields that an outcome sets. What a provider said is kept as far as it can be: a receipt is never lost."""
+    """The fields that an outcome sets. Whatever a provider said: a receipt is never lost for it."""
     fields: Document = {"state": outcome.state.value, "worker": None}
     fields["reason"] = clean_text(outcome.reason) if outcome.reason else None
     if outcome.due_at is not None:

@@ -1,7 +1,7 @@
 """One table in memory: its documents by key, and the indexes that follow every change.
 
-A document is never changed in place: a patch makes a new one. So a reader may keep what it got, a rollback puts the
-old one back, and a snapshot can be written while others go on.
+A document is never changed in place: a patch makes a new one. So a reader may keep what it got, a rollback
+puts the old one back, and a snapshot can be written while others go on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ I = TypeVar("I", bound=Hashable)  # noqa: E741
 class Index(Protocol):
     """Something that is kept up with a table."""
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields it looks at: a patch of others does not concern it."""
+
     def move(self, key: str, old: Document | None, new: Document | None) -> None:
         """`key` had the document `old` (None: it is new) and has `new` (None: it is gone)."""
 
@@ -36,11 +40,11 @@ class Rows:
         self.name = name
         self.documents: dict[str, Document] = {}
         self._indexes: list[Index] = []
-        self._shared: tuple[str, ...] = ()
+        self._shared: frozenset[str] = frozenset()
 
     def define(self, indexes: Iterable[Index], shared: Iterable[str]) -> None:
-        """Keep `indexes` up from now on; keep one copy of equal texts in the fields `shared`: they fill the memory."""
-        self._shared = tuple(shared)
+        """Keep `indexes` up from now on, and of equal texts in the fields `shared` one copy."""
+        self._shared = frozenset(shared)
         for index in indexes:
             self._indexes.append(index)
             for key, document in self.documents.items():
@@ -48,16 +52,16 @@ class Rows:
 
     def tidy(self, key: str, document: Document) -> Document:
         """`document` with the texts it has in common with others as one object."""
-        for field in self._shared:
-            value = document.get(field)
-            if type(value) is str:
+        shared = self._shared
+        for field, value in document.items():
+            if field in shared and type(value) is str:
                 document[field] = intern(value)
         if document.get("id") == key:
             document["id"] = key
         return document
 
-    def set(self, key: str, new: Document | None) -> Document | None:
-        """Give `key` the document `new`, or take its away; return the one it had."""
+    def set(self, key: str, new: Document | None) -> None:
+        """Give `key` the document `new`, or take its away."""
         old = self.documents.get(key)
         if new is not None:
             self.documents[key] = new
@@ -65,7 +69,16 @@ class Rows:
             del self.documents[key]
         for index in self._indexes:
             index.move(key, old, new)
-        return old
+
+    def patch(self, keys: Iterable[str], fields: Mapping[str, Any]) -> None:
+        """Set `fields` in the documents of those `keys` that are there; None takes a field away."""
+        indexes = [index for index in self._indexes if not index.fields.isdisjoint(fields)]
+        for key in keys:
+            old = self.documents.get(key)
+            if old is not None:
+                self.documents[key] = new = merged(old, fields)
+                for index in indexes:
+                    index.move(key, old, new)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -100,6 +113,7 @@ class Groups:
     """Keys by the value of one field, in order of arrival; documents without it are in no group."""
 
     def __init__(self, field: str, fold: Callable[[str], str] = str) -> None:
+        self.fields = frozenset([field])
         self._field = field
         self._fold = fold
         self._keys: dict[str, list[str]] = {}
@@ -120,7 +134,11 @@ class Groups:
             if not keys:
                 del self._keys[before]
         if after is not None:
-            self._keys.setdefault(self._fold(after), []).append(key)
+            after = self._fold(after)
+            if after in self._keys:
+                self._keys[after].append(key)
+            else:
+                self._keys[after] = [key]
 
     def clear(self) -> None:
         self._keys.clear()
@@ -128,6 +146,8 @@ class Groups:
 
 class Ordered:
     """All keys in order of code points. New ones are sorted in when somebody asks."""
+
+    fields: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._keys: list[str] = []
@@ -160,6 +180,8 @@ class Ordered:
 class OrderedGroups:
     """Keys in order of code points, by the value of one field that never changes."""
 
+    fields: frozenset[str] = frozenset()
+
     def __init__(self, field: str) -> None:
         self._field = field
         self._groups: dict[str, Ordered] = {}
@@ -182,9 +204,13 @@ class OrderedGroups:
 
 
 class Tally(Generic[G, I]):
-    """How many documents there are of each item, by group; `classify` says (group, item) of one, or None."""
+    """How many documents there are of each item, by group; `classify` says (group, item) of one, or None.
 
-    def __init__(self, classify: Callable[[Document], tuple[G, I] | None]) -> None:
+    It says so by the fields `fields` alone.
+    """
+
+    def __init__(self, classify: Callable[[Document], tuple[G, I] | None], fields: Iterable[str]) -> None:
+        self.fields = frozenset(fields)
         self._classify = classify
         self.groups: dict[G, Counter[I]] = {}
 
@@ -207,7 +233,9 @@ class Tally(Generic[G, I]):
                     del self.groups[group]
         if after is not None:
             group, item = after
-            self.groups.setdefault(group, Counter())[item] += 1
+            if group not in self.groups:
+                self.groups[group] = Counter()
+            self.groups[group][item] += 1
 
     def clear(self) -> None:
         self.groups.clear()

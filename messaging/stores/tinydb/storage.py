@@ -1,8 +1,8 @@
 """The TinyDB storage: tables in memory over an append-only journal, shared by threads and processes.
 
-TinyDB's own storages write the whole file at every change. This one keeps the tables in memory, follows what other
-processes append, and appends one line for each transaction; so a change costs what it changes. Reading takes no lock
-between processes; writing takes one for the length of the transaction.
+TinyDB's own storages write the whole file at every change. This one keeps the tables in memory, follows what
+other processes append, and appends one line for each transaction; so a change costs what it changes. Reading
+takes no lock between processes; writing takes one for the length of the transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from messaging.stores.tinydb.disk import Disk
 from messaging.stores.tinydb.format import Damaged, Operation
 from messaging.stores.tinydb.journal import Journal, disk_error
 from messaging.stores.tinydb.locks import FileLock, ProcessLock, TurnLock
-from messaging.stores.tinydb.rows import Index, Rows, merged
+from messaging.stores.tinydb.rows import Index, Rows
 from messaging.stores.tinydb.values import check_text, pack
 
 #: A journal shorter than this is left as it is.
@@ -50,7 +50,8 @@ class JournalStorage(Storage):
         self._disk = disk or Disk()
         self._journal = Journal(path, self._disk)
         self._tables: dict[str, Rows] = {}
-        # In this order: one writer of this process, one of all processes, then memory. Readers take the last only.
+        # In this order: one writer of this process, one of all processes, then memory. Readers take the last
+        # only.
         self._writer = TurnLock()
         self._processes = ProcessLock(path)
         self._memory = TurnLock()
@@ -174,10 +175,8 @@ class JournalStorage(Storage):
         if present:
             fields = rows.tidy("", pack(fields, rows.name)[1])
             self._redo.append(("patch", rows.name, (present, fields)))
-            for key in present:
-                old = rows.documents[key]
-                self._undo.append((rows, key, old))
-                rows.set(key, merged(old, fields))
+            self._undo += [(rows, key, rows.documents[key]) for key in present]
+            rows.patch(present, fields)
 
     def drop(self, rows: Rows, keys: Iterable[str]) -> None:
         """Remove documents; fine if they are not there."""
@@ -189,7 +188,7 @@ class JournalStorage(Storage):
                 rows.set(key, None)
 
     def refresh(self) -> None:
-        """Take in what others wrote, a little at a time, so that who reads or writes next has little to wait for."""
+        """Take in what others wrote, a little at a time, so that the next call has little to wait for."""
         more = True
         while more:
             with self._memory:
@@ -203,7 +202,7 @@ class JournalStorage(Storage):
     # Compaction.
 
     def scrub(self) -> None:
-        """Inside `changing`: see to it that what is dropped is gone from the files, backup included, afterwards.
+        """Inside `changing`: see to it that what is dropped is gone from all files afterwards.
 
         Should this process die before, whoever opens the store next does it.
         """
@@ -292,7 +291,9 @@ class JournalStorage(Storage):
             if not undo:
                 self._durable = self._compaction_wanted = False
             if not isinstance(error, Exception):
-                self._journal.header = None  # an interrupt may have come between a row and its index: read anew
+                self._journal.header = (
+                    None  # an interrupt may have come between a row and its index: read anew
+                )
             raise
 
     def _commit(self) -> None:
@@ -336,7 +337,7 @@ class JournalStorage(Storage):
         return False
 
     def _load(self) -> None:
-        """Read the whole journal. Collecting garbage meanwhile would only look at a hundred thousand new rows."""
+        """Read the whole journal. Collecting garbage meanwhile would only look at all the new rows."""
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -363,11 +364,8 @@ class JournalStorage(Storage):
                 for key, document in what.items():
                     rows.set(key, rows.tidy(key, document))
             elif kind == "patch":
-                rows.tidy("", fields[0])
-                for key in what:
-                    # A row that is not there was dropped before the snapshot that this line follows.
-                    if (old := rows.documents.get(key)) is not None:
-                        rows.set(key, merged(old, fields[0]))
+                # A row that is not there was dropped before the snapshot that this line follows.
+                rows.patch(what, rows.tidy("", fields[0]))
             else:
                 for key in what:
                     rows.set(key, None)

@@ -68,7 +68,7 @@ def summarise(
     template: str | None,
     include_machines: bool,
 ) -> list[EngagementCount]:
-    """The counts of each (template, version, channel), sorted by these; of one campaign or template, if given."""
+    """The counts of each (template, version, channel), in order; of one campaign or template, if given."""
     counts: defaultdict[tuple[str, str, str], _Count] = defaultdict(_Count)
     for (of_template, version, channel, of_campaign), states in tally.groups.items():
         if template in (None, of_template) and campaign in (None, of_campaign):
@@ -119,4 +119,6 @@ def _finished(key: tuple[str, str, str], count: _Count) -> EngagementCount:
 
 def _slot_order(slot: str) -> tuple[tuple[bool, int, str], ...]:
     """`2` before `10`, `3.2` after `3`."""
-    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split("."))
+    return tuple(
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split(".")
+    )

@@ -1,7 +1,7 @@
 """The TinyDB table: TinyDB's own methods over tables that stay in memory and a journal that is appended to.
 
-TinyDB copies a table at every change and hands the copy to the storage. Here a change works on a draft that copies
-the documents it looks at, and what differs afterwards is journalled.
+TinyDB copies a table at every change and hands the copy to the storage. Here a change works on a draft that
+copies the documents it looks at, and what differs afterwards is journalled.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from messaging.stores.tinydb.storage import JournalStorage
 
 
 class JournalTable(Table):
-    """A table with text ids and indexes; `rows` is what is in memory, for those who know what they look for."""
+    """A table with text ids and indexes; `rows` is what is in memory."""
 
-    document_id_class = str  # type: ignore[assignment]  # TinyDB's methods leave it open, its annotations do not
+    # TinyDB's methods leave the type of an id open, its annotations do not.
+    document_id_class = str  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class JournalTable(Table):
 
 
 class _Draft(MutableMapping[str, Document]):
-    """A table to be changed at will: a document is copied when it is looked at, as it may be changed in place."""
+    """A table to be changed at will: a document is copied when it is looked at, and may then be changed."""
 
     def __init__(self, documents: Mapping[str, Document]) -> None:
         self._before = documents

@@ -1,7 +1,8 @@
 """What may be kept: plain JSON, checked before anything is written.
 
-orjson is quick but forgiving: it writes NaN as null and knows dates and UUIDs. So what it wrote is read back and
-compared, which costs about a microsecond a row; only if the two differ is the value searched for what is wrong.
+orjson is quick but forgiving: it writes NaN as null and knows dates and UUIDs. So what it wrote is read back
+and compared, which costs about a microsecond a row; only if the two differ is the value searched for what is
+wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def pack(document: Mapping[str, Any], where: str) -> tuple[bytes, Document]:
     """The JSON of `document`, and the document as a later start will read it: nobody else has a hold on it.
 
     Raises:
-        InputError: a value is not plain JSON (NaN, a lone surrogate, U+0000, a set, bytes, a date …); names the
+        InputError: a value is not plain JSON (NaN, a lone surrogate, U+0000, a set, bytes, a date …); names
+        the
             field, after `where`.
     """
     try:
@@ -53,7 +55,7 @@ def check_text(text: str, where: str) -> None:
 
 
 def clean_text(text: str) -> str:
-    """`text` with what cannot be kept replaced: for what a provider says, which must be recorded whatever it is."""
+    """`text` with what cannot be kept replaced: for what providers say, which must be recorded."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -1,7 +1,7 @@
 """Which workers live: each holds a lock on a file of its own for as long as it does.
 
-The lock belongs to the open file, so threads of one process are told apart, and the system frees it when a process
-dies, however it dies.
+The lock belongs to the open file, so threads of one process are told apart, and the system frees it when a
+process dies, however it dies.
 """
 
 from __future__ import annotations

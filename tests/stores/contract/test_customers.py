@@ -167,7 +167,13 @@ class TestForgetting:
         store.engagements.add(
             [
                 make.engagement("1", raw={"to": "ann@example.com"}),
-                make.engagement("2", EngagementKind.BOUNCED, message_id=None, customer_id=None, raw={"to": ["ann@example.com"]}),
+                make.engagement(
+                    "2",
+                    EngagementKind.BOUNCED,
+                    message_id=None,
+                    customer_id=None,
+                    raw={"to": ["ann@example.com"]},
+                ),
                 make.engagement("3", message_id="m4", customer_id="bob", raw={"to": "bob@example.com"}),
             ]
         )

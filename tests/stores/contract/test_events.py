@@ -11,7 +11,13 @@ from messaging.nouns.event import EventState
 class TestEvents:
     def test_every_field_comes_back(self, store, look, make):
         event = make.event(
-            "1", source="shopify", shop="at", customer_id="ann", live=False, error="why", state=EventState.FAILED
+            "1",
+            source="shopify",
+            shop="at",
+            customer_id="ann",
+            live=False,
+            error="why",
+            state=EventState.FAILED,
         )
         store.events.add([event])
         assert look().events.get([event.key, "none"]) == {event.key: event}
@@ -60,7 +66,8 @@ class TestOrders:
         order = make.order(
             "1",
             **dict.fromkeys(
-                ["placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "eta", "data_at"], make.now
+                ["placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "eta", "data_at"],
+                make.now,
             ),
             refunds={"r": Decimal("1.50")},
             skus={"mug": 2},

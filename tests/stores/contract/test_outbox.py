@@ -199,7 +199,9 @@ class TestCounting:
         store.outbox.claim(worker, now=make.now, limit=2)
         store.outbox.begin(worker, ["m0"], now=make.now)
         refused = MessageState.REFUSED
-        store.outbox.settle([Outcome(message_id=f"m{n}", state=refused, reason="no such user") for n in (3, 4)])
+        store.outbox.settle(
+            [Outcome(message_id=f"m{n}", state=refused, reason="no such user") for n in (3, 4)]
+        )
         counts = look().outbox.counts("spring")
         assert counts == {**dict.fromkeys(MessageState, 0), "planned": 2, "sending": 1, "refused": 2}
         assert look().outbox.reasons("spring") == {(refused, "no such user"): 2}

@@ -31,5 +31,5 @@ def open_tiny(path: Path, clock: Clock) -> Iterator[Callable[..., TinyStore]]:
     for store in opened:
         try:
             store.close()
-        except Exception:  # noqa: S110 - some tests leave it broken
+        except Exception:
             pass

@@ -65,7 +65,12 @@ def scenario(make):
             store.put_note("n", 2)
 
     return [
-        (lambda store: store.customers.put([make.customer("ann"), make.customer("bob")]), "ann bob", "", None),
+        (
+            lambda store: store.customers.put([make.customer("ann"), make.customer("bob")]),
+            "ann bob",
+            "",
+            None,
+        ),
         (lambda store: store.outbox.add([make.message("m1")]), "ann bob", "planned", None),
         (lambda store: store.outbox.settle([make.sent("m1")]), "ann bob", "sent", None),
         (lambda store: store.put_note("n", 1), "ann bob", "sent", 1),
@@ -92,14 +97,14 @@ def test_every_call(open_tiny, tmp_path, make, stays, code):
         for step, *after in scenario(make):
             try:
                 step(store)
-                expected = tuple(after)
-            except StoreError as error:
-                assert str(path.parent) in str(error)
+            except StoreError:
                 failed = True
-                if "bob" in expected[0] and state(store) == tuple(after):
-                    # Forgetting is two things: the person is gone at once; the files could not be cleaned.
+                # Forgetting is two things: the person is gone at once, but the files could not be cleaned.
+                # And a disk that stays broken may have taken a line that it cannot give back.
+                if state(store) == tuple(after) and (stays or "eve" in expected[0]):
                     expected = tuple(after)
                 break
+            expected = tuple(after)
             assert state(store) == expected
         assert state(store) == expected
         assert state(observer) == expected

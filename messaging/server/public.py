@@ -1,0 +1,252 @@
+"""The public app, all that the world may reach: links, open pixel, unsubscribe, preferences, the shop's API.
+
+A reader's browser must never wait for the store: the redirect keeps the hit and answers. GET changes nothing
+but counts. Where a redirect goes is in its signed token or its template version; no other part of a request
+is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from messaging.errors import MessagingError, NotFound, StoreError, TokenError
+from messaging.nouns.engagement import EngagementKind
+from messaging.rules.tokens import LinkSigner, Purpose, SigningKeys, Token, read_token
+from messaging.server.events import events_api
+from messaging.server.html import Pages, language, stylesheet
+from messaging.server.limits import Attempts, TooLarge, client_of, read_body
+from messaging.server.targets import Targets
+from messaging.services.intake import Accepted
+from messaging.services.preferences import Preferences
+from messaging.services.recording import Recorder
+from messaging.stores.base import Store
+
+log = logging.getLogger("messaging.server")
+
+#: Links that are not ours, a minute and client, before the answer is "too many". Real links always work.
+BAD_LINKS = 3000
+#: Largest form, in bytes.
+MAX_FORM = 64_000
+#: A gif of one transparent point.
+PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
+
+_REDIRECT = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_PIXEL = {
+    "Cache-Control": "no-store, no-cache, must-revalidate, private",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_PREFETCH = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+
+
+class Tracking:
+    """The pages behind the links in messages."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        preferences: Preferences,
+        targets: Targets,
+        *,
+        keys: SigningKeys,
+        brand: Mapping[str, Any],
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._preferences = preferences
+        self._targets = targets
+        self._keys = keys
+        # From one page to the other.
+        self._links = LinkSigner(keys, "..")
+        self._bad = Attempts(BAD_LINKS)
+        # Relative, so that the app may live under a path of the shop's own site.
+        self._pages = Pages(brand, stylesheet="../style.css")
+
+    def routes(self) -> list[Route]:
+        """The addresses, as `rules.tokens` makes them."""
+        return [
+            Route("/c/{token}", self._guarded(Purpose.CLICK, self.click), methods=["GET"]),
+            Route("/o/{token}", self._guarded(Purpose.OPEN, self.open), methods=["GET"]),
+            Route(
+                "/u/{token}", self._guarded(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]
+            ),
+            Route("/p/{token}", self._guarded(Purpose.PREFERENCES, self.choose), methods=["GET", "POST"]),
+            Route("/style.css", stylesheet, methods=["GET"]),
+        ]
+
+    def _guarded(self, purpose: Purpose, answer: Callable[[Request, Token], Any]) -> Callable[[Request], Any]:
+        """An endpoint that reads its token first, and answers errors as a page."""
+
+        async def endpoint(request: Request) -> Response:
+            text = request.path_params["token"]
+            try:
+                token = read_token(
+                    self._keys, purpose, text.removesuffix(".gif") if purpose is Purpose.OPEN else text
+                )
+            except TokenError as error:
+                return self._unknown(request, error)
+            try:
+                response: Response = await answer(request, token)
+            except StoreError as error:
+                log.error("%s", error)
+                return self._problem(
+                    503, "One moment, please", "We cannot do this right now.", "Try again in a minute."
+                )
+            except (NotFound, TokenError) as error:
+                return self._unknown(request, error)
+            except TooLarge:
+                return self._problem(413, "Too much", "This is more than the form sends.", None)
+            return response
+
+        return endpoint
+
+    def _unknown(self, request: Request, error: MessagingError) -> Response:
+        """The same answer for every link that is not ours, whatever is wrong with it."""
+        if self._bad.fail(client_of(request)):
+            response = self._problem(429, "Too many", "Too many links that are not ours came from you.", None)
+            response.headers["Retry-After"] = "60"
+            return response
+        return self._problem(404, "This link does not work", "It may have been cut short on its way.", None)
+
+    def _problem(self, status: int, heading: str, message: str, hint: str | None) -> Response:
+        return self._pages.response(
+            "problem.html", status=status, heading=heading, message=message, hint=hint
+        )
+
+    async def click(self, request: Request, token: Token) -> Response:
+        """302 to where the link leads."""
+        target = self._targets.known(token)
+        if target is None:
+            target = await run_in_threadpool(self._targets.find, token)
+        self._hit(EngagementKind.CLICKED, request, token, token.place)
+        return Response(status_code=302, headers={"Location": target, **_REDIRECT})
+
+    async def open(self, request: Request, token: Token) -> Response:
+        """The open pixel."""
+        self._hit(EngagementKind.OPENED, request, token, None)
+        return Response(PIXEL, headers=_PIXEL, media_type="image/gif")
+
+    def _hit(self, kind: EngagementKind, request: Request, token: Token, slot: str | None) -> None:
+        headers = request.headers
+        self._recorder.hit(
+            kind,
+            token.message_id,
+            slot=slot,
+            method=request.method,
+            agent=headers.get("user-agent", ""),
+            prefetch=" ".join(headers[name] for name in _PREFETCH if name in headers),
+        )
+
+    async def unsubscribe(self, request: Request, token: Token) -> Response:
+        """GET asks. POST withdraws, whoever posts: the button, or a mail program's one click (RFC 8058)."""
+        text = request.path_params["token"]
+        done = request.method == "POST"
+        if done:
+            body = await read_body(request, MAX_FORM)
+            one_click = b"List-Unsubscribe" in body and b"One-Click" in body
+            proof = "one-click unsubscribe" if one_click else "unsubscribe page"
+            await run_in_threadpool(self._recorder.unsubscribe, token.message_id, proof=proof)
+        return self._pages.response(
+            "unsubscribed.html" if done else "unsubscribe.html",
+            lang=language(request.headers.get("accept-language", "")),
+            action=text,
+            preferences_url=self._links.for_message(token.message_id, token.version).preferences(),
+            topic=await run_in_threadpool(self._topic, token),
+        )
+
+    def _topic(self, token: Token) -> str:
+        """What the message was about; of the shop, while the store cannot tell."""
+        try:
+            return _label(self._recorder.message(token.message_id).topic)
+        except StoreError:
+            return str(self._pages.brand["name"])
+
+    async def choose(self, request: Request, token: Token) -> Response:
+        """GET shows what the reader gets. POST saves what was ticked, or withdraws from everything."""
+        saved = request.method == "POST"
+        if saved:
+            form = parse_qs(
+                (await read_body(request, MAX_FORM)).decode("utf-8", "replace"), max_num_fields=1000
+            )
+            if form.get("none") == ["on"]:
+                await run_in_threadpool(self._preferences.withdraw_all, token.message_id)
+            else:
+                shown = {_split(field) for field in form.get("shown", ())}
+                wanted = {_split(field) for field, values in form.items() if values == ["on"]}
+                await run_in_threadpool(self._preferences.choose, token.message_id, wanted, shown=shown)
+        choices = await run_in_threadpool(self._preferences.choices, token.message_id)
+        channels = list(dict.fromkeys(choice.channel for choice in choices))
+        topics = [
+            {
+                "name": topic,
+                "label": _label(topic),
+                "description": "",
+                "choices": [
+                    {"channel": choice.channel, "field": f"{topic}:{choice.channel}", "on": choice.granted}
+                    for choice in choices
+                    if choice.topic == topic
+                ],
+            }
+            for topic in dict.fromkeys(choice.topic for choice in choices)
+        ]
+        return self._pages.response(
+            "preferences.html",
+            lang=language(request.headers.get("accept-language", "")),
+            action=request.path_params["token"],
+            channels=[
+                {"name": channel, "label": _CHANNELS.get(channel, _label(channel))} for channel in channels
+            ],
+            topics=topics,
+            saved=saved,
+        )
+
+
+class PublicApp(Starlette):
+    """The app, and the API that is a part of it."""
+
+    def __init__(self, routes: Sequence[BaseRoute], api: FastAPI) -> None:
+        super().__init__(routes=routes)
+        self.api = api
+
+
+def public_app(
+    store: Store,
+    recorder: Recorder,
+    preferences: Preferences,
+    *,
+    receive: Callable[[object], Accepted],
+    keys: SigningKeys,
+    api_key: str,
+    brand: Mapping[str, Any],
+    targets: Targets | None = None,
+    max_body: int = 1_000_000,
+) -> PublicApp:
+    """The app. `receive` takes an event in; `brand` is the shop as pages show it."""
+    tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
+    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body)
+    return PublicApp([*tracking.routes(), Mount("/", api)], api)
+
+
+_CHANNELS = {"email": "Email", "sms": "SMS"}
+
+
+def _label(word: str) -> str:
+    """`new-arrivals` as people read it."""
+    text = word.replace("-", " ").replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _split(field: str) -> tuple[str, str]:
+    topic, _, channel = field.rpartition(":")
+    return topic, channel

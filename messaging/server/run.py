@@ -1,0 +1,225 @@
+"""Runs both apps in one process, with the threads that send what is due and record what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from messaging.app import Messaging, brand_values
+from messaging.errors import InputError, MessagingError
+from messaging.nouns.message import MessageClass
+from messaging.rules.tokens import SigningKeys
+from messaging.server.events import openapi
+from messaging.server.mails import Mailbox
+from messaging.server.public import public_app
+from messaging.server.staff import staff_app
+from messaging.server.targets import Targets
+from messaging.services.preferences import Preferences
+from messaging.stores.base import Store
+
+log = logging.getLogger("messaging.server")
+
+#: Works in the background until its event is set.
+Job = Callable[[threading.Event], object]
+
+#: How often what other processes wrote is taken in, in seconds, so that no request has to.
+REFRESH = 0.1
+#: How long threads may take to finish what they have in hand, in seconds.
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An app and the socket it answers on."""
+
+    app: ASGIApp
+    socket: socket.socket
+
+    @property
+    def url(self) -> str:
+        host, port = self.socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    app: Messaging, *, host: str, port: int, staff_port: int, announce: Callable[[str, str], object]
+) -> None:
+    """Serve until SIGTERM or SIGINT; port 0 takes any that is free.
+
+    `announce` is told both addresses once they answer.
+
+    Raises:
+        InputError: an address cannot be listened on.
+        StoreError: the store cannot be used.
+    """
+    app.store.health()
+    targets = Targets(app.store)
+    public, staff = make_apps(app, targets, host)
+    with listen(host, port) as here, listen(host, staff_port) as there:
+        doors = Door(public, here), Door(staff, there)
+        run(
+            doors,
+            make_jobs(app, targets),
+            on_start=lambda: announce(*(door.url for door in doors)),
+            wake=app.wake,
+        )
+
+
+def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASGIApp]:
+    """The public and the staff app of a workspace."""
+    brand = brand_values(app.settings)
+    preferences = Preferences(
+        app.store, app.recorder, topics=lambda: marketing_topics(app), channels=app.channels
+    )
+    public = public_app(
+        app.store,
+        app.recorder,
+        preferences,
+        receive=app.intake.receive,
+        keys=SigningKeys(current=app.keys.current, keys=app.keys.signing),
+        api_key=app.keys.api_key,
+        brand=brand,
+        targets=targets,
+        max_body=app.settings.server.max_body,
+    )
+    staff = staff_app(
+        app.store,
+        app.reporter,
+        Mailbox(app.workspace.mailbox),
+        describe_api=lambda: openapi(public.api),
+        brand=brand,
+        host=host,
+        password=app.keys.staff_password,
+    )
+    return public, staff
+
+
+def make_jobs(app: Messaging, targets: Targets) -> list[Job]:
+    """What a server does beside answering."""
+    return [
+        lambda stop: app.dispatcher.serve_events(stop, app.wake),
+        app.dispatcher.serve_campaigns,
+        app.recorder.serve,
+        targets.serve,
+        lambda stop: keep_fresh(app.store, stop),
+    ]
+
+
+def marketing_topics(app: Messaging) -> list[str]:
+    """Topics of the workspace's marketing templates; one that cannot be read has none."""
+    topics = []
+    for name in app.library.names():
+        try:
+            template = app.library.get(name)
+        except MessagingError:
+            continue
+        if template.message_class is MessageClass.MARKETING:
+            topics.append(template.topic)
+    return sorted(set(topics))
+
+
+def keep_fresh(store: Store, stop: threading.Event) -> None:
+    """Take in what other processes write, until `stop`."""
+    while not stop.wait(REFRESH):
+        try:
+            store.refresh()
+        except MessagingError as error:
+            log.error("%s", error)
+            stop.wait(1)
+
+
+@contextlib.contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket on that address.
+
+    Raises:
+        InputError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"cannot listen on {host}, port {port}: {reason}",
+                hint="choose another with --port or --staff-port",
+            ) from None
+        yield opened
+
+
+def run(
+    doors: Sequence[Door],
+    jobs: Sequence[Job] = (),
+    *,
+    on_start: Callable[[], object] = lambda: None,
+    wake: threading.Event | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Answer on `doors` and work on `jobs` until a signal or `stop`; then set `wake`, for who waits on it."""
+    stop = stop or threading.Event()
+    threads = [
+        threading.Thread(target=job, args=(stop,), name=f"messaging-{number}")
+        for number, job in enumerate(jobs)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        asyncio.run(_answer(doors, on_start, stop))
+    finally:
+        stop.set()
+        if wake is not None:
+            wake.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+
+class _Server(uvicorn.Server):
+    """One of several in a process: signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _answer(doors: Sequence[Door], on_start: Callable[[], object], stop: threading.Event) -> None:
+    servers = [_Server(_config(door.app)) for door in doors]
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[door.socket]))
+        for server, door in zip(servers, doors, strict=True)
+    ]
+    while not all(server.started for server in servers) and not any(task.done() for task in tasks):
+        await asyncio.sleep(0.01)
+    if all(server.started for server in servers):
+        on_start()
+    while not stop.is_set() and not any(task.done() for task in tasks):
+        await asyncio.sleep(0.05)
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*tasks)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    # No access log: addresses hold tokens.
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

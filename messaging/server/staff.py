@@ -1,0 +1,331 @@
+"""The staff app: mailbox, report, API description. For reading only, and never on the public door.
+
+On loopback it answers to loopback's own names only, so that no web page can reach it by a name that suddenly
+points here (DNS rebinding). Elsewhere it wants the staff password.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping, Sequence
+from hmac import compare_digest
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from messaging.errors import MessagingError
+from messaging.server.html import HEADERS, Pages, stylesheet
+from messaging.server.limits import Attempts
+from messaging.server.mails import Mail, Mailbox
+from messaging.server.plots import clicks_plot, rates_plot
+from messaging.services.reporting import Reporter, TemplateReport
+from messaging.stores.base import Store
+
+PAGE = 50
+#: Wrong passwords a minute and client.
+BAD_LOGINS = 10
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+#: What a message may do in its frame: look like itself, and open links in another tab.
+FRAME_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src http: https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+#: Our own open pixel: staff looking at a message is no open.
+_PIXEL = re.compile(r"<img\b[^>]{0,500}/o/[A-Za-z0-9_-]{60}\.gif[^>]{0,500}>", re.IGNORECASE)
+_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
+
+
+class Guard:
+    """Lets staff in: by the name they call us, or by password."""
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str], password: str | None) -> None:
+        """`names` are the hosts we answer to (empty: any); `password` is asked for if there is one."""
+        self._app = app
+        self._names = names
+        self._password = password
+        self._failed = Attempts(BAD_LOGINS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if self._names and _host(headers.get("host", "")) not in self._names:
+            return PlainTextResponse("These pages are not served under this name.\n", 421)
+        if self._password is None:
+            return None
+        client = (scope.get("client") or ("",))[0]
+        if self._failed.too_many(client):
+            return PlainTextResponse("Too many wrong passwords: wait a minute.\n", 429, {"Retry-After": "60"})
+        given = _password(headers.get("authorization", ""))
+        if given is not None and compare_digest(given, self._password.encode("utf-8")):
+            return None
+        if given is not None:
+            self._failed.fail(client)
+        challenge = {"WWW-Authenticate": 'Basic realm="messaging staff", charset="UTF-8"'}
+        return PlainTextResponse(
+            "Sign in with the staff password of keys.toml; any user name.\n", 401, challenge
+        )
+
+
+def _host(header: str) -> str:
+    """A Host header without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0].lower()
+
+
+def _password(authorization: str) -> bytes | None:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(value.strip(), validate=True).partition(b":")[2]
+    except (Base64Error, ValueError):
+        return b""
+
+
+class StaffPages:
+    """The pages."""
+
+    def __init__(
+        self,
+        store: Store,
+        reporter: Reporter,
+        mailbox: Mailbox,
+        *,
+        describe_api: Callable[[], dict[str, Any]],
+        brand: Mapping[str, Any],
+    ) -> None:
+        self._store = store
+        self._reporter = reporter
+        self._mailbox = mailbox
+        self._describe_api = describe_api
+        self._pages = Pages(brand, stylesheet="/style.css")
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.start),
+            Route("/mailbox", self.mailbox),
+            Route("/mailbox/{id}", self.message),
+            Route("/mailbox/{id}/frame", self.frame),
+            Route("/report", self.report),
+            Route("/docs", self.docs),
+            Route("/openapi.json", self.openapi),
+            Route("/style.css", stylesheet),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        return RedirectResponse("/mailbox", 307)
+
+    async def mailbox(self, request: Request) -> Response:
+        """Messages, newest first; `q` searches, `from` leafs."""
+        query = request.query_params.get("q", "")[:200].strip()
+        start = _number(request.query_params.get("from", ""))
+        found, total = await run_in_threadpool(self._mailbox.find, query, start=start, count=PAGE)
+        rows = await run_in_threadpool(self._store.outbox.get, [mail.id for mail in found])
+
+        def leaf(position: int) -> str:
+            return "/mailbox?" + urlencode(
+                {key: value for key, value in (("q", query), ("from", position)) if value}
+            )
+
+        return self._pages.response(
+            "mailbox.html",
+            here="mailbox",
+            messages=[
+                {
+                    "url": f"/mailbox/{mail.id}",
+                    "to": mail.to,
+                    "subject": mail.subject,
+                    "template": rows[mail.id].template if mail.id in rows else "",
+                    "time": f"{mail.time:%d %b %Y %H:%M}",
+                }
+                for mail in found
+            ],
+            query=query,
+            total=total,
+            newer=leaf(max(0, start - PAGE)) if start else None,
+            older=leaf(start + PAGE) if start + PAGE < total else None,
+        )
+
+    async def message(self, request: Request) -> Response:
+        """One message as html, text or source."""
+        mail = await self._mail(request)
+        views = [
+            view for view, there in (("html", mail.html), ("text", mail.text), ("source", True)) if there
+        ]
+        view = request.query_params.get("view", views[0])
+        return self._pages.response(
+            "message.html",
+            here="mailbox",
+            message={
+                "subject": mail.header("subject") or "(no subject)",
+                "from": mail.header("from"),
+                "to": mail.header("to"),
+                "time": f"{mail.time:%d %b %Y %H:%M} UTC",
+                "headers": mail.headers,
+            },
+            view=view if view in views else views[0],
+            views=[
+                {"name": name, "label": name.capitalize(), "url": f"/mailbox/{mail.id}?view={name}"}
+                for name in views
+            ],
+            frame_url=f"/mailbox/{mail.id}/frame",
+            text=mail.text,
+            source=mail.source,
+        )
+
+    async def frame(self, request: Request) -> Response:
+        """The html of a message alone, in its sandbox."""
+        html = _PIXEL.sub("", (await self._mail(request)).html or "")
+        # Links open in a tab of their own: in the sandbox they would lead nowhere.
+        base = '<base target="_blank">'
+        html = _HEAD.sub(lambda head: head[0] + base, html, count=1) if _HEAD.search(html) else base + html
+        headers = {**HEADERS, "Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return Response(html, headers=headers, media_type="text/html")
+
+    async def _mail(self, request: Request) -> Mail:
+        return await run_in_threadpool(self._mailbox.read, request.path_params["id"])
+
+    async def report(self, request: Request) -> Response:
+        """What each template brought, of `campaign` or `template` if given."""
+        filters = {name: request.query_params.get(name) or None for name in ("campaign", "template")}
+        reports = await run_in_threadpool(self._reporter.report, **filters)
+        clicks = await run_in_threadpool(self._reporter.clicks, **filters)
+        return self._pages.response(
+            "report.html",
+            here="report",
+            totals=_totals(reports),
+            templates=[_row(report) for report in reports],
+            plots={"rates": rates_plot(self._pages, reports), "time": clicks_plot(self._pages, clicks)},
+            filters=filters,
+        )
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(self._describe_api())
+
+    async def docs(self, request: Request) -> Response:
+        """The API, for people."""
+        description = self._describe_api()
+        schemas = description["components"]["schemas"]
+        return self._pages.response(
+            "docs.html",
+            here="docs",
+            operations=[
+                {
+                    "method": method.upper(),
+                    "path": path,
+                    "summary": operation.get("summary", ""),
+                    "description": operation.get("description", ""),
+                    "answers": [
+                        (status, answer["description"]) for status, answer in operation["responses"].items()
+                    ],
+                }
+                for path, methods in description["paths"].items()
+                for method, operation in methods.items()
+            ],
+            fields=list(_fields(schemas["Envelope"], schemas)),
+        )
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, MessagingError)
+        return self._pages.response(
+            "problem.html",
+            status=error.status,
+            heading="This did not work",
+            message=error.message,
+            hint=error.hint,
+        )
+
+
+def staff_app(
+    store: Store,
+    reporter: Reporter,
+    mailbox: Mailbox,
+    *,
+    describe_api: Callable[[], dict[str, Any]],
+    brand: Mapping[str, Any],
+    host: str,
+    password: str,
+) -> Starlette:
+    """The app for `host`, the address it will listen on."""
+    pages = StaffPages(store, reporter, mailbox, describe_api=describe_api, brand=brand)
+    here = host in LOOPBACK
+    guard = Middleware(
+        Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password
+    )
+    return Starlette(
+        routes=pages.routes(), middleware=[guard], exception_handlers={MessagingError: pages.failed}
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
+def _percent(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.1%}".replace("%", " %")
+
+
+def _row(report: TemplateReport) -> dict[str, Any]:
+    low, high = report.click_through_interval
+    return {
+        **report.to_document(),
+        "rate": _percent(report.click_through_rate),
+        "low": _percent(low),
+        "high": _percent(high),
+        # Places that nobody used say nothing: another language's, another branch's.
+        "links": [link for link in report.to_document()["links"] if link["clicks"] or link["machine_clicks"]],
+    }
+
+
+def _totals(reports: Sequence[TemplateReport]) -> list[dict[str, str]]:
+    def total(name: str) -> int:
+        return sum(getattr(report, name) for report in reports)
+
+    sent, unique = total("sent"), total("unique_clicks")
+    return [
+        {
+            "label": "Sent",
+            "value": f"{sent:,}",
+            "note": f"{total('refused'):,} refused, {total('unknown'):,} unknown",
+        },
+        {"label": "Clicked", "value": f"{unique:,}", "note": "messages, by a person"},
+        {
+            "label": "Click-through",
+            "value": _percent(unique / sent if sent else None),
+            "note": "of those sent",
+        },
+        {"label": "Machines", "value": f"{total('machine_clicks'):,}", "note": "clicks, not counted above"},
+        {"label": "Unsubscribed", "value": f"{total('unsubscribes'):,}", "note": "messages"},
+    ]
+
+
+def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], path: str = "", depth: int = 0) -> Any:
+    """The fields of a schema, as paths."""
+    for name, field in schema.get("properties", {}).items():
+        options = field.get("anyOf", [field])
+        part = next((schemas[o["$ref"].rpartition("/")[2]] for o in options if "$ref" in o), None)
+        kinds = [o.get("type", "text") for o in options if o.get("type") != "null" and "$ref" not in o]
+        names = {"string": "text", "array": "list"}
+        kind = "object" if part else " or ".join(names.get(kind, kind) for kind in kinds) or "text"
+        yield {"path": path + name, "type": kind, "required": name in schema.get("required", ())}
+        if part is not None and depth < 4:
+            yield from _fields(part, schemas, f"{path}{name}.", depth + 1)
+        elif "items" in field and "$ref" in field["items"]:
+            yield from _fields(
+                schemas[field["items"]["$ref"].rpartition("/")[2]], schemas, f"{path}{name}[].", depth + 1
+            )

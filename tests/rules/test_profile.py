@@ -1,0 +1,129 @@
+"""Profiles as told, and put over what is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.rules.profile import ProfileReader, apply, is_made_id, made_id
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+READER = ProfileReader(
+    attributes={"vip": "boolean", "points": "number", "since": "date"},
+    region="DE",
+    zone=ZoneInfo("Europe/Vienna"),
+)
+
+
+def test_all_fields():
+    profile, problems = READER.read(
+        {
+            "id": "17",
+            "email": "Ann <ANN@example.com>",
+            "phone": "030 123456",
+            "first_name": "  Ann\nMaria ",
+            "locale": "de_at",
+            "timezone": "europe/vienna",
+            "country": "Austria",
+            "birthday": "1990-05-04",
+            "attributes": {"vip": True, "points": 3.5, "since": "2020-01-01"},
+            "created_at": "2024-05-13",
+        }
+    )
+    assert not problems
+    assert profile.fields["country"] == "AT"
+    assert profile.fields["first_name"] == "Ann Maria"
+    assert profile.fields["birthday"] == date(1990, 5, 4)
+    assert dict(profile.attributes) == {"vip": True, "points": 3.5, "since": "2020-01-01"}
+    assert profile.created_at == datetime(2024, 5, 12, 22, tzinfo=UTC)
+
+
+def test_a_phone_belongs_where_the_customer_lives():
+    assert READER.read({"phone": "0664 1234567", "country": "AT"})[0].phone == "+436641234567"
+    assert READER.read({"phone": "030 123456"})[0].phone == "+4930123456"
+
+
+def test_what_cannot_be_read_is_named_and_left_out():
+    profile, problems = READER.read(
+        {
+            "email": "x",
+            "phone": "n/a",
+            "birthday": "soon",
+            "attributes": {"vip": "maybe", "colour": "red"},
+            "id": " ",
+        }
+    )
+    assert not profile.identifies
+    assert [problem.split(":")[0] for problem in problems] == ["email", "phone", "birthday", "vip", "colour"]
+    assert "messaging.toml" in problems[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("Ann Lee", "Ann", "Lee"),
+        ("Lee, Ann", "Ann", "Lee"),
+        ("Ann", "Ann", None),
+        ("Ann Maria van Lee", "Ann Maria van", "Lee"),
+    ],
+)
+def test_a_whole_name(name, first, last):
+    fields = READER.read({"email": "a@example.com", "name": name})[0].fields
+    assert (fields.get("first_name"), fields.get("last_name")) == (first, last)
+
+
+def test_ids_of_ours():
+    assert is_made_id(made_id("ann@example.com"))
+    assert made_id("ann@example.com") != made_id("ann@example.com", 1)
+    assert not is_made_id("17")
+    assert READER.read({"id": made_id("a")})[1] == ["id: has the form of ids that are made here"]
+
+
+def tell(customer, hours, **told):
+    profile, _ = READER.read({"id": "17", **told})
+    return apply(customer, profile, customer_id="17", at=NOW + timedelta(hours=hours), now=NOW)
+
+
+def test_newer_overwrites_older_fills_in():
+    customer = tell(None, -2, city="Wien", attributes={"points": 1})
+    customer = tell(customer, -1, city="Graz")
+    customer = tell(customer, -3, city="Linz", first_name="Ann", attributes={"points": 2, "vip": "yes"})
+    assert (customer.city, customer.first_name, dict(customer.attributes)) == (
+        "Graz",
+        "Ann",
+        {"points": 1, "vip": True},
+    )
+    assert customer.updated_at == NOW - timedelta(hours=1)
+    assert customer.created_at == NOW - timedelta(hours=3)
+
+
+def test_a_time_to_come_counts_as_now():
+    customer = tell(None, 24 * 365, city="Wien")
+    assert customer.updated_at == NOW
+    assert tell(customer, 0, city="Graz").city == "Graz"
+
+
+def test_what_tells_nothing_changes_nothing():
+    customer = tell(None, -2, city="Wien")
+    assert tell(customer, -1) == customer
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["id", "email", "phone", "locale", "timezone", "country", "birthday", "city", "name"]
+        ),
+        st.text(),
+    )
+)
+def test_anything_is_a_profile_or_a_problem(told):
+    profile, problems = READER.read(told)
+    for text in (*profile.fields.values(), profile.id):
+        if isinstance(text, str):
+            assert text == text.strip()
+            assert "\x00" not in text
+    assert all(": " in problem for problem in problems)

@@ -1,0 +1,414 @@
+"""Contacts files: whatever shape they come in, every row taken in once or rejected with its line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from messaging.errors import InputError
+from messaging.rules.policy import has_consent
+from messaging.services.csv_file import CsvFile
+from messaging.services.import_consent import Grant
+from messaging.services.importing import CustomerImport
+from messaging.services.rejected import RejectedFile
+
+EMAIL = Grant("email")
+
+
+class Importer:
+    """Imports text as a file would be."""
+
+    def __init__(self, shop, folder):
+        self.shop = shop
+        self.folder = folder
+        self.declared: dict[str, str] = {}
+        self.path = folder / "people.csv"
+        self.rejects = folder / "people.rejected.csv"
+
+    def __call__(self, content, *grants, mapping=None, order=None):
+        data = content if isinstance(content, bytes) else content.encode()
+        self.path.write_bytes(data)
+        doing = CustomerImport(
+            self.shop.store,
+            self.shop.clock,
+            attributes=dict(self.declared),
+            declare=self.declared.update,
+            forgotten=self.shop.forgotten,
+            region="DE",
+            zone=ZoneInfo("Europe/Vienna"),
+        )
+        file = CsvFile(self.path)
+        survey = doing.survey(file, mapping, order=order)
+        rejected = RejectedFile(self.shop.store, self.path, self.folder, ".csv")
+        done = doing.run(file, survey, grants=grants, source="the form", rejected=rejected)
+        return done.read, done.created, done.updated, done.rejected
+
+    def people(self):
+        return {customer.email or customer.id: customer for customer in self.shop.store.customers.page()}
+
+    def reasons(self):
+        with self.rejects.open(newline="") as file:
+            return {int(row["line"]): row["reason"] for row in csv.DictReader(file)}
+
+    def agreed(self, email, topic="news"):
+        status = self.shop.store.addresses.status([("email", email)])[("email", email)]
+        return has_consent({"email": status}, "email", topic)
+
+
+@pytest.fixture
+def take(shop, tmp_path):
+    return Importer(shop, tmp_path)
+
+
+def test_a_plain_file(take):
+    done = take(
+        "id,email,First Name,country,points,vip\n17,Ann@Example.com,Ann,Germany,12,yes\n18,bob@example.com,,,3.5,no\n"
+    )
+    assert done == (2, 2, 0, 0)
+    assert take.declared == {"points": "number", "vip": "boolean"}
+    ann = take.people()["ann@example.com"]
+    assert (ann.id, ann.first_name, ann.country, dict(ann.attributes)) == (
+        "17",
+        "Ann",
+        "DE",
+        {"points": 12, "vip": True},
+    )
+    assert not take.rejects.exists()
+
+
+def test_again_changes_nothing(take, shop):
+    text = "email,points\nann@example.com,12\nbob@example.com,13\n"
+    assert take(text, EMAIL) == (2, 2, 0, 0)
+    before = take.people(), shop.store.addresses.status([("email", "ann@example.com")])
+    assert take(text, EMAIL) == (2, 0, 2, 0)
+    assert (take.people(), shop.store.addresses.status([("email", "ann@example.com")])) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_encoding_and_separator(take, encoding, separator, end):
+    lines = ["email,Vorname,note", 'ann@example.com,Jürgen,"two', 'lines"', "", "bob@example.com,,"]
+    text = end.join(line.replace(",", separator) for line in lines)
+    assert take(text.encode(encoding)) == (2, 2, 0, 0)
+    ann = take.people()["ann@example.com"]
+    assert (ann.first_name, ann.attributes["note"]) == ("Jürgen", "two lines")
+
+
+def test_excels_hint(take):
+    assert take("sep=;\r\nemail;Name\r\nann@example.com;Lee, Ann\r\n") == (1, 1, 0, 0)
+    assert take.people()["ann@example.com"].last_name == "Lee"
+
+
+def test_rows_that_cannot_be_taken_say_why_and_where(take):
+    text = (
+        "email,phone,note,Birthday\n"
+        "ann@example.com,030 123456,,1990-05-04\n"
+        "not an address,,,\n"
+        ',,"=HYPERLINK(1)",\n'
+        "bob@example.com,n/a,,\n"
+        "\n"
+        "cara@example.com,,,,,extra\n"
+        "dan@example.com,,nul\x00,\n"
+        "eve@example.com,,,4/5/1990\n"
+        "fay@example.com,,,,,\n"
+        "gus@example.com\n"
+    )
+    assert take(text) == (9, 3, 0, 6)
+    reasons = take.reasons()
+    assert sorted(reasons) == [3, 4, 5, 7, 8, 9]
+    assert reasons[3].startswith("email: not an email address")
+    assert reasons[4] == "has neither an email address nor a phone number nor an id"
+    assert reasons[5].startswith("phone: not a phone number")
+    assert reasons[7] == "has 6 cells, the header 4"
+    assert reasons[8] == "note: has a NUL character"
+    assert "day or month first" in reasons[9]
+    assert "'=HYPERLINK(1)" in take.rejects.read_text()
+
+
+def test_the_rejected_file_can_be_mended_and_taken_in(take):
+    take("email,points\nann@,=1\n")
+    mended = take.rejects.read_text().replace("ann@", "ann@example.com").replace("'=1", "1")
+    assert take(mended) == (1, 1, 0, 0)
+    assert dict(take.people()["ann@example.com"].attributes) == {"points": "1"}
+    assert "line" not in take.declared
+    assert "reason" not in take.declared
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "no header row"),
+        (b"\n\n\n", "no header row"),
+        (b"Username,Full Name,Profile URL\na,b,c\n", "no column for an email address"),
+        (b"email\n\xff\xfe\n", "not UTF-8 text"),
+        (
+            b'email,note\nann@example.com,"oops\nbob@example.com,x\n',
+            'line 2: a quote (") is opened and never closed',
+        ),
+        (b"email\n" + b'"' + b"x" * 5_000_000, "never closed"),
+    ],
+)
+def test_a_file_that_is_wrong_changes_nothing(take, shop, content, problem):
+    with pytest.raises(InputError, match=problem.replace("(", r"\(").replace(")", r"\)")):
+        take(content)
+    assert shop.store.customers.count() == 0
+    assert not take.declared
+
+
+def test_there_is_no_such_file(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        CsvFile(tmp_path / "nothing.csv")
+
+
+def test_a_large_cell_is_rejected_not_fatal(take):
+    assert take("email,note\nann@example.com," + "x" * 200_000 + "\nbob@example.com,y\n") == (2, 1, 0, 1)
+    assert take.reasons()[2] == "note: is longer than 10,000 characters"
+
+
+def test_one_address_twice_the_last_row_wins(take):
+    assert take("email,city\nAnn@example.com,Wien\nANN@EXAMPLE.COM,Graz\n") == (2, 1, 1, 0)
+    assert take.people()["ann@example.com"].city == "Graz"
+
+
+def test_two_ids_for_one_address_are_not_merged(take):
+    assert take("id,email\n1,ann@example.com\n2,ann@example.com\n3,bob@example.com\n") == (3, 2, 0, 1)
+    assert "belongs to customer 1" in take.reasons()[3]
+
+
+def test_empty_cells_say_nothing(take):
+    take("email,city,points\nann@example.com,Wien,5\n")
+    take("email,city,points\nann@example.com,,\n")
+    ann = take.people()["ann@example.com"]
+    assert (ann.city, ann.attributes["points"]) == ("Wien", 5)
+
+
+def test_a_value_that_is_not_of_its_declared_type(take):
+    take("email,points\nann@example.com,5\n")
+    assert take("email,points\nbob@example.com,many\n") == (1, 0, 0, 1)
+    assert take.reasons() == {2: "points: is not a number: write it like 12.50"}
+
+
+def test_types_are_found_from_all_values(take):
+    text = (
+        "email,zip_code_2,spent,joined,seen,flag,mixed,empty\n"
+        'a@example.com,01067,"12,50",31.12.2024,2025-01-02T10:00:00Z,true,1,\n'
+        "b@example.com,80331,3,01.02.2025,,false,x,\n"
+    )
+    take(text)
+    assert take.declared == {
+        "zip_code_2": "text",
+        "spent": "number",
+        "joined": "date",
+        "seen": "date",
+        "flag": "boolean",
+        "mixed": "text",
+    }
+    values = take.people()["a@example.com"].attributes
+    assert values["spent"] == 12.5
+    assert values["joined"] == "2024-12-31"
+    assert values["seen"] == "2025-01-02T10:00:00+00:00"
+
+
+def test_dates_with_slashes_are_read_by_what_the_column_shows(take):
+    take("email,a,b,c\nann@example.com,3/4/2025,3/4/2025,3/4/2025\nbob@example.com,25/4/2025,3/25/2025,\n")
+    assert take.declared == {"a": "date", "b": "date", "c": "text"}
+    values = take.people()["ann@example.com"].attributes
+    assert (values["a"], values["b"]) == ("2025-04-03", "2025-03-04")
+    take("email,c2\nann@example.com,3/4/2025\n", order="dmy")
+    assert take.people()["ann@example.com"].attributes["c2"] == "2025-04-03"
+
+
+def test_who_has_no_email(take):
+    assert take("Phone Number,First Name\n030 123456,Ann\n+49 30 123456,Anna\n") == (2, 1, 1, 0)
+    (ann,) = take.people().values()
+    assert (ann.phone, ann.first_name) == ("+4930123456", "Anna")
+
+
+def test_ours_and_theirs(take):
+    assert (
+        take(
+            "Mail Stuff;Lieblingsfarbe\nann@example.com;rot\n",
+            mapping={"email": "mail stuff", "color": "Lieblingsfarbe"},
+        )[1]
+        == 1
+    )
+    assert take.people()["ann@example.com"].attributes == {"color": "rot"}
+    with pytest.raises(InputError, match=r"no column 'Mial Stuff'.*did you mean 'Mail Stuff'"):
+        take("Mail Stuff\nann@example.com\n", mapping={"email": "Mial Stuff"})
+
+
+def test_header_rows_of_real_tools(take, shared):
+    headers = json.loads(shared("data/contact_export_headers.json").read_text("utf-8"))
+    checked = 0
+    for tool, row in headers.items():
+        if tool.startswith("_") or tool in ("structural_cases", "no_email_column_must_be_refused"):
+            continue
+        separator = ";" if ";" in row else ","
+        names = row.split(separator)
+        values = dict.fromkeys(names, "")
+        for name in names:
+            plain = name.lower()
+            if (
+                "mail" in plain
+                and "marketing" not in plain
+                and "black" not in plain
+                and "disabled" not in plain
+            ):
+                values[name] = f"{tool.replace('_', '.')}@example.com"
+        line = separator.join(values.values())
+        assert take(f"{row}\r\n{line}\r\n") == (1, 1, 0, 0), tool
+        checked += 1
+    assert checked == 13
+
+
+def test_shopifys_apostrophes(take):
+    take(
+        "Customer ID,Email,Phone,Default Address Zip\n'820982911946154508,ann@example.com,'+49 30 123456,'01067\n"
+    )
+    ann = take.people()["ann@example.com"]
+    assert (ann.id, ann.phone, ann.postal_code) == ("820982911946154508", "+4930123456", "01067")
+
+
+def test_brevos_dates(take):
+    take(
+        "EMAIL;LASTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME\nann@example.com;Lee;4930123456;no;13-05-2024 09:30\n"
+    )
+    ann = take.people()["ann@example.com"]
+    assert ann.created_at == datetime(2024, 5, 13, 7, 30, tzinfo=UTC)
+
+
+def test_consent_by_command(take):
+    take("email\nann@example.com\n", Grant("email", "news"))
+    assert take.agreed("ann@example.com")
+    assert not take.agreed("ann@example.com", "offers")
+    status = take.shop.store.addresses.status([("email", "ann@example.com")])[("email", "ann@example.com")]
+    assert [(c.source, c.dated) for c in status.consents] == [("the form", False)]
+
+
+@pytest.mark.parametrize(
+    ("word", "yes"),
+    [
+        ("yes", True),
+        ("TRUE", True),
+        ("1", True),
+        ("subscribed", True),
+        ("maybe", False),
+        ("no", False),
+        ("", False),
+        ("asked", False),
+    ],
+)
+def test_only_a_clear_yes_is_consent(take, word, yes):
+    take(f"Email,Accepts Email Marketing\nann@example.com,{word}\n", EMAIL)
+    assert take.agreed("ann@example.com") is yes
+
+
+def test_a_withdrawal_is_never_overridden(take, shop):
+    from messaging.nouns.consent import Consent
+
+    text = "email\nann@example.com\n"
+    take(text, EMAIL)
+    shop.clock.advance(timedelta(days=1))
+    gone = Consent(
+        channel="email",
+        address="ann@example.com",
+        granted=False,
+        at=shop.clock.now(),
+        source="unsubscribe link",
+    )
+    shop.store.addresses.add_consents([gone])
+    shop.clock.advance(timedelta(days=1))
+    take(text, EMAIL)
+    assert not take.agreed("ann@example.com")
+    take("Email Address,CONFIRM_TIME\nann@example.com,2020-01-01 10:00:00\n", EMAIL)
+    assert not take.agreed("ann@example.com")
+    take(
+        f"Email Address,CONFIRM_TIME\nann@example.com,{(shop.clock.now() - timedelta(hours=2)).isoformat()}\n",
+        EMAIL,
+    )
+    assert take.agreed("ann@example.com")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EMAIL;EMAIL_BLACKLISTED\nann@example.com;true\n",
+        "Email Address,UNSUB_TIME\nann@example.com,2026-02-01 10:00:00\n",
+        "email,email_disabled,created_at\nann@example.com,true,\n",
+        "Email,Date Created,IP,Status\nann@example.com,,,Unsubscribed\n",
+        "first_name,email_address,state,created_at,tags\n,ann@example.com,cancelled,,\n",
+        "Email,Accepts Email Marketing\nann@example.com,no\n",
+    ],
+)
+def test_what_tools_write_about_people_who_left(take, text):
+    take("email\nann@example.com\n", EMAIL)
+    assert take.agreed("ann@example.com")
+    take.shop.clock.advance(timedelta(hours=1))
+    if "UNSUB_TIME" in text:
+        text = text.replace("2026-02-01 10:00:00", (take.shop.clock.now()).isoformat())
+    take(text)
+    assert not take.agreed("ann@example.com")
+
+
+def test_a_plain_no_does_not_undo_a_persons_own_yes(take, shop):
+    from messaging.nouns.consent import Consent
+
+    own = Consent(
+        channel="email",
+        address="ann@example.com",
+        granted=True,
+        at=shop.clock.now(),
+        source="preferences page",
+    )
+    shop.store.addresses.add_consents([own])
+    take("Email,Accepts Email Marketing\nann@example.com,no\n")
+    assert take.agreed("ann@example.com")
+
+
+def test_a_stopped_import_is_completed_by_running_it_again(take, shop, monkeypatch):
+    monkeypatch.setattr("messaging.services.importing.PAGE", 10)
+    text = "email,points\n" + "".join(f"c{n}@example.com,{n}\n" for n in range(95))
+    put, calls = shop.store.customers.put, []
+
+    def dying(customers):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        put(customers)
+
+    monkeypatch.setattr(shop.store.customers, "put", dying)
+    with pytest.raises(KeyboardInterrupt):
+        take(text, EMAIL)
+    assert shop.store.customers.count() == 40
+    monkeypatch.undo()
+    assert take(text, EMAIL) == (95, 55, 40, 0)
+    assert shop.store.customers.count() == 95
+
+
+def test_csv_spectrum(shared, tmp_path):
+    for path in sorted((shared("data/csv_spectrum") / "csvs").glob("*.csv")):
+        file = CsvFile(path)
+        rows = [dict(zip(file.headers, row.cells, strict=True)) for row in file.rows()]
+        assert rows == json.loads((path.parents[1] / "json" / f"{path.stem}.json").read_text("utf-8")), (
+            path.name
+        )
+
+
+def test_naughty_strings_in_every_field(take, shared):
+    strings = json.loads(shared("data/naughty/blns.json").read_text("utf-8"))
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["email", "first_name", "city", "note"])
+    for number, text in enumerate(strings):
+        writer.writerow([f"c{number}@example.com", text, text, text])
+    read, created, updated, rejected = take(out.getvalue().encode("utf-8", "replace"))
+    assert (read, updated) == (len(strings), 0)
+    assert created + rejected == read
+    assert created > 500
