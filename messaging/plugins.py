@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -71,7 +72,7 @@ class Plugins:
                 self._load(_described(point), point.load)
         for path in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
             if path.stem not in off and not path.name.startswith("_"):
-                self._load(Plugin(name=path.stem, distribution=str(path)), lambda path=path: _import_file(path))
+                self._load(Plugin(name=path.stem, distribution=str(path)), partial(_import_file, path))
         for plugin in self.found:
             if plugin.fault is None:
                 self._collect_adapters(plugin)

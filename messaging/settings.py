@@ -44,7 +44,7 @@ class Brand(_Section):
 
     name: str = "Our shop"
     #: `Name <address>` or an address.
-    from_: str = Field("Our shop <shop@example.com>", alias="from")
+    from_: str = Field(default="Our shop <shop@example.com>", alias="from")
     reply_to: str | None = None
     #: Postal address: law asks for it in marketing mail (CAN-SPAM).
     address: str | None = None
@@ -79,12 +79,12 @@ class Server(_Section):
     #: What links in messages begin with, as the world reaches the public app.
     base_url: str = "http://127.0.0.1:8400"
     host: str = "127.0.0.1"
-    port: int = Field(8400, ge=0, le=65535)
-    staff_port: int = Field(8401, ge=0, le=65535)
+    port: int = Field(default=8400, ge=0, le=65535)
+    staff_port: int = Field(default=8401, ge=0, le=65535)
     #: Let messages that leave the machine carry links the world cannot open, or can read on the way.
     allow_insecure_links: bool = False
     #: Largest request body, in bytes.
-    max_body: int = Field(1_000_000, ge=1)
+    max_body: int = Field(default=1_000_000, ge=1)
 
 
 class StoreSettings(_Section):
@@ -111,7 +111,7 @@ class Sending(_Section):
     """How messages are handed over."""
 
     #: Hand-overs before a message counts as refused (gave up).
-    attempts: int = Field(6, ge=1)
+    attempts: int = Field(default=6, ge=1)
     #: First wait before another attempt; it doubles, with jitter.
     backoff: timedelta = timedelta(seconds=30)
     #: Longest wait before another attempt, also when a provider asks for more.

@@ -2,9 +2,10 @@
 
     python bench/standins/smtp_sink.py [--port 2525] [--keep FOLDER] [--latency MS]
 
-Prints `listening on PORT` when it is ready. Speaks EHLO with PIPELINING, 8BITMIME and SMTPUTF8; no TLS, no login.
-`--keep` writes each message to FOLDER as `NUMBER.eml`, with the envelope as its first two lines; `--latency` lets each
-batch of answers wait, as a network would. The command `XCOUNT` answers `250 N`, the number of messages taken.
+Prints `listening on PORT` when it is ready. Speaks EHLO with PIPELINING, 8BITMIME and SMTPUTF8; no TLS, no
+login. `--keep` writes each message to FOLDER as `NUMBER.eml`, with the envelope as its first two lines;
+`--latency` lets each batch of answers wait, as a network would. The command `XCOUNT` answers `250 N`, the
+number of messages taken.
 """
 
 from __future__ import annotations

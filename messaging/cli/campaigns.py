@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def plan(app: Messaging, name: str, as_json: bool) -> None:
 def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: bool) -> None:
     """Send NAME, or the rest of it. After any interruption say it again: nobody gets it twice."""
     campaign = app.campaigning.get(name)
-    if campaign.state is CampaignState.DRAFT and not (yes or plan_hash) and click.get_text_stream("stdin").isatty():
+    if campaign.state is CampaignState.DRAFT and not (yes or plan_hash) and sys.stdin.isatty():
         number = app.audience.count(campaign.segment)
         click.confirm(f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True)
     started = app.campaigning.start(name, plan_hash=plan_hash)
@@ -139,7 +140,7 @@ def pause(app: Messaging, name: str, as_json: bool) -> None:
 @pass_app
 def cancel(app: Messaging, name: str, yes: bool, as_json: bool) -> None:
     """Skip everybody who has not got NAME yet. It cannot be taken back."""
-    if not yes and click.get_text_stream("stdin").isatty():
+    if not yes and sys.stdin.isatty():
         click.confirm(f"Cancel {name} for good?", abort=True, err=True)
     app.campaigning.cancel(name)
     _show(app, name, as_json)

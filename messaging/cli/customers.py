@@ -87,7 +87,8 @@ def import_(
 
     grants = [_grant(text) for text in consents]
     table = CsvFile(file)
-    survey = app.customer_import.survey(table, _mapping(maps), order=dates)
+    with progress_bar("Reading the file") as step:
+        survey = app.customer_import.survey(table, _mapping(maps), order=dates, progress=step)
     rejected = RejectedFile(app.store, file, app.workspace.root, ".csv")
     with progress_bar("Importing customers", survey.rows) as step:
         summary = app.customer_import.run(

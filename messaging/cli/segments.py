@@ -271,7 +271,5 @@ def grade(app: Messaging, as_json: bool) -> None:
         ("f: orders", *(f"{cut:f} or less" for cut in cuts.f)),
         (f"m: total in {cuts.currency}", *(f"{cut:.2f} or less" for cut in cuts.m)),
     ]
-    print_table(
-        ("", "grade 1", "grade 2", "grade 3", "grade 4"), [row + ("",) * (5 - len(row)) for row in rows]
-    )
+    print_table(("", "grade 1", "grade 2", "grade 3", "grade 4"), rows)
     say("Who is beyond the last column has grade 5.")

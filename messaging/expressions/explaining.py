@@ -1,6 +1,4 @@
-"""Why somebody is in a segment, or is not: the conditions one by one with the values they met, and a
-sentence.
-"""
+"""Why somebody is in a segment or not: each condition with the values it met, and the reasons in words."""
 
 from __future__ import annotations
 
@@ -62,7 +60,7 @@ class Explanation:
 def explain(
     expression: Expression, subject: Subject, segments: Mapping[str, Expression] | None = None
 ) -> Explanation:
-    """Explain what `expression` says of `subject`. `segments` are those that it asks about, directly or not."""
+    """Explain what `expression` says of `subject`; `segments` are all that it asks about."""
     return _Explainer(subject, segments or {}).explain(expression.root)
 
 

@@ -203,7 +203,7 @@ def clicked(s: Subject, message: str | None = None, window: timedelta | None = N
 
 
 def consented(s: Subject, channel: str, topic: str) -> bool:
-    """Whether the owner of the customer's address on the channel agrees to the topic, as policy will decide."""
+    """Whether the owner of the customer's address on the channel agrees to the topic, as policy has it."""
     return has_consent(s.history.addresses, channel, topic)
 
 

@@ -1,6 +1,4 @@
-"""The language, evaluated plainly: what `explain` shows, and the yardstick that compiled functions are held
-to.
-"""
+"""The language, evaluated plainly: for `explain`, and as the yardstick of what is compiled."""
 
 from __future__ import annotations
 

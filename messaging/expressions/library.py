@@ -1,4 +1,4 @@
-"""Segments that may ask about one another: read when they are needed, each once; a ring of them is an error."""
+"""Segments that may ask about one another: each read once, when it is needed; a ring is an error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a name, a path or a call in an expression stands for: a node of the tree, or an error that names the
-nearest.
-"""
+"""What a name, a path or a call stands for: a node of the tree, or an error that names the nearest."""
 
 from __future__ import annotations
 
@@ -185,7 +183,7 @@ class Names:
     def _arguments(
         self, node: nodes.Call, required: tuple[str, ...], optional: tuple[str, ...] = ()
     ) -> dict[str, nodes.Expr]:
-        """The call's arguments by name. Windows and `currency` are given by name, the others also in order."""
+        """The call's arguments by name: windows and `currency` are given so, the others also in order."""
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise self._error(node, "* and ** are not part of the language")
         in_order = (*required, *(name for name in optional if name not in (*_WINDOW, "currency")))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from messaging.expressions import tree, values
 from messaging.expressions.text import to_text
-from messaging.expressions.tree import Node, Window
+from messaging.expressions.tree import Node, Relation, Window
 from messaging.expressions.values import Type, Value
 from messaging.nouns.consent import ALL_TOPICS
 
@@ -17,8 +17,6 @@ _WORDS = {
     "<=": "{} or less",
     ">": "more than {}",
     ">=": "{} or more",
-    "==": "{}",
-    "!=": "not {}",
 }
 _TIME_WORDS = {**_WORDS, "<": "before {}", "<=": "{} or before", ">": "after {}", ">=": "{} or after"}
 _REACHED = {
@@ -66,39 +64,31 @@ def _comparison(node: tree.Compare, held: bool, evaluate: Evaluate) -> str:
     missing = [to_text(operand) for operand in operands if evaluate(operand) is None]
     if missing:
         return " and ".join(f"{text} is missing" for text in missing)
-    if len(node.rest) == 1 and not isinstance(node.first, tree.Constant):
+    if len(node.rest) == 1:
         relation, right = node.rest[0]
-        wanted = _wanted(relation, node.first.type, right, evaluate)
-        if relation == "==" and held:
-            return f"{to_text(node.first)} is {wanted}"
-        return f"{_is(node.first, evaluate)}{_verdict(relation, wanted, held)}"
+        if relation in ("in", "not in") and right.type is Type.TEXT:
+            says = "contains" if held is (relation == "in") else "does not contain"
+            return f"{_is(right, evaluate)} and {says} {_named(node.first, evaluate)}"
+        if not isinstance(node.first, tree.Constant):
+            return _single(node.first, relation, right, held, evaluate)
     known = [operand for operand in operands if not isinstance(operand, tree.Constant | tree.ListOf)]
-    said = " and ".join(_is(operand, evaluate) for operand in known)
-    return (
-        f"{said}: {to_text(node)} is {values.show(held)}"
-        if said
-        else f"{to_text(node)} is {values.show(held)}"
+    return "; ".join(
+        [*(_is(operand, evaluate) for operand in known), f"{to_text(node)} is {values.show(held)}"]
     )
 
 
-def _wanted(relation: str, type: Type, right: Node, evaluate: Evaluate) -> str:
-    if relation in ("in", "not in"):
-        if isinstance(right, tree.ListOf):
-            return "one of " + _some([values.show(evaluate(item)) for item in right.items])
-        return f"part of {_named(right, evaluate)}"
-    words = _TIME_WORDS if type in (Type.DAY, Type.TIME) else _WORDS
-    return words[relation].format(_named(right, evaluate))
-
-
-def _verdict(relation: str, wanted: str, held: bool) -> str:
-    """What follows `x is 2`: `, not 3 or more`."""
-    if relation in ("!=", "not in"):
-        return (
-            ""
-            if relation == "!=" and not held
-            else f", {'not ' if held else ''}{wanted.removeprefix('not ')}"
-        )
-    return f", {wanted}" if held else f", not {wanted}"
+def _single(left: Node, relation: Relation, right: Node, held: bool, evaluate: Evaluate) -> str:
+    """`orders.count is 4 (3 or more)`, `orders.count is 2, not 3 or more`."""
+    if isinstance(right, tree.ListOf):
+        wanted = "one of " + _some([values.show(evaluate(item)) for item in right.items])
+    else:
+        words = _TIME_WORDS if left.type in (Type.DAY, Type.TIME) else _WORDS
+        wanted = words.get(relation, "{}").format(_named(right, evaluate))
+    equal = relation in ("==", "!=") and held is (relation == "==")
+    if equal and isinstance(right, tree.Constant):
+        return _is(left, evaluate)
+    so = held is (relation not in ("!=", "not in"))
+    return f"{_is(left, evaluate)} ({wanted})" if so else f"{_is(left, evaluate)}, not {wanted}"
 
 
 def _is(node: Node, evaluate: Evaluate) -> str:

@@ -7,6 +7,7 @@ to the column.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -51,9 +52,12 @@ _HABITS = {
 }
 
 
+_EXPECTED = re.compile(r"expected (?:token )?('[^']+')")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An expression's text and where it stands: `line` and `column` are those of its first character, from 1."""
+    """An expression's text, and the line and column (from 1) of its first character."""
 
     text: str
     file: str | None = None
@@ -160,11 +164,8 @@ def _unreadable(source: Source, error: TemplateSyntaxError) -> ExpressionError:
 
 def _missing(message: str) -> str | None:
     """What Jinja2 expected, if it says so."""
-    _, _, expected = message.partition("expected token ")
-    if expected:
-        return f"expected {expected.split(',')[0]}"
-    _, _, expected = message.partition("expected ")
-    return f"expected {expected}" if expected else None
+    expected = _EXPECTED.findall(message)
+    return f"expected {expected[-1]}" if expected and "end of" not in expected[-1] else None
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,4 @@
-"""The names an expression may use, with their types: the checker's dictionary, and what near misses are
-found in.
-"""
+"""The names an expression may use, with their types."""
 
 from __future__ import annotations
 

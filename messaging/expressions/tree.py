@@ -1,8 +1,7 @@
-"""The tree of an expression: a closed set of typed nodes. Back ends are visitors over it; nothing else gets
-there.
+"""The tree of an expression: a closed set of typed nodes, and nothing else.
 
-A node knows its `type`; what it means is in `values` (operations) and `facts` (what is asked about a
-customer). Nodes are equal when they mean the same text, so a tree can be a key.
+Back ends are visitors over it. What a node means is said in `values` (operations) and `facts` (what is asked about
+a customer). Nodes that mean the same are equal.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ _PREHEADER = (
 )
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">'
 _COMMENT = re.compile(r"<!--(?!\[if|<!|-->)(?!\s*<!\[endif)((?:(?!-->).)*)-->", re.DOTALL)
+_DOCUMENT = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _JSON_QUOTE = re.compile(r'\\.|"', re.DOTALL)
 
 
@@ -154,7 +155,7 @@ class _Builder:
                 )
             parts["subject"] = self._line(subject)
             preheader = self._nearest(channel, locale, "preheader")
-            if preheader is not None:
+            if preheader is not None and self._template.sources[preheader].strip():
                 parts["preheader"] = self._line(preheader)
             self._email(locale, parts)
             return parts
@@ -185,19 +186,18 @@ class _Builder:
         """Prepared HTML, and the text derived from it."""
         file = self._file(key)
         pieces = _stripped(self._flat(key, html=True))
-        before, pieces, after = _outside(pieces)
+        before, pieces = _outside(pieces)
         text, keeper = shelter(pieces)
-        if key[2] == "mjml":
-            text = mjml_to_html(text, file)
+        text = mjml_to_html(text, file) if key[2] == "mjml" else _whole(text)
         text = _COMMENT.sub(
             lambda match: match[0] if keeper.find(match[0]) else "", inline_styles(text, file)
         )
         keeper.verify(text)
         text = self.links.in_html(text, keeper, channel="email", locale=locale, file=file, before=before)
         self._flush_problems()
-        plain = write(before) + keeper.back(text_from_html(text, keeper), plain=True) + write(after)
+        plain = write(before) + keeper.back(text_from_html(text, keeper), plain=True)
         text = _with_extras(text, keeper, preheader=has_preheader and not _mentions_preheader(pieces))
-        return write(before) + keeper.back(text) + write(after), plain
+        return write(before) + keeper.back(text), plain
 
     def _plain(self, key: Key, locale: str) -> str:
         file = self._file(key)
@@ -273,15 +273,23 @@ def _stripped(pieces: list[Piece]) -> list[Piece]:
     return pieces
 
 
-def _outside(pieces: list[Piece]) -> tuple[list[Piece], list[Piece], list[Piece]]:
-    """Code before and after all text: it stands outside of the document, where parsers put nothing."""
-    blank = [piece.kind is not Kind.DATA or not piece.text.strip() for piece in pieces]
-    start = blank.index(False) if False in blank else 0
-    end = len(pieces) - blank[::-1].index(False) if False in blank else len(pieces)
-    if any(piece.kind is Kind.OUTPUT for piece in (*pieces[:start], *pieces[end:])):
-        return [], pieces, []
-    code = [piece for piece in pieces[:start] if piece.kind is not Kind.DATA]
-    return code, pieces[start:end], [piece for piece in pieces[end:] if piece.kind is not Kind.DATA]
+def _outside(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """What is set before all text, which stands outside of the document; and the rest."""
+    start = 0
+    while start < len(pieces) and (
+        pieces[start].kind is Kind.CODE
+        or pieces[start].word == "set"
+        or (pieces[start].kind is Kind.DATA and not pieces[start].text.strip())
+    ):
+        start += 1
+    return [piece for piece in pieces[:start] if piece.kind is not Kind.DATA], pieces[start:]
+
+
+def _whole(text: str) -> str:
+    """A document: what has no frame of its own gets one, so that the code at its ends stands inside of it."""
+    if _DOCUMENT.search(text):
+        return text
+    return f"<!doctype html><html><head></head><body>{text}</body></html>"
 
 
 def _mentions_preheader(pieces: list[Piece]) -> bool:

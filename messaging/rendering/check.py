@@ -167,11 +167,11 @@ class _Checker:
             )
         elif not _DIRECT.search(text) and not any(self._brand.get(path.partition(".")[2]) for path in shown):
             self._add(
-                file,
+                "messaging.toml",
                 None,
                 "warning",
-                "how to reach a person is empty: none of " + ", ".join(shown) + " is set",
-                "set it in messaging.toml",
+                f"{channel} messages do not say how to reach a person: {' and '.join(shown)} not set",
+                "set it in [brand]",
             )
         if self._template.message_class is MessageClass.MARKETING:
             self._marketing(channel, file, used, text)
@@ -198,7 +198,11 @@ class _Checker:
             )
         elif not self._brand.get("address"):
             self._add(
-                file, None, "warning", "brand.address is empty", "set it in messaging.toml: [brand] address"
+                "messaging.toml",
+                None,
+                "warning",
+                "marketing messages carry no postal address: brand.address is not set",
+                "set it in [brand]",
             )
 
     def rendered(self, version: TemplateVersion) -> None:

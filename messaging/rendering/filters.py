@@ -147,10 +147,10 @@ def join(run: Run, value: Any, separator: str = "", attribute: str | None = None
 
 
 def replace(run: Run, value: Any, old: str, new: str, count: int = -1) -> str:
-    text, new = text_of(value), text_of(new)
-    run.spend(len(text) + text.count(old) * len(new) >> 3)
-    if isinstance(value, Markup):
+    text, new = _soft(value), _soft(new)
+    if isinstance(text, Markup):
         old, new = escape(old), escape(new)
+    run.spend(len(text) + text.count(old) * len(new) >> 3)
     return text.replace(old, new, count)
 
 
@@ -165,7 +165,7 @@ def truncate(
 
 
 def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
-    text, space = text_of(value), " " * min(int(width), 80)
+    text, space = _soft(value), " " * min(int(width), 80)
     run.spend(len(text) + text.count("\n") * len(space) >> 3)
     lines = text.split("\n")
     moved = [
@@ -380,18 +380,26 @@ def json_text(run: Run, value: Any) -> str:
     return str(tojson(run, text_of(value)))[1:-1]
 
 
-def _text(function: Callable[[str], str]) -> Filter:
-    def call(run: Run, value: Any) -> str:
-        return function(text_of(value))
+def _soft(value: Any) -> str:
+    """A value as text; captured HTML stays what it is."""
+    return value if isinstance(value, Markup) else text_of(value)
 
-    call.__name__ = getattr(function, "__name__", "text")
+
+def _method(name: str) -> Filter:
+    """A method of text as a filter."""
+    call_method = operator.methodcaller(name)
+
+    def call(run: Run, value: Any) -> str:
+        return call_method(_soft(value))  # type: ignore[no-any-return]
+
+    call.__name__ = name
     return call
 
 
 _PUBLIC: dict[str, Filter] = {
     "abs": lambda run, value: abs(decimal(value)),
     "batch": batch,
-    "capitalize": _text(str.capitalize),
+    "capitalize": _method("capitalize"),
     "count": length,
     "d": default,
     "date": formats.date_,
@@ -411,7 +419,7 @@ _PUBLIC: dict[str, Filter] = {
     "last": last,
     "length": length,
     "list": lambda run, value: _list(value),
-    "lower": _text(str.lower),
+    "lower": _method("lower"),
     "map": map_,
     "max": lambda run, value, attribute=None: _extreme(run, value, attribute, max),
     "min": lambda run, value, attribute=None: _extreme(run, value, attribute, min),
@@ -427,16 +435,16 @@ _PUBLIC: dict[str, Filter] = {
     "select": lambda run, value, test=None, *args: _choose(run, value, None, test, args, True),
     "selectattr": lambda run, value, attr, test=None, *args: _choose(run, value, attr, test, args, True),
     "sort": sort,
-    "string": lambda run, value: text_of(value),
+    "string": lambda run, value: _soft(value),
     "striptags": striptags,
     "sum": sum_,
     "time": formats.time_,
-    "title": _text(str.title),
+    "title": _method("title"),
     "tojson": tojson,
-    "trim": lambda run, value, chars=None: text_of(value).strip(chars),
+    "trim": lambda run, value, chars=None: _soft(value).strip(chars),
     "truncate": truncate,
     "unique": unique,
-    "upper": _text(str.upper),
+    "upper": _method("upper"),
     "urlencode": urlencode,
     "wordcount": lambda run, value: len(text_of(value).split()),
     "wordwrap": wordwrap,

@@ -108,7 +108,7 @@ class _Flattener:
     def _collect(self, nodes: list[_Node], scope: _Scope) -> None:
         """Learn a file's blocks, macros and imports."""
         own = scope.inside(macros={})
-        for node in nodes:
+        for node in _all(nodes):
             if isinstance(node, _Group) and node.opening.word == "macro":
                 name, params = parameters(node.opening)
                 own.macros[name] = _Macro(name, params, node.body, own)
@@ -117,7 +117,9 @@ class _Flattener:
         for name, macro in own.macros.items():
             scope.macros.setdefault(name, macro)
         seen: dict[str, Piece] = {}
-        for group in _blocks(nodes):
+        for group in _all(nodes):
+            if not isinstance(group, _Group) or group.opening.word != "block":
+                continue
             name = _block_name(group.opening)
             if name in seen:
                 raise _error(f"block {name!r} is there twice (also in line {seen[name].line})", group.opening)
@@ -307,12 +309,11 @@ def _group(pieces: list[Piece]) -> list[_Node]:
     return root
 
 
-def _blocks(nodes: list[_Node]) -> Iterator[_Group]:
+def _all(nodes: list[_Node]) -> Iterator[_Node]:
     for node in nodes:
+        yield node
         if isinstance(node, _Group):
-            if node.opening.word == "block":
-                yield node
-            yield from _blocks(node.body)
+            yield from _all(node.body)
 
 
 def _parent(nodes: list[_Node]) -> Piece | None:

@@ -38,6 +38,8 @@ _INSTEAD = {
 }
 
 
+#: Jinja2's own names for what is resolved before, or left out.
+_RESERVED = ("self", "super", "caller", "varargs", "kwargs")
 #: Methods of tables that are filters here.
 _TABLE_FILTERS = {"items": "items", "keys": "list"}
 
@@ -83,8 +85,8 @@ class _Refuse(NodeVisitor):
         self.generic_visit(node)
 
     def _name(self, node: nodes.Node, name: str) -> None:
-        if name.startswith("_"):
-            self._add(node, f"{name!r}: names that begin with _ are not available")
+        if name.startswith("_") or (isinstance(node, nodes.Name) and name in _RESERVED):
+            self._add(node, f"{name!r} is not available here")
 
     def _add(self, node: nodes.Node, problem: str, hint: str | None = None) -> None:
         self.problems.append((node.lineno, problem, hint))

@@ -1,4 +1,4 @@
-"""MJML to HTML, and styles into the tags: what mail clients need, done once per version on sheltered sources."""
+"""MJML to HTML, and styles into the tags: what mail clients need, once per version, on sheltered sources."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Links:
         file: str,
         before: Sequence[Piece] = (),
     ) -> str:
-        """`text` with a word of `keeper` for every address to be followed; `before` is code in front of it."""
+        """`text` with a word of `keeper` for every address to follow; `before` is code in front of it."""
         constants = Constants(text, keeper, self._brand)
         constants.learn(before)
 

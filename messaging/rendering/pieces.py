@@ -73,6 +73,8 @@ def cut(source: str, file: str, line: int = 1) -> list[Piece]:
                 pieces.append(Piece(Kind.DATA, value, file, number + line - 1))
     except TemplateSyntaxError as error:
         raise syntax_error(error.message or "syntax error", file, error.lineno + line - 1, source) from None
+    if code is not None:
+        raise syntax_error("a {{ or {% is never closed", file, began + line - 1, source)
     return pieces
 
 

@@ -25,8 +25,8 @@ from messaging.ids import digest
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.wire import problem_from, template_to
 
-#: What preparing one version may cost. Seconds of processor time, and bytes.
-MAX_SECONDS = 1.5
+#: What preparing one version may cost, with the start of the process. Seconds of processor time, and bytes.
+MAX_SECONDS = 1.8
 MAX_MEMORY = 256 * 1024 * 1024
 #: Seconds on the clock, on a machine that has other things to do.
 _PATIENCE = 30.0
@@ -39,7 +39,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What came of preparing: the version unless it failed, and everything that was found wrong on the way."""
+    """What came of preparing: the version unless it failed, and everything found wrong on the way."""
 
     version: TemplateVersion | None
     problems: tuple[TemplateError, ...]

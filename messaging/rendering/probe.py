@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import signal
 import sys
+import time
 from typing import Any
 
 import orjson
@@ -61,7 +62,7 @@ def _limit(*, seconds: float, memory: int) -> None:
     """From here on: so much processor time, so much memory, no files, no core dump."""
     # The default action of SIGPROF ends the process; RLIMIT_CPU alone would count in whole seconds.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, max(0.5, seconds - time.process_time()))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))

@@ -138,7 +138,7 @@ def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> s
         wanted = wanted.rpartition("-")[0]
     if wanted not in known:
         raise TemplateError(
-            f"template {version.template} has no {channel} part for readers of {locale or 'no known language'}",
+            f"template {version.template} has no {channel} part for readers of {locale or 'any language'}",
             hint="write one outside of the locale folders: it is for everybody else",
         )
     return known[wanted]

@@ -41,6 +41,7 @@ class Sheltered:
 
 _TAG_NAME = re.compile(r"[A-Za-z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"\s*([^\s=>/\"']+)(\s*=\s*)?|\s*(/?>)|\s*([\"'=/])")
+_OPEN_TAG = re.compile(r"</?\Z")
 #: Elements whose content is text, not markup.
 _TEXT_ELEMENTS = ("style", "script", "title", "textarea", "noscript", "xmp", "iframe", "noembed", "noframes")
 
@@ -189,7 +190,7 @@ class _Scanner:
     def _code(self, piece: Piece) -> None:
         if self._state == "value":
             self._value.append(piece)
-        elif self._state == "tag":
+        elif self._state == "tag" or (self._state == "content" and _OPEN_TAG.search("".join(self._out[-2:]))):
             if self._after_equals:
                 raise _error("a value without quotes around it", piece, f'write {self._attribute}="…"')
             raise _error(

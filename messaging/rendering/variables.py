@@ -91,7 +91,7 @@ class Variables:
             elif isinstance(node, nodes.AssignBlock):
                 self._body(node.body, inner)
                 self._shape(node.target, _OPEN, names)
-            elif isinstance(node, nodes.FilterBlock) or isinstance(node, nodes.Scope):
+            elif isinstance(node, (nodes.FilterBlock, nodes.Scope)):
                 self._body(node.body, inner)
 
     def _forget(self, node: nodes.If, names: dict[str, _Known]) -> None:

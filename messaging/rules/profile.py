@@ -193,8 +193,6 @@ def _read_id(text: str) -> str:
     text = read_text(text)
     if len(text) > 200 or not text.isprintable():
         raise ValueError("must have at most 200 characters, none of them control characters")
-    if is_made_id(text):
-        raise ValueError("has the form of ids that are made here")
     return text
 
 

@@ -1,8 +1,7 @@
-"""RFM: grades 1 to 5 for how recently, how often and for how much a customer buys, by quantiles of all who
-bought.
+"""RFM: grades 1 to 5 for how recently, how often and for how much a customer buys.
 
-Only the cut points are kept; a grade is worked out from them when it is asked for. So a new order moves
-its customer at once, and everybody else stays comparable until the next grading.
+They are quantiles of all who bought. Only the cut points are kept; a grade is worked out from them when it is
+asked for. So a new order moves its customer at once, and everybody else stays comparable until the next grading.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ from messaging.errors import InputError
 #: Longest cell that is read at all; a longer one means a quote that was never closed.
 _FIELD_LIMIT = 4_000_000
 _SEPARATORS = ",;\t"
-#: What a spreadsheet takes for the beginning of a formula.
+#: What a spreadsheet takes for the beginning of a formula …
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: … unless it is a number, of a telephone or otherwise.
+_SIGNED = re.compile(r"[+-]\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class _Lines:
 
 def safe_cell(text: str) -> str:
     """The text so that no spreadsheet takes it for a formula; `CsvFile` takes the guard off again."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA) and not _SIGNED.fullmatch(text) else text
 
 
 def _without_guard(cell: str) -> str:

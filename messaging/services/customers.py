@@ -7,6 +7,7 @@ family's, so it finds somebody only where neither id nor email says who it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from messaging.errors import Conflict
@@ -54,6 +55,11 @@ class CustomerBatch:
         Raises:
             Conflict: it names two customers.
         """
+        if profile.id and is_made_id(profile.id) and self._by_id(profile.id) is None:
+            # One of our own, from an old export: it may find, not make.
+            if not (profile.email or profile.phone):
+                raise Conflict(f"there is no customer {profile.id}")
+            profile = replace(profile, id=None)
         found = self._find(profile)
         if found is None:
             customer_id = profile.id or self._free_id(profile)

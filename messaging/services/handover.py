@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
@@ -25,7 +26,7 @@ class _End:
 
 
 class Handover:
-    """Begins when it is made. Iterate it once: it yields each receipt as it comes; then the attributes tell the rest."""
+    """Begins when it is made. Iterate it once: it yields the receipts; then the attributes tell the rest."""
 
     def __init__(self, adapter: Adapter, messages: Sequence[RenderedMessage], *, timeout: float) -> None:
         """`timeout`: seconds without a receipt after which the call counts as hung."""
@@ -40,25 +41,38 @@ class Handover:
         self.hung = False
         threading.Thread(target=self._run, name=f"deliver-{adapter.name}", daemon=True).start()
 
-    def __iter__(self) -> Iterator[Receipt]:
+    def __iter__(self) -> Iterator[list[Receipt]]:
+        """The receipts as they come; those that came while the last were recorded, together."""
         waiting = dict.fromkeys(self.missing)
-        while True:
-            try:
-                said = self._said.get(timeout=self._timeout)
-            except queue.Empty:
-                self.hung = True
-                self.fault = self._named(f"deliver gave no receipt for {self._timeout:g} seconds; given up on")
-                break
-            if isinstance(said, _End):
-                self.fault = self._judge(said.error)
-                break
-            problem = _problem(said, waiting)
-            if problem is not None:
-                log.error("%s", self._named(problem))
-                continue
-            del waiting[said.message_id]
-            yield said
+        ended = False
+        while not ended:
+            receipts = []
+            for said in self._listen():
+                if isinstance(said, _End):
+                    ended = True
+                    self.fault = self._judge(said.error)
+                    break
+                problem = _problem(said, waiting)
+                if problem is not None:
+                    log.error("%s", self._named(problem))
+                    continue
+                del waiting[said.message_id]
+                receipts.append(said)
+            if receipts:
+                yield receipts
         self.missing = list(waiting)
+
+    def _listen(self) -> Iterator[Receipt | _End]:
+        """What was said by now; waits until something was."""
+        try:
+            yield self._said.get(timeout=self._timeout)
+        except queue.Empty:
+            self.hung = True
+            yield _End(DeliveryError(f"no receipt for {self._timeout:g} seconds; given up on"))
+            return
+        with suppress(queue.Empty):
+            while True:
+                yield self._said.get_nowait()
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -72,6 +86,8 @@ class Handover:
     def _judge(self, error: BaseException | None) -> AdapterUnusable | DeliveryError | PluginError | None:
         if error is None or isinstance(error, AdapterUnusable):
             return error
+        if self.hung:
+            return self._named(f"deliver hangs: {error}")
         return self._named(f"deliver raised {type(error).__name__}: {error}")
 
     def _named(self, problem: str) -> PluginError:

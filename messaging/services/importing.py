@@ -77,7 +77,12 @@ class CustomerImport:
         self._zone = zone
 
     def survey(
-        self, file: CsvFile, mapping: Mapping[str, str] | None = None, *, order: SlashOrder | None = None
+        self,
+        file: CsvFile,
+        mapping: Mapping[str, str] | None = None,
+        *,
+        order: SlashOrder | None = None,
+        progress: Callable[[int], object] = lambda rows: None,
     ) -> Survey:
         """Read all of the file and change nothing.
 
@@ -91,6 +96,8 @@ class CustomerImport:
         rows = 0
         for row in file.rows():
             rows += 1
+            if rows % PAGE == 0:
+                progress(PAGE)
             for position, guess in guesses.items():
                 if position < len(row.cells):
                     guess.observe(row.cells[position])

@@ -330,11 +330,11 @@ class Sender:
     ) -> None:
         """Record what becomes of a group that was handed over."""
         messages, handover = under_way.messages, under_way.handover
-        for receipt in handover:
-            state = self._settling.receipt(messages[receipt.message_id], receipt, adapter, now=self._clock.now())
-            report.count(state)
+        for receipts in handover:
+            for state in self._settling.receipts(receipts, messages, adapter, now=self._clock.now()):
+                report.count(state)
             if progress is not None:
-                progress(1)
+                progress(len(receipts))
         self._settling.tell()
         report.fault = handover.fault
         if handover.hung:

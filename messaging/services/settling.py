@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,30 +39,35 @@ class Settling:
         self._at_least_once = at_least_once
         self._sent: list[Message] = []
 
-    def receipt(self, message: Message, receipt: Receipt, adapter: Adapter, *, now: datetime) -> MessageState:
-        """Record one receipt of a message that was handed over; return the message's new state."""
-        if receipt.verdict is Verdict.UNKNOWN:
-            return self.lost([message], receipt.reason or "no answer", adapter, now=now)[0]
-        outcome = self._outcome(message, receipt, adapter.name, now)
-        if receipt.suppress and message.address:
-            with self._store.transaction():
-                self._store.outbox.settle([outcome])
-                self._store.addresses.suppress(
-                    [
-                        Suppression(
-                            channel=message.channel,
-                            address=message.address,
-                            reason="bounced",
-                            at=now,
-                            source=f"{adapter.name}: {receipt.reason}",
-                        )
-                    ]
+    def receipts(
+        self, receipts: Sequence[Receipt], messages: Mapping[str, Message], adapter: Adapter, *, now: datetime
+    ) -> list[MessageState]:
+        """Record receipts of messages (by id) that were handed over; return the messages' new states, in order."""
+        outcomes = []
+        suppressions = []
+        for receipt in receipts:
+            message = messages[receipt.message_id]
+            outcome = self._outcome(message, receipt, adapter, now)
+            outcomes.append(outcome)
+            if outcome.state is MessageState.SENT:
+                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+            if receipt.suppress and message.address:
+                suppressions.append(
+                    Suppression(
+                        channel=message.channel,
+                        address=message.address,
+                        reason="bounced",
+                        at=now,
+                        source=f"{adapter.name}: {receipt.reason}",
+                    )
                 )
+        if suppressions:
+            with self._store.transaction():
+                self._store.outbox.settle(outcomes)
+                self._store.addresses.suppress(suppressions)
         else:
-            self._store.outbox.settle([outcome])
-        if outcome.state is MessageState.SENT:
-            self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
-        return outcome.state
+            self._store.outbox.settle(outcomes)
+        return [outcome.state for outcome in outcomes]
 
     def lost(
         self, messages: Sequence[Message], why: str, adapter: Adapter | None, *, now: datetime
@@ -78,21 +83,26 @@ class Settling:
             sent, self._sent = self._sent, []
             self._plugins.messages_sent(sent)
 
-    def _outcome(self, message: Message, receipt: Receipt, adapter: str, now: datetime) -> Outcome:
+    def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
         if receipt.verdict is Verdict.ACCEPTED:
             return Outcome(
                 message_id=message.id,
                 state=MessageState.SENT,
-                adapter=adapter,
+                adapter=adapter.name,
                 provider_id=receipt.provider_id,
                 sent_at=now,
                 context=message.context,
             )
         if receipt.verdict is Verdict.REFUSED:
             return Outcome(
-                message_id=message.id, state=MessageState.REFUSED, reason=receipt.reason or "refused", adapter=adapter
+                message_id=message.id,
+                state=MessageState.REFUSED,
+                reason=receipt.reason or "refused",
+                adapter=adapter.name,
             )
-        return self._again(message, receipt.reason or "try again", receipt.after, now, adapter)
+        if receipt.verdict is Verdict.UNKNOWN:
+            return self._lost(message, receipt.reason or "no answer", adapter, now)
+        return self._again(message, receipt.reason or "try again", receipt.after, now, adapter.name)
 
     def _again(
         self, message: Message, reason: str, after: timedelta | None, now: datetime, adapter: str | None
@@ -124,7 +134,7 @@ class Settling:
                 log.error("adapter %s: lookup raised %s: %s", adapter.name, type(error).__name__, error)
                 found = None
             if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
-                return self._outcome(message, found, adapter.name, now)
+                return self._outcome(message, found, adapter, now)
         if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
             return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
         return unknown

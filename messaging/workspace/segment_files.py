@@ -1,6 +1,4 @@
-"""Segments as files: `segments/<name>.toml` with a description and a condition. Reads them; does not judge
-the condition.
-"""
+"""Segments as files, `segments/<name>.toml`: a description and a condition. Reads them, and does not judge."""
 
 from __future__ import annotations
 
@@ -115,7 +113,7 @@ def _place_of_where(text: str, where: str) -> tuple[int, int]:
     """Line and column where the condition's own text begins: behind the quotes."""
     start = where.split("\n", 1)[0][:20]
     for match in _WHERE.finditer(text):
-        # A `where = ` inside a long description is none; escapes may make texts differ, then the last one is it.
+        # A `where =` may stand inside a description; where escapes hide the text, the last one is it.
         place = match.end()
         if text.startswith(start, place):
             break

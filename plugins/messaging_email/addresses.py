@@ -1,8 +1,8 @@
 """Addresses as mail carries them: one mailbox each, checked again here, whoever handed them to us.
 
-Nothing is looked up, and nothing is repaired: what is not exactly one plain address is refused. Quoted local parts,
-comments, routes, groups and domain literals are legal in RFC 5322 and read differently by every parser, so they are
-not accepted.
+Nothing is looked up, and nothing is repaired: what is not exactly one plain address is refused. Quoted local
+parts, comments, routes, groups and domain literals are legal in RFC 5322 and read differently by every
+parser, so they are not accepted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Header fields as bytes: guarded, encoded, folded.
 
-Python's own `email` package lets a value such as `=?utf-8?q?Hi=0D=0ABcc:_x=40evil.example?=` become a header line of
-its own on many patch levels (CVE-2024-6923, CVE-2026-1299), so it is not used here. Rules: RFC 5322 (fields, folding),
+Python's own `email` package lets a value such as `=?utf-8?q?Hi=0D=0ABcc:_x=40evil.example?=` become a header
+line of
+its own on many patch levels (CVE-2024-6923, CVE-2026-1299), so it is not used here. Rules: RFC 5322 (fields,
+folding),
 RFC 2047 (encoded words), RFC 6532 (UTF-8 in addresses).
 """
 
@@ -17,7 +19,9 @@ from messaging import InputError
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 #: A field as it leaves: its name, and lines of which none is empty or blank.
-_FIELD = re.compile(rb"(([A-Za-z][A-Za-z0-9-]*): ?[^\r\n\0]{0,996}\r\n(?:[ \t]+[^\s\0][^\r\n\0]{0,996}\r\n)*)")
+_FIELD = re.compile(
+    rb"(([A-Za-z][A-Za-z0-9-]*): ?[^\r\n\0]{0,996}\r\n(?:[ \t]+[^\s\0][^\r\n\0]{0,996}\r\n)*)"
+)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 #: RFC 5322 2.1.1: lines should have at most 78 characters and must not have more than 998.
 _LINE = 78
@@ -34,7 +38,8 @@ class Unmailable(InputError):
 def guard(text: str) -> str:
     """`text` as one line that no reader takes for more than text.
 
-    What breaks a line or is no text becomes a space; `=?` is parted, since decoding it can give line breaks again.
+    What breaks a line or is no text becomes a space; `=?` is parted, since decoding it can give line breaks
+    again.
     """
     if text.isprintable() and "=?" not in text:
         return text.strip()
@@ -58,7 +63,8 @@ def unstructured(name: str, text: str) -> bytes:
 
 
 def verbatim(name: str, value: str) -> bytes:
-    """`Name: value` with its line end, for fields that have a grammar (List-Unsubscribe); folded at spaces only.
+    """`Name: value` with its line end, for fields that have a grammar (List-Unsubscribe); folded at spaces
+    only.
 
     Raises:
         Unmailable: the name is none, or the value cannot stand in a header as it is.
@@ -93,7 +99,8 @@ def names(block: bytes) -> list[str]:
     """The names of the fields in a header block, as a reader of mail finds them.
 
     Raises:
-        Unmailable: the block has a line end that is not CRLF, a control character, or a line that belongs to no field.
+        Unmailable: the block has a line end that is not CRLF, a control character, or a line that belongs to
+        no field.
     """
     fields = _FIELD.findall(block)
     if b"".join(field for field, _ in fields) != block:

@@ -30,8 +30,8 @@ _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, er
 class Mailbox(Adapter):
     """Writes each message to `mailbox/<message id>.eml` in the workspace.
 
-    A file is there whole or not at all, so it tells by itself whether its message was taken. Files are not synced one
-    by one: what a power failure takes away, `lookup` finds missing.
+    A file is there whole or not at all, so it tells by itself whether its message was taken. Files are not
+    synced one by one: what a power failure takes away, `lookup` finds missing.
     """
 
     name: ClassVar[str] = "mailbox"

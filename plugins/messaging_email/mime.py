@@ -1,7 +1,8 @@
-"""A message as the bytes of a mail (RFC 5322, RFC 2045): written from a skeleton, not built as a tree of objects.
+"""A message as the bytes of a mail (RFC 5322, RFC 2045): written from a skeleton, not built as a tree of
+objects.
 
-Pure: the same message gives the same bytes. Line ends are CRLF everywhere; nothing a customer said reaches the
-headers unguarded, and the headers are read back before they leave.
+Pure: the same message gives the same bytes. Line ends are CRLF everywhere; nothing a customer said reaches
+the headers unguarded, and the headers are read back before they leave.
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ def _part(kind: bytes, text: str, eight_bit: bool) -> bytes:
     else:
         encoding = b"7bit" if data.isascii() else b"8bit"
     return (
-        b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (kind, encoding) + data
+        b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (kind, encoding)
+        + data
     )
 
 

@@ -1,6 +1,7 @@
 """Several hand-overs at once inside one `deliver`, over connections that outlive it.
 
-A provider's answer takes a round trip; while one thread waits for it the others go on. Nothing here knows a protocol.
+A provider's answer takes a round trip; while one thread waits for it the others go on. Nothing here knows a
+protocol.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from messaging import AdapterUnusable, Receipt, RenderedMessage
 
-#: What is still to be handed over. Every thread takes from its left; what a thread took and surely did not hand over
-#: it may put back there.
+#: What is still to be handed over. Every thread takes from its left; what a thread took and surely did not
+#: hand over it may put back there.
 Feed = deque[RenderedMessage]
 Work = Callable[[Feed], Iterator[Receipt]]
+#: Seconds without a receipt after which another thread joins in. A server on the same machine answers faster,
+#: and there threads would only stand in each other's way.
+_PATIENCE = 0.001
 
 
 class Unavailable(Exception):
@@ -39,44 +44,66 @@ def take(feed: Feed) -> RenderedMessage | None:
 
 
 def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) -> Iterator[Receipt]:
-    """Run `work` over one feed, in as many threads (up to `width`) as it takes not to wait for a slow provider.
+    """Run `work` over one feed, in as many threads (up to `width`) as it takes not to wait for a slow
+    provider.
 
-    Yields receipts as they come. A thread that raises `Unavailable` leaves the feed to the others; what all of them
-    leave is to be tried again. Any other exception ends the hand-over: the threads finish what they have in hand,
-    then it is raised here.
+    Yields receipts as they come. A thread that raises `Unavailable` leaves the feed to the others; what all
+    of them leave is to be tried again. Any other exception ends the hand-over: the threads finish what they
+    have in hand, then it is raised here.
     """
     feed: Feed = deque(messages)
     said: SimpleQueue[Receipt | _Ended] = SimpleQueue()
+    unavailable = Unavailable("nothing was handed over")
+    faults: list[BaseException] = []
     started = running = 0
-    fault: BaseException | None = None
-    unavailable: Unavailable | None = None
+
+    def run() -> None:
+        try:
+            for receipt in work(feed):
+                said.put(receipt)
+        except BaseException as error:
+            said.put(_Ended(error))
+        else:
+            said.put(_Ended(None))
+
     try:
         while running or not started:
-            wanted = feed and started < width and unavailable is None
-            if not started:
-                item = None
-            else:
-                item = _get(said, _PATIENCE if wanted else None)
+            item = None
+            if started:
+                item = _get(said, timeout=_PATIENCE if feed and started < width else None)
             if item is None:
-                threading.Thread(target=_run, args=(work, feed, said), daemon=True).start()
+                threading.Thread(target=run, daemon=True).start()
                 started, running = started + 1, running + 1
             elif isinstance(item, Receipt):
                 yield item
             else:
                 running -= 1
                 if isinstance(item.error, Unavailable):
-                    unavailable = item.error
+                    unavailable, width = item.error, 0  # no more threads: they would fare no better
                 elif item.error is not None:
-                    fault = item.error if fault is None or isinstance(item.error, AdapterUnusable) else fault
+                    faults.append(item.error)
                     feed.clear()
     finally:
         left = list(feed)
         feed.clear()  # whoever stopped listening wants no more to leave
-    if fault is not None:
-        raise fault
+    if faults:
+        raise next((fault for fault in faults if isinstance(fault, AdapterUnusable)), faults[0])
     for message in left:
-        reason = unavailable.reason if unavailable else "nothing was handed over"
-        yield Receipt.try_again(message.id, reason, unavailable.after if unavailable else None)
+        yield Receipt.try_again(message.id, unavailable.reason, unavailable.after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A thread is through, and with what."""
+
+    error: BaseException | None
+
+
+def _get(said: SimpleQueue[Receipt | _Ended], *, timeout: float | None) -> Receipt | _Ended | None:
+    try:
+        return said.get(timeout=timeout)
+    except Empty:
+        return None
 
 
 class Closable(Protocol):

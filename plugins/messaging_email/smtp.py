@@ -31,7 +31,8 @@ from messaging_email.smtp_wire import Lost, Reply
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 #: Seconds after which an unused connection is closed: most servers do it after a minute or more.
 _IDLE = 30.0
-#: The address itself is wrong (RFC 3463 3.2, RFC 7505): no such mailbox, no such host, bad syntax, moved, no mail there.
+#: The address itself is wrong (RFC 3463 3.2, RFC 7505): no such mailbox, no such host, bad syntax, moved, no
+#: mail there.
 _DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 #: The same said by servers that give no such code.
 _DEAD_WORDS = re.compile(
@@ -45,7 +46,7 @@ _QUEUE_ID = re.compile(r"(?:queued as|\bid=)\s*<?([\w.@-]+)", re.IGNORECASE)
 class SmtpSettings(AdapterSettings):
     """`[adapters.smtp]`"""
 
-    host: str = Field("127.0.0.1", min_length=1, json_schema_extra={"env": "SMTP_HOST"})
+    host: str = Field(min_length=1, json_schema_extra={"env": "SMTP_HOST"})
     #: By default 587 with STARTTLS, 465 with TLS, 25 without.
     port: int | None = Field(None, ge=1, le=65535, json_schema_extra={"env": "SMTP_PORT"})
     username: str | None = Field(None, json_schema_extra={"env": "SMTP_USERNAME"})
@@ -219,7 +220,9 @@ def _refused(message_id: str, refusal: Refusal) -> Receipt:
     reply = refusal.reply
     reason = f"{refusal.command}: {reply}"
     if reply.code in (530, 535, 538):
-        raise AdapterUnusable(f"smtp: the server wants a login: {reply}", hint="set SMTP_USERNAME and SMTP_PASSWORD")
+        raise AdapterUnusable(
+            f"smtp: the server wants a login: {reply}", hint="set SMTP_USERNAME and SMTP_PASSWORD"
+        )
     if reply.kind == 5:
         dead = refusal.command in ("RCPT", "content") and _address_is_dead(reply)
         return Receipt.refused(message_id, reason, suppress=dead)

@@ -1,7 +1,7 @@
 """One conversation with a mail server: greeting, TLS, login, then letters one after the other (RFC 5321).
 
-Each letter is a transaction of its own with one recipient. Where the server allows (RFC 2920), a letter's envelope
-leaves in one piece, and together with the content of the letter before it: one round trip a letter.
+Each letter is a transaction of its own with one recipient. Where the server allows (RFC 2920), a letter's
+envelope leaves in one piece, and together with the content of the letter before it: one round trip a letter.
 """
 
 from __future__ import annotations

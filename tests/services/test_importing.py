@@ -412,3 +412,18 @@ def test_naughty_strings_in_every_field(take, shared):
     assert (read, updated) == (len(strings), 0)
     assert created + rejected == read
     assert created > 500
+
+
+def test_our_own_export_finds_people_by_the_ids_we_made(take):
+    take("email\nann@example.com\n")
+    (ann,) = take.people().values()
+    assert take(f"id,email,city\n{ann.id},ann@example.com,Graz\n{ann.id},new@example.com,\n") == (2, 0, 2, 0)
+    assert [(c.id, c.email, c.city) for c in take.people().values()] == [(ann.id, "new@example.com", "Graz")]
+
+
+def test_ids_we_made_for_people_who_are_gone_make_nobody(take):
+    from messaging.rules.profile import made_id
+
+    old = made_id("somebody@example.com")
+    assert take(f"id,email\n{old},ann@example.com\n{made_id('x')},\n") == (2, 1, 0, 1)
+    assert old not in {customer.id for customer in take.people().values()}

@@ -117,7 +117,11 @@ class Journal:
             self.at = self.header.first
             yield from self._follow()
             if head is not None and head[0] == self.header.generation and head[1] > self.at.offset:
-                raise Damaged(f"it was cut off: {self.at.offset} of {head[1]} bytes are left", self.at.offset)
+                raise Damaged(
+                    f"it was cut off: {self.at.offset} of {head[1]} bytes are left"
+                    f" (an older copy, put there on purpose, is taken if {self.head.path.name} is removed)",
+                    self.at.offset,
+                )
         except FileNotFoundError:
             raise self.broken(Damaged("the file is gone", 0)) from None
         except OSError as error:

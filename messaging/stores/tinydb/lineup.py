@@ -54,6 +54,11 @@ class Line:
             heapq.heappop(heap)
         return None
 
+    def first_due(self, now: str) -> _Entry | None:
+        """The entry whose turn it is, if it is due."""
+        entry = self.first()
+        return entry if entry is not None and entry[0] <= now else None
+
 
 class Lineup:
     """All lines, and the messages each worker has."""
@@ -80,18 +85,18 @@ class Lineup:
 
     def take(self, lines: list[tuple[int, Line]], now: str, limit: int) -> list[str]:
         """Take up to `limit` messages that are due out of `lines`: by lane, then due time, then arrival."""
+        heads = [(lane, entry, line) for lane, line in lines if (entry := line.first_due(now)) is not None]
+        heapq.heapify(heads)
         taken: list[str] = []
-        while len(taken) < limit:
-            heads = [
-                (lane, entry, line)
-                for lane, line in lines
-                if (entry := line.first()) is not None and entry[0] <= now
-            ]
-            if not heads:
-                break
-            _, (_, _, key), line = min(heads, key=lambda head: head[:2])
+        while heads and len(taken) < limit:
+            lane, (_, _, key), line = heads[0]
             line.remove(key)
             taken.append(key)
+            following = line.first_due(now)
+            if following is not None:
+                heapq.heapreplace(heads, (lane, following, line))
+            else:
+                heapq.heappop(heads)
         return taken
 
     def of_worker(self, worker: str) -> dict[str, None]:

@@ -260,6 +260,7 @@ class JournalStorage(Storage):
     def _exclusive(self) -> Iterator[None]:
         """The only writer, knowing everything."""
         with self._writer:
+            self._check_open()
             try:
                 self._processes.__enter__()
             except OSError as error:
@@ -272,6 +273,10 @@ class JournalStorage(Storage):
                     yield
             finally:
                 self._processes.__exit__(None, None, None)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path}: the store is closed")
 
     def _create(self) -> None:
         try:
@@ -314,8 +319,7 @@ class JournalStorage(Storage):
         Raises:
             StoreError, StoreBroken: the journal cannot be read.
         """
-        if self._closed:
-            raise StoreError(f"{self.path}: the store is closed")
+        self._check_open()
         start = time.monotonic()
         try:
             news = self._journal.news()

@@ -120,6 +120,46 @@ def test_every_call(open_tiny, tmp_path, make, stays, code):
     pytest.fail("the scenario never came to its end")
 
 
+class CountingDisk(Disk):
+    """Knows how often it was asked to bring something to the disk."""
+
+    syncs = 0
+
+    def sync(self, fd):
+        self.syncs += 1
+        super().sync(fd)
+
+
+def test_what_is_durable_when_it_returns(open_tiny, make):
+    disk = CountingDisk()
+    store = open_tiny(disk)
+
+    def syncs(change):
+        before = disk.syncs
+        change()
+        return disk.syncs - before
+
+    def several():
+        with store.transaction():
+            store.outbox.add([make.message("m2")])
+            store.events.add([make.event("1")])
+            store.put_note("a", 1)
+
+    store.put_note("open", 1)
+    worker = store.enlist()
+    assert syncs(lambda: store.outbox.add([make.message("m1")])) == 1
+    assert syncs(several) == 1
+    assert syncs(lambda: store.outbox.claim(worker, now=make.now, limit=1)) == 0
+    assert syncs(lambda: store.outbox.begin(worker, ["m1"], now=make.now)) == 1
+    assert syncs(lambda: store.outbox.settle([make.sent("m1")])) == 0
+    assert syncs(lambda: store.take_tokens("smtp", 1, rate=1, burst=5)) == 0
+    assert syncs(lambda: store.outbox.page()) == 0
+    assert syncs(lambda: store.addresses.suppress([make.suppression()])) == 1
+    store.outbox.release(worker)
+    store.outbox.claim(worker, now=make.now, limit=1)
+    assert syncs(store.close) == 1
+
+
 def test_read_only_is_said_in_one_line(open_tiny, path):
     store = open_tiny(FailingDisk(1, stays=True, code=errno.EROFS))
     with pytest.raises(StoreError, match="the disk failed") as caught:

@@ -1,0 +1,81 @@
+"""A message as the body of SendGrid's `POST /v3/mail/send`: plain dictionaries, no I/O.
+
+What concerns one recipient stands in the personalization, so that more of them can share a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from messaging import RenderedMessage
+from messaging_email import headers
+from messaging_email.addresses import Address, read_address, read_named
+from messaging_email.headers import Unmailable
+
+#: SendGrid writes these itself and refuses a request that sets them (API reference, "headers").
+_THEIRS = frozenset(
+    "x-sg-id x-sg-eid received dkim-signature content-type content-transfer-encoding "
+    "to from subject reply-to cc bcc".split()
+)
+#: Links and the pixel are ours already; counting them twice would rewrite them twice.
+_NO_TRACKING = {
+    "click_tracking": {"enable": False, "enable_text": False},
+    "open_tracking": {"enable": False},
+    "subscription_tracking": {"enable": False},
+    "ganalytics": {"enable": False},
+}
+
+
+def mail_body(message: RenderedMessage, *, sandbox: bool = False) -> dict[str, Any]:
+    """The request for one message; with `sandbox`, SendGrid checks it and sends nothing.
+
+    Raises:
+        Unmailable: an address is wrong, a header is not safe, or there is neither text nor html.
+    """
+    body: dict[str, Any] = {
+        "personalizations": [_personalization(message)],
+        "from": _mailbox(read_named(message.from_)),
+        "subject": headers.guard(message.parts.get("subject", "")),
+        "content": _content(message),
+        "tracking_settings": _NO_TRACKING,
+    }
+    if message.reply_to:
+        body["reply_to"] = _mailbox(read_named(message.reply_to, "reply_to"))
+    if sandbox:
+        body["mail_settings"] = {"sandbox_mode": {"enable": True}}
+    return body
+
+
+def _personalization(message: RenderedMessage) -> dict[str, Any]:
+    recipient = read_address(message.to, "the recipient's address")
+    # Only our opaque id: SendGrid keeps custom_args for long and cannot redact them.
+    found: dict[str, Any] = {
+        "to": [_mailbox(recipient)],
+        "custom_args": {"message_id": message.id},
+    }
+    for name, value in message.headers.items():
+        if name.lower() in _THEIRS:
+            raise Unmailable(f"header {name} cannot be set through SendGrid")
+        headers.verbatim(name, value)
+        found.setdefault("headers", {})[name] = value
+    return found
+
+
+def _mailbox(address: Address) -> dict[str, str]:
+    if not address.is_ascii:
+        raise Unmailable("SendGrid takes no addresses beyond ASCII")
+    return {"email": address.spec, "name": address.name} if address.name else {"email": address.spec}
+
+
+def _content(message: RenderedMessage) -> list[dict[str, str]]:
+    content = [
+        {"type": kind, "value": text.encode("utf-8", "replace").decode("utf-8")}
+        for kind, text in (
+            ("text/plain", message.parts.get("text")),
+            ("text/html", message.parts.get("html")),
+        )
+        if text
+    ]
+    if not content:
+        raise Unmailable("there is neither a text nor an html part")
+    return content
