@@ -18,7 +18,7 @@ import argparse
 import asyncio
 import json
 from collections import deque
-from typing import Any
+from typing import Any, ClassVar
 
 KEPT = 1000
 
@@ -28,7 +28,7 @@ class StandIn(asyncio.Protocol):
 
     requests = 0
     taken = 0
-    kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+    kept: ClassVar[deque[dict[str, Any]]] = deque(maxlen=KEPT)
     latency = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

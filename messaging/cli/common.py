@@ -77,7 +77,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     from rich.text import Text
 
     lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = bool(lines) and all(_is_number(line[index]) for line in lines)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
@@ -87,6 +87,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = 200
+    if title:
+        console.print(Text(_visible(title), style="bold"))
     console.print(table)
 
 

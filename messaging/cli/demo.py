@@ -71,6 +71,8 @@ class Demo:
         self._title("Who is who")
         self._messaging("segments", "grade", then=True)
         self._messaging("segments", "list", then=True)
+        for segment in ("repeat-buyers", "lapsed", "champions"):
+            self._messaging("segments", "count", segment, then=True)
         self._messaging("segments", "explain", "repeat-buyers", "C00001", then=True)
 
         self._title("A campaign: made, planned, sent")
@@ -80,10 +82,11 @@ class Demo:
 
         self._title("An order comes in, and its confirmation goes out")
         self._messaging("triggers", "enable", "order-confirmation")
+        letters = self._mails()
         with self._server() as (public, staff):
             self._order(public)
             self._title("Customers read and click; so do the scanners of their mail systems")
-            self._clicks()
+            self._clicks(letters)
             self._title("What came of it")
             self._messaging("report")
             click.echo(f"\nLook at the messages themselves:  {staff}/mailbox\nand at the report as a page:        {staff}/report")
@@ -185,13 +188,12 @@ class Demo:
     def _mails(self) -> list[Path]:
         return sorted((self.folder / "mailbox").glob("*.eml"))
 
-    def _clicks(self) -> None:
+    def _clicks(self, letters: list[Path]) -> None:
         """Some customers follow links of the letter through the real redirect; a scanner follows all of a few."""
         from messaging.cli.common import progress
 
         people = scanned = 0
-        mails = self._mails()
-        for path in progress(mails, "Reading mail", len(mails)):
+        for path in progress(letters, "Reading mail", len(letters)):
             mail = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
             body = mail.get_body(("html",))
             links = re.findall(r'href="(https?://[^"]+/c/[^"]+)"', body.get_content()) if body else []

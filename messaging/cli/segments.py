@@ -257,7 +257,10 @@ def _clean(text: str) -> str:
 @json_option
 @pass_app
 def grade(app: Messaging, as_json: bool) -> None:
-    """Work out RFM grades anew: recency, frequency and money, 1 (least) to 5, by quantiles of all who bought."""
+    """Work out RFM grades anew.
+
+    Recency, frequency and money, 1 (least) to 5, by quantiles of all who bought.
+    """
     with progress_bar("Grading", app.store.customers.count()) as step:
         cuts = app.audience.grade(progress=step)
     if as_json:

@@ -1,4 +1,4 @@
-"""From Jinja2's syntax tree to ours: every node gets a type; what is not in the language is refused by name."""
+"""From Jinja2's syntax tree to ours: every node gets a type, what is not in the language is refused."""
 
 from __future__ import annotations
 

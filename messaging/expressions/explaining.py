@@ -31,9 +31,7 @@ class Explanation:
     phrase: str = ""
 
     def reasons(self) -> list[str]:
-        """What decided, in words, without repetition: if all must hold, those that do not; if one must,
-        those that do.
-        """
+        """What decided, in words: of all that must hold those that do not, of any those that do."""
         return list(dict.fromkeys(self._reasons()))
 
     def _reasons(self) -> Iterator[str]:

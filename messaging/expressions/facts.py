@@ -87,8 +87,7 @@ def orders_count(s: Subject, window: timedelta | None = None) -> int:
 
 
 def orders_currency(s: Subject) -> str | None:
-    """The currency that totals are in unless they name one: the brand's, else the only one the customer paid
-    in.
+    """The currency of totals that name none: the brand's, else the only one the customer paid in.
 
     None if there are several and none is the brand's.
     """

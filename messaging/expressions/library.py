@@ -53,9 +53,7 @@ class SegmentLibrary:
         return expression
 
     def prepare(self, expression: Expression, name: str | None = None) -> tuple[str, ...]:
-        """Make ready all segments that an expression asks about, and return their names, it itself (`name`)
-        first.
-        """
+        """Make ready all segments that an expression asks about; return their names, `name` itself first."""
         reached = self._reached(expression, (name,) if name else ())
         for each in reached:
             if each not in self.matchers:

@@ -1,7 +1,7 @@
 """The tree of an expression: a closed set of typed nodes, and nothing else.
 
-Back ends are visitors over it. What a node means is said in `values` (operations) and `facts` (what is asked about
-a customer). Nodes that mean the same are equal.
+Back ends are visitors over it. What a node means is said in `values` (operations) and `facts` (what is asked
+about a customer). Nodes that mean the same are equal.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Whether a message (of that template or campaign) was sent, opened or clicked by a person, in the
-    window.
-    """
+    """Whether a message (of that template or campaign) was sent, opened or clicked in the window."""
 
     how: Literal["sent", "opened", "clicked"]
     message: str | None = None

@@ -116,8 +116,9 @@ READERS = {
 
 
 def calculate(operator: str, left: Number | None, right: Number | None) -> Decimal | None:
-    """`left operator right` for `+ - * / // %`; `//` rounds down, `%` has the sign of `right` (as Jinja2
-    means them).
+    """`left operator right` for `+ - * / // %`.
+
+    `//` rounds down and `%` has the sign of `right`, as Jinja2 means them.
     """
     if left is None or right is None:
         return None
@@ -148,9 +149,7 @@ def negate(value: Number | None) -> Number | None:
 
 
 def compare(operator: str, left: Value, right: Value) -> bool:
-    """`left operator right` for `== != < <= > >=`; false if one is missing. Both have one type: it was
-    checked.
-    """
+    """`left operator right` for `== != < <= > >=`, of values of one type; false if one is missing."""
     if left is None or right is None:
         return False
     if operator == "==":
@@ -167,8 +166,9 @@ def compare(operator: str, left: Value, right: Value) -> bool:
 
 
 def among(item: Value, choices: Iterable[Value], *, wanted: bool) -> bool:
-    """`item in choices` (`wanted`) or `item not in choices`: false if the item is missing; missing choices
-    are no choices.
+    """`item in choices` (`wanted`) or `item not in choices`; false if the item is missing.
+
+    Missing choices are none.
     """
     if item is None:
         return False

@@ -171,7 +171,7 @@ def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: boo
     moved = [
         space + line if (line or blank) and (index or first) else line for index, line in enumerate(lines)
     ]
-    return "\n".join(moved)
+    return (Markup("\n") if isinstance(text, Markup) else "\n").join(moved)
 
 
 def round_(run: Run, value: Any, precision: int = 0, method: str = "common") -> Decimal:

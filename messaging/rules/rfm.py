@@ -1,7 +1,7 @@
 """RFM: grades 1 to 5 for how recently, how often and for how much a customer buys.
 
 They are quantiles of all who bought. Only the cut points are kept; a grade is worked out from them when it is
-asked for. So a new order moves its customer at once, and everybody else stays comparable until the next grading.
+asked for. So a new order moves its customer at once, and all others stay comparable until the next grading.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class CutPoints:
 
 
 def cut_points(values: Sequence[Decimal]) -> Cuts:
-    """The quintiles of `values`: the k-th is the least value that k fifths do not exceed (inverse of the
-    CDF).
-    """
+    """The quintiles of `values`: the k-th is the least value that k fifths do not exceed."""
     ordered = sorted(values)
     count = len(ordered)
     return tuple(ordered[-(-k * count // GRADES) - 1] for k in range(1, GRADES)) if count else ()

@@ -18,6 +18,8 @@ from messaging.errors import InputError
 #: Longest cell that is read at all; a longer one means a quote that was never closed.
 _FIELD_LIMIT = 4_000_000
 _SEPARATORS = ",;\t"
+#: A formula, or a number, that an apostrophe keeps a spreadsheet from taking for one.
+_GUARDED = re.compile(r"'(?:[=+\-@].*|[\d .,/()-]+)", re.DOTALL)
 #: What a spreadsheet takes for the beginning of a formula …
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: … unless it is a number, of a telephone or otherwise.
@@ -142,7 +144,7 @@ def safe_cell(text: str) -> str:
 def _without_guard(cell: str) -> str:
     """A cell without the apostrophe that Shopify, Excel and we put before numbers and signs."""
     cell = cell.strip()
-    return cell[1:] if cell[:1] == "'" and cell[1:2] and (cell[1] in "=+-@" or cell[1].isdigit()) else cell
+    return cell[1:] if _GUARDED.fullmatch(cell) else cell
 
 
 def _encoding(path: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Protocol
 
 from messaging.errors import MessagingError, NotFound
@@ -58,12 +59,24 @@ class TriggerSwitch:
     """Turns triggers on and off, and knows what is live."""
 
     def __init__(
-        self, store: Store, templates: Templates, *, check: Callable[[Trigger], object] = lambda trigger: None
+        self,
+        store: Store,
+        templates: Templates,
+        *,
+        check: Callable[[Trigger], object] = lambda trigger: None,
+        patience: float = 1.0,
     ) -> None:
-        """`check` raises a `MessagingError` if a trigger makes no sense."""
+        """`check` raises a `MessagingError` if a trigger makes no sense.
+
+        `patience`: for how many seconds a template's files are taken to be as they were; to look at them for
+        every event would cost more than the event.
+        """
         self._store = store
         self._templates = templates
         self._check = check
+        self._patience = patience
+        self._looked: dict[str, tuple[float, tuple[Trigger, ...]]] = {}
+        self._renewed: dict[str, tuple[float, Mapping[str, Any], LiveTriggers]] = {}
         self._said: dict[str, str] = {}
 
     def enable(self, name: str) -> LiveTriggers:
@@ -129,12 +142,26 @@ class TriggerSwitch:
         return dict(self._store.get_note(_NOTE) or {})
 
     def _written(self, name: str, note: Mapping[str, Any]) -> tuple[Trigger, ...]:
-        try:
-            return (*self._templates.get(name).triggers, *_triggers(note))
-        except MessagingError:
-            return _triggers(note)
+        """All that may be live for a template in a moment: what is, and what its files say."""
+        looked = self._looked.get(name)
+        if looked is None or self._is_old(looked[0]):
+            try:
+                looked = monotonic(), self._templates.get(name).triggers
+            except MessagingError:
+                looked = monotonic(), ()
+            self._looked[name] = looked
+        return (*looked[1], *_triggers(note))
 
     def _current(self, name: str, note: Mapping[str, Any]) -> LiveTriggers:
+        renewed = self._renewed.get(name)
+        if renewed is None or renewed[1] != note or self._is_old(renewed[0]):
+            self._renewed[name] = renewed = monotonic(), note, self._renew(name, note)
+        return renewed[2]
+
+    def _is_old(self, since: float) -> bool:
+        return monotonic() - since >= self._patience
+
+    def _renew(self, name: str, note: Mapping[str, Any]) -> LiveTriggers:
         try:
             live = self._checked(name, self._templates.get(name).triggers)
         except MessagingError as error:

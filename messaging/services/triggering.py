@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from messaging.clock import Clock
 from messaging.ids import message_id
@@ -192,9 +192,11 @@ class Triggering:
 
     def _due(self, trigger: Trigger, event: Event, customer: Customer) -> datetime | str:
         """When it is due, or why that cannot be told."""
-        zone = ZoneInfo(customer.timezone or self._timezone)
         try:
+            zone = ZoneInfo(customer.timezone or self._timezone)
             due = due_time(trigger, event.time, lambda path: value_at(path, event), zone)
+        except ZoneInfoNotFoundError:
+            return "the customer's time zone is unknown here"
         except (ValueError, OverflowError) as error:
             return str(error)
         return due if due is not None else f"the event has no {path_of(trigger)}"

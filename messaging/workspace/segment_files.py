@@ -1,4 +1,4 @@
-"""Segments as files, `segments/<name>.toml`: a description and a condition. Reads them, and does not judge."""
+"""Segments as files, `segments/<name>.toml`: a description and a condition. Only reads them."""
 
 from __future__ import annotations
 

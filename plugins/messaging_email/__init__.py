@@ -1,7 +1,6 @@
 """Email, three ways: `mailbox` (files in the workspace), `smtp`, and `sendgrid`.
 
-This module only registers them. What is costly to import (TLS, the `sendgrid` package) is imported on first
-use.
+This module only registers them. What is costly to import (the `sendgrid` package) is imported on first use.
 """
 
 from __future__ import annotations

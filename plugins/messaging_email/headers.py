@@ -1,10 +1,8 @@
 """Header fields as bytes: guarded, encoded, folded.
 
 Python's own `email` package lets a value such as `=?utf-8?q?Hi=0D=0ABcc:_x=40evil.example?=` become a header
-line of
-its own on many patch levels (CVE-2024-6923, CVE-2026-1299), so it is not used here. Rules: RFC 5322 (fields,
-folding),
-RFC 2047 (encoded words), RFC 6532 (UTF-8 in addresses).
+line of its own on many patch levels (CVE-2024-6923, CVE-2026-1299), so it is not used here. Rules: RFC 5322
+(fields, folding), RFC 2047 (encoded words), RFC 6532 (UTF-8 in addresses).
 """
 
 from __future__ import annotations
@@ -32,14 +30,14 @@ _FRAME = len("=?utf-8?B??=")
 
 
 class Unmailable(InputError):
-    """The message cannot be written as a mail: an address is wrong, a header is not safe, nothing is in it."""
+    """The message cannot be a mail: an address is wrong, a header is not safe, or nothing is in it."""
 
 
 def guard(text: str) -> str:
     """`text` as one line that no reader takes for more than text.
 
-    What breaks a line or is no text becomes a space; `=?` is parted, since decoding it can give line breaks
-    again.
+    What breaks a line or is no text becomes a space; `=?` is parted, since what it decodes to
+    can have line breaks again.
     """
     if text.isprintable() and "=?" not in text:
         return text.strip()
@@ -63,8 +61,7 @@ def unstructured(name: str, text: str) -> bytes:
 
 
 def verbatim(name: str, value: str) -> bytes:
-    """`Name: value` with its line end, for fields that have a grammar (List-Unsubscribe); folded at spaces
-    only.
+    """`Name: value` with its line end, for fields with a grammar (List-Unsubscribe); folded at spaces only.
 
     Raises:
         Unmailable: the name is none, or the value cannot stand in a header as it is.
@@ -81,7 +78,7 @@ def verbatim(name: str, value: str) -> bytes:
 
 
 def mailbox(name: str, display: str, spec: str) -> bytes:
-    """`Name: display <spec>` with its line end; `spec` is one checked address (UTF-8 where it is not ASCII)."""
+    """`Name: display <spec>` with its line end; `spec` is one checked address, in UTF-8 if it has to be."""
     display = guard(display)
     if not display:
         return f"{name}: {spec}\r\n".encode()

@@ -1,5 +1,4 @@
-"""A message as the bytes of a mail (RFC 5322, RFC 2045): written from a skeleton, not built as a tree of
-objects.
+"""A message as the bytes of a mail (RFC 5322, RFC 2045), written from a skeleton: no tree of objects.
 
 Pure: the same message gives the same bytes. Line ends are CRLF everywhere; nothing a customer said reaches
 the headers unguarded, and the headers are read back before they leave.
@@ -24,8 +23,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_LINE = 998
 #: Fields that are ours to write; a message that brings one along is refused.
 _OURS = frozenset(
-    "date from sender to cc bcc reply-to subject message-id mime-version return-path received content-type "
-    "content-transfer-encoding content-disposition content-id".split()
+    {
+        *("date", "from", "sender", "to", "cc", "bcc", "reply-to", "subject", "message-id", "mime-version"),
+        *("return-path", "received", "content-type", "content-transfer-encoding", "content-disposition"),
+    }
 )
 
 
@@ -129,7 +130,7 @@ def _part(kind: bytes, text: str, eight_bit: bool) -> bytes:
 
 
 def _has_long_line(data: bytes) -> bool:
-    """Whether a line is longer than mail may carry. Jumps from line end to line end as far as a line may reach."""
+    """Whether a line is longer than mail may carry; looks only where a line has to have ended."""
     start, reach = 0, _LONGEST_LINE + len(b"\r\n")
     while len(data) - start > _LONGEST_LINE:
         end = data.rfind(b"\n", start, start + reach)

@@ -1,7 +1,6 @@
 """Several hand-overs at once inside one `deliver`, over connections that outlive it.
 
-A provider's answer takes a round trip; while one thread waits for it the others go on. Nothing here knows a
-protocol.
+A provider's answer takes a round trip; while one thread waits for it the others go on.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ def take(feed: Feed) -> RenderedMessage | None:
 
 
 def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) -> Iterator[Receipt]:
-    """Run `work` over one feed, in as many threads (up to `width`) as it takes not to wait for a slow
-    provider.
+    """Run `work` over one feed, in as many threads (up to `width`) as a slow provider makes worth it.
 
     Yields receipts as they come. A thread that raises `Unavailable` leaves the feed to the others; what all
     of them leave is to be tried again. Any other exception ends the hand-over: the threads finish what they

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -155,11 +156,10 @@ def receipt_of(message_id: str, answer: Answer) -> Receipt:
     )
 
 
-def wait_asked(headers: Mapping[str, str], *, now: float) -> timedelta | None:
-    """How long the provider asks to wait: `Retry-After` (RFC 9110 10.2.3) or `X-RateLimit-Reset` (Unix
-    seconds).
+def wait_asked(headers: Message, *, now: float) -> timedelta | None:
+    """How long the provider asks to wait: `Retry-After` (RFC 9110 10.2.3) or `X-RateLimit-Reset`.
 
-    None if it says nothing that can be read. `now` is the real time in Unix seconds.
+    None if it says nothing that can be read. `now` is the real time in Unix seconds, as the reset is.
     """
     retry = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", retry):

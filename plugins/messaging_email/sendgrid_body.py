@@ -14,8 +14,10 @@ from messaging_email.headers import Unmailable
 
 #: SendGrid writes these itself and refuses a request that sets them (API reference, "headers").
 _THEIRS = frozenset(
-    "x-sg-id x-sg-eid received dkim-signature content-type content-transfer-encoding "
-    "to from subject reply-to cc bcc".split()
+    {
+        *("x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding"),
+        *("to", "from", "subject", "reply-to", "cc", "bcc"),
+    }
 )
 #: Links and the pixel are ours already; counting them twice would rewrite them twice.
 _NO_TRACKING = {

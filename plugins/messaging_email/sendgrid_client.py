@@ -1,32 +1,27 @@
 """The `sendgrid` package with what it lacks: a timeout, a connection that is kept, and the difference between
-a request that surely never arrived and one whose answer was lost. Imported on first use: the package is slow
-to load.
+a request that surely never arrived and one whose answer was lost.
+
+Imported on first use: the package is slow to load.
 """
 
 from __future__ import annotations
 
 import base64
 import http.client
-import io
-import logging
+import json
 import select
 import socket
 import ssl
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import python_http_client
 import sendgrid
-from python_http_client.exceptions import HTTPError
 
 from messaging import AdapterUnusable
-
-# At DEBUG it logs the Authorization header.
-logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
 
 #: An answer that is longer is not SendGrid's.
 _LONGEST_ANSWER = 1_000_000
@@ -55,9 +50,9 @@ class Client:
 
     def __init__(self, api_key: str, host: str, *, timeout: float) -> None:
         """`timeout`: seconds to wait for an answer."""
-        self._opener = _Opener(host, timeout)
+        self._line = _Line(host, timeout)
         self._api = sendgrid.SendGridAPIClient(api_key, host=host)
-        self._api.client = _Endpoint(self._opener, host, self._api.client.request_headers)
+        self._api.client = _Endpoint(self._line, host, self._api.client.request_headers)
 
     def send(self, body: dict[str, Any]) -> Answer:
         """Post `body` to `/v3/mail/send`.
@@ -66,67 +61,60 @@ class Client:
             NotSent, Unanswered: there was no answer.
             AdapterUnusable: whoever answers there cannot prove to be SendGrid.
         """
-        try:
-            response = self._api.send(body)
-        except HTTPError as error:
-            return Answer(error.status_code, error.headers, error.body)
-        return Answer(response.status_code, response.headers, response.body)
+        answer: Answer = self._api.send(body)
+        return answer
 
     def close(self) -> None:
         """Hang up."""
-        self._opener.close()
+        self._line.close()
 
 
 class _Endpoint(python_http_client.Client):  # type: ignore[misc]
-    """A path of the API. The package makes one for each step of the path, and an opener for each request."""
+    """A path of the API; the package makes one for each step of it.
+
+    Its own way to post builds an opener and a connection for each request, and logs the key at DEBUG.
+    """
 
     def __init__(
-        self, opener: _Opener, host: str, headers: dict[str, str], path: list[str] | None = None
+        self, line: _Line, host: str, headers: dict[str, str], path: list[str] | None = None
     ) -> None:
         super().__init__(host=host, request_headers=headers, version=3, url_path=path)
-        self._opener = opener
+        self._line = line
 
     def _build_client(self, name: str | None = None) -> _Endpoint:
         path = [*self._url_path, name] if name else self._url_path
-        return _Endpoint(self._opener, self.host, self.request_headers, path)
+        return _Endpoint(self._line, self.host, self.request_headers, path)
 
-    def _make_request(
-        self, opener: Any, request: urllib.request.Request, timeout: float | None = None
-    ) -> Any:
-        return super()._make_request(self._opener, request, timeout=timeout)
+    def post(self, request_body: dict[str, Any]) -> Answer:
+        headers = {**self.request_headers, "Content-Type": "application/json"}
+        path = urlsplit(self._build_url(None)).path
+        return self._line.post(path, json.dumps(request_body).encode(), headers)
 
 
-class _Opener:
-    """Opens requests as `urllib`'s would, over one connection that stays open."""
+class _Line:
+    """One connection that stays open between requests, and is renewed where the other side closed it."""
 
     def __init__(self, host: str, timeout: float) -> None:
         self._url = urlsplit(host)
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
 
-    def open(self, request: urllib.request.Request, timeout: float | None = None) -> Any:
-        """Send the request and return its response; raises what `urllib` raises where the status is no success."""
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         connection = self._connected()
         try:
-            connection.request(
-                request.get_method(), request.selector, request.data, dict(request.header_items())
-            )
+            connection.request("POST", path, body, headers)
         except OSError as error:
             self.close()
             raise NotSent(_why(error)) from None  # an octet of the body at least never left
         try:
             response = connection.getresponse()
-            body = response.read(_LONGEST_ANSWER)
+            answer = Answer(response.status, response.headers, response.read(_LONGEST_ANSWER))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unanswered(_why(error)) from None
         if response.will_close or not response.isclosed():
             self.close()
-        if not 200 <= response.status < 300:
-            raise urllib.error.HTTPError(
-                request.full_url, response.status, response.reason, response.headers, io.BytesIO(body)
-            )
-        return _Response(response.status, response.headers, body)
+        return answer
 
     def close(self) -> None:
         if self._connection is not None:
@@ -138,17 +126,18 @@ class _Opener:
             self.close()
         if self._connection is None:
             connection = self._new()
+            host = self._url.hostname
             try:
                 connection.connect()
             except ssl.SSLCertVerificationError as error:
                 raise AdapterUnusable(
-                    f"sendgrid: the certificate of {self._url.hostname} cannot be trusted: {error.verify_message}",
+                    f"sendgrid: the certificate of {host} cannot be trusted: {error.verify_message}",
                     hint="nothing was sent to it; check SENDGRID_HOST",
                 ) from None
             except socket.gaierror as error:
-                raise NotSent(f"cannot find {self._url.hostname}: {error.strerror}") from None
+                raise NotSent(f"cannot find {host}: {error.strerror}") from None
             except OSError as error:
-                raise NotSent(f"cannot connect to {self._url.hostname}: {_why(error)}") from None
+                raise NotSent(f"cannot connect to {host}: {_why(error)}") from None
             connection.sock.settimeout(self._timeout)
             self._connection = connection
         return self._connection
@@ -158,30 +147,12 @@ class _Opener:
         timeout = min(_CONNECT_TIMEOUT, self._timeout)
         if self._url.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=timeout)
-        proxy = urlsplit(urllib.request.getproxies().get("https", ""))
-        if not proxy.hostname or urllib.request.proxy_bypass(host):
+        proxy = urlsplit(getproxies().get("https", ""))
+        if not proxy.hostname or proxy_bypass(host):
             return http.client.HTTPSConnection(host, port, timeout=timeout)
         connection = http.client.HTTPSConnection(proxy.hostname, proxy.port or 8080, timeout=timeout)
         connection.set_tunnel(host, port, _proxy_login(proxy.username, proxy.password))
         return connection
-
-
-@dataclass(frozen=True, slots=True)
-class _Response:
-    """What the package reads of a response."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    def getcode(self) -> int:
-        return self.status
-
-    def read(self) -> bytes:
-        return self.body
-
-    def info(self) -> Message:
-        return self.headers
 
 
 def _proxy_login(username: str | None, password: str | None) -> dict[str, str]:

@@ -60,7 +60,7 @@ class SmtpSettings(AdapterSettings):
 
 
 class Smtp(Adapter):
-    """Hands over by SMTP: one recipient a transaction, several connections at once, each receipt as it comes."""
+    """Hands over by SMTP: one recipient a transaction, several connections at once."""
 
     name: ClassVar[str] = "smtp"
     channel: ClassVar[str] = "email"

@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from messaging import AdapterUnusable
@@ -38,7 +38,7 @@ class Server:
     port: int
     security: Security
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     #: Seconds from taking a letter to the moment its content may leave: connecting and greeting included.
     timeout: float
     #: Seconds to wait for the answer to a content. Long: giving up here leaves a letter unknown (RFC 1047).
@@ -286,7 +286,8 @@ def _connect(server: Server) -> Wire:
 
 
 def _on_the_wire(content: bytes) -> bytes:
-    """The content with its dots stuffed and its end (RFC 5321 4.5.2); it has CRLF only and begins with a header."""
+    """The content with its dots stuffed and its end (RFC 5321 4.5.2)."""
+    # Its lines end in CRLF all of them, and the first is a header.
     return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 

@@ -1,7 +1,7 @@
 """The line to a mail server: bytes out, replies in, every wait with an end. Knows no commands.
 
-`smtplib` waits for each command's answer and stuffs dots by regular expression: it costs four times what this
-does.
+`smtplib` waits for each command's answer and stuffs dots by regular expression: it costs several times
+what this does.
 """
 
 from __future__ import annotations

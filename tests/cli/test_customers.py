@@ -72,7 +72,7 @@ def test_list_and_show(run, people):
         assert shown["addresses"][0]["consents"][0]["source"] == "the till"
     code, _, err = run("customers", "show", "19")
     assert (code, err.splitlines()[0][:26]) == (1, "messaging: no customer '19")
-    code, out, err = run("customers", "show", "17")
+    code, _, err = run("customers", "show", "17")
     assert code == 0
     assert "agreed to *" in err
 
@@ -95,7 +95,7 @@ def test_export_is_safe_in_a_spreadsheet_and_can_be_imported(run, people):
 
 def test_erase(run, people):
     run("customers", "import", people)
-    code, _, err = run("customers", "erase", "ann@example.com", stdin="n\n")
+    code, _, _ = run("customers", "erase", "ann@example.com", stdin="n\n")
     assert code == 1
     code, out, _ = run("customers", "erase", "ann@example.com", "--yes", "--json")
     assert code == 0

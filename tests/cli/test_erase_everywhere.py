@@ -1,4 +1,4 @@
-"""A person's whole life in a workspace, by the command line; then they are erased, and every file is searched."""
+"""A person's whole life in a workspace, by command; then they are erased, and every file is searched."""
 
 from __future__ import annotations
 

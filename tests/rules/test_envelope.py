@@ -166,10 +166,9 @@ def test_any_json_is_read_or_refused_by_name(value):
     ):
         try:
             event = read_event(told)
-        except InputError as error:
-            assert str(error)
-        else:
-            assert event.fingerprint == read_event(told).fingerprint
+        except InputError:
+            continue
+        assert event.fingerprint == read_event(told).fingerprint
 
 
 def test_what_is_no_json():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ def test_duration(text, hours):
     "text", ["", "soon", "4", "hours", "4 parsecs", "1 day and 2 hours", "9" * 40 + " days"]
 )
 def test_no_duration(text):
-    with pytest.raises(ValueError, match="duration|too long"):
+    with pytest.raises(ValueError, match=r"duration|too long"):
         parse_duration(text)
 
 
@@ -85,14 +86,12 @@ def test_a_value_that_is_no_time(value):
     "text", ["eta", "shipment.eta +", "shipment.eta + soon", "1 day", "shipment.eta * 2", ""]
 )
 def test_what_is_no_at(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"write it like|too long"):
         parse_at(text)
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     for read in (parse_duration, parse_at):
-        try:
+        with suppress(ValueError):
             read(text)
-        except ValueError as error:
-            assert str(error)

@@ -77,7 +77,7 @@ class Shop:
         self.store = store
         self.clock = clock
         self.shelf = Shelf()
-        self.switch = TriggerSwitch(store, self.shelf)
+        self.switch = TriggerSwitch(store, self.shelf, patience=0)
         self.segments: dict[str, list[str]] = {}
         #: Customer ids for whom every `unless` is true.
         self.unless: set[str] = set()

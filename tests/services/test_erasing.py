@@ -1,4 +1,4 @@
-"""Erasing leaves nothing of a person in the workspace, and lets nobody write to them by mistake afterwards."""
+"""Erasing leaves nothing of a person in the workspace, and nobody writes to them by mistake afterwards."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def eraser(shop, tmp_path):
 
 
 def leftovers(folder: Path) -> list[tuple[str, str]]:
-    """Every file that has a secret in it: as it is, in base64 at any offset, quoted-printable, or in its name."""
+    """Files with a secret in them: as it is, in base64 at any offset, quoted-printable, or in the name."""
     found = []
     for path in folder.rglob("*"):
         if not path.is_file():

@@ -66,7 +66,9 @@ def take(shop, tmp_path):
 
 def test_a_plain_file(take):
     done = take(
-        "id,email,First Name,country,points,vip\n17,Ann@Example.com,Ann,Germany,12,yes\n18,bob@example.com,,,3.5,no\n"
+        "id,email,First Name,country,points,vip\n"
+        "17,Ann@Example.com,Ann,Germany,12,yes\n"
+        "18,bob@example.com,,,3.5,no\n"
     )
     assert done == (2, 2, 0, 0)
     assert take.declared == {"points": "number", "vip": "boolean"}
@@ -268,7 +270,8 @@ def test_header_rows_of_real_tools(take, shared):
 
 def test_shopifys_apostrophes(take):
     take(
-        "Customer ID,Email,Phone,Default Address Zip\n'820982911946154508,ann@example.com,'+49 30 123456,'01067\n"
+        "Customer ID,Email,Phone,Default Address Zip\n"
+        "'820982911946154508,ann@example.com,'+49 30 123456,'01067\n"
     )
     ann = take.people()["ann@example.com"]
     assert (ann.id, ann.phone, ann.postal_code) == ("820982911946154508", "+4930123456", "01067")
@@ -276,7 +279,8 @@ def test_shopifys_apostrophes(take):
 
 def test_brevos_dates(take):
     take(
-        "EMAIL;LASTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME\nann@example.com;Lee;4930123456;no;13-05-2024 09:30\n"
+        "EMAIL;LASTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME\n"
+        "ann@example.com;Lee;4930123456;no;13-05-2024 09:30\n"
     )
     ann = take.people()["ann@example.com"]
     assert ann.created_at == datetime(2024, 5, 13, 7, 30, tzinfo=UTC)
@@ -327,10 +331,8 @@ def test_a_withdrawal_is_never_overridden(take, shop):
     assert not take.agreed("ann@example.com")
     take("Email Address,CONFIRM_TIME\nann@example.com,2020-01-01 10:00:00\n", EMAIL)
     assert not take.agreed("ann@example.com")
-    take(
-        f"Email Address,CONFIRM_TIME\nann@example.com,{(shop.clock.now() - timedelta(hours=2)).isoformat()}\n",
-        EMAIL,
-    )
+    lately = (shop.clock.now() - timedelta(hours=2)).isoformat()
+    take(f"Email Address,CONFIRM_TIME\nann@example.com,{lately}\n", EMAIL)
     assert take.agreed("ann@example.com")
 
 
@@ -427,3 +429,34 @@ def test_ids_we_made_for_people_who_are_gone_make_nobody(take):
     old = made_id("somebody@example.com")
     assert take(f"id,email\n{old},ann@example.com\n{made_id('x')},\n") == (2, 1, 0, 1)
     assert old not in {customer.id for customer in take.people().values()}
+
+
+def test_an_address_that_was_given_up_in_the_same_file_is_free(take):
+    done = take("id,email\n17,ann@example.com\n17,new@example.com\n,ann@example.com\n")
+    assert done == (3, 2, 1, 0)
+    assert {customer.id == "17": email for email, customer in take.people().items()} == {
+        True: "new@example.com",
+        False: "ann@example.com",
+    }
+
+
+def test_a_yes_without_effect_is_not_kept(take, shop):
+    from messaging.nouns.consent import Consent
+
+    gone = Consent(
+        channel="email", address="ann@example.com", granted=False, at=shop.clock.now(), source="link"
+    )
+    shop.store.addresses.add_consents([gone])
+    take("email\nann@example.com\n", EMAIL)
+    assert shop.store.addresses.status([("email", "ann@example.com")])[
+        "email", "ann@example.com"
+    ].consents == (gone,)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [("'01067", "01067"), ("'+49 30", "+49 30"), ("'=1", "=1"), ("'t Hooft", "'t Hooft"), ("'90s", "'90s")],
+)
+def test_apostrophes_that_guard_and_those_that_do_not(take, cell, text):
+    take(f"email,city\nann@example.com,{cell}\n")
+    assert take.people()["ann@example.com"].city == text

@@ -241,3 +241,19 @@ def test_history_keeps_conflicts_for_later(shop):
 
 def test_history_whose_file_begins_with_a_bom(shop):
     assert shop.intake.import_history([b"\xef\xbb\xbf" + line for line in lines(shop.event())]).new == 1
+
+
+def test_what_two_processes_take_up_happens_once(shop, monkeypatch):
+    from messaging.nouns.template import Trigger
+
+    shop.shelf.put("order-confirmation", Trigger(event="order.placed"))
+    shop.switch.enable("order-confirmation")
+    shop.intake.receive(shop.event())
+    (done,) = shop.store.events.page()
+    stale = [[done], []]
+    monkeypatch.setattr(shop.store.events, "received", lambda limit: stale.pop(0))
+    put = []
+    monkeypatch.setattr(shop.store.customers, "put", put.append)
+    monkeypatch.setattr(shop.triggering, "plan", lambda *args, **kwargs: put.append(args))
+    assert shop.intake.resume() == 1
+    assert not put

@@ -76,3 +76,20 @@ def test_what_cannot_be_turned_on(shop):
     with pytest.raises(TemplateError):
         shop.switch.enable("a")
     assert shop.switch.enabled() == []
+
+
+def test_files_are_not_looked_at_for_every_event(shop, monkeypatch):
+    from messaging.services.live_triggers import TriggerSwitch
+
+    now = [100.0]
+    monkeypatch.setattr("messaging.services.live_triggers.monotonic", lambda: now[0])
+    shop.switch = TriggerSwitch(shop.store, shop.shelf, patience=1.0)
+    shop.shelf.put("a", PLACED)
+    shop.switch.enable("a")
+    assert matching(shop)[0].version.version == "a-1"
+    shop.shelf.put("a", PLACED)
+    assert matching(shop)[0].version.version == "a-1"
+    now[0] += 1.0
+    assert matching(shop)[0].version.version == "a-2"
+    shop.switch.disable("a")
+    assert matching(shop) == ()

@@ -22,7 +22,7 @@ from messaging.stores.tinydb.journal import Journal
 
 
 class Successor:
-    """The file that will take the journal's place. All methods raise OSError."""
+    """The file that will take the journal's place. All methods raise OSError, too."""
 
     def __init__(self, journal: Journal, disk: Disk, created: str) -> None:
         """Begin one for `journal`, whose `at` is where the snapshot begins: from there the tail is copied."""
@@ -39,10 +39,17 @@ class Successor:
         self._append(orjson.dumps([["put", table, documents]]))
 
     def follow(self) -> None:
-        """Copy what was appended to the old journal since the last time."""
-        for payload, at in read_payloads(self._old, self._copied):
-            self._append(payload)
-            self._copied = at
+        """Copy what was appended to the old journal since the last time.
+
+        Raises:
+            StoreError: a line that was copied has been taken back since.
+        """
+        try:
+            for payload, at in read_payloads(self._old, self._copied):
+                self._append(payload)
+                self._copied = at
+        except Damaged:
+            raise self._overtaken() from None
 
     def sync(self) -> None:
         """Bring to the disk what is there so far, so that little is left to do under the lock."""
@@ -52,16 +59,11 @@ class Successor:
         """Take the place of `journal`, which nobody else is writing; `keep` the old file as backup.
 
         Raises:
-            StoreError: a line that was copied has been taken back since.
+            StoreError: see `follow`.
         """
-        try:
-            self.follow()
-        except Damaged:
-            self._copied = Position(-1, 0)
+        self.follow()
         if self._copied != journal.at or journal.header is None:
-            raise StoreError(
-                f"{journal.path}: changed in a way that stopped the compaction", hint="try again"
-            )
+            raise self._overtaken()
         header = Header(
             generation=self._header.generation,
             created=self._header.created,
@@ -79,6 +81,9 @@ class Successor:
         os.close(self._old)
         os.close(self._fd)
         self._path.unlink(missing_ok=True)
+
+    def _overtaken(self) -> StoreError:
+        return StoreError(f"{self._path}: the journal changed in a way that stops this", hint="try again")
 
     def _append(self, payload: bytes) -> None:
         line, chain = seal(payload, self._at.chain)

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+from messaging.errors import StoreError
+
+_HINTS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EROFS: "the disk is mounted read-only",
+    errno.EACCES: "look at the permissions of the file and its folder",
+}
+
+
+def disk_error(path: Path, error: OSError) -> StoreError:
+    """What the system said, for a person."""
+    return StoreError(f"{path}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0))
 
 
 class Disk:

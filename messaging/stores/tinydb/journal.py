@@ -6,16 +6,15 @@ cut off is told from one whose last line never was whole.
 
 from __future__ import annotations
 
-import errno
 import os
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from messaging.errors import StoreBroken, StoreError
+from messaging.errors import StoreBroken
 from messaging.ids import random_id
-from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.format import (
     Damaged,
     Header,
@@ -25,18 +24,6 @@ from messaging.stores.tinydb.format import (
     read_payloads,
     seal,
 )
-
-_HINTS = {
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "make room on the disk",
-    errno.EROFS: "the disk is mounted read-only",
-    errno.EACCES: "look at the permissions of the file and its folder",
-}
-
-
-def disk_error(path: Path, error: OSError) -> StoreError:
-    """What the system said, for a person."""
-    return StoreError(f"{path}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0))
 
 
 class Head:
@@ -87,7 +74,8 @@ class Journal:
         self._fd = -1
         self._file = (0, 0)
         self._writable = False
-        self._synced = True
+        #: Whether all that this process appended is on the disk.
+        self.synced = True
 
     # Reading. Without a lock: only whole lines count, and a line is there only once it is committed.
 
@@ -209,15 +197,15 @@ class Journal:
                 raise disk_error(self.path, error) from None
             raise
         self.at = Position(self.at.offset + len(line), chain)
-        self._synced = durable
+        self.synced = durable
         if durable:
             self._write_head()
 
     def sync(self) -> None:
         """Bring to the disk what was appended without it. Raises OSError."""
-        if not self._synced and self.header is not None:
+        if self.header is not None:
             self.disk.sync(self._fd)
-            self._synced = True
+            self.synced = True
             self._write_head()
 
     def succeed(self, header: Header, new: Path, *, keep: bool) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from messaging.errors import StoreError
+from messaging.stores.tinydb.disk import disk_error
 
 
 class TurnLock:
@@ -58,12 +59,14 @@ class FileLock:
         """Wait for it, at most `timeout` seconds.
 
         Raises:
-            StoreError: somebody else kept it for longer.
-            OSError: the file cannot be made.
+            StoreError: somebody else kept it for longer, or the file cannot be made.
         """
         if self._fd is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            except OSError as error:
+                raise disk_error(self._path, error) from None
         if self._try(self._fd):
             return
         # Asking again, rather than a blocking call, for the sake of the time limit: a stopped process must

@@ -24,9 +24,9 @@ from messaging.clock import Clock
 from messaging.errors import StoreBroken, StoreError
 from messaging.nouns.documents import Document, time_to_text
 from messaging.stores.tinydb.compaction import Successor
-from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.format import Damaged, Operation
-from messaging.stores.tinydb.journal import Journal, disk_error
+from messaging.stores.tinydb.journal import Journal
 from messaging.stores.tinydb.locks import FileLock, ProcessLock, TurnLock
 from messaging.stores.tinydb.rows import Index, Rows
 from messaging.stores.tinydb.values import check_text, pack
@@ -50,8 +50,7 @@ class JournalStorage(Storage):
         self._disk = disk or Disk()
         self._journal = Journal(path, self._disk)
         self._tables: dict[str, Rows] = {}
-        # In this order: one writer of this process, one of all processes, then memory. Readers take the last
-        # only.
+        # Taken in this order: one writer of this process, one of all, then memory. Readers take memory only.
         self._writer = TurnLock()
         self._processes = ProcessLock(path)
         self._memory = TurnLock()
@@ -79,21 +78,23 @@ class JournalStorage(Storage):
             for name, documents in data.items():
                 rows = self.rows(name)
                 for key, document in documents.items():
-                    if rows.documents.get(key) != document:
-                        self.put(rows, key, document)
+                    self.put(rows, key, document)
 
     def close(self) -> None:
         """Bring everything to the disk and give the files back. Raises StoreError."""
-        with self._writer, self._memory:
+        with self._writer:
             if self._closed:
                 return
-            self._closed = True
             try:
-                self._journal.sync()
+                if not self._journal.synced:
+                    with self._exclusive():
+                        self._journal.sync()
             except OSError as error:
                 raise disk_error(self.path, error) from None
             finally:
-                self._journal.close()
+                with self._memory:
+                    self._closed = True
+                    self._journal.close()
                 self._processes.close()
                 self._compacting.close()
 
@@ -131,8 +132,9 @@ class JournalStorage(Storage):
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Inside, memory is as the last commit left it, whoever made it, and stays so."""
+        inner = self._memory.mine
         with self._memory:
-            if not self._writer.mine:
+            if not inner:
                 self._catch_up()
             yield
 
@@ -150,12 +152,13 @@ class JournalStorage(Storage):
                 yield
                 self._durable |= durable
             return
+        assert not self._memory.mine, "a change inside a look"
         with self._exclusive():
+            self._durable, self._compaction_wanted = durable, False
             with self._undone_on_error():
                 yield
-                self._durable |= durable
                 self._commit()
-            wanted, self._compaction_wanted = self._compaction_wanted, False
+            wanted = self._compaction_wanted
         if wanted:
             self.compact()
 
@@ -163,9 +166,11 @@ class JournalStorage(Storage):
         """Insert or replace. Inside `changing` only, like the other two. Raises InputError."""
         check_text(key, f"{rows.name}: a key")
         encoded, copy = pack(document, rows.name)
-        if rows.documents.get(key) == copy:
+        old = rows.documents.get(key)
+        # 1, 1.0 and True are equal, but not the same value.
+        if old == copy and orjson.dumps(old) == encoded:
             return
-        self._undo.append((rows, key, rows.documents.get(key)))
+        self._undo.append((rows, key, old))
         self._redo.append(("put", rows.name, (key, orjson.Fragment(encoded))))
         rows.set(key, rows.tidy(key, copy))
 
@@ -189,10 +194,10 @@ class JournalStorage(Storage):
 
     def refresh(self) -> None:
         """Take in what others wrote, a little at a time, so that the next call has little to wait for."""
-        more = True
+        more = not self._memory.mine
         while more:
             with self._memory:
-                more = not self._writer.mine and self._catch_up(patience=0.005)
+                more = self._catch_up(patience=0.005)
 
     @property
     def size(self) -> int:
@@ -261,18 +266,11 @@ class JournalStorage(Storage):
         """The only writer, knowing everything."""
         with self._writer:
             self._check_open()
-            try:
-                self._processes.__enter__()
-            except OSError as error:
-                raise disk_error(self.path, error) from None
-            try:
-                with self._memory:
-                    if self._journal.missing():
-                        self._create()
-                    self._catch_up()
-                    yield
-            finally:
-                self._processes.__exit__(None, None, None)
+            with self._processes, self._memory:
+                if self._journal.missing():
+                    self._create()
+                self._catch_up()
+                yield
 
     def _check_open(self) -> None:
         if self._closed:
@@ -293,8 +291,6 @@ class JournalStorage(Storage):
             for rows, key, old in reversed(self._undo[undo:]):
                 rows.set(key, old)
             del self._undo[undo:], self._redo[redo:]
-            if not undo:
-                self._durable = self._compaction_wanted = False
             if not isinstance(error, Exception):
                 self._journal.header = (
                     None  # an interrupt may have come between a row and its index: read anew
@@ -311,7 +307,6 @@ class JournalStorage(Storage):
             self._journal.append(orjson.dumps(operations), durable=self._durable)
         self._undo.clear()
         self._redo.clear()
-        self._durable = False
 
     def _catch_up(self, patience: float = math.inf) -> bool:
         """Take in what others wrote, for about `patience` seconds; return whether there may be more.

@@ -16,10 +16,9 @@ from messaging.stores.base import Store
 from messaging.stores.tinydb.addresses import TinyAddresses
 from messaging.stores.tinydb.campaigns import TinyCampaigns
 from messaging.stores.tinydb.customers import TinyCustomers
-from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.engagements import TinyEngagements
 from messaging.stores.tinydb.events import TinyEvents
-from messaging.stores.tinydb.journal import disk_error
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalDB

@@ -78,7 +78,7 @@ class JournalTable(Table):
             draft = _Draft(self.rows.documents)
             updater(draft)
             self.journal.drop(self.rows, draft.dropped())
-            for key, document in draft.changed():
+            for key, document in draft.copies.items():
                 self.journal.put(self.rows, key, document)
 
     def _get_next_id(self) -> Any:
@@ -90,32 +90,33 @@ class _Draft(MutableMapping[str, Document]):
 
     def __init__(self, documents: Mapping[str, Document]) -> None:
         self._before = documents
-        self._copies: dict[str, Document] = {}
+        #: What is new or was looked at, and may differ.
+        self.copies: dict[str, Document] = {}
         self._gone: set[str] = set()
 
     def __getitem__(self, key: str) -> Document:
-        if key not in self._copies:
+        if key not in self.copies:
             if key in self._gone:
                 raise KeyError(key)
-            self._copies[key] = copied(self._before[key])
-        return self._copies[key]
+            self.copies[key] = copied(self._before[key])
+        return self.copies[key]
 
     def __setitem__(self, key: str, document: Document) -> None:
         self._gone.discard(key)
-        self._copies[key] = document
+        self.copies[key] = document
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self._copies.pop(key, None)
+        self.copies.pop(key, None)
         self._gone.add(key)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._copies or (key in self._before and key not in self._gone)
+        return key in self.copies or (key in self._before and key not in self._gone)
 
     def __iter__(self) -> Iterator[str]:
         yield from (key for key in self._before if key not in self._gone)
-        yield from (key for key in self._copies if key not in self._before)
+        yield from (key for key in self.copies if key not in self._before)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -123,10 +124,6 @@ class _Draft(MutableMapping[str, Document]):
     def dropped(self) -> list[str]:
         """Keys that were there and are not any more."""
         return [key for key in self._gone if key in self._before]
-
-    def changed(self) -> list[tuple[str, Document]]:
-        """Documents that are new or differ."""
-        return [(key, new) for key, new in self._copies.items() if self._before.get(key) != new]
 
 
 class JournalDB(TinyDB):

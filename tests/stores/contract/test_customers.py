@@ -42,6 +42,12 @@ class TestKeeping:
         assert look().customers.get(["ann"])["ann"].city is None
         assert look().customers.count() == 2
 
+    @pytest.mark.parametrize(("before", "after"), [(1, True), (1, 1.0), (0, False)])
+    def test_an_equal_value_of_another_type_is_another_value(self, store, look, make, before, after):
+        store.customers.put([make.customer("ann", attributes={"vip": before})])
+        store.customers.put([make.customer("ann", attributes={"vip": after})])
+        assert type(look().customers.get(["ann"])["ann"].attributes["vip"]) is type(after)
+
     def test_a_later_one_of_the_same_batch_wins(self, store, look, make):
         store.customers.put([make.customer("ann", city="Wien"), make.customer("ann", city="Graz")])
         assert look().customers.get(["ann"])["ann"].city == "Graz"

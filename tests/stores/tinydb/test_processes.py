@@ -173,3 +173,14 @@ def test_who_gave_up_leaves_the_waiting_room(path):
     with ProcessLock(path, timeout=1):
         pass
     late.close()
+
+
+def test_a_long_look_stays_as_it_began(open_tiny, make):
+    store, other = open_tiny(), open_tiny()
+    with store.db.journal.reading():
+        assert store.customers.count() == 0
+        other.customers.put([make.customer("ann")])
+        assert store.customers.count() == 0
+        store.refresh()
+        assert store.customers.get(["ann"]) == {}
+    assert store.customers.count() == 1
