@@ -221,23 +221,22 @@ def _print_explanation(explanation: Explanation, sentence: str) -> None:
 
 def _lines(part: Explanation, depth: int) -> Iterator[tuple[int, bool, str, str]]:
     """Depth, whether it holds, the condition, and the values it met."""
-    inner = part.parts
     if part.joined in ("all", "any"):
         # The outermost needs no line of its own when all must hold: the sentence says what it came to.
         if depth or part.joined == "any":
             yield depth, part.holds, "all of these:" if part.joined == "all" else "one of these:", ""
             depth += 1
-        for each in inner:
+        for each in part.parts:
             yield from _lines(each, depth)
-    elif part.joined == "not":
-        (operand,) = inner
-        yield depth, part.holds, part.text, "" if operand.parts else _values(operand)
-        if operand.parts:
-            yield from _lines(operand, depth + 1)
-    else:
-        yield depth, part.holds, part.text, _values(part)
-        for each in inner:
+        return
+    # A segment's own line, or that of its `not`, stands for it; so does the line of a plain condition.
+    told = part.parts[0] if part.joined == "not" else part
+    yield depth, part.holds, part.text, _values(told)
+    if told.joined == "segment":
+        for each in told.parts:
             yield from _lines(each, depth + 1)
+    elif part.joined == "not" and told.parts:
+        yield from _lines(told, depth + 1)
 
 
 def _values(part: Explanation) -> str:

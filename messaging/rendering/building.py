@@ -116,6 +116,7 @@ class _Builder:
         self._template = template
         self._problem = problem
         self._at = at
+        self._current = template.name
         stubs = dict.fromkeys(filters, str)
         self._html = Sandbox(html=True, filters=stubs)
         self._text = Sandbox(html=False, filters=stubs)
@@ -130,6 +131,10 @@ class _Builder:
                 prepared[locale] = self._locale(channel, locale)
             except TemplateLimit:
                 raise
+            except (RecursionError, MemoryError):
+                raise TemplateLimit(
+                    "it is too large or too deeply nested to be prepared", file=self._current
+                ) from None
             except TemplateError as error:
                 # What is wrong with the others is worth knowing too.
                 self._problem(error)
@@ -244,9 +249,9 @@ class _Builder:
         return pieces
 
     def _file(self, key: Key) -> str:
-        file = self._template.files[key]
-        self._at(file)
-        return file
+        self._current = self._template.files[key]
+        self._at(self._current)
+        return self._current
 
     def _nearest(self, channel: str, locale: str, *parts: str) -> Key | None:
         """Where a part is written for `locale`, its language, or everybody."""
