@@ -216,6 +216,8 @@ class _Checker:
                     version, channel=channel, locale=locale, context=context, links=_PlainLinks()
                 )
             except TemplateError as error:
+                if "is missing" in error.problem and self._warned(error.file, error.line):
+                    continue
                 self._add(
                     error.file or file, error.line, "error", f"with its sample: {error.problem}", error.hint
                 )
@@ -224,6 +226,10 @@ class _Checker:
                 self._email(file, version.parts[channel][locale], parts)
             elif not any(parts.values()):
                 self._add(file, None, "error", "with its sample it says nothing")
+
+    def _warned(self, file: str | None, line: int | None) -> bool:
+        """Whether it was told already that a value may be missing here."""
+        return any(found.file == file and found.line == line for found in self._found.values())
 
     def _variants(self, version: TemplateVersion) -> Iterator[tuple[str, str, str]]:
         for channel, by_locale in version.parts.items():

@@ -56,6 +56,13 @@ CUSTOMER: Mapping[str, Any] = {
     "phone": "+12025550123",
     "first_name": "Ann",
     "last_name": "Sample",
+    "locale": "en",
+    "timezone": "UTC",
+    "country": "AT",
+    "region": "Vienna",
+    "city": "Vienna",
+    "postal_code": "1010",
+    "birthday": "1990-03-05",
 }
 
 

@@ -128,4 +128,6 @@ def _learn(table: Field, name: str, value: Any) -> None:
 
 def _learn_path(table: Field, path: list[str], *, required: bool) -> None:
     for name in path:
-        table = table.fields.setdefault(name, Field(optional=not required))
+        table = table.fields.setdefault(name, Field(optional=True))
+        if required:
+            table.optional = False

@@ -176,9 +176,7 @@ class Tracking:
         """GET shows what the reader gets. POST saves what was ticked, or withdraws from everything."""
         saved = request.method == "POST"
         if saved:
-            form = parse_qs(
-                (await read_body(request, MAX_FORM)).decode("utf-8", "replace"), max_num_fields=1000
-            )
+            form = _form(await read_body(request, MAX_FORM))
             if form.get("none") == ["on"]:
                 await run_in_threadpool(self._preferences.withdraw_all, token.message_id)
             else:
@@ -245,6 +243,18 @@ def _label(word: str) -> str:
     """`new-arrivals` as people read it."""
     text = word.replace("-", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
+
+
+def _form(body: bytes) -> dict[str, list[str]]:
+    """The fields of an urlencoded form.
+
+    Raises:
+        TooLarge: there are more than any form of ours has.
+    """
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=1000)
+    except ValueError:
+        raise TooLarge("more fields than the form has") from None
 
 
 def _split(field: str) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from messaging.rules.profile import Profile, apply, is_made_id, made_id
 from messaging.services.forgotten import Forgotten
 from messaging.stores.base import Address, Store
 
+#: A telephone number that more people have than this is nobody's: a placeholder, or the shop's own.
+_FAMILY = 8
 #: Note: the shop's id of a customer who came without one -> the id we made then.
 _ALIAS = "customer-id:"
 
@@ -118,7 +120,11 @@ class CustomerBatch:
     def _by_phone(self, profile: Profile) -> Customer | None:
         phone = profile.phone
         assert phone is not None
-        found = {customer.id: customer for customer in self._store.customers.find(phone=phone)}
+        stored = self._store.customers.find(phone=phone, limit=_FAMILY + 1)
+        alone = not (profile.email or profile.id)
+        if len(stored) > _FAMILY and not alone:
+            return None
+        found = {customer.id: customer for customer in stored}
         if phone in self._phones:
             found[self._phones[phone]] = self._changed[self._phones[phone]]
         current = (self._changed.get(id, customer) for id, customer in found.items())
@@ -129,9 +135,9 @@ class CustomerBatch:
             and not (profile.email and customer.email)
             and not (profile.id and not is_made_id(customer.id))
         ]
-        if len(fitting) > 1 and not (profile.email or profile.id):
+        if len(fitting) > 1 and alone:
             raise Conflict(
-                f"the phone number belongs to {len(fitting)} customers",
+                "the phone number belongs to several customers",
                 hint="say which by customer.id or customer.email",
             )
         return fitting[0] if len(fitting) == 1 else None

@@ -95,8 +95,13 @@ class Customers(ABC):
         """Customers by id."""
 
     @abstractmethod
-    def find(self, *, email: str | None = None, phone: str | None = None) -> list[Customer]:
-        """Customers who have this email address (however upper and lower case) or this phone number, oldest first."""
+    def find(
+        self, *, email: str | None = None, phone: str | None = None, limit: int | None = None
+    ) -> list[Customer]:
+        """Customers who have this email address (however upper and lower case) or this phone number, oldest first.
+
+        With `limit`, any so many of them: to see whether there are more costs no more than that.
+        """
 
     @abstractmethod
     def put(self, customers: Iterable[Customer]) -> None:

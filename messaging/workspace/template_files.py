@@ -260,7 +260,7 @@ def _parse(model: type[_Parsed], text: str, file: str) -> _Parsed:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line = int(match[1]) if match else None
+        line = int(match[1]) if match else text.count("\n") + 1
         problem = str(error).split(" (at ")[0]
         raise TemplateError(f"not TOML: {problem}", file=file, line=line) from None
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def test_nothing_is_wrong(found: Check) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_findings(found: Check, parts: dict[str, Any], line: int | None, severity: str, words: str) -> None:
-    if "html" in parts:
+    if "html" in parts and "no text" not in words:
         parts = {**parts, "html": parts["html"] + CONTACT}
     problems = found(**parts)
     if not severity:
@@ -224,8 +223,5 @@ def test_templates_in_other_languages(found: Check, shared: Callable[[str], Path
         part = "html" if file.suffix == ".html" else "text"
         problems = [str(problem) for problem in found(**{part: file.read_text("utf-8")})]
         (named if any("Handlebars" in text for text in problems) else others).append(file.name)
-        assert (
-            any(re.search(r":\d+: error:", text) for text in problems) or "leemunroe" in str(file) or problems
-        )
     assert len(named) == 10
     assert len(others) == 17

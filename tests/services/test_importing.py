@@ -460,3 +460,10 @@ def test_a_yes_without_effect_is_not_kept(take, shop):
 def test_apostrophes_that_guard_and_those_that_do_not(take, cell, text):
     take(f"email,city\nann@example.com,{cell}\n")
     assert take.people()["ann@example.com"].city == text
+
+
+def test_a_number_that_everybody_has_finds_nobody(take):
+    rows = "".join(f"{n},c{n}@example.com,+12025550100\n" for n in range(30))
+    assert take(f"id,email,phone\n{rows}") == (30, 30, 0, 0)
+    assert take("id,email,phone\n31,c31@example.com,+12025550100\n,,+12025550100\n") == (2, 1, 0, 1)
+    assert take.reasons()[3].startswith("the phone number belongs to several customers")

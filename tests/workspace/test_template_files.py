@@ -81,7 +81,7 @@ def test_a_byte_order_mark_and_line_ends_do_not_matter(folder: Path) -> None:
     ("file", "content", "line", "words"),
     [
         ("template.toml", 'class = "transactional"\ntopic =', 2, "not TOML"),
-        ("template.toml", TOML + "colour = 1", 13, "no such setting"),
+        ("template.toml", TOML + "colour = 1", 14, "no such setting"),
         ("template.toml", TOML.replace("transactional", "spam"), 1, "transactional"),
         ("template.toml", TOML.replace('"4 hours"', '"soon"'), 12, "not a duration"),
         ("template.toml", TOML.replace('"sms"', '"push"'), 3, "no file for it"),

@@ -61,12 +61,15 @@ class TinyCustomers(Customers):
         with self._journal.reading():
             return {key: Customer.from_document(document) for key, document in self._table.copies(ids)}
 
-    def find(self, *, email: str | None = None, phone: str | None = None) -> list[Customer]:
+    def find(
+        self, *, email: str | None = None, phone: str | None = None, limit: int | None = None
+    ) -> list[Customer]:
         with self._journal.reading():
             keys = dict.fromkeys(
-                (self._emails.of(email) if email else []) + (self._phones.of(phone) if phone else [])
+                (self._emails.of(email)[:limit] if email else [])
+                + (self._phones.of(phone)[:limit] if phone else [])
             )
-            documents = [document for _, document in self._table.copies(keys)]
+            documents = [document for _, document in self._table.copies(islice(keys, limit))]
         documents.sort(key=lambda document: document.get("created_at", ""))
         return [Customer.from_document(document) for document in documents]
 

@@ -1,0 +1,87 @@
+"""Filters over text."""
+
+from __future__ import annotations
+
+import operator
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from messaging.rendering.run import Run, text_of
+
+
+def soft(value: Any) -> str:
+    """A value as text; captured HTML stays what it is."""
+    return value if isinstance(value, Markup) else text_of(value)
+
+
+def method(name: str) -> Callable[..., Any]:
+    """A method of text as a filter."""
+    call_method = operator.methodcaller(name)
+
+    def call(run: Run, value: Any) -> str:
+        return call_method(soft(value))  # type: ignore[no-any-return]
+
+    call.__name__ = name
+    return call
+
+
+def replace(run: Run, value: Any, old: str, new: str, count: int = -1) -> str:
+    text, new = soft(value), soft(new)
+    if isinstance(text, Markup):
+        old, new = escape(old), escape(new)
+    run.spend(len(text) + text.count(old) * len(new) >> 3)
+    return text.replace(old, new, count)
+
+
+def truncate(
+    run: Run, value: Any, length: int = 255, killwords: bool = False, end: str = "…", leeway: int = 5
+) -> str:
+    text = text_of(value)
+    if len(text) <= length + leeway:
+        return text
+    cut = text[: max(0, length - len(end))]
+    return (cut if killwords else cut.rsplit(" ", 1)[0]) + end
+
+
+def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
+    text, space = soft(value), " " * min(int(width), 80)
+    run.spend(len(text) + text.count("\n") * len(space) >> 3)
+    lines = text.split("\n")
+    moved = [
+        space + line if (line or blank) and (index or first) else line for index, line in enumerate(lines)
+    ]
+    return (Markup("\n") if isinstance(text, Markup) else "\n").join(moved)
+
+
+def escape_(run: Run, value: Any) -> str:
+    if not run.html:
+        return text_of(value)
+    return value if isinstance(value, Markup) else escape(text_of(value))
+
+
+def nl2br(run: Run, value: Any) -> str:
+    """Line breaks that are seen in HTML too."""
+    if not run.html:
+        return text_of(value)
+    return Markup("<br>\n").join(escape(line) for line in text_of(value).split("\n"))
+
+
+def striptags(run: Run, value: Any) -> str:
+    return " ".join(re.sub(r"<!--.*?-->|<[^>]*>", "", text_of(value), flags=re.DOTALL).split())
+
+
+def urlencode(run: Run, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "&".join(
+            f"{quote(text_of(k), safe='')}={quote(text_of(v), safe='')}" for k, v in value.items()
+        )
+    return quote(text_of(value), safe="/")
+
+
+def wordwrap(run: Run, value: Any, width: int = 79) -> str:
+    return "\n".join(textwrap.fill(line, max(1, min(width, 1000))) for line in text_of(value).split("\n"))
