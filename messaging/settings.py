@@ -42,26 +42,33 @@ def _duration(value: object) -> object:
 class Brand(_Section):
     """Who writes: shown in every message."""
 
+    #: As readers know the shop.
     name: str = "Our shop"
     #: `Name <address>` or an address.
     from_: str = Field(default="Our shop <shop@example.com>", alias="from")
+    #: Where answers go, if not to the sender.
     reply_to: str | None = None
     #: Postal address: law asks for it in marketing mail (CAN-SPAM).
     address: str | None = None
+    #: Where a person answers.
     phone: str | None = None
     #: When a person answers.
     hours: str | None = None
     #: The shop itself.
     url: str | None = None
+    #: The page to write to a person. Every message must show one way to reach one.
     contact_url: str | None = None
+    #: Answers to usual questions.
     faq_url: str | None = None
+    #: Shown at the top instead of the name.
     logo_url: str | None = None
     #: Accent of the starter templates, as `#rrggbb`.
     color: str = Field(default="#1f5eff", pattern="^#[0-9a-fA-F]{6}$")
-    #: ISO 4217.
+    #: Of amounts that name none, and of totals in segments. ISO 4217.
     currency: str = "EUR"
-    #: Of customers who have none.
+    #: Language of customers who have none: `en`, `de-AT`.
     locale: str = "en"
+    #: Of customers who have none; IANA name, like `Europe/Vienna`.
     timezone: str = "UTC"
     #: ISO 3166 region that phone numbers without a country code belong to.
     country: str | None = None
@@ -78,8 +85,11 @@ class Server(_Section):
 
     #: What links in messages begin with, as the world reaches the public app.
     base_url: str = "http://127.0.0.1:8400"
+    #: Where to listen; elsewhere than on this machine the staff app asks for its password.
     host: str = "127.0.0.1"
+    #: Of the public app; 0 takes any that is free.
     port: int = Field(default=8400, ge=0, le=65535)
+    #: Of the staff app.
     staff_port: int = Field(default=8401, ge=0, le=65535)
     #: Let messages that leave the machine carry links the world cannot open, or can read on the way.
     allow_insecure_links: bool = False
@@ -97,13 +107,14 @@ class StoreSettings(_Section):
 class Queue(_Section):
     """Who sends what is due."""
 
+    #: `inline`: the command or server that is running.
     use: Literal["inline"] = "inline"
 
 
 class ChannelSettings(_Section):
     """One channel."""
 
-    #: The adapter that delivers on it.
+    #: The adapter that delivers on it; email has `mailbox` without being told.
     adapter: str | None = None
 
 
@@ -148,6 +159,7 @@ class PluginSettings(_Section):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
+    #: Names of plugins that are not loaded.
     off: tuple[str, ...] = ()
 
     def of(self, name: str) -> Mapping[str, Any]:
@@ -167,12 +179,12 @@ class Settings(_Section):
     store: StoreSettings = StoreSettings()
     queue: Queue = Queue()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
-    #: Adapter name -> its own settings.
+    #: Settings of adapters, each in a table of its name.
     adapters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     sending: Sending = Sending()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()
-    #: Attribute name -> type.
+    #: What is known about customers beyond the usual fields: name and type. An import adds what it finds.
     attributes: dict[str, AttributeType] = Field(default_factory=dict)
 
     def adapter_for(self, channel: str) -> str | None:

@@ -37,7 +37,8 @@ def write_shop(folder: Path, *, customers: int, now: datetime) -> tuple[Path, Pa
         writer.writerow(["Customer ID", "Email", "First Name", "Last Name", "Phone", "Locale", "Country", "Timezone", "favourite"])
         for number in range(1, customers + 1):
             first, last = rng.choice(_FIRST), rng.choice(_LAST)
-            locale, country, zone = rng.choice(_PLACES)
+            # The first customer is the one whose order the demo follows.
+            locale, country, zone = rng.choice(_PLACES[:1] if number == 1 else _PLACES)
             phone = f"+4477009{number % 100000:05d}" if number <= 999 else ""
             writer.writerow(
                 [f"C{number:05d}", f"customer{number}@mail.example", first, last, phone, locale, country, zone, rng.choice(_GOODS)[1]]

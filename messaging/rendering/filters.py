@@ -23,8 +23,8 @@ from messaging.rendering.run import Run, text_of
 Filter = Callable[..., Any]
 
 
-def metered(function: Filter) -> Filter:
-    """`function` paying for its arguments, and its result bounded."""
+def metered(name: str, function: Filter) -> Filter:
+    """`function`, called `name`, paying for its arguments, and its result bounded."""
 
     @wraps(function)
     def call(run: Run, *args: Any, **kwargs: Any) -> Any:
@@ -35,7 +35,7 @@ def metered(function: Filter) -> Filter:
         try:
             return run.bounded(function(run, *args, **kwargs))
         except (TypeError, ValueError, AttributeError) as error:
-            raise TemplateRuntimeError(f"filter {function.__name__.strip('_')}: {error}") from error
+            raise TemplateRuntimeError(f"filter {name}: {error}") from error
 
     return call
 
@@ -223,7 +223,7 @@ _PUBLIC: dict[str, Filter] = {
 }
 
 #: All filters by name.
-FILTERS: dict[str, Filter] = {name: metered(function) for name, function in _PUBLIC.items()}
+FILTERS: dict[str, Filter] = {name: metered(name, function) for name, function in _PUBLIC.items()}
 FILTERS.update(
     _loop=loop,
     _capture=capture,

@@ -36,6 +36,7 @@ _KEPT = 128
 #: Changes when the same source would give another result.
 _FORMAT = "1"
 
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -132,7 +133,9 @@ def _version(name: str) -> str:
 
 
 def _in_child(name: str, request: bytes, cache: Path | None, key: str) -> Prepared:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)])}
+    # No secrets, and no path from which a workspace's own modules could come in.
+    environment = {key: value for key, value in os.environ.items() if key in _PASSED_ON}
+    environment["PYTHONPATH"] = str(_ROOT)
     command = [sys.executable, "-m", "messaging.rendering.probe"]
     try:
         child = subprocess.run(  # noqa: S603 - our own module, with our own interpreter

@@ -39,6 +39,7 @@ _LONGEST_WAIT = timedelta(days=365)
 class SendGridSettings(AdapterSettings):
     """`[adapters.sendgrid]`"""
 
+    #: A secret: better in the environment than in messaging.toml. It needs "Mail Send" only.
     api_key: SecretStr = Field(min_length=1, json_schema_extra={"env": "SENDGRID_API_KEY"})
     #: `https://api.eu.sendgrid.com` for subusers in the EU.
     host: str = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})

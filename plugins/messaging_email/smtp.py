@@ -46,10 +46,13 @@ _QUEUE_ID = re.compile(r"(?:queued as|\bid=)\s*<?([\w.@-]+)", re.IGNORECASE)
 class SmtpSettings(AdapterSettings):
     """`[adapters.smtp]`"""
 
+    #: The server that takes the shop's mail.
     host: str = Field(min_length=1, json_schema_extra={"env": "SMTP_HOST"})
     #: By default 587 with STARTTLS, 465 with TLS, 25 without.
     port: int | None = Field(None, ge=1, le=65535, json_schema_extra={"env": "SMTP_PORT"})
+    #: Who logs in; without it nobody does.
     username: str | None = Field(None, json_schema_extra={"env": "SMTP_USERNAME"})
+    #: A secret: better in the environment than in messaging.toml.
     password: SecretStr | None = Field(None, json_schema_extra={"env": "SMTP_PASSWORD"})
     #: By default `tls` on port 465, `none` on this very machine without a login, else `starttls`.
     security: Literal["starttls", "tls", "none"] | None = None

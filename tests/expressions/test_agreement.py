@@ -248,7 +248,7 @@ def _expression(root: Node) -> Expression:
     )
 
 
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY

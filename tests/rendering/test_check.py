@@ -51,9 +51,10 @@ def found(template: Callable[..., Template], brand: dict[str, Any], monkeypatch:
 
 def test_nothing_is_wrong(found: Check) -> None:
     html = (
-        "<p>{{ order.number }} {{ customer.first_name }} {{ customer.tier }}</p>{% if order.url %}<a href='{{ order.url }}'>x</a>"
-        "{% endif %}{% for item in order.items %}{{ item.name or item.sku or 'an item' }}{% else %}-{% endfor %}"
-        + CONTACT
+        "<p>{{ order.number }} {{ customer.first_name }} {{ customer.tier }}"
+        "</p>{% if order.url %}<a href='{{ order.url }}'>x</a>"
+        "{% endif %}{% for item in order.items %}{{ item.name "
+        "or item.sku or 'an item' }}{% else %}-{% endfor %}" + CONTACT
     )
     assert (
         found(
@@ -152,9 +153,11 @@ def test_findings(found: Check, parts: dict[str, Any], line: int | None, severit
     [
         "{{ customer.first_name|default('x') }}",
         "{% if customer.first_name %}{{ customer.first_name }}{% endif %}",
-        "{% if customer.first_name is defined and customer.city %}{{ customer.first_name }}{{ customer.city }}{% endif %}",
+        "{% if customer.first_name is defined and customer.city "
+        "%}{{ customer.first_name }}{{ customer.city }}{% endif %}",
         "{% if not customer.city %}-{% else %}{{ customer.city }}{% endif %}",
-        "{% if customer.city is not defined %}-{% elif customer.country %}{{ customer.city }}{{ customer.country }}{% endif %}",
+        "{% if customer.city is not defined %}-{% elif customer.country "
+        "%}{{ customer.city }}{{ customer.country }}{% endif %}",
         "{{ customer.city if customer.city else '-' }}",
         "{{ customer.city or customer.country or '-' }}",
         "{% if customer.city == 'Wien' %}{{ customer.city }}{% endif %}",

@@ -25,7 +25,10 @@ def ours(source: str, shared: dict[str, str]) -> str:
     return Environment(autoescape=True, keep_trailing_newline=True).from_string(text).render(VALUES)
 
 
-LAYOUT = "<top>{% block head %}h{{ a }}{% endblock %}|{% block body %}{% block inner %}i{% endblock %}{% endblock %}</top>"
+LAYOUT = (
+    "<top>{% block head %}h{{ a }}{% endblock %}|{% block body "
+    "%}{% block inner %}i{% endblock %}{% endblock %}</top>"
+)
 MACROS = (
     "{% macro button(href, label='Go, now') %}<a href='{{ href }}'>{{ label }}</a>{% endmacro %}"
     "{% macro two(x) %}{{ button(x) }}+{{ button(x, label=x ~ '!') }}{% endmacro %}"
@@ -33,14 +36,16 @@ MACROS = (
 )
 SHARED = {
     "layout.html": LAYOUT,
-    "middle.html": "{% extends 'layout.html' %}{% set w = 'W' %}{% block body %}m({{ super() }}){% endblock %}",
+    "middle.html": "{% extends 'layout.html' %}{% set w = 'W' %}"
+    "{% block body %}m({{ super() }}){% endblock %}",
     "part.html": "<p>{{ a }}{% set a = 'inner' %}{{ a }}</p>\n",
     "macros.html": MACROS,
 }
 
 SAME = [
     "{% extends 'layout.html' %}{% block body %}mine{{ b }}{% endblock %}",
-    "{% extends 'middle.html' %}{% block inner %}{{ w }}{% endblock %}{% block head %}{{ super() }}!{% endblock %}",
+    "{% extends 'middle.html' %}{% block inner %}{{ w }}{% "
+    "endblock %}{% block head %}{{ super() }}!{% endblock %}",
     "{% extends 'middle.html' %} ignored {% block body %}1{{ super() }}2{% endblock %}",
     "{% include 'part.html' %}{{ a }}",
     "{% for i in items %}{% include 'part.html' %}{{ i }}{% endfor %}",

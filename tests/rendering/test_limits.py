@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from messaging.errors import TemplateError, TemplateLimit
+from messaging.nouns.template import TemplateVersion
 
 Render = Callable[..., dict[str, str]]
 
-GROWING = "{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}"
+GROWING = (
+    "{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% "
+    "set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}"
+)
 
 #: CVE-2016-10745, 2019-10906, 2024-56326, 2025-27516, and what a sandbox must not give away.
 ESCAPES = [
@@ -67,8 +71,10 @@ BOMBS = [
     GROWING + "{{ [ns.x]|unique|length }}",
     GROWING + "{{ [ns.x, ns.y]|sort|length }}",
     GROWING + "{{ ns.x ~ '' }}",
-    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
-    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
+    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}"
+    "{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
+    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) "
+    "%}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
     "{{ range(9999)|join('0123456789012345678901234567890123456789') }}",
     "{{ (big|replace('z', big))|length }}",
     "{{ big|indent(10**9) ~ big|indent(10**9) }}",
@@ -104,6 +110,16 @@ def test_nothing_escapes(render: Render, source: str, context: dict[str, Any]) -
     assert (caught.value.file, caught.value.line) == ("templates/t/email.html", 2)
 
 
+@pytest.mark.parametrize(
+    "source", ["{{ _s }}", "{{ x._y }}", "{% set _s = 1 %}", "{{ self }}", "{{ caller }}"]
+)
+def test_some_names_are_refused_before_anything_runs(
+    prepared: Callable[..., TemplateVersion], source: str
+) -> None:
+    with pytest.raises(TemplateError, match="is not available here"):
+        prepared(text=source)
+
+
 @pytest.mark.parametrize("part", ["html", "text"])
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
 def test_nothing_goes_on_for_ever(render: Render, part: str, source: str, context: dict[str, Any]) -> None:
@@ -135,7 +151,8 @@ def test_a_limit_is_told_apart_from_a_mistake(render: Render) -> None:
 def test_a_large_order_is_no_bomb(render: Render) -> None:
     items = [{"name": f"Item {n}", "price": "1.00", "url": f"https://a.example/{n}"} for n in range(500)]
     parts = render(
-        html="<table>{% for i in items %}<tr><td><a href='{{ i.url }}'>{{ i.name|upper }}</a></td><td>{{ i.price|money }}</td></tr>{% endfor %}</table>",
+        html="<table>{% for i in items %}<tr><td><a href='{{ i.url }}'>{{ i.name|upper }}"
+        "</a></td><td>{{ i.price|money }}</td></tr>{% endfor %}</table>",
         context={"items": items},
     )
     assert parts["html"].count("<tr>") == 500

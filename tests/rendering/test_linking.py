@@ -19,7 +19,8 @@ def hrefs(html: str) -> list[str]:
 
 def test_every_place_is_a_slot_of_its_own(prepared: Prepared) -> None:
     version = prepared(
-        html="<a href='https://a.example/x?a=1&amp;b=2'>One</a><a href='https://a.example/x?a=1&amp;b=2'><img alt='Two' src='https://a.example/i.png'></a>"
+        html="<a href='https://a.example/x?a=1&amp;b=2'>One</a><a "
+        "href='https://a.example/x?a=1&amp;b=2'><img alt='Two' src='https://a.example/i.png'></a>"
         "<a href='{{ order.url }}'>{{ order.number }}</a>",
     )
     assert [(link.slot, link.label, link.target) for link in version.links] == [
@@ -103,7 +104,10 @@ def test_a_dynamic_address_is_unescaped_once(render: Render) -> None:
 
 
 def test_bare_addresses_in_text(render: Render, prepared: Prepared) -> None:
-    source = "See https://a.example/x?y=1. Order: {{ order.url }}\nhttps://a.example/{{ order.number }}/{% if x %}!{% endif %}\n{{ unsubscribe_url }}"
+    source = (
+        "See https://a.example/x?y=1. Order: {{ order.url }}\nhttps://a.example/{{ "
+        "order.number }}/{% if x %}!{% endif %}\n{{ unsubscribe_url }}"
+    )
     version = prepared(sms=source)
     assert [(link.channel, link.part, link.target) for link in version.links] == [
         ("sms", "text", "https://a.example/x?y=1"),
@@ -141,6 +145,7 @@ def test_the_pixel_is_at_the_end(render: Render) -> None:
 
 def test_names_written_in_the_template_name_the_link(prepared: Prepared) -> None:
     version = prepared(
-        html="{% set words = {'go': 'Go on'} %}{% with label = 'View' %}<a href='{{ u.url }}'>{{ label }}: {{ words.go }}</a>{% endwith %}"
+        html="{% set words = {'go': 'Go on'} %}{% with label = 'View' %}<a "
+        "href='{{ u.url }}'>{{ label }}: {{ words.go }}</a>{% endwith %}"
     )
     assert version.links[0].label == "View: Go on"

@@ -106,7 +106,7 @@ def test_a_fault_of_ours_is_not_called_a_limit(
     template: Make, brand: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_MEMORY", "much")
-    with pytest.raises(RuntimeError, match="TypeError|ValueError"):
+    with pytest.raises(RuntimeError, match=r"TypeError|ValueError"):
         prepare(template(html="x"), brand, from_="shop@example.com")
 
 

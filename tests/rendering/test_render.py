@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -194,7 +194,7 @@ class TestFallbacks:
 
 
 class TestLocales:
-    parts: dict[str, Any] = {
+    parts: ClassVar[dict[str, Any]] = {
         "subject": "Hello",
         "html": "<p>Hello</p>",
         "text": "Hello text",

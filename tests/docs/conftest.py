@@ -1,0 +1,215 @@
+"""The documents, taken apart; and a shop to try them on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from starlette.types import ASGIApp
+
+from messaging.app import Messaging
+from messaging.cli import main
+from messaging.server.run import make_apps
+from messaging.server.targets import Targets
+from messaging.workspace.folder import make_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Business time of every example: a Sunday.
+NOW = "2026-11-22T10:00:00+01:00"
+API_KEY = "the-key-of-the-examples"
+#: The shop that most documents speak of; they say it at their beginning.
+PEOPLE = "id,email,first_name,country,points\nann,ann@example.com,Ann,AT,120\nbob,bob@example.com,Bob,DE,\n"
+HISTORY = """\
+{"id":"A-1 placed","type":"order.placed","time":"2026-09-01T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-1","total":"40.00","currency":"EUR","items":[{"sku":"TEA","quantity":2,"price":"20.00"}]}}}
+{"id":"A-2 placed","type":"order.placed","time":"2026-10-20T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-2","total":"60.00","currency":"EUR","items":[{"sku":"POT","price":"60.00"}]}}}
+{"id":"A-2 refunded","type":"order.refunded","time":"2026-10-25T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-2"},"refund":{"amount":"10.00"}}}
+"""
+
+_FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+_ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=")
+_RULE = re.compile(r"^[\s─]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A block of code in a document."""
+
+    page: Path
+    line: int
+    #: The words after the opening fence: the language, then what the tests are to do with it.
+    info: tuple[str, ...]
+    text: str
+
+    @property
+    def language(self) -> str:
+        return self.info[0] if self.info else ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def fences_of(page: Path) -> list[Fence]:
+    """The blocks of a document, in order."""
+    text = page.read_text("utf-8")
+    return [
+        Fence(page, text.count("\n", 0, match.start()) + 1, tuple(match["info"].split()), match["text"])
+        for match in _FENCE.finditer(text)
+    ]
+
+
+def pages() -> list[Path]:
+    """All documents."""
+    return [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if ".head." not in page.name)]
+
+
+@dataclass
+class Terminal:
+    """Runs what a document shows after `$`, and sees that it prints what the document says."""
+
+    folder: Path
+    code: int = 0
+
+    def play(self, fence: Fence) -> None:
+        """One `console` block."""
+        for command, shown in _turns(fence.text):
+            told = self.run(command)
+            assert matches(shown, told), f"{fence.place}: {command}\n--- shown\n{shown}\n--- printed\n{told}"
+            if not shown:
+                assert self.code == 0, f"{fence.place}: {command} ended with {self.code}\n{told}"
+
+    def run(self, command: str) -> str:
+        """What a command prints, both streams as they come."""
+        if command == "echo $?":
+            return f"{self.code}\n"
+        words = shlex.split(os.path.expandvars(command))
+        variables = {}
+        while _ASSIGNMENT.match(words[0]):
+            name, _, variables[name] = words.pop(0).partition("=")
+        if words[0] == "curl":
+            return self._curl(words[1:])
+        if words[0] != "messaging":
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=self.folder)
+            self.code = done.returncode
+            return done.stdout + done.stderr
+        result = CliRunner().invoke(main, words[1:], env=variables)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        self.code = result.exit_code
+        return result.output
+
+    def _curl(self, words: Sequence[str]) -> str:
+        """The little of curl that documents use, over the public app of this workspace."""
+        headers, body, method, url, show = {}, None, None, "", False
+        rest = iter(words)
+        for word in rest:
+            if word == "-H":
+                name, _, value = next(rest).partition(":")
+                headers[name] = value.strip()
+            elif word == "-d":
+                body = next(rest)
+                body = (self.folder / body[1:]).read_text("utf-8") if body.startswith("@") else body
+            elif word == "-X":
+                method = next(rest)
+            elif word in ("-i", "-si"):
+                show = True
+            else:
+                url = word
+        with Messaging.open() as app:
+            public, _ = make_apps(app, Targets(app.store), "127.0.0.1")
+            method = method or ("POST" if body is not None else "GET")
+            answer = asyncio.run(_ask(public, httpx.Request(method, url, headers=headers, content=body)))
+            app.recorder.drain()
+        told = "".join(f"{name}: {value}\n" for name, value in sorted(answer.headers.items()))
+        self.code = 0
+        return (f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}\n{told}" if show else "") + answer.text
+
+
+async def _ask(app: ASGIApp, request: httpx.Request) -> httpx.Response:
+    return await httpx.AsyncClient(transport=httpx.ASGITransport(app=app)).send(request)
+
+
+def _turns(text: str) -> Iterator[tuple[str, str]]:
+    """Each command (with its continued lines) and the lines shown below it."""
+    command, shown = None, []
+    for line in text.replace("\\\n", "").splitlines():
+        if line.startswith("$ "):
+            if command is not None:
+                yield command, "\n".join(shown)
+            command, shown = line[2:], []
+        else:
+            shown.append(line)
+    assert command is not None, "a console block without a command"
+    yield command, "\n".join(shown)
+
+
+def matches(shown: str, told: str) -> bool:
+    """Whether `told` is as `shown`: blanks and rules do not count, `…` is anything, alone any lines."""
+    if not shown.strip():
+        return True
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + r"\n" for line in _plain(shown)
+    )
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _plain(told))) is not None
+
+
+def _plain(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if not _RULE.match(line)]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new workspace, with the shop of the documents in it."""
+    folder = tmp_path_factory.mktemp("docs") / "shop"
+    make_workspace(folder)
+    (folder / "people.csv").write_text(PEOPLE, "utf-8")
+    (folder / "history.jsonl").write_text(HISTORY, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESSAGING_NOW", NOW)
+        patch.chdir(folder)
+        terminal = Terminal(folder)
+        terminal.run('messaging customers import people.csv --consent email --consent-source "newsletter form"')
+        assert terminal.code == 0
+        terminal.run("messaging events import history.jsonl")
+        assert terminal.code == 0
+    return folder
+
+
+@pytest.fixture
+def new_terminal(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[bool], Terminal]:
+    """A terminal in a workspace of one's own: the shop, or an empty one."""
+    import shutil
+
+    def open_one(with_shop: bool) -> Terminal:
+        folder = tmp_path / "shop"
+        if with_shop:
+            shutil.copytree(made, folder)
+        else:
+            make_workspace(folder)
+        monkeypatch.setenv("MESSAGING_NOW", NOW)
+        monkeypatch.setenv("MESSAGING_API_KEY", API_KEY)
+        monkeypatch.chdir(folder)
+        return Terminal(folder)
+
+    return open_one
+
+
+@pytest.fixture
+def fences() -> Callable[[Path], list[Fence]]:
+    return fences_of
+
+
+@pytest.fixture
+def documents() -> list[Path]:
+    return pages()
