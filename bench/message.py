@@ -17,7 +17,7 @@ HTML = (
     "{% if customer.city %}<p>Greetings to {{ customer.city }}, {{ customer.country }}.</p>{% endif %}"
     + "".join(f"<p>{_PARAGRAPH * 3}</p>" for _ in range(16))
     + '{% for tea in ["Darjeeling", "Assam", "Ceylon", "Keemun"] %}'
-    '<p><b>{{ tea }}</b> for {{ customer.first_name|upper }} {{ loop.index }}: '
+    "<p><b>{{ tea }}</b> for {{ customer.first_name|upper }} {{ loop.index }}: "
     '<a href="https://shop.example/tea/{{ loop.index }}?from={{ customer.id|urlencode }}">see it</a></p>{% endfor %}'
     + "".join(f'<p><a href="https://shop.example/page/{n}">Page {n}</a></p>' for n in range(6))
     + '<p>{{ brand.address }}</p><p><a href="{{ brand.contact_url }}">Write to us</a> '
@@ -61,6 +61,10 @@ def context(customer: int) -> dict[str, Any]:
             "city": "Sampletown",
             "country": "DE",
         },
-        "brand": {"name": "Our shop", "address": "1 Market Street", "contact_url": "https://shop.example/contact"},
+        "brand": {
+            "name": "Our shop",
+            "address": "1 Market Street",
+            "contact_url": "https://shop.example/contact",
+        },
         "unsubscribe_url": "https://shop.example/u/token",
     }

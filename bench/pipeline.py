@@ -47,7 +47,10 @@ def stock_seconds(number: int = 3000) -> float:
 def standin(kind: str) -> Iterator[int]:
     """A receiving end in a process of its own; yields its port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"bench.standins.{kind}", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-m", f"bench.standins.{kind}", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     assert process.stdout is not None
     try:
@@ -84,13 +87,26 @@ def write_customers(path: Path, number: int) -> None:
 
 
 def measure(customers: int, adapter: str, stock: float) -> None:
-    with tempfile.TemporaryDirectory() as scratch, standin({"smtp": "smtp_sink", "sendgrid": "sendgrid"}[adapter]) as port:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        standin({"smtp": "smtp_sink", "sendgrid": "sendgrid"}[adapter]) as port,
+    ):
         folder = Path(scratch) / "shop"
         messaging(ROOT, "init", str(folder))
         message.write_template(folder / "templates")
-        (folder / "segments" / "all.toml").write_text('where = "country == \'DE\'"\n', "utf-8")
+        (folder / "segments" / "all.toml").write_text("where = \"country == 'DE'\"\n", "utf-8")
         write_customers(folder / "c.csv", customers)
-        imported, _, _ = messaging(folder, "customers", "import", str(folder / "c.csv"), "--consent", "email", "--consent-source", "bench", "--json")
+        imported, _, _ = messaging(
+            folder,
+            "customers",
+            "import",
+            str(folder / "c.csv"),
+            "--consent",
+            "email",
+            "--consent-source",
+            "bench",
+            "--json",
+        )
         variables = {
             "MESSAGING__CHANNELS__EMAIL__ADAPTER": adapter,
             "SMTP_HOST": "127.0.0.1",
@@ -99,9 +115,15 @@ def measure(customers: int, adapter: str, stock: float) -> None:
             "SENDGRID_API_KEY": "SG.bench",
             "SENDGRID_HOST": f"http://127.0.0.1:{port}",
         }
-        variables = {name: value for name, value in variables.items() if adapter == "smtp" or "SMTP" not in name}
-        messaging(folder, "campaigns", "create", "all", "--template", "bench", "--segment", "all", **variables)
-        wall, processor, memory = messaging(folder, "campaigns", "send", "all", "--yes", "--json", **variables)
+        variables = {
+            name: value for name, value in variables.items() if adapter == "smtp" or "SMTP" not in name
+        }
+        messaging(
+            folder, "campaigns", "create", "all", "--template", "bench", "--segment", "all", **variables
+        )
+        wall, processor, memory = messaging(
+            folder, "campaigns", "send", "all", "--yes", "--json", **variables
+        )
         started, _, started_memory = messaging(folder, "campaigns", "status", "all", "--json", **variables)
         each = wall / customers
         print(

@@ -53,7 +53,12 @@ class Messaging:
     """
 
     def __init__(
-        self, workspace: Workspace, settings: Settings, *, clock: Clock | None = None, no_plugins: bool = False
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        no_plugins: bool = False,
     ) -> None:
         self.workspace = workspace
         self.settings = settings
@@ -98,9 +103,7 @@ class Messaging:
 
     @cached_property
     def plugins(self) -> Plugins:
-        return Plugins(
-            folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins
-        )
+        return Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
 
     @cached_property
     def keys(self) -> Keys:
@@ -368,9 +371,13 @@ class Messaging:
         names = {"email", *self.settings.channels}
         return sorted(channel for channel in names if self.settings.adapter_for(channel) is not None)
 
-    def run_campaign(self, name: str, *, progress: Callable[[int], None] | None = None) -> MessagingError | None:
+    def run_campaign(
+        self, name: str, *, progress: Callable[[int], None] | None = None
+    ) -> MessagingError | None:
         """Send a campaign until it is done; return what stopped it, if something did."""
-        self.adapters.get(self.adapter_name(self.campaigning.get(name).channel, self.campaigning.get(name).adapter))
+        self.adapters.get(
+            self.adapter_name(self.campaigning.get(name).channel, self.campaigning.get(name).adapter)
+        )
         return self.dispatcher.run_campaign(name, progress=progress)
 
     def show(self, message: Message) -> RenderedMessage | None:

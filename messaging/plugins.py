@@ -162,7 +162,12 @@ class Plugins:
 
     def adapters(self) -> dict[str, type[Adapter]]:
         """All adapters by name."""
-        return {name: adapter for plugin in self.found if not plugin.fault for name, adapter in plugin.adapters.items()}
+        return {
+            name: adapter
+            for plugin in self.found
+            if not plugin.fault
+            for name, adapter in plugin.adapters.items()
+        }
 
     def adapter(self, name: str) -> type[Adapter]:
         """The adapter of that name.
@@ -231,7 +236,9 @@ class Plugins:
         decisions: list[Decision] = []
         for plugin, check in self._implementations("check_messages"):
             try:
-                answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
+                answers = list(
+                    check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ()
+                )
             except (Exception, SystemExit) as error:
                 raise self._fault(plugin, "check_messages failed", error) from error
             for answer in answers:

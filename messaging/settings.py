@@ -204,7 +204,9 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
     try:
         values: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError(f"no settings at {file}", hint="make a workspace with: messaging init DIR") from None
+        raise SettingsError(
+            f"no settings at {file}", hint="make a workspace with: messaging init DIR"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from None
     origin: dict[str, str] = {}

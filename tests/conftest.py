@@ -88,7 +88,10 @@ class Shop:
         (workspace.plugins / "pigeon.py").write_text(PIGEON, "utf-8")
         text = workspace.settings.read_text("utf-8").replace('adapter = "mailbox"', 'adapter = "pigeon"')
         workspace.settings.write_text(text, "utf-8")
-        self.write_template("letter", 'class = "marketing"\ntopic = "news"\nsubject = "Hello {{ customer.id }}"\nchannels = ["email"]\n')
+        self.write_template(
+            "letter",
+            'class = "marketing"\ntopic = "news"\nsubject = "Hello {{ customer.id }}"\nchannels = ["email"]\n',
+        )
         self.write_segment("all", "id is defined")
         self.apps: list[Messaging] = []
         self.app = self.open()
@@ -128,18 +131,28 @@ class Shop:
         """Customers c0000 … with an email address each."""
         now = self.clock.now()
         people = [
-            Customer(id=f"c{n:04d}", email=f"c{n:04d}@example.com", created_at=now) for n in range(first, first + number)
+            Customer(id=f"c{n:04d}", email=f"c{n:04d}@example.com", created_at=now)
+            for n in range(first, first + number)
         ]
         self.app.store.customers.put(people)
         if consent:
             self.app.store.addresses.add_consents(
-                Consent(channel="email", address=str(person.email), granted=True, at=now, source="test") for person in people
+                Consent(channel="email", address=str(person.email), granted=True, at=now, source="test")
+                for person in people
             )
         return [person.id for person in people]
 
     def unsubscribe(self, customer: str) -> None:
         self.app.store.addresses.add_consents(
-            [Consent(channel="email", address=f"{customer}@example.com", granted=False, at=self.clock.now(), source="test")]
+            [
+                Consent(
+                    channel="email",
+                    address=f"{customer}@example.com",
+                    granted=False,
+                    at=self.clock.now(),
+                    source="test",
+                )
+            ]
         )
 
     def campaign(self, name: str = "spring", **options: object) -> Campaign:

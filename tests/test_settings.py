@@ -39,13 +39,20 @@ def test_order_of_precedence(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_every_setting_has_an_environment_name(
-    file: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, path: tuple[str, str], expected: object
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    path: tuple[str, str],
+    expected: object,
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert getattr(getattr(load_settings(file), path[0]), path[1]) == expected
 
 
-def test_channels_adapters_and_attributes_have_names_of_their_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channels_adapters_and_attributes_have_names_of_their_own(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MESSAGING__CHANNELS__EMAIL__ADAPTER", "smtp")
     monkeypatch.setenv("MESSAGING__ADAPTERS__SMTP__HOST", "mail.example")
     monkeypatch.setenv("MESSAGING__SENDING__RATE__SMTP", "2.5")
@@ -74,7 +81,10 @@ def test_a_plugin_has_its_own_table(file: Path) -> None:
         ('[server]\nport = "many"\n', "server.port: Input should be a valid integer"),
         ("[server]\nport = 99999\n", "server.port: Input should be less than or equal to 65535"),
         ('[sending]\nbackoff = "soon"\n', "sending.backoff: 'soon' is not a duration"),
-        ('[attributes]\nvip = "maybe"\n', "attributes.vip: Input should be 'text', 'number', 'boolean' or 'date'"),
+        (
+            '[attributes]\nvip = "maybe"\n',
+            "attributes.vip: Input should be 'text', 'number', 'boolean' or 'date'",
+        ),
         ("[server\n", "Expected ']'"),
         ("\ufeff[server]\nport = 0\nport = 1\n", "Cannot overwrite"),
     ],

@@ -87,7 +87,9 @@ def photograph(mailbox: Path, file: Path) -> None:
             page.screenshot(path=str(shot))
             shots.append(shot)
         page = browser.new_page(viewport={"width": 840, "height": 880})
-        images = "".join(f'<img src="{shot.as_uri()}" width="400" style="border-radius:12px">' for shot in shots)
+        images = "".join(
+            f'<img src="{shot.as_uri()}" width="400" style="border-radius:12px">' for shot in shots
+        )
         both = Path(scratch) / "both.html"
         both.write_text(f'<body style="margin:10px;display:flex;gap:20px;background:#888">{images}', "utf-8")
         page.goto(both.as_uri())

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import TIME, json_option, pass_app, print_json, print_table, progress_bar, say, yes_option
+from messaging.cli.common import (
+    TIME,
+    json_option,
+    pass_app,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    yes_option,
+)
 from messaging.errors import InputError, PartlyFailed
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
@@ -30,7 +39,9 @@ def campaigns() -> None:
 @click.option("--channel", help="The template's first, unless you say.")
 @click.option("--adapter", help="The channel's, from messaging.toml, unless you say.")
 @click.option("--at", type=TIME, help="When to send, e.g. 2026-11-27T09:00:00+01:00.")
-@click.option("--service-notice", metavar="WHY", help="Send a transactional template to all of them, and why.")
+@click.option(
+    "--service-notice", metavar="WHY", help="Send a transactional template to all of them, and why."
+)
 @json_option
 @pass_app
 def create(
@@ -92,7 +103,9 @@ def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: b
     campaign = app.campaigning.get(name)
     if campaign.state is CampaignState.DRAFT and not (yes or plan_hash) and sys.stdin.isatty():
         number = app.audience.count(campaign.segment)
-        click.confirm(f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True)
+        click.confirm(
+            f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True
+        )
     started = app.campaigning.start(name, plan_hash=plan_hash)
     if started.state is CampaignState.SCHEDULED:
         _show(app, name, as_json)
@@ -188,7 +201,9 @@ def _go_on(app: Messaging, name: str, as_json: bool) -> None:
         raise InputError(f"campaign {name} was paused", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
-        say(f"{waiting} wait for a later time; messaging serve sends them, or say messaging campaigns send {name} later.")
+        say(
+            f"{waiting} wait for a later time; messaging serve sends them, or say messaging campaigns send {name} later."
+        )
     failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
     if failed:
         raise PartlyFailed(
@@ -215,7 +230,9 @@ def _show(app: Messaging, name: str, as_json: bool) -> Status:
         print_json(document)
         return status
     rows = [(state.value, number) for state, number in status.counts.items() if number]
-    title = f"Campaign {campaign.name}: {campaign.state}" + (f" ({campaign.reason})" if campaign.reason else "")
+    title = f"Campaign {campaign.name}: {campaign.state}" + (
+        f" ({campaign.reason})" if campaign.reason else ""
+    )
     print_table(("state", "messages"), [*rows, ("audience", campaign.audience or 0)], title=title)
     if status.reasons:
         print_table(

@@ -29,7 +29,9 @@ def show(app: Messaging, as_json: bool) -> None:
         shown = "******" if path[:1] == ("adapters",) and (len(path) < 3 or path[1:3] in secret) else value
         rows.append((".".join(path), "MESSAGING__" + "__".join(part.upper() for part in path), shown))
     if as_json:
-        print_json([{"setting": name, "environment": variable, "value": value} for name, variable, value in rows])
+        print_json(
+            [{"setting": name, "environment": variable, "value": value} for name, variable, value in rows]
+        )
     else:
         print_table(("setting", "environment", "value"), rows)
 
@@ -43,7 +45,7 @@ def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
 def _secret_fields(app: Messaging) -> set[tuple[str, ...]]:
     """(adapter, field) of what must not be shown: all that its adapter does not declare as open."""
     adapters = app.plugins.adapters()
-    hidden = set()
+    hidden: set[tuple[str, ...]] = set()
     for name, table in app.settings.adapters.items():
         for field in table:
             info = adapters[name].Settings.model_fields.get(field) if name in adapters else None

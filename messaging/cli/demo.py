@@ -32,10 +32,22 @@ _SCANNER = "BarracudaCentral-LinkProtect/1.0"
 
 
 @click.command()
-@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="The demo's workspace; an earlier demo there is replaced.")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="The demo's workspace; an earlier demo there is replaced.",
+)
 @click.option("--customers", type=click.IntRange(20, 20_000), default=400, show_default=True)
 @click.option("--serve", is_flag=True, help="Stay up at the end, to be looked at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the public app; 0: 8400, or any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the public app; 0: 8400, or any that is free.",
+)
 def demo(folder: Path, customers: int, serve: bool, port: int) -> None:
     """Run the whole job on a small shop: no key, no question."""
     Demo(folder.resolve(), customers, port).run(serve=serve)
@@ -53,7 +65,9 @@ class Demo:
         #: The letter goes out two days ago, so that the clicks of today look like people's.
         self.then = self.now - timedelta(days=2)
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("MESSAGING", "SENDGRID_", "SMTP_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MESSAGING", "SENDGRID_", "SMTP_"))
         }
 
     def run(self, *, serve: bool) -> None:
@@ -64,8 +78,19 @@ class Demo:
         self._messaging("init", str(self.folder), workspace=False)
         (self.folder / MARK).touch()
         self._take_ports()
-        people, history = write_shop(self.folder, customers=self.customers, now=self.then - timedelta(hours=1))
-        self._messaging("customers", "import", people.name, "--consent", "email", "--consent-source", "demo sign-up form", then=True)
+        people, history = write_shop(
+            self.folder, customers=self.customers, now=self.then - timedelta(hours=1)
+        )
+        self._messaging(
+            "customers",
+            "import",
+            people.name,
+            "--consent",
+            "email",
+            "--consent-source",
+            "demo sign-up form",
+            then=True,
+        )
         self._messaging("events", "import", history.name, then=True)
 
         self._title("Who is who")
@@ -76,7 +101,16 @@ class Demo:
         self._messaging("segments", "explain", "repeat-buyers", "C00001", then=True)
 
         self._title("A campaign: made, planned, sent")
-        self._messaging("campaigns", "create", CAMPAIGN, "--template", "promotion", "--segment", "repeat-buyers", then=True)
+        self._messaging(
+            "campaigns",
+            "create",
+            CAMPAIGN,
+            "--template",
+            "promotion",
+            "--segment",
+            "repeat-buyers",
+            then=True,
+        )
         self._messaging("campaigns", "plan", CAMPAIGN, then=True)
         self._messaging("campaigns", "send", CAMPAIGN, "--yes", then=True)
 
@@ -89,7 +123,9 @@ class Demo:
             self._clicks(letters)
             self._title("What came of it")
             self._messaging("report")
-            click.echo(f"\nLook at the messages themselves:  {staff}/mailbox\nand at the report as a page:        {staff}/report")
+            click.echo(
+                f"\nLook at the messages themselves:  {staff}/mailbox\nand at the report as a page:        {staff}/report"
+            )
             if serve:
                 click.echo("Serving until you press Ctrl-C.")
                 self._wait()
@@ -100,7 +136,9 @@ class Demo:
     def _clear(self) -> None:
         if self.folder.exists() and any(self.folder.iterdir()):
             if not (self.folder / MARK).exists():
-                raise click.UsageError(f"{self.folder} is not empty and no earlier demo; name another with --dir")
+                raise click.UsageError(
+                    f"{self.folder} is not empty and no earlier demo; name another with --dir"
+                )
             shutil.rmtree(self.folder)
 
     def _take_ports(self) -> None:
@@ -171,7 +209,10 @@ class Demo:
         request = urllib.request.Request(  # noqa: S310 - our own server
             f"{public}/events",
             data=orjson.dumps(event),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {read_keys(self.folder).api_key}"},
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {read_keys(self.folder).api_key}",
+            },
         )
         click.secho('$ curl -H "Authorization: Bearer …" -d @order.json ' + f"{public}/events", fg="cyan")
         before = set(self._mails())

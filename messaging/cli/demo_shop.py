@@ -14,9 +14,30 @@ from typing import Any
 
 import orjson
 
-_FIRST = ("Ada", "Ben", "Chiara", "Deniz", "Elif", "Finn", "Greta", "Hugo", "Inês", "Jonas", "Kaja", "Lena", "Miro", "Noor", "Olga", "Paulo")
+_FIRST = (
+    "Ada",
+    "Ben",
+    "Chiara",
+    "Deniz",
+    "Elif",
+    "Finn",
+    "Greta",
+    "Hugo",
+    "Inês",
+    "Jonas",
+    "Kaja",
+    "Lena",
+    "Miro",
+    "Noor",
+    "Olga",
+    "Paulo",
+)
 _LAST = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gorse", "Hazel", "Ivy", "Juniper")
-_PLACES = (("en-GB", "GB", "Europe/London"), ("de-DE", "DE", "Europe/Berlin"), ("pt-PT", "PT", "Europe/Lisbon"))
+_PLACES = (
+    ("en-GB", "GB", "Europe/London"),
+    ("de-DE", "DE", "Europe/Berlin"),
+    ("pt-PT", "PT", "Europe/Lisbon"),
+)
 _GOODS = (
     ("MUG-01", "Stoneware mug", "14.50"),
     ("TEA-07", "Darjeeling, first flush", "11.90"),
@@ -34,14 +55,36 @@ def write_shop(folder: Path, *, customers: int, now: datetime) -> tuple[Path, Pa
     history = folder / "events.jsonl"
     with people.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["Customer ID", "Email", "First Name", "Last Name", "Phone", "Locale", "Country", "Timezone", "favourite"])
+        writer.writerow(
+            [
+                "Customer ID",
+                "Email",
+                "First Name",
+                "Last Name",
+                "Phone",
+                "Locale",
+                "Country",
+                "Timezone",
+                "favourite",
+            ]
+        )
         for number in range(1, customers + 1):
             first, last = rng.choice(_FIRST), rng.choice(_LAST)
             # The first customer is the one whose order the demo follows.
             locale, country, zone = rng.choice(_PLACES[:1] if number == 1 else _PLACES)
             phone = f"+4477009{number % 100000:05d}" if number <= 999 else ""
             writer.writerow(
-                [f"C{number:05d}", f"customer{number}@mail.example", first, last, phone, locale, country, zone, rng.choice(_GOODS)[1]]
+                [
+                    f"C{number:05d}",
+                    f"customer{number}@mail.example",
+                    first,
+                    last,
+                    phone,
+                    locale,
+                    country,
+                    zone,
+                    rng.choice(_GOODS)[1],
+                ]
             )
     events = [event for number in range(1, customers + 1) for event in _orders(rng, number, now)]
     events.sort(key=lambda event: (event["time"], event["id"]))
@@ -51,10 +94,18 @@ def write_shop(folder: Path, *, customers: int, now: datetime) -> tuple[Path, Pa
     return people, history
 
 
-def order_event(number: int, kind: str, customer: dict[str, Any], time: datetime, rng: random.Random) -> dict[str, Any]:
+def order_event(
+    number: int, kind: str, customer: dict[str, Any], time: datetime, rng: random.Random
+) -> dict[str, Any]:
     """One order event in the project's envelope."""
-    items = [
-        {"sku": sku, "name": name, "quantity": rng.randint(1, 3), "price": price, "url": f"https://shop.example/p/{sku.lower()}"}
+    items: list[dict[str, Any]] = [
+        {
+            "sku": sku,
+            "name": name,
+            "quantity": rng.randint(1, 3),
+            "price": price,
+            "url": f"https://shop.example/p/{sku.lower()}",
+        }
         for sku, name, price in rng.sample(_GOODS, rng.randint(1, 3))
     ]
     total = sum((Decimal(item["price"]) * item["quantity"] for item in items), Decimal(0))
@@ -87,6 +138,11 @@ def _orders(rng: random.Random, customer: int, now: datetime) -> list[dict[str, 
         for kind, days in (("order.shipped", 1.5), ("order.delivered", 4.0)):
             if placed + timedelta(days=days) < now:
                 events.append(
-                    {**event, "id": f"{number}:{kind}", "type": kind, "time": (placed + timedelta(days=days)).isoformat()}
+                    {
+                        **event,
+                        "id": f"{number}:{kind}",
+                        "type": kind,
+                        "time": (placed + timedelta(days=days)).isoformat(),
+                    }
                 )
     return events

@@ -21,6 +21,6 @@ def init(folder: Path) -> None:
         f"Made {workspace.root} with {segments} segments and {templates} templates.\n"
         f"Next: edit {workspace.settings.name}, then\n"
         f"  cd {folder}\n"
-        "  messaging customers import customers.csv --consent email --consent-source \"newsletter form\"\n"
+        '  messaging customers import customers.csv --consent email --consent-source "newsletter form"\n'
         "  messaging segments list"
     )

@@ -46,5 +46,3 @@ class MessageFacts:
     addresses: Mapping[tuple[str, str], AddressStatus] = field(default_factory=dict)
     #: The settings of the plugin that is asked: its `[plugins.NAME]` table.
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-

@@ -33,4 +33,8 @@ def money_from_text(text: str | None) -> Decimal | None:
 
 def without_empty(document: Mapping[str, Any]) -> Document:
     """`document` without what says nothing (None, empty text, empty collections): smaller rows, same meaning."""
-    return {key: value for key, value in document.items() if value is not None and value != "" and value != {} and value != []}
+    return {
+        key: value
+        for key, value in document.items()
+        if value is not None and value != "" and value != {} and value != []
+    }

@@ -123,5 +123,3 @@ class Message:
             if values.get(name):
                 values[name] = datetime.fromisoformat(values[name])
         return cls(**values)
-
-

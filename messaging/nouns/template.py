@@ -132,7 +132,8 @@ class TemplateVersion:
             "fallbacks": dict(self.fallbacks),
             "parts": {c: {loc: dict(parts) for loc, parts in by.items()} for c, by in self.parts.items()},
             "links": [
-                [link.slot, link.channel, link.locale, link.part, link.label, link.target] for link in self.links
+                [link.slot, link.channel, link.locale, link.part, link.label, link.target]
+                for link in self.links
             ],
             "brand": dict(self.brand),
             "from": self.from_,

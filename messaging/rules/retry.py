@@ -17,7 +17,7 @@ def backoff(
     id: a run with the same inputs repeats exactly.
     """
     seed = blake2b(f"{message_id}:{attempt}".encode(), digest_size=8).digest()
-    wait = first * (2 ** min(attempt - 1, 32)) * random.Random(seed).uniform(0.5, 1.0)
+    wait: timedelta = first * 2 ** min(attempt - 1, 32) * random.Random(seed).uniform(0.5, 1.0)
     if asked is not None and asked > wait:
         wait = asked
     return min(max(wait, timedelta(0)), longest)

@@ -86,7 +86,8 @@ class Campaigning:
         channel = channel or version.channels[0]
         if channel not in version.parts:
             raise InputError(
-                f"template {template} has no {channel} part", hint=f"it has: {', '.join(sorted(version.parts))}"
+                f"template {template} has no {channel} part",
+                hint=f"it has: {', '.join(sorted(version.parts))}",
             )
         self._has_adapter(channel, adapter)
         _say_why(version, service_notice)
@@ -104,7 +105,9 @@ class Campaigning:
         )
         with self._store.transaction():
             if self._store.campaigns.get(name) is not None:
-                raise Conflict(f"there is a campaign {name!r} already", hint="choose another name: each is sent once")
+                raise Conflict(
+                    f"there is a campaign {name!r} already", hint="choose another name: each is sent once"
+                )
             self._store.campaigns.put(campaign)
         return campaign
 
@@ -137,7 +140,9 @@ class Campaigning:
         if campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED):
             raise Conflict(
                 f"campaign {name} is {campaign.state}" + (f": {campaign.reason}" if campaign.reason else ""),
-                hint=f"messaging campaigns resume {name}" if campaign.state is not CampaignState.CANCELLED else None,
+                hint=f"messaging campaigns resume {name}"
+                if campaign.state is not CampaignState.CANCELLED
+                else None,
             )
         now = self._clock.now()
         version = self._library.version(campaign.template)
@@ -222,7 +227,12 @@ class Campaigning:
 
     def pause(self, name: str, reason: str | None = None) -> Campaign:
         """Stop sending within seconds, everywhere."""
-        return self._change(name, (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.SCHEDULED), CampaignState.PAUSED, reason)
+        return self._change(
+            name,
+            (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.SCHEDULED),
+            CampaignState.PAUSED,
+            reason,
+        )
 
     def resume(self, name: str) -> Campaign:
         """Let a paused or held campaign go on where it was."""
@@ -237,7 +247,10 @@ class Campaigning:
             rows = sum(self._store.outbox.counts(name).values())
             state = CampaignState.SENDING if rows >= (campaign.audience or 0) else CampaignState.PLANNING
         resumed = replace(
-            campaign, state=state, reason=None, at=None if campaign.state is CampaignState.HELD else campaign.at
+            campaign,
+            state=state,
+            reason=None,
+            at=None if campaign.state is CampaignState.HELD else campaign.at,
         )
         self._move(campaign, resumed)
         return resumed
@@ -261,15 +274,22 @@ class Campaigning:
         """Plan again those the provider refused or that gave up; return how many."""
         campaign = self.get(name)
         if campaign.state not in (CampaignState.SENDING, CampaignState.DONE):
-            raise Conflict(f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried")
+            raise Conflict(
+                f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried"
+            )
         now = self._clock.now()
         number = 0
         after: str | None = None
-        while page := self._store.outbox.page(campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE):
+        while page := self._store.outbox.page(
+            campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE
+        ):
             after = page[-1].id
             with self._store.transaction():
                 self._store.outbox.settle(
-                    [Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now) for m in page]
+                    [
+                        Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now)
+                        for m in page
+                    ]
                 )
                 self._store.campaigns.put(replace(campaign, state=CampaignState.SENDING, finished_at=None))
             number += len(page)
@@ -311,7 +331,9 @@ class Campaigning:
         """How far it has come."""
         with self._store.transaction():
             return Status(
-                campaign=self.get(name), counts=self._store.outbox.counts(name), reasons=self._store.outbox.reasons(name)
+                campaign=self.get(name),
+                counts=self._store.outbox.counts(name),
+                reasons=self._store.outbox.reasons(name),
             )
 
     def _state(self, name: str) -> CampaignState:
@@ -331,7 +353,9 @@ class Campaigning:
         """Put `after`, unless somebody moved the campaign in the meantime."""
         with self._store.transaction():
             if self.get(before.name).state is not before.state:
-                raise Conflict(f"campaign {before.name} was changed by somebody else just now", hint="look at its status")
+                raise Conflict(
+                    f"campaign {before.name} was changed by somebody else just now", hint="look at its status"
+                )
             self._store.campaigns.put(after)
 
 

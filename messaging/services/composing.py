@@ -117,7 +117,13 @@ class Composer:
         )
 
     def context(
-        self, message: Message, customer: Customer, version: TemplateVersion, links: MessageLinks, *, now: datetime
+        self,
+        message: Message,
+        customer: Customer,
+        version: TemplateVersion,
+        links: MessageLinks,
+        *,
+        now: datetime,
     ) -> dict[str, Any]:
         """What the template sees: plain values only."""
         context: dict[str, Any] = dict(message.context or {})
@@ -151,7 +157,9 @@ def customer_values(customer: Customer) -> dict[str, Any]:
     return values
 
 
-def rendered(composed: Iterable[RenderedMessage | Unrenderable]) -> tuple[list[RenderedMessage], list[Unrenderable]]:
+def rendered(
+    composed: Iterable[RenderedMessage | Unrenderable],
+) -> tuple[list[RenderedMessage], list[Unrenderable]]:
     """Those that could be rendered, and those that could not."""
     good: list[RenderedMessage] = []
     bad: list[Unrenderable] = []

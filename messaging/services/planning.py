@@ -74,7 +74,8 @@ class Planner:
         }
         statuses = self._store.addresses.status(addresses)
         messages = [
-            self._message(draft, channels, statuses, now) for draft, channels in zip(drafts, choices, strict=True)
+            self._message(draft, channels, statuses, now)
+            for draft, channels in zip(drafts, choices, strict=True)
         ]
         customers = {draft.customer.id: draft.customer for draft in drafts}
         return self.check(messages, customers, statuses, now=now)

@@ -311,7 +311,9 @@ class Sender:
                     skipped.append(_skip(message, why))
             refused = {outcome.message_id for outcome in skipped}
             begun = set(
-                self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in refused], now=now)
+                self._store.outbox.begin(
+                    self.worker, [m.id for m in messages if m.id not in refused], now=now
+                )
             )
             self._store.outbox.settle(skipped)
         self._count(report, skipped, progress)
@@ -342,7 +344,9 @@ class Sender:
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
             later = self._clock.now() + timedelta(minutes=1)
-            self._store.outbox.settle([_hold(messages[id], later, handover.fault.message) for id in handover.missing])
+            self._store.outbox.settle(
+                [_hold(messages[id], later, handover.fault.message) for id in handover.missing]
+            )
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]

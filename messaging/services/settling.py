@@ -50,7 +50,9 @@ class Settling:
             outcome = self._outcome(message, receipt, adapter, now)
             outcomes.append(outcome)
             if outcome.state is MessageState.SENT:
-                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+                self._sent.append(
+                    replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now)
+                )
             if receipt.suppress and message.address:
                 suppressions.append(
                     Suppression(
@@ -109,7 +111,10 @@ class Settling:
     ) -> Outcome:
         if message.attempts >= self._attempts:
             return Outcome(
-                message_id=message.id, state=MessageState.REFUSED, reason=f"gave up: {reason}", adapter=adapter
+                message_id=message.id,
+                state=MessageState.REFUSED,
+                reason=f"gave up: {reason}",
+                adapter=adapter,
             )
         wait = backoff(
             message.id, message.attempts, first=self._first_wait, longest=self._longest_wait, asked=after

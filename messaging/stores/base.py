@@ -253,7 +253,11 @@ class Outbox(ABC):
 
     @abstractmethod
     def next_due(
-        self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
+        self,
+        *,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        channel: str | None = None,
     ) -> datetime | None:
         """When the earliest unlocked planned message is due."""
 
@@ -356,13 +360,15 @@ class Engagements(ABC):
     def summary(
         self, *, campaign: str | None = None, template: str | None = None, include_machines: bool = False
     ) -> list[EngagementCount]:
-        """Counts per (template, version, channel), sorted by these.
+        """Counts per (template, version, channel), sorted by these; test sends are not counted.
 
         With `include_machines`, hits by machines count among opens and clicks too.
         """
 
     @abstractmethod
-    def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
+    def clicks(
+        self, *, campaign: str | None = None, template: str | None = None
+    ) -> list[tuple[datetime, bool]]:
         """When links were clicked, in order of time, and whether by a machine."""
 
 

@@ -65,15 +65,20 @@ def read_keys(folder: Path) -> Keys:
         )
     except FileNotFoundError:
         raise SettingsError(
-            f"no key file at {path}", hint="restore it from your backup; a new one breaks the links already sent"
+            f"no key file at {path}",
+            hint="restore it from your backup; a new one breaks the links already sent",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{path} is not a key file ({type(error).__name__})", hint="restore it from your backup") from None
+        raise SettingsError(
+            f"{path} is not a key file ({type(error).__name__})", hint="restore it from your backup"
+        ) from None
     if keys.current not in signing:
         raise SettingsError(f"{path}: current = {keys.current}, but there is no such key under [signing]")
     for number, key in signing.items():
         if not 0 <= number <= 255 or len(key) < 32:
-            raise SettingsError(f"{path}: key {number} must have a number from 0 to 255 and at least 32 bytes (64 hex digits)")
+            raise SettingsError(
+                f"{path}: key {number} must have a number from 0 to 255 and at least 32 bytes (64 hex digits)"
+            )
     if len(keys.api_key) < 16 or len(keys.staff_password) < 8:
         raise SettingsError(f"{path}: api_key needs 16 characters, staff_password 8, at least")
     return keys

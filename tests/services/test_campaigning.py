@@ -87,7 +87,9 @@ def test_a_plan_is_refused_when_people_were_added_or_content_changed(live_shop: 
     with pytest.raises(Conflict, match="1 people joined the segment since the plan"):
         live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
     plan = live_shop.app.campaigning.plan("spring")
-    live_shop.write_template("letter", 'class = "marketing"\ntopic = "news"\nsubject = "Changed"\nchannels = ["email"]\n')
+    live_shop.write_template(
+        "letter", 'class = "marketing"\ntopic = "news"\nsubject = "Changed"\nchannels = ["email"]\n'
+    )
     with pytest.raises(Conflict, match="changed since the plan"):
         live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
     plan = live_shop.app.campaigning.plan("spring")
@@ -220,7 +222,9 @@ def test_a_transactional_template_must_say_why(live_shop: Any) -> None:
     with pytest.raises(MessagingError, match="is transactional"):
         live_shop.app.campaigning.create("recall", template="recall", segment="all")
     live_shop.add_customers(1, consent=False)
-    live_shop.app.campaigning.create("recall", template="recall", segment="all", service_notice="kettle recall")
+    live_shop.app.campaigning.create(
+        "recall", template="recall", segment="all", service_notice="kettle recall"
+    )
     assert live_shop.app.campaigning.plan("recall").planned == 1
 
 

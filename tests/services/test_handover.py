@@ -58,7 +58,9 @@ def test_receipts_come_one_by_one() -> None:
         yield Receipt.accepted("3")
 
     receipts = iter(Handover(adapter(slowly), LETTERS, timeout=30))
-    assert [receipt.message_id for receipt in next(receipts)] == ["1"]  # while the others are still on their way
+    assert [receipt.message_id for receipt in next(receipts)] == [
+        "1"
+    ]  # while the others are still on their way
     gate.set()
     assert [receipt.message_id for batch in receipts for receipt in batch] == ["2", "3"]
 

@@ -59,7 +59,7 @@ class TinyOutbox(Outbox):
         self._lineup = Lineup()
         self._progress: Tally[str, tuple[str, str]] = Tally(_progress, ["campaign", "state", "reason"])
         #: Messages by state, for reports.
-        self.tally: Tally[Batch, str] = Tally(_batch, ["template", "version", "channel", "campaign", "state"])
+        self.tally: Tally[Batch, str] = Tally(_batch, ["template", "version", "channel", "campaign", "state", "lane"])
         self._table = db.journal_table(
             "messages",
             indexes=(
@@ -298,7 +298,9 @@ def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:
     return (campaign, (document["state"], document.get("reason", ""))) if campaign is not None else None
 
 
-def _batch(document: Document) -> tuple[Batch, str]:
+def _batch(document: Document) -> tuple[Batch, str] | None:
+    if document["lane"] == Lane.TEST:
+        return None  # nobody's customer got it
     campaign = document.get("campaign")
     return (document["template"], document["version"], document["channel"], campaign), document["state"]
 

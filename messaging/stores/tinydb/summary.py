@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from messaging.nouns.documents import Document
 from messaging.nouns.engagement import EngagementKind
-from messaging.nouns.message import MessageState
+from messaging.nouns.message import Lane, MessageState
 from messaging.stores.base import EngagementCount, LinkCount
 from messaging.stores.tinydb.rows import Tally
 
@@ -79,7 +79,7 @@ def summarise(
                 count.states[MessageState(state)] += number
     for engagement in engagements:
         message = messages.get(engagement.get("message_id", ""))
-        if message is None or template not in (None, message["template"]):
+        if message is None or message["lane"] == Lane.TEST or template not in (None, message["template"]):
             continue
         if campaign in (None, message.get("campaign")):
             count = counts[message["template"], message["version"], message["channel"]]

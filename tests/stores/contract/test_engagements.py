@@ -40,6 +40,12 @@ class TestKeeping:
 
 
 class TestSummary:
+    def test_a_test_send_counts_for_nothing(self, store, make):
+        store.outbox.add([make.message("t1", lane=Lane.TEST, campaign=None)])
+        store.outbox.settle([make.sent("t1")])
+        store.engagements.add([make.engagement("c1", message_id="t1", slot="2")])
+        assert store.engagements.summary() == []
+
     @pytest.fixture
     def full(self, store, make):
         store.outbox.add(
