@@ -69,10 +69,7 @@ def _adapters() -> Iterator[str]:
 
 def _table(path: str, model: type[BaseModel], title: str) -> str:
     meanings = _meanings(model)
-    rows = [
-        _row(f"{path}.{info.alias or name}", info, meanings[name])
-        for name, info in model.model_fields.items()
-    ]
+    rows = [_row(f"{path}.{info.alias or name}", info, meanings[name]) for name, info in model.model_fields.items()]
     first = inspect.getdoc(model) or ""
     about = "" if first.startswith("`") else f"{first}\n"
     return "\n".join([f"### `{title}`\n{about}", _HEADER, *rows])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -16,6 +17,9 @@ from messaging.errors import AdapterUnusable, DeliveryError, PluginError
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
 
 log = logging.getLogger("messaging.handover")
+
+#: How long a receipt may wait to be recorded together with the next ones, in seconds.
+LINGER = 0.002
 
 
 class _End:
@@ -42,7 +46,7 @@ class Handover:
         threading.Thread(target=self._run, name=f"deliver-{adapter.name}", daemon=True).start()
 
     def __iter__(self) -> Iterator[list[Receipt]]:
-        """The receipts as they come; those that came while the last were recorded, together."""
+        """The receipts as they come, those of a moment together."""
         waiting = dict.fromkeys(self.missing)
         ended = False
         while not ended:
@@ -63,16 +67,17 @@ class Handover:
         self.missing = list(waiting)
 
     def _listen(self) -> Iterator[Receipt | _End]:
-        """What was said by now; waits until something was."""
+        """What is said now; waits until something is, and a moment for what comes right behind it."""
         try:
             yield self._said.get(timeout=self._timeout)
         except queue.Empty:
             self.hung = True
             yield _End(DeliveryError(f"no receipt for {self._timeout:g} seconds; given up on"))
             return
+        until = time.monotonic() + LINGER
         with suppress(queue.Empty):
-            while True:
-                yield self._said.get_nowait()
+            while (left := until - time.monotonic()) > 0:
+                yield self._said.get(timeout=left)
 
     def _run(self) -> None:
         error: BaseException | None = None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -28,11 +31,11 @@ NOW = "2026-11-22T10:00:00+01:00"
 API_KEY = "the-key-of-the-examples"
 #: The shop that most documents speak of; they say it at their beginning.
 PEOPLE = "id,email,first_name,country,points\nann,ann@example.com,Ann,AT,120\nbob,bob@example.com,Bob,DE,\n"
-HISTORY = """\
-{"id":"A-1 placed","type":"order.placed","time":"2026-09-01T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-1","total":"40.00","currency":"EUR","items":[{"sku":"TEA","quantity":2,"price":"20.00"}]}}}
-{"id":"A-2 placed","type":"order.placed","time":"2026-10-20T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-2","total":"60.00","currency":"EUR","items":[{"sku":"POT","price":"60.00"}]}}}
-{"id":"A-2 refunded","type":"order.refunded","time":"2026-10-25T12:00:00Z","customer":{"id":"ann"},"data":{"order":{"number":"A-2"},"refund":{"amount":"10.00"}}}
-"""
+HISTORY = [
+    ("A-1 placed", "order.placed", "2026-09-01T12:00:00Z", {"total": "40.00", "items": [{"sku": "TEA"}]}, {}),
+    ("A-2 placed", "order.placed", "2026-10-20T12:00:00Z", {"total": "60.00", "items": [{"sku": "POT"}]}, {}),
+    ("A-2 refunded", "order.refunded", "2026-10-25T12:00:00Z", {}, {"refund": {"amount": "10.00"}}),
+]
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=")
@@ -118,6 +121,7 @@ class Terminal:
             elif word == "-d":
                 body = next(rest)
                 body = (self.folder / body[1:]).read_text("utf-8") if body.startswith("@") else body
+                headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
             elif word == "-X":
                 method = next(rest)
             elif word in ("-i", "-si"):
@@ -140,7 +144,8 @@ async def _ask(app: ASGIApp, request: httpx.Request) -> httpx.Response:
 
 def _turns(text: str) -> Iterator[tuple[str, str]]:
     """Each command (with its continued lines) and the lines shown below it."""
-    command, shown = None, []
+    command: str | None = None
+    shown: list[str] = []
     for line in text.replace("\\\n", "").splitlines():
         if line.startswith("$ "):
             if command is not None:
@@ -166,13 +171,20 @@ def _plain(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if not _RULE.match(line)]
 
 
+def _event(told: tuple[str, str, str, dict[str, Any], dict[str, Any]]) -> str:
+    """What Ann did, as a line of history."""
+    id, type, time, order, more = told
+    data = {"order": {"number": id[:3], "currency": "EUR", **order}, **more}
+    return json.dumps({"id": id, "type": type, "time": time, "customer": {"id": "ann"}, "data": data})
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new workspace, with the shop of the documents in it."""
     folder = tmp_path_factory.mktemp("docs") / "shop"
     make_workspace(folder)
     (folder / "people.csv").write_text(PEOPLE, "utf-8")
-    (folder / "history.jsonl").write_text(HISTORY, "utf-8")
+    (folder / "history.jsonl").write_text("\n".join(map(_event, HISTORY)), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESSAGING_NOW", NOW)
         patch.chdir(folder)
@@ -185,11 +197,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new_terminal(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[bool], Terminal]:
+def new_terminal(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Terminal]:
     """A terminal in a workspace of one's own: the shop, or an empty one."""
-    import shutil
 
     def open_one(with_shop: bool) -> Terminal:
         folder = tmp_path / "shop"

@@ -4,12 +4,15 @@
 ```toml file=segments/x.toml   a file that is written for what follows
 ```jinja segments          conditions with who is in, after `#`
 ```jinja values            templates' expressions with what they show, after `→`
-```jinja refused           conditions, or expressions, with what is said of them, after `#`
+```jinja refused           conditions with what is said of them, after `#`
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,43 @@ def test_document_is_true(name: str, new_terminal: Callable[[bool], Any], fences
             _refusals(fence)
         elif fence.info[:2] == ("jinja", "values"):
             _values(fence)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/campaigns.md"])
+def test_shell_lines_work(
+    name: str,
+    new_terminal: Callable[[bool], Any],
+    fences: Callable[[Path], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without their output, which is not shown. The hash of a plan is put in for the one that is written."""
+    monkeypatch.setattr("click.launch", lambda *args, **options: 0)
+    terminal = new_terminal(True)
+    (terminal.folder / "people.csv").rename(terminal.folder / "customers.csv")
+    (terminal.folder / "history.jsonl").rename(terminal.folder / "orders.jsonl")
+    for fence in fences(ROOT / name):
+        for line in _shell_lines(fence.text) if fence.language == "sh" else ():
+            if line.startswith(("messaging init", "messaging serve")) or not line.startswith(("messaging ", "curl ")):
+                continue
+            if "--plan" in line:
+                plan = json.loads(terminal.run(f"messaging campaigns plan {line.split()[3]} --json"))
+                line = re.sub(r"--plan \S+", f"--plan {plan['hash']} --yes", line)
+            told = terminal.run(line.replace("curl ", "curl -i ", 1))
+            assert terminal.code == 0, f"{name}: {line}\n{told}"
+            assert not line.startswith("curl ") or told.startswith("HTTP/1.1 2"), f"{name}: {line}\n{told}"
+
+
+def _shell_lines(text: str) -> Iterator[str]:
+    """Commands, without comments; one goes on as long as a quote is open."""
+    command = ""
+    for line in text.splitlines():
+        command = f"{command}\n{line}" if command else line
+        try:
+            words = shlex.split(command, comments="\n" not in command)
+        except ValueError:
+            continue
+        yield command if "\n" in command else shlex.join(words)
+        command = ""
 
 
 def _lines(text: str, mark: str) -> list[tuple[str, str]]:
