@@ -371,14 +371,19 @@ class Messaging:
         names = {"email", *self.settings.channels}
         return sorted(channel for channel in names if self.settings.adapter_for(channel) is not None)
 
-    def run_campaign(
-        self, name: str, *, progress: Callable[[int], None] | None = None
+    def send_campaign(
+        self,
+        name: str,
+        *,
+        plan_hash: str | None = None,
+        listed: Callable[[int], None] | None = None,
+        sent: Callable[[int], None] | None = None,
     ) -> MessagingError | None:
-        """Send a campaign until it is done; return what stopped it, if something did."""
-        self.adapters.get(
-            self.adapter_name(self.campaigning.get(name).channel, self.campaigning.get(name).adapter)
-        )
-        return self.dispatcher.run_campaign(name, progress=progress)
+        """Send a campaign, or the rest of it, until it is done; return what stopped it, if something did."""
+        campaign = self.campaigning.get(name)
+        # A mistake in the settings is found before anything begins.
+        self.adapters.get(self.adapter_name(campaign.channel, campaign.adapter))
+        return self.dispatcher.send(name, plan_hash=plan_hash, listed=listed, sent=sent)
 
     def show(self, message: Message) -> RenderedMessage | None:
         """A message as it went out, or would; None if its content is no longer kept."""

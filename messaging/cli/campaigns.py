@@ -15,6 +15,7 @@ from messaging.cli.common import (
     print_json,
     print_table,
     progress_bar,
+    progress_bars,
     say,
     yes_option,
 )
@@ -106,12 +107,7 @@ def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: b
         click.confirm(
             f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True
         )
-    started = app.campaigning.start(name, plan_hash=plan_hash)
-    if started.state is CampaignState.SCHEDULED:
-        _show(app, name, as_json)
-        say("It goes out then, as long as messaging serve runs (or by messaging send-due).")
-        return
-    _go_on(app, name, as_json)
+    _go_on(app, name, as_json, plan_hash=plan_hash)
 
 
 @campaigns.command()
@@ -121,7 +117,6 @@ def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: b
 def resume(app: Messaging, name: str, as_json: bool) -> None:
     """Let a paused or held campaign go on, and send the rest of it."""
     app.campaigning.resume(name)
-    app.campaigning.start(name)
     _go_on(app, name, as_json)
 
 
@@ -186,17 +181,18 @@ def list_(app: Messaging, as_json: bool) -> None:
     )
 
 
-def _go_on(app: Messaging, name: str, as_json: bool) -> None:
-    """Fill and send, with progress; then show where it stands, and exit accordingly."""
-    audience = app.campaigning.get(name).audience
-    with progress_bar(f"Listing {name}", audience) as step:
-        app.campaigning.fill(name, progress=step)
-    counts = app.store.outbox.counts(name)
-    with progress_bar(f"Sending {name}", counts[MessageState.PLANNED]) as step:
-        fault = app.run_campaign(name, progress=step)
+def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = None) -> None:
+    """Send, with progress; then show where it stands, and exit accordingly."""
+    campaign = app.campaigning.get(name)
+    total = campaign.audience or app.store.customers.count()
+    with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
+        fault = app.send_campaign(name, plan_hash=plan_hash, listed=listed, sent=sent)
     shown = _show(app, name, as_json)
     if fault is not None:
         raise fault
+    if shown.campaign.state is CampaignState.SCHEDULED:
+        say("It goes out then, as long as messaging serve runs (or by messaging send-due).")
+        return
     if shown.campaign.state is CampaignState.PAUSED:
         raise InputError(f"campaign {name} was paused", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]

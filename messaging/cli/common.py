@@ -116,14 +116,29 @@ def say(text: str) -> None:
 @contextmanager
 def progress_bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, if that is a terminal; call what it yields with each step's size."""
+    with progress_bars(total, label) as (step,):
+        yield step
+
+
+@contextmanager
+def progress_bars(total: int | None, *labels: str) -> Iterator[tuple[Callable[[int], None], ...]]:
+    """One after the other; each is shown from its first step on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda step: bar.advance(task, step)
+
+        def stepper(label: str) -> Callable[[int], None]:
+            task = bar.add_task(label, total=total, visible=len(labels) == 1)
+
+            def step(size: int) -> None:
+                bar.update(task, advance=size, visible=True)
+
+            return step
+
+        yield tuple(stepper(label) for label in labels)
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

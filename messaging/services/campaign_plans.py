@@ -22,8 +22,8 @@ from messaging.nouns.template import TemplateVersion
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.planning import Draft, Planner
 
-#: Customers planned at a time.
-PAGE = 500
+#: Customers planned at a time: others get at the store in between.
+PAGE = 200
 
 
 @dataclass(slots=True, kw_only=True)

@@ -53,30 +53,58 @@ class Dispatcher:
         self._keep_contexts = keep_contexts
         self._patience = patience
 
-    def run_campaign(
-        self, name: str, *, stop: threading.Event | None = None, progress: Callable[[int], None] | None = None
+    def send(
+        self,
+        name: str,
+        *,
+        plan_hash: str | None = None,
+        stop: threading.Event | None = None,
+        listed: Callable[[int], None] | None = None,
+        sent: Callable[[int], None] | None = None,
     ) -> MessagingError | None:
-        """Send a campaign that has its rows, waiting out short delays; return what stopped it, if something did."""
+        """Start a campaign or take it up where it was, and send it, waiting out short delays.
+
+        Returns what stopped it, if something did. `listed` and `sent` are told of progress.
+
+        Raises:
+            Conflict: it cannot be started, or not as the plan showed it.
+        """
         stop = stop or threading.Event()
         sender = self._make_sender(stop)
         try:
-            sender.bury_the_dead()
+            # Before anything of it can be seen: a server leaves it to us.
             self._store.put_note(_runner_key(name), sender.worker)
-            while not stop.is_set():
-                report = sender.send_campaign(name, progress=progress)
-                if report.fault is not None:
-                    self._stop_campaign(name, report.fault)
-                    return report.fault
-                if self._campaigning.finish(name).state is not CampaignState.SENDING:
-                    return None
-                due = self._store.outbox.next_due(campaign=name)
-                wait = (due - self._clock.now()) if due is not None else self._patience * 2
-                if wait > self._patience:
-                    return None
-                self._clock.wait(max(0.0, wait.total_seconds()), stop)
-            return None
+            if self._campaigning.start(name, plan_hash=plan_hash).state is CampaignState.SCHEDULED:
+                return None
+            self._campaigning.fill(name, progress=listed)
+            return self._send(sender, name, stop, sent)
         finally:
             sender.close()
+
+    def _send(
+        self, sender: Sender, name: str, stop: threading.Event, progress: Callable[[int], None] | None
+    ) -> MessagingError | None:
+        until = time.monotonic() + self._patience.total_seconds()
+        while not stop.is_set():
+            sender.bury_the_dead()
+            report = sender.send_campaign(name, progress=progress)
+            if report.fault is not None:
+                self._stop_campaign(name, report.fault)
+                return report.fault
+            if self._campaigning.finish(name).state is not CampaignState.SENDING:
+                return None
+            due = self._store.outbox.next_due(campaign=name)
+            if due is None:
+                # The rest is in the hands of another sender: see it through.
+                if time.monotonic() > until:
+                    return None
+                stop.wait(POLL)
+                continue
+            wait = due - self._clock.now()
+            if wait > self._patience:
+                return None
+            self._clock.wait(max(0.0, wait.total_seconds()), stop)
+        return None
 
     def _stop_campaign(self, name: str, fault: MessagingError) -> None:
         """A settings mistake leaves it as it is; a provider that refuses us pauses it, so that nobody is burned."""
@@ -100,15 +128,8 @@ class Dispatcher:
             sender.close()
         fault = report.fault
         for name in self._campaigning.due():
-            fault = self._send_campaign(name, stop, progress) or fault
+            fault = self.send(name, stop=stop, sent=progress) or fault
         return report, fault
-
-    def _send_campaign(
-        self, name: str, stop: threading.Event, progress: Callable[[int], None] | None = None
-    ) -> MessagingError | None:
-        self._campaigning.start(name)
-        self._campaigning.fill(name)
-        return self.run_campaign(name, stop=stop, progress=progress)
 
     def serve_events(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send event-driven messages as they become due, until `stop`."""
@@ -146,7 +167,7 @@ class Dispatcher:
                     runner = self._store.get_note(_runner_key(name))
                     if runner is not None and self._store.is_alive(runner):
                         continue
-                    fault = self._send_campaign(name, stop)
+                    fault = self.send(name, stop=stop)
                     if fault is not None:
                         log.error("%s", fault)
             except MessagingError as error:

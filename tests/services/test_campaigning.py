@@ -54,7 +54,7 @@ def test_two_customers_with_one_address_get_one_message(live_shop: Any) -> None:
     assert live_shop.app.campaigning.plan("spring").skipped == {"same address as another customer": 1}
     live_shop.app.campaigning.start("spring")
     live_shop.app.campaigning.fill("spring")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 2, "skipped": 1}
     assert sorted(live_shop.handed()) == ["c0000", "c0001"]
 
@@ -158,7 +158,8 @@ def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
     with pytest.raises(OSError, match="power cut"):
         live_shop.app.campaigning.fill("spring")
     assert live_shop.app.campaigning.get("spring").state is CampaignState.PLANNING
-    live_shop.app.run_campaign("spring")
+    with pytest.raises(OSError, match="power cut"):
+        live_shop.app.send_campaign("spring")
     assert live_shop.pigeon.handed == []
     live_shop.write_segment("all", "country == 'NOWHERE'")  # the stored list counts, not the segment of now
     monkeypatch.undo()
@@ -201,7 +202,7 @@ def test_one_that_is_hours_late_is_held_until_a_person_decides(live_shop: Any) -
     live_shop.app.campaigning.resume("spring")
     live_shop.app.campaigning.start("spring")
     live_shop.app.campaigning.fill("spring")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 2}
 
 
@@ -257,7 +258,7 @@ def test_the_states_add_up_to_the_audience_whatever_happens(live_shop: Any) -> N
     def watch(number: int) -> None:
         seen.append(sum(live_shop.app.store.outbox.counts("spring").values()))
 
-    live_shop.app.dispatcher.run_campaign("spring", progress=watch)
+    live_shop.app.dispatcher.send("spring", sent=watch)
     assert seen
     assert set(seen) == {35}
     assert live_shop.app.campaigning.status("spring").counts[MessageState.SENT] == 30

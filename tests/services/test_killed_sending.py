@@ -59,7 +59,7 @@ def send_until_killed(shop: Any, ledger: Path, at: int) -> bool:
             shop.pigeon_of(app).answer = take
             app.campaigning.start("spring")
             app.campaigning.fill("spring")
-            app.run_campaign("spring")
+            app.send_campaign("spring")
             os._exit(0)
         finally:
             os._exit(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from messaging import AdapterUnusable, Receipt, RenderedMessage
+from messaging import AdapterUnusable, Conflict, Receipt, RenderedMessage
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.services.sending import GROUP
@@ -19,12 +19,12 @@ from messaging.services.sending import GROUP
 def test_a_campaign_goes_out_once(live_shop: Any) -> None:
     live_shop.add_customers(40)
     live_shop.campaign()
-    assert live_shop.app.run_campaign("spring") is None
+    assert live_shop.app.send_campaign("spring") is None
     assert live_shop.counts() == {"sent": 40}
     assert sorted(live_shop.handed()) == sorted(live_shop.sent())
     assert live_shop.app.campaigning.get("spring").state is CampaignState.DONE
     live_shop.app.campaigning.start("spring")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert len(live_shop.pigeon.handed) == 40
 
 
@@ -38,7 +38,7 @@ def test_receipts_become_states(live_shop: Any) -> None:
         "c0003": lambda id: Receipt.unknown(id, "no answer"),
     }
     live_shop.answer(lambda message: verdicts[message.to[:5]](message.id))
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 1, "refused": 2, "unknown": 1}
     assert live_shop.reasons() == {"no such user": 1, "too big": 1, "no answer": 1}
     sent = live_shop.app.store.outbox.page(campaign="spring", state=MessageState.SENT)[0]
@@ -57,7 +57,7 @@ def test_try_again_comes_back_later_and_gives_up_in_the_end(live_shop: Any) -> N
     live_shop.campaign()
     begun = live_shop.clock.now()
     live_shop.answer(lambda message: Receipt.try_again(message.id, "busy"))
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"refused": 1}
     assert live_shop.reasons() == {"gave up: busy": 1}
     attempts = live_shop.app.settings.sending.attempts
@@ -80,7 +80,7 @@ def test_the_provider_says_when(live_shop: Any) -> None:
         )  # type: ignore[call-arg]
 
     live_shop.answer(verdict)
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 1}
     assert live_shop.clock.now() - begun >= timedelta(minutes=5)
 
@@ -101,7 +101,7 @@ def test_an_unsubscribe_that_is_committed_stops_what_is_not_handed_over(live_sho
             yield Receipt.accepted(message.id)
 
     live_shop.pigeon.answer = unsubscribe_the_last
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 3 * GROUP - 1, "skipped": 1}
     assert live_shop.reasons() == {"unsubscribed": 1}
     assert victim[0] not in live_shop.handed()
@@ -116,14 +116,14 @@ def test_a_refused_adapter_stops_the_campaign_and_burns_nobody(live_shop: Any) -
         raise AdapterUnusable("the key was refused", hint="set another")
 
     live_shop.pigeon.answer = refused
-    fault = live_shop.app.run_campaign("spring")
+    fault = live_shop.app.send_campaign("spring")
     assert isinstance(fault, AdapterUnusable)
     assert live_shop.counts() == {"sent": 1, "planned": 2 * GROUP - 1}
     campaign = live_shop.app.campaigning.get("spring")
     assert (campaign.state, campaign.reason) == (CampaignState.PAUSED, "the key was refused")
     live_shop.answer(lambda message: Receipt.accepted(message.id))
     live_shop.app.campaigning.resume("spring")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 2 * GROUP}
 
 
@@ -137,7 +137,7 @@ def test_an_adapter_that_raises_leaves_unknowns_and_a_name(live_shop: Any, fault
         raise fault
 
     live_shop.pigeon.answer = raising
-    error = live_shop.app.run_campaign("spring")
+    error = live_shop.app.send_campaign("spring")
     assert "plugin pigeon" in str(error)
     assert live_shop.counts() == {"sent": 1, "unknown": GROUP - 1, "planned": 3}
     assert live_shop.app.campaigning.get("spring").state is CampaignState.PAUSED
@@ -151,7 +151,7 @@ def test_missing_foreign_and_double_receipts(live_shop: Any) -> None:
         Receipt.refused(messages[0].id, "changed my mind"),
         Receipt.accepted("0" * 32),
     ]
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 1, "unknown": 2}
     assert live_shop.reasons() == {"the adapter gave no receipt": 2}
 
@@ -186,7 +186,7 @@ def test_a_dead_workers_messages(live_shop: Any) -> None:
     assert begun == claimed[:2]
     dead.close()  # as a kill would: its lock is gone, its rows are as they were
     live_shop.pigeon.found[claimed[0]] = Receipt.accepted(claimed[0], "it did arrive")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 4, "unknown": 1}
     assert {message.id for message in live_shop.pigeon.handed}.isdisjoint(begun)
     assert live_shop.app.store.outbox.get([claimed[0]])[claimed[0]].provider_id == "it did arrive"
@@ -197,7 +197,7 @@ def test_two_senders_at_once_double_nobody(live_shop: Any) -> None:
     live_shop.add_customers(300)
     live_shop.campaign()
     apps = [live_shop.app, live_shop.open()]
-    threads = [threading.Thread(target=app.run_campaign, args=("spring",)) for app in apps]
+    threads = [threading.Thread(target=app.send_campaign, args=("spring",)) for app in apps]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,12 +219,12 @@ def test_pausing_takes_effect_within_two_groups(live_shop: Any) -> None:
             yield Receipt.accepted(message.id)
 
     live_shop.pigeon.answer = pause
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     counts = live_shop.counts()
     assert counts["sent"] in (GROUP, 2 * GROUP)  # the one in hand, and perhaps the one already marked
     assert counts["sent"] + counts["planned"] == 5 * GROUP
     live_shop.app.campaigning.resume("spring")
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 5 * GROUP}
 
 
@@ -232,7 +232,9 @@ def test_cancelling_skips_the_rest(live_shop: Any) -> None:
     live_shop.add_customers(3)
     live_shop.campaign()
     live_shop.app.campaigning.cancel("spring")
-    live_shop.app.run_campaign("spring")
+    with pytest.raises(Conflict, match="campaign spring is cancelled"):
+        live_shop.app.send_campaign("spring")
+    assert live_shop.pigeon.handed == []
     assert live_shop.counts() == {"skipped": 3}
     assert live_shop.reasons() == {"cancelled": 3}
 
@@ -243,10 +245,10 @@ def test_retry_sends_again_to_those_who_were_refused(live_shop: Any) -> None:
     live_shop.answer(
         lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id)
     )
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     live_shop.answer(lambda m: Receipt.accepted(m.id))
     assert live_shop.app.campaigning.retry("spring") == 1
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 3}
     assert live_shop.handed().count("c0001") == 2
 
@@ -258,7 +260,7 @@ def test_what_cannot_be_rendered_is_skipped_by_name(live_shop: Any) -> None:
     )
     live_shop.add_customers(2)
     live_shop.campaign()
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"skipped": 2}
     assert all("first_name" in reason for reason in live_shop.reasons())
 
@@ -280,7 +282,7 @@ def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None
         return got
 
     monkeypatch.setattr(live_shop.app.store, "take_tokens", counting)
-    live_shop.app.run_campaign("spring")
+    live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 450}
     assert sum(taken) >= 450
     assert all(sum(taken[: n + 1]) <= allowed[n] for n in range(len(taken)))
