@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types wheel bench clean
+.PHONY: demo test lint types wheel docs bench clean
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 	$(BIN)/check-wheel-contents dist/*.whl --toplevel messaging,messaging_email
+
+docs: $(READY)
+	$(BIN)/python docs/make_settings.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

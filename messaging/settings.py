@@ -211,7 +211,7 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
         raise SettingsError(f"{file}: {error}") from None
     origin: dict[str, str] = {}
     for name, text in sorted(os.environ.items()):
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and text:
             path = tuple(part.lower() for part in name[len(PREFIX) :].split("__"))
             _put(values, path, text, name)
             origin[".".join(path)] = name

@@ -198,12 +198,13 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
         say(
-            f"{waiting} wait for a later time; messaging serve sends them, or say messaging campaigns send {name} later."
+            f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}."
         )
     failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
     if failed:
+        refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
         raise PartlyFailed(
-            f"campaign {name}: {shown.counts[MessageState.REFUSED]} refused, {shown.counts[MessageState.UNKNOWN]} unknown",
+            f"campaign {name}: {refused} refused, {unknown} unknown",
             hint=f"see them with: messaging messages list --campaign {name} --state refused",
         )
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 import orjson
 
-from messaging.errors import InputError
+from messaging.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
+    from messaging.nouns.customer import Customer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -147,6 +148,29 @@ def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterat
         for item in items:
             yield item
             step(1)
+
+
+def the_customer(app: Messaging, text: str) -> Customer:
+    """The customer that a person means by an id, an email address or a phone number.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: there are several.
+    """
+    from messaging.rules.addresses import normalise_phone
+    from messaging.services.customers import find_customer
+
+    found = find_customer(app.store, text)
+    if not found and "@" not in text:
+        try:
+            found = find_customer(app.store, normalise_phone(text, app.settings.brand.country))
+        except ValueError:
+            pass  # then it was no phone number
+    if not found:
+        raise NotFound(f"no customer {text!r}", hint="list them with: messaging customers list")
+    if len(found) > 1:
+        raise Conflict(f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}")
+    return found[0]
 
 
 class TimeWithZone(click.ParamType[datetime]):

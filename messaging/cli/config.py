@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,7 @@ def config() -> None:
 @pass_app
 def show(app: Messaging, as_json: bool) -> None:
     """Show every setting, its value and its environment name. Secrets are masked."""
-    values = app.settings.model_dump(mode="json", by_alias=True)
+    values = app.settings.model_dump(by_alias=True, round_trip=True)
     secret = _secret_fields(app)
     rows = []
     for path, value in _flat(values):
@@ -39,7 +40,9 @@ def show(app: Messaging, as_json: bool) -> None:
 def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     if isinstance(value, dict):
         return [row for key, inner in value.items() for row in _flat(inner, (*path, key))]
-    return [(path, value)]
+    if isinstance(value, timedelta):
+        return [(path, f"{value.total_seconds():f}".rstrip("0").rstrip(".") + " s")]
+    return [(path, list(value) if isinstance(value, tuple) else value)]
 
 
 def _secret_fields(app: Messaging) -> set[tuple[str, ...]]:

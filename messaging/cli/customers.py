@@ -19,9 +19,10 @@ from messaging.cli.common import (
     progress,
     progress_bar,
     say,
+    the_customer,
     yes_option,
 )
-from messaging.errors import Conflict, InputError, NotFound, PartlyFailed
+from messaging.errors import InputError, PartlyFailed
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -132,7 +133,7 @@ def list_(app: Messaging, segment: str | None, limit: int, as_json: bool) -> Non
 @pass_app
 def show(app: Messaging, customer: str, as_json: bool) -> None:
     """Show one customer, found by id, email address or phone number."""
-    found = _find(app, customer)
+    found = the_customer(app, customer)
     data = app.eraser.export(found.id)
     if as_json:
         print_json(data)
@@ -167,7 +168,7 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
     import orjson
 
     if customer is not None:
-        data = app.eraser.export(_find(app, customer).id)
+        data = app.eraser.export(the_customer(app, customer).id)
         _write(output, orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
         return
     people = progress(_people(app, segment), "Exporting", app.store.customers.count())
@@ -188,7 +189,7 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
 @pass_app
 def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     """Erase a customer everywhere; counts stay. It cannot be undone."""
-    found = _find(app, customer)
+    found = the_customer(app, customer)
     if not yes:
         click.confirm(f"Erase customer {found.id} and all that is kept about them?", abort=True, err=True)
     receipt = asdict(app.eraser.erase(found.id))
@@ -197,25 +198,6 @@ def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     else:
         print_table(("removed", ""), list(receipt.items()))
         say("The files you imported from are yours to clean. Backups you made elsewhere too.")
-
-
-def _find(app: Messaging, text: str) -> Customer:
-    from messaging.rules.addresses import normalise_phone
-    from messaging.services.customers import find_customer
-
-    found = find_customer(app.store, text)
-    if not found and "@" not in text:
-        try:
-            found = find_customer(app.store, normalise_phone(text, app.settings.brand.country))
-        except ValueError:
-            pass  # then it was no phone number
-    if not found:
-        raise NotFound(f"no customer {text!r}", hint="list them with: messaging customers list")
-    if len(found) > 1:
-        raise Conflict(
-            f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}"
-        )
-    return found[0]
 
 
 def _people(app: Messaging, segment: str | None) -> Iterable[Customer]:

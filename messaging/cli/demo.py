@@ -123,9 +123,8 @@ class Demo:
             self._clicks(letters)
             self._title("What came of it")
             self._messaging("report")
-            click.echo(
-                f"\nLook at the messages themselves:  {staff}/mailbox\nand at the report as a page:        {staff}/report"
-            )
+            click.echo(f"\nLook at the messages themselves:  {staff}/mailbox")
+            click.echo(f"and at the report as a page:        {staff}/report")
             if serve:
                 click.echo("Serving until you press Ctrl-C.")
                 self._wait()
@@ -214,7 +213,8 @@ class Demo:
                 "Authorization": f"Bearer {read_keys(self.folder).api_key}",
             },
         )
-        click.secho('$ curl -H "Authorization: Bearer …" -d @order.json ' + f"{public}/events", fg="cyan")
+        headers = '-H "Authorization: Bearer …" -H "Content-Type: application/json"'
+        click.secho(f"$ curl {headers} -d @order.json {public}/events", fg="cyan")
         before = set(self._mails())
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             click.echo(f"{answer.status} {answer.read().decode()}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say
-from messaging.errors import Conflict, MessagingError, NotFound, SourceError
+from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say, the_customer
+from messaging.errors import MessagingError, SourceError
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -162,7 +162,7 @@ def _person(customer: Customer) -> dict[str, str | None]:
 def explain(app: Messaging, name: str, customer: str, as_json: bool) -> None:
     """Explain why CUSTOMER (id, email or phone) is in segment NAME, or is not."""
     app.audience.check(name)
-    person = _find(app, customer)
+    person = the_customer(app, customer)
     explanation = app.audience.explain(name, person.id)
     reasons = explanation.reasons()
     who = (
@@ -182,25 +182,6 @@ def explain(app: Messaging, name: str, customer: str, as_json: bool) -> None:
         )
         return
     _print_explanation(explanation, sentence)
-
-
-def _find(app: Messaging, text: str) -> Customer:
-    from messaging.rules.addresses import normalise_phone
-    from messaging.services.customers import find_customer
-
-    found = find_customer(app.store, text)
-    if not found and "@" not in text:
-        try:
-            found = find_customer(app.store, normalise_phone(text, app.settings.brand.country))
-        except ValueError:
-            pass  # then it was no phone number
-    if not found:
-        raise NotFound(f"no customer {text!r}", hint="list them with: messaging customers list")
-    if len(found) > 1:
-        raise Conflict(
-            f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(c.id for c in found)}"
-        )
-    return found[0]
 
 
 def _print_explanation(explanation: Explanation, sentence: str) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, progress, say
-from messaging.errors import DeliveryError, InputError, MessagingError, NotFound, TemplateError
+from messaging.cli.common import json_option, pass_app, print_json, print_table, progress, say, the_customer
+from messaging.errors import DeliveryError, InputError, MessagingError, TemplateError
 from messaging.ids import is_name
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _count(problems: list[Problem]) -> str:
 @templates.command()
 @click.argument("name")
 @click.option(
-    "--customer", "customer_id", metavar="ID", help="As this customer would get it; else an example."
+    "--customer", "customer_id", metavar="CUSTOMER", help="As this customer would get it; else an example."
 )
 @click.option("--channel", help="One of its channels; else the first.")
 @click.option("--locale", help="For a reader of this language (de-AT).")
@@ -189,7 +189,7 @@ def _open(app: Messaging, name: str, rendered: RenderedMessage) -> None:
 @templates.command("send-test")
 @click.argument("name")
 @click.option("--to", "address", required=True, metavar="ADDRESS", help="An email address, a phone number …")
-@click.option("--customer", "customer_id", metavar="ID", help="With this customer's data; else an example.")
+@click.option("--customer", "customer_id", metavar="CUSTOMER", help="With this customer's data; else an example.")
 @click.option("--channel", help="One of its channels; else the first.")
 @click.option("--locale", help="For a reader of this language (de-AT).")
 @json_option
@@ -262,10 +262,7 @@ def _customer(app: Messaging, template: Template, customer_id: str | None, local
         fields = {key: known.pop(key) for key in list(known) if key in Customer.__dataclass_fields__}
         customer = Customer.from_document({**fields, "attributes": known})
     else:
-        found = app.store.customers.get([customer_id]).get(customer_id)
-        if found is None:
-            raise NotFound(f"no customer {customer_id!r}", hint="see: messaging customers list")
-        customer = found
+        customer = the_customer(app, customer_id)
     return replace(customer, locale=locale) if locale else customer
 
 
