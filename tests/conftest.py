@@ -25,6 +25,28 @@ if TYPE_CHECKING:
 SHARED = Path(os.environ.get("MESSAGING_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-services", action="store_true", help="Fail if a test was skipped because a program it needs is missing."
+    )
+
+
+#: Tests that were skipped although this run must have all they need.
+_missed: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and "chromium" in report.keywords:
+        _missed.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _missed and session.config.getoption("--require-services"):
+        print(f"\n{len(_missed)} tests that drive Chromium were skipped: {_missed[0]} …")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     """`shared("data/olist")`: real material beside the checkout; the test is skipped, and says so, where there is none."""

@@ -46,11 +46,12 @@ def run_on_a_terminal(command: list[str], folder: Path) -> str:
 
 def without_progress(text: str) -> str:
     """What is left on the screen: bars erase themselves, and so do their lines here."""
-    lines = []
+    lines: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
         last = re.split(r"\x1b\[2K|\r", line)[-1]
         last = re.sub(r"\x1b\[\?25[lh]|\x1b\[\d*A|\x1b\[1G", "", last)
-        lines.append(last)
+        if "━" not in last:
+            lines.append(last)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 

@@ -75,7 +75,7 @@ class Demo:
 
         self._clear()
         self._title("A workspace, customers and a year of their orders")
-        self._messaging("init", str(self.folder), workspace=False)
+        self._messaging("init", os.path.relpath(self.folder), workspace=False)
         (self.folder / MARK).touch()
         self._take_ports()
         people, history = write_shop(
@@ -154,8 +154,7 @@ class Demo:
 
     def _messaging(self, *arguments: str, then: bool = False, workspace: bool = True) -> None:
         """Print a command line and run it; `then`: as of two days ago."""
-        shown = (os.path.relpath(a) if a == str(self.folder) else a for a in arguments)
-        click.secho("$ messaging " + shlex.join(shown), fg="cyan")
+        click.secho("$ messaging " + shlex.join(arguments), fg="cyan")
         environment = dict(self.environment)
         if then:
             environment["MESSAGING_NOW"] = self.then.isoformat()

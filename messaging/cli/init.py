@@ -18,7 +18,7 @@ def init(folder: Path) -> None:
     segments = sum(1 for _ in workspace.segments.glob("*.toml"))
     templates = sum(1 for _ in workspace.templates.glob("*/template.toml"))
     say(
-        f"Made {workspace.root} with {segments} segments and {templates} templates.\n"
+        f"Made {folder} with {segments} segments and {templates} templates.\n"
         f"Next: edit {workspace.settings.name}, then\n"
         f"  cd {folder}\n"
         '  messaging customers import customers.csv --consent email --consent-source "newsletter form"\n'

@@ -39,65 +39,42 @@ def report(app: Messaging, campaign: str | None, template: str | None, rejudge: 
         _show(reports)
 
 
-_COLUMNS = (
-    "template",
-    "version",
-    "channel",
-    "sent",
-    "delivered",
-    "refused",
-    "unknown",
-    "opens",
-    "clicks",
-    "unique clicks",
-    "machine clicks",
-    "click-through (95 %)",
-    "unsubscribes",
-)
-_LINK_COLUMNS = (
-    "template",
-    "version",
-    "slot",
-    "link",
-    "clicks",
-    "unique clicks",
-    "machine clicks",
-    "click-through",
-)
+#: Columns that are left out of the table while there is nothing but zeros in them; the JSON has them all.
+_SELDOM = ("delivered", "refused", "unknown", "opens", "unsubscribes")
 
 
 def _show(reports: Sequence[TemplateReport]) -> None:
-    print_table(
-        _COLUMNS,
-        [
-            (
-                row.template,
-                row.version[:7],
-                row.channel,
-                row.sent,
-                row.delivered,
-                row.refused,
-                row.unknown,
-                row.opens,
-                row.clicks,
-                row.unique_clicks,
-                row.machine_clicks,
-                _rate(row),
-                row.unsubscribes,
-            )
-            for row in reports
-        ],
-    )
+    told = [
+        {
+            "template": row.template,
+            "version": row.version[:7],
+            "channel": row.channel,
+            "sent": row.sent,
+            "delivered": row.delivered,
+            "refused": row.refused,
+            "unknown": row.unknown,
+            "opens": row.opens,
+            "clicks": row.clicks,
+            "unique": row.unique_clicks,
+            "machine": row.machine_clicks,
+            "click-through (95 %)": _rate(row),
+            "unsubscribes": row.unsubscribes,
+        }
+        for row in reports
+    ]
+    zeros = [name for name in _SELDOM if not any(row[name] for row in told)]
+    columns = [name for name in told[0] if name not in zeros]
+    print_table(columns, [[row[name] for name in columns] for row in told])
     links = [(row, link) for row in reports for link in row.links if link.clicks or link.machine_clicks]
     if links:
         print_table(
-            _LINK_COLUMNS,
+            ("template", "version", "slot", "link", "clicks", "unique", "machine", "click-through"),
             [
                 (
                     row.template,
                     row.version[:7],
                     link.slot,
-                    link.label,
+                    _short(link.label),
                     link.clicks,
                     link.unique_clicks,
                     link.machine_clicks,
@@ -106,7 +83,13 @@ def _show(reports: Sequence[TemplateReport]) -> None:
                 for row, link in links
             ],
         )
-    say("Clicks and opens are people's; a unique click is a message with one. Machines are counted apart.")
+    if zeros:
+        say(f"None: {', '.join(zeros)}.")
+    say("Clicks and opens are people's; unique: messages with a click. Machines' clicks are counted apart.")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 40 else f"{label[:39]}…"
 
 
 def _rate(report: TemplateReport) -> str:

@@ -38,6 +38,7 @@ def rates_plot(pages: Pages, reports: Sequence[TemplateReport]) -> Markup | None
             "rate": min(1.0, (report.click_through_rate or 0) / top),
             "low": min(1.0, report.click_through_interval[0] / top),
             "high": min(1.0, report.click_through_interval[1] / top),
+            "cut": report.click_through_interval[1] > top,
         }
         for report in shown
     ]

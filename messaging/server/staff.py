@@ -277,7 +277,7 @@ def _number(text: str) -> int:
 
 
 def _percent(rate: float | None) -> str:
-    return "–" if rate is None else f"{rate:.1%}".replace("%", " %")
+    return "–" if rate is None else f"{rate:.1%}"
 
 
 def _row(report: TemplateReport) -> dict[str, Any]:

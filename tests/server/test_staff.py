@@ -210,9 +210,9 @@ class TestReport:
         self.click(site, "c5", agent="<script>alert(1)</script>")
         page = staff.get("/report").text
         assert page.count("<svg") == 2
-        assert "10.0 %" in page
-        assert "4.0 %" in page
-        assert "23.1 %" in page
+        assert "10.0%" in page
+        assert "4.0%" in page
+        assert "23.1%" in page
         assert "Link 1" in page
         assert "<script" not in page
         assert "whisker" in page
