@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--host", help="Where to listen; elsewhere than on 127.0.0.1 the staff pages want the staff password."
-)
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port of the public app; 0 takes any that is free."
-)
+@click.option("--host", help="Where to listen; elsewhere than on 127.0.0.1 the staff pages want the staff password.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the public app; 0 takes any that is free.")
 @click.option("--staff-port", type=click.IntRange(0, 65535), help="Port of the staff app.")
 @pass_app
 def serve(app: Messaging, host: str | None, port: int | None, staff_port: int | None) -> None:

@@ -130,9 +130,7 @@ def agent_suspicion(agent: str, *, click: bool) -> str | None:
 
 def _bursts(hits: Sequence[Hit]) -> set[int]:
     """Which hits belong to a burst of clicks."""
-    order = sorted(
-        (index for index, hit in enumerate(hits) if hit.click), key=lambda index: hits[index].arrived
-    )
+    order = sorted((index for index, hit in enumerate(hits) if hit.click), key=lambda index: hits[index].arrived)
     found: set[int] = set()
     counts: dict[str | None, int] = {}
     first = marked = 0

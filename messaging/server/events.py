@@ -35,9 +35,7 @@ class WrongType(MessagingError):
     status = 415
 
 
-def events_api(
-    store: Store, *, receive: Callable[[object], Accepted], api_key: str, max_body: int
-) -> FastAPI:
+def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: str, max_body: int) -> FastAPI:
     """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes."""
     # Its description is for staff (see `openapi`), not for everybody who finds the address.
     api = FastAPI(

@@ -67,8 +67,7 @@ class Mailbox:
         found = [
             summary
             for file in files
-            if wanted in (summary := self._summary(*file)).to.casefold()
-            or wanted in summary.subject.casefold()
+            if wanted in (summary := self._summary(*file)).to.casefold() or wanted in summary.subject.casefold()
         ]
         return found[start : start + count], len(found)
 
@@ -115,9 +114,7 @@ class Mailbox:
             except FileNotFoundError:
                 head = b"Subject: (erased)\n\n"
             head = head.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-            values = {
-                match[1].lower(): match[2] for match in _HEADER.finditer(head.decode("utf-8", "replace"))
-            }
+            values = {match[1].lower(): match[2] for match in _HEADER.finditer(head.decode("utf-8", "replace"))}
             summary = self._summaries[name, time] = Summary(
                 id=name.removesuffix(".eml"),
                 to=_decoded(values.get("to", "")),

@@ -15,16 +15,13 @@ _MOST_BARS = 12
 #: Steps of the time axis: the first that covers all with at most this many columns.
 _MOST_COLUMNS = 48
 _STEPS = tuple(
-    timedelta(minutes=minutes)
-    for minutes in (1, 5, 15, 60, 180, 360, 1440, 2 * 1440, 7 * 1440, 28 * 1440, 91 * 1440)
+    timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 1440, 2 * 1440, 7 * 1440, 28 * 1440, 91 * 1440)
 )
 
 
 def rates_plot(pages: Pages, reports: Sequence[TemplateReport]) -> Markup | None:
     """Click-through rates as bars with their intervals as whiskers; of the most sent, if there are many."""
-    shown = sorted((report for report in reports if report.sent), key=lambda report: -report.sent)[
-        :_MOST_BARS
-    ]
+    shown = sorted((report for report in reports if report.sent), key=lambda report: -report.sent)[:_MOST_BARS]
     if not shown:
         return None
     # A handful of messages says so little that its whisker would squeeze all other bars: it is cut off.

@@ -78,9 +78,7 @@ class Tracking:
         return [
             Route("/c/{token}", self._guarded(Purpose.CLICK, self.click), methods=["GET"]),
             Route("/o/{token}", self._guarded(Purpose.OPEN, self.open), methods=["GET"]),
-            Route(
-                "/u/{token}", self._guarded(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]
-            ),
+            Route("/u/{token}", self._guarded(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]),
             Route("/p/{token}", self._guarded(Purpose.PREFERENCES, self.choose), methods=["GET", "POST"]),
             Route("/style.css", stylesheet, methods=["GET"]),
         ]
@@ -91,9 +89,7 @@ class Tracking:
         async def endpoint(request: Request) -> Response:
             text = request.path_params["token"]
             try:
-                token = read_token(
-                    self._keys, purpose, text.removesuffix(".gif") if purpose is Purpose.OPEN else text
-                )
+                token = read_token(self._keys, purpose, text.removesuffix(".gif") if purpose is Purpose.OPEN else text)
             except TokenError as error:
                 return self._unknown(request, error)
             try:
@@ -120,9 +116,7 @@ class Tracking:
         return self._problem(404, "This link does not work", "It may have been cut short on its way.", None)
 
     def _problem(self, status: int, heading: str, message: str, hint: str | None) -> Response:
-        return self._pages.response(
-            "problem.html", status=status, heading=heading, message=message, hint=hint
-        )
+        return self._pages.response("problem.html", status=status, heading=heading, message=message, hint=hint)
 
     async def click(self, request: Request, token: Token) -> Response:
         """302 to where the link leads."""
@@ -202,9 +196,7 @@ class Tracking:
             "preferences.html",
             lang=language(request.headers.get("accept-language", "")),
             action=request.path_params["token"],
-            channels=[
-                {"name": channel, "label": _CHANNELS.get(channel, _label(channel))} for channel in channels
-            ],
+            channels=[{"name": channel, "label": _CHANNELS.get(channel, _label(channel))} for channel in channels],
             topics=topics,
             saved=saved,
         )

@@ -50,9 +50,7 @@ class Door:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(
-    app: Messaging, *, host: str, port: int, staff_port: int, announce: Callable[[str, str], object]
-) -> None:
+def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Callable[[str, str], object]) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes any that is free.
 
     `announce` is told both addresses once they answer.
@@ -77,9 +75,7 @@ def serve(
 def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
-    preferences = Preferences(
-        app.store, app.recorder, topics=lambda: marketing_topics(app), channels=app.channels
-    )
+    preferences = Preferences(app.store, app.recorder, topics=lambda: marketing_topics(app), channels=app.channels)
     public = public_app(
         app.store,
         app.recorder,
@@ -169,8 +165,9 @@ def run(
 ) -> None:
     """Answer on `doors` and work on `jobs` until a signal or `stop`; then set `wake`, for who waits on it."""
     stop = stop or threading.Event()
+    # Daemons: one that hangs (an adapter that never answers) must not keep the process from ending.
     threads = [
-        threading.Thread(target=job, args=(stop,), name=f"messaging-{number}")
+        threading.Thread(target=job, args=(stop,), name=f"messaging-{number}", daemon=True)
         for number, job in enumerate(jobs)
     ]
     for thread in threads:
@@ -200,8 +197,7 @@ async def _answer(doors: Sequence[Door], on_start: Callable[[], object], stop: t
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
     tasks = [
-        asyncio.create_task(server.serve(sockets=[door.socket]))
-        for server, door in zip(servers, doors, strict=True)
+        asyncio.create_task(server.serve(sockets=[door.socket])) for server, door in zip(servers, doors, strict=True)
     ]
     while not all(server.started for server in servers) and not any(task.done() for task in tasks):
         await asyncio.sleep(0.01)

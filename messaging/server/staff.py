@@ -75,9 +75,7 @@ class Guard:
         if given is not None:
             self._failed.fail(client)
         challenge = {"WWW-Authenticate": 'Basic realm="messaging staff", charset="UTF-8"'}
-        return PlainTextResponse(
-            "Sign in with the staff password of keys.toml; any user name.\n", 401, challenge
-        )
+        return PlainTextResponse("Sign in with the staff password of keys.toml; any user name.\n", 401, challenge)
 
 
 def _host(header: str) -> str:
@@ -138,9 +136,7 @@ class StaffPages:
         rows = await run_in_threadpool(self._store.outbox.get, [mail.id for mail in found])
 
         def leaf(position: int) -> str:
-            return "/mailbox?" + urlencode(
-                {key: value for key, value in (("q", query), ("from", position)) if value}
-            )
+            return "/mailbox?" + urlencode({key: value for key, value in (("q", query), ("from", position)) if value})
 
         return self._pages.response(
             "mailbox.html",
@@ -164,9 +160,7 @@ class StaffPages:
     async def message(self, request: Request) -> Response:
         """One message as html, text or source."""
         mail = await self._mail(request)
-        views = [
-            view for view, there in (("html", mail.html), ("text", mail.text), ("source", True)) if there
-        ]
+        views = [view for view, there in (("html", mail.html), ("text", mail.text), ("source", True)) if there]
         view = request.query_params.get("view", views[0])
         return self._pages.response(
             "message.html",
@@ -180,8 +174,7 @@ class StaffPages:
             },
             view=view if view in views else views[0],
             views=[
-                {"name": name, "label": name.capitalize(), "url": f"/mailbox/{mail.id}?view={name}"}
-                for name in views
+                {"name": name, "label": name.capitalize(), "url": f"/mailbox/{mail.id}?view={name}"} for name in views
             ],
             frame_url=f"/mailbox/{mail.id}/frame",
             text=mail.text,
@@ -230,9 +223,7 @@ class StaffPages:
                     "path": path,
                     "summary": operation.get("summary", ""),
                     "description": operation.get("description", ""),
-                    "answers": [
-                        (status, answer["description"]) for status, answer in operation["responses"].items()
-                    ],
+                    "answers": [(status, answer["description"]) for status, answer in operation["responses"].items()],
                 }
                 for path, methods in description["paths"].items()
                 for method, operation in methods.items()
@@ -264,12 +255,8 @@ def staff_app(
     """The app for `host`, the address it will listen on."""
     pages = StaffPages(store, reporter, mailbox, describe_api=describe_api, brand=brand)
     here = host in LOOPBACK
-    guard = Middleware(
-        Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password
-    )
-    return Starlette(
-        routes=pages.routes(), middleware=[guard], exception_handlers={MessagingError: pages.failed}
-    )
+    guard = Middleware(Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password)
+    return Starlette(routes=pages.routes(), middleware=[guard], exception_handlers={MessagingError: pages.failed})
 
 
 def _number(text: str) -> int:

@@ -33,9 +33,7 @@ def write_line(
     id: str, kind: EngagementKind, message_id: str, at: datetime, raw: Mapping[str, Any], slot: str | None
 ) -> bytes:
     """An engagement as a line of the spool."""
-    return orjson.dumps(
-        {"id": id, "kind": kind, "message_id": message_id, "at": at, "slot": slot, "raw": raw}
-    )
+    return orjson.dumps({"id": id, "kind": kind, "message_id": message_id, "at": at, "slot": slot, "raw": raw})
 
 
 def read_lines(lines: Iterable[bytes]) -> list[Engagement]:

@@ -98,9 +98,7 @@ class Preferences:
         consents = []
         for (topic, channel), granted in changes.items():
             address = channel, addresses[channel]
-            latest = max(
-                self._store.addresses.status([address])[address].consents, key=attrgetter("at"), default=None
-            )
+            latest = max(self._store.addresses.status([address])[address].consents, key=attrgetter("at"), default=None)
             if latest is not None and (latest.topic, latest.granted) == (ALL_TOPICS, False) and not granted:
                 continue
             consents.append(

@@ -97,9 +97,7 @@ class Recorder:
                 )
                 recorded = self._record([told])
         except StoreError as error:
-            line = write_line(
-                random_id(), EngagementKind.UNSUBSCRIBED, message_id, self._clock.now(), facts, None
-            )
+            line = write_line(random_id(), EngagementKind.UNSUBSCRIBED, message_id, self._clock.now(), facts, None)
             self._spool.append(line, durable=True)
             log.warning("an unsubscribe waits for the store: %s", error)
             return
@@ -154,9 +152,7 @@ class Recorder:
         """In the caller's transaction."""
         messages = self._store.outbox.get({told.message_id for told in engagements if told.message_id})
         joined = [
-            replace(told, customer_id=messages[told.message_id].customer_id)
-            if told.message_id in messages
-            else told
+            replace(told, customer_id=messages[told.message_id].customer_id) if told.message_id in messages else told
             for told in engagements
             # A link to a message that is not there: a preview's, or another workspace's with the same key.
             if told.message_id in messages or told.source != LINKS
@@ -196,9 +192,7 @@ class Recorder:
                 proof = str(told.raw.get("proof") or f"{told.kind} by {told.source}")
                 topic = ALL_TOPICS if complained else message.topic
                 granted = told.kind not in _WITHDRAWN
-                consents.append(
-                    Consent(**place, topic=topic, granted=granted, source=proof, message_id=message.id)
-                )
+                consents.append(Consent(**place, topic=topic, granted=granted, source=proof, message_id=message.id))
             if complained or (told.kind is EngagementKind.BOUNCED and told.permanent):
                 suppressions.append(Suppression(**place, reason=told.kind.value, source=told.source))
         if consents:

@@ -85,9 +85,7 @@ class Reporter:
         """
         if campaign is not None and self._store.campaigns.get(campaign) is None:
             names = ", ".join(known.name for known in self._store.campaigns.all())
-            raise NotFound(
-                f"no campaign {campaign!r}", hint=f"there are: {names}" if names else "there are none yet"
-            )
+            raise NotFound(f"no campaign {campaign!r}", hint=f"there are: {names}" if names else "there are none yet")
         self._recorder.drain()
         versions: dict[str, TemplateVersion | None] = {}
         reports = []
@@ -97,9 +95,7 @@ class Reporter:
             reports.append(_report(count, versions[count.version]))
         return reports
 
-    def clicks(
-        self, *, campaign: str | None = None, template: str | None = None
-    ) -> list[tuple[datetime, bool]]:
+    def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
         """When links were clicked, in order, and whether by a machine."""
         return self._store.engagements.clicks(campaign=campaign, template=template)
 
@@ -145,9 +141,7 @@ def _links(count: EngagementCount, version: TemplateVersion | None, sent: int) -
         if str(slot) not in clicked
     ]
     reports = [_link(link, known.get(_number(link.slot)), sent) for link in (*count.links, *nothing)]
-    return tuple(
-        sorted(reports, key=lambda link: [int(part) for part in link.slot.split(".") if part.isdecimal()])
-    )
+    return tuple(sorted(reports, key=lambda link: [int(part) for part in link.slot.split(".") if part.isdecimal()]))
 
 
 def _link(count: LinkCount, link: LinkSlot | None, sent: int) -> LinkReport:

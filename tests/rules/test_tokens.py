@@ -51,11 +51,11 @@ EVERY = [(purpose, token) for purpose, tokens in ALL.items() for token in tokens
 
 
 def refused(purpose: Purpose, token: str, keys: SigningKeys = KEYS) -> bool:
+    """Whether a token is refused; always in the same words."""
     try:
         read_token(keys, purpose, token)
     except TokenError as error:
-        assert str(error) == str(TokenError("this link is not one of ours", hint=error.hint))
-        return True
+        return error.message == "this link is not one of ours"
     return False
 
 
@@ -67,9 +67,7 @@ def refused(purpose: Purpose, token: str, keys: SigningKeys = KEYS) -> bool:
     target=targets,
     key=st.sampled_from([1, 7]),
 )
-def test_what_is_signed_is_read(
-    message: str, version: str, slot: int, turn: int, target: str | None, key: int
-) -> None:
+def test_what_is_signed_is_read(message: str, version: str, slot: int, turn: int, target: str | None, key: int) -> None:
     links = LinkSigner(replace(KEYS, current=key), "https://shop.example").for_message(message, version)
     assert read_token(KEYS, Purpose.CLICK, token_of(links.click(slot, turn, target))) == Token(
         purpose=Purpose.CLICK, message_id=message, version=version[:14], slot=slot, turn=turn, target=target
@@ -137,10 +135,12 @@ def test_a_piece_seen_in_one_link_signs_no_other() -> None:
 
     data = base64.urlsafe_b64decode(ALL[Purpose.CLICK][0])
     target = b"https://evil.example/"
+    piece, person = data[27:], b"messaging links"
     for tag in (
-        data[27:],
-        blake2b(b"\0\0" + target, key=data[27:], digest_size=18).digest(),
-        blake2b(data[27:] + b"\0\0" + target, digest_size=18).digest(),
+        piece,
+        blake2b(b"\0\0" + target, key=piece, digest_size=18, person=person).digest(),
+        blake2b(piece + b"\0\0" + target, key=piece, digest_size=18, person=person).digest(),
+        blake2b(piece + b"\0\0" + target, digest_size=18, person=person).digest(),
     ):
         forged = base64.urlsafe_b64encode(data[:27] + tag + target).rstrip(b"=").decode()
         assert refused(Purpose.CLICK, forged)

@@ -93,9 +93,7 @@ def test_known_crawlers(shared: Callable[[str], Path]) -> None:
 def test_image_proxies_load_images_for_people() -> None:
     gmail = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
     assert reasons(click(click=False, agent=gmail)) == [()]
-    assert reasons(
-        click(click=False, agent="YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy.html")
-    ) == [()]
+    assert reasons(click(click=False, agent="YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy.html")) == [()]
     # Outlook loads images under this name; Office checks links under it.
     assert reasons(click(click=False, agent=MACHINES[3])) == [()]
     # Apple's mail privacy protection loads every image of every message ahead.

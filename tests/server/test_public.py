@@ -132,7 +132,13 @@ class TestClick:
         assert public.get(links.preferences()).status_code == 503
         assert public.get("/readyz").status_code == 200
         monkeypatch.undo()
-        assert sorted(hit.kind for hit in site.engagements()) == ["clicked", "clicked", "clicked", "opened", "unsubscribed"]
+        assert sorted(hit.kind for hit in site.engagements()) == [
+            "clicked",
+            "clicked",
+            "clicked",
+            "opened",
+            "unsubscribed",
+        ]
         assert site.consented() is False
 
     @pytest.fixture
@@ -175,7 +181,9 @@ def test_a_huge_agent_is_bounded(site, public) -> None:
 
 class TestUnsubscribe:
     def agree(self, site) -> None:
-        consent = Consent(channel="email", address="ann@example.com", granted=True, at=site.clock.now() - timedelta(days=9))
+        consent = Consent(
+            channel="email", address="ann@example.com", granted=True, at=site.clock.now() - timedelta(days=9)
+        )
         site.store.addresses.add_consents([consent])
 
     def test_get_asks_and_changes_nothing(self, site, public) -> None:
@@ -264,7 +272,9 @@ class TestPreferences:
     def page(self, public, url: str) -> tuple[httpx.Response, list[str], set[str]]:
         answer = public.get(url)
         shown = re.findall(r'name="shown" value="([^"]+)"', answer.text)
-        ticked = {name for name, on in re.findall(r'type="checkbox" name="([^"]+)" value="on"( checked)?', answer.text) if on}
+        ticked = {
+            name for name, on in re.findall(r'type="checkbox" name="([^"]+)" value="on"( checked)?', answer.text) if on
+        }
         return answer, shown, ticked
 
     def test_showing_and_choosing(self, site, public) -> None:

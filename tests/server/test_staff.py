@@ -26,7 +26,8 @@ Hello {to}
 --b
 Content-Type: text/html; charset="utf-8"
 
-<html><head><title>x</title></head><body>Hello <script>alert(1)</script><img src="https://m.example/o/{pixel}.gif" width="1"></body></html>
+<html><head><title>x</title></head><body>Hello <script>alert(1)</script>
+<img src="https://m.example/o/{pixel}.gif" width="1"></body></html>
 --b--
 """
 PIXEL = "A" * 60
@@ -37,7 +38,17 @@ def letter(to: str = "ann@example.com", subject: str = "Hello") -> str:
 
 
 class TestDoors:
-    STAFF = ("/", "/mailbox", "/mailbox/x", "/mailbox/x/frame", "/report", "/docs", "/openapi.json", "/redoc", "/metrics")
+    STAFF = (
+        "/",
+        "/mailbox",
+        "/mailbox/x",
+        "/mailbox/x/frame",
+        "/report",
+        "/docs",
+        "/openapi.json",
+        "/redoc",
+        "/metrics",
+    )
 
     def test_nothing_of_staff_is_on_the_public_door(self, site, public) -> None:
         site.mail("x", letter())
@@ -53,7 +64,14 @@ class TestDoors:
     @pytest.mark.parametrize("path", ["/mailbox", "/report", "/docs", "/openapi.json", "/style.css", "/nothing"])
     def test_a_name_that_points_here_is_not_enough(self, staff, path: str) -> None:
         """DNS rebinding: a page elsewhere makes its own name lead to us."""
-        for host in ("evil.example", "evil.example:8401", "127.0.0.1.evil.example", "", "[::2]", "localhost.evil.example"):
+        for host in (
+            "evil.example",
+            "evil.example:8401",
+            "127.0.0.1.evil.example",
+            "",
+            "[::2]",
+            "localhost.evil.example",
+        ):
             assert staff.get(path, headers={"Host": host}).status_code in (400, 421), host
         for host in ("localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8401"):
             assert staff.get(path, headers={"Host": host}).status_code in (200, 404)
@@ -64,7 +82,10 @@ class TestDoors:
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Basic ")
         assert staff_elsewhere.get("/mailbox", auth=("any", "correct horse")).status_code == 200
-        assert staff_elsewhere.get("/mailbox", auth=("any", "correct horse"), headers={"Host": "x.example"}).status_code == 200
+        assert (
+            staff_elsewhere.get("/mailbox", auth=("any", "correct horse"), headers={"Host": "x.example"}).status_code
+            == 200
+        )
 
     def test_wrong_passwords(self, staff_elsewhere) -> None:
         wrong = ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"correct horse").decode(), "Bearer correct horse"]

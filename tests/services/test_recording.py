@@ -75,9 +75,7 @@ class Back:
             self.store.outbox.settle([Outcome(message_id=id, state=state, sent_at=sent_at)])
         return id
 
-    def click(
-        self, id: str, slot: str = "1", kind: EngagementKind = EngagementKind.CLICKED, **facts: str
-    ) -> None:
+    def click(self, id: str, slot: str = "1", kind: EngagementKind = EngagementKind.CLICKED, **facts: str) -> None:
         self.recorder.hit(
             kind,
             id,
@@ -101,9 +99,7 @@ class Back:
         return found.reason if found else None
 
     def agree(self, at: datetime | None = None, **fields: Any) -> None:
-        consent = Consent(
-            channel="email", address="ann@example.com", granted=True, at=at or self.clock.now(), **fields
-        )
+        consent = Consent(channel="email", address="ann@example.com", granted=True, at=at or self.clock.now(), **fields)
         self.store.addresses.add_consents([consent])
 
 
@@ -115,14 +111,14 @@ def back(store: Store, clock: FrozenClock, tmp_path: Path) -> Iterator[Back]:
 
 
 @pytest.fixture
-def broken(back: Back, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def broken(back: Back, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The store cannot be written; undo it by `broken.undo()`."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise StoreError("the disk is gone")
 
     monkeypatch.setattr(back.store, "transaction", fail)
-    yield monkeypatch
+    return monkeypatch
 
 
 class TestHits:
@@ -192,9 +188,7 @@ class TestHits:
         back.click(id)
         (path,) = (back.store.path.parent / "hits").glob("*.jsonl")  # type: ignore[attr-defined]
         with path.open("ab") as file:
-            file.write(
-                b'{"id": "x", "kind": "clicked"\n[]\n{"id":1}\n{"kind":"no","id":"1","at":"2026-01-01"}\n'
-            )
+            file.write(b'{"id": "x", "kind": "clicked"\n[]\n{"id":1}\n{"kind":"no","id":"1","at":"2026-01-01"}\n')
         assert len(back.hits(id)) == 1
         assert "damaged line" in caplog.text
 
@@ -306,7 +300,7 @@ class TestUnsubscribe:
         id = back.message()
         for _ in range(3):
             back.recorder.unsubscribe(id, proof="one-click unsubscribe")
-        granted, withdrawn = back.consents()
+        _, withdrawn = back.consents()
         assert (withdrawn.granted, withdrawn.topic, withdrawn.source) == (
             False,
             "offers",
@@ -375,9 +369,7 @@ class TestPreferences:
         assert {key for key, on in self.shown(preferences, id).items() if on} == {("news", "sms")}
         assert [hit.kind for hit in back.hits(id)] == ["unsubscribed"]
         # What was not on the page stays as it is, and what is no choice of this reader is not made one.
-        preferences.choose(
-            id, {("offers", "email"), ("evil", "email")}, shown=[("news", "email"), ("evil", "email")]
-        )
+        preferences.choose(id, {("offers", "email"), ("evil", "email")}, shown=[("news", "email"), ("evil", "email")])
         assert {key for key, on in self.shown(preferences, id).items() if on} == {("news", "sms")}
 
     def test_at_the_same_moment_the_later_choice_counts(self, back: Back, preferences: Preferences) -> None:
@@ -462,9 +454,7 @@ class TestReport:
         assert [document[name] for name in numbers] == [10, 1, 1, 0, 1, 3, 2, 1]
         assert (document["click_through_rate"], document["unsubscribes"]) == (0.2, 1)
         assert document["click_through_interval"] == pytest.approx((0.0567, 0.5098), abs=1e-4)
-        links = [
-            (link["slot"], link["label"], link["target"], link["unique_clicks"]) for link in document["links"]
-        ]
+        links = [(link["slot"], link["label"], link["target"], link["unique_clicks"]) for link in document["links"]]
         assert links == [
             ("1", "Shop", "https://a.example/", 1),
             ("2", "Item", None, 0),
