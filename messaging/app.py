@@ -38,7 +38,7 @@ from messaging.services.sending import Sender
 from messaging.services.settling import Settling
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
-from messaging.settings import Settings, load_settings
+from messaging.settings import Sending, Settings, load_settings
 from messaging.stores.base import Store
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
@@ -64,6 +64,7 @@ class Messaging:
         self.settings = settings
         self.clock = clock or clock_from_environment()
         self._no_plugins = no_plugins
+        self._making = threading.Lock()
         #: Set when something new may be due: whoever sends in this process looks at once.
         self.wake = threading.Event()
 
@@ -122,9 +123,12 @@ class Messaging:
         return TinyStore(self.workspace.root / place, clock=self.clock)
 
     @cached_property
+    def signing_keys(self) -> SigningKeys:
+        return SigningKeys(current=self.keys.current, keys=self.keys.signing)
+
+    @cached_property
     def links(self) -> LinkSigner:
-        keys = SigningKeys(current=self.keys.current, keys=self.keys.signing)
-        return LinkSigner(keys, self.settings.server.base_url)
+        return LinkSigner(self.signing_keys, self.settings.server.base_url)
 
     @cached_property
     def library(self) -> TemplateLibrary:
@@ -309,6 +313,10 @@ class Messaging:
     def make_sender(self, stop: threading.Event) -> Sender:
         """A sender for the calling thread."""
         sending = self.settings.sending
+        with self._making:  # several threads of a server ask at once, and share what is made for it
+            return self._make_sender(sending, stop)
+
+    def _make_sender(self, sending: Sending, stop: threading.Event) -> Sender:
         return Sender(
             self.store,
             self.clock,

@@ -16,14 +16,11 @@ from starlette.types import ASGIApp
 
 from messaging.app import Messaging, brand_values
 from messaging.errors import InputError, MessagingError
-from messaging.nouns.message import MessageClass
-from messaging.rules.tokens import SigningKeys
 from messaging.server.events import openapi
 from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
-from messaging.services.preferences import Preferences
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.server")
@@ -75,13 +72,12 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
 def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
-    preferences = Preferences(app.store, app.recorder, topics=lambda: marketing_topics(app), channels=app.channels)
     public = public_app(
         app.store,
         app.recorder,
-        preferences,
+        app.preferences,
         receive=app.intake.receive,
-        keys=SigningKeys(current=app.keys.current, keys=app.keys.signing),
+        keys=app.signing_keys,
         api_key=app.keys.api_key,
         brand=brand,
         targets=targets,
@@ -108,19 +104,6 @@ def make_jobs(app: Messaging, targets: Targets) -> list[Job]:
         targets.serve,
         lambda stop: keep_fresh(app.store, stop),
     ]
-
-
-def marketing_topics(app: Messaging) -> list[str]:
-    """Topics of the workspace's marketing templates; one that cannot be read has none."""
-    topics = []
-    for name in app.library.names():
-        try:
-            template = app.library.get(name)
-        except MessagingError:
-            continue
-        if template.message_class is MessageClass.MARKETING:
-            topics.append(template.topic)
-    return sorted(set(topics))
 
 
 def keep_fresh(store: Store, stop: threading.Event) -> None:

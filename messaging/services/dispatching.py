@@ -142,6 +142,7 @@ class Dispatcher:
                     self._take_up()
                     if time.monotonic() >= forget_at:
                         self._forget()
+                        self._store.tidy()
                         forget_at = time.monotonic() + HOUSEKEEPING
                     report = sender.send_lanes(EVENT_LANES, self._channels())
                     if report.fault is not None:

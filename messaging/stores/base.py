@@ -436,6 +436,9 @@ class Store(ABC):
     def health(self) -> dict[str, Any]:
         """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`; raises if it cannot be used."""
 
+    def tidy(self) -> None:  # noqa: B027 - most stores have nothing to do
+        """Compact if that is worth while. For a server, now and then."""
+
     @abstractmethod
     def compact(self) -> None:
         """Give back the space of what was replaced, if the store needs that."""

@@ -99,11 +99,17 @@ class JournalStorage(Storage):
                 self._compacting.close()
 
     def open(self) -> None:
-        """Read the journal; compact it if much of it is history, or a scrub was left undone.
+        """Read the journal, and tidy it.
 
         Raises:
             StoreBroken, StoreError: it cannot be read.
         """
+        with self.reading():
+            pass  # that reads it
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Compact it if much of it is history, or a scrub was left undone."""
         with self.reading():
             header = self._journal.header
             wasteful = header is not None and self.size > max(_SMALL, 3 * header.length)

@@ -146,6 +146,9 @@ class TinyStore(Store):
                 "bytes": self._journal.size,
             }
 
+    def tidy(self) -> None:
+        self._journal.tidy()
+
     def compact(self) -> None:
         self._journal.compact()
 
