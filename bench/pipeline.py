@@ -112,15 +112,9 @@ def measure(customers: int, adapter: str, stock: float) -> None:
             "SENDGRID_API_KEY": "SG.bench",
             "SENDGRID_HOST": f"http://127.0.0.1:{port}",
         }
-        variables = {
-            name: value for name, value in variables.items() if adapter == "smtp" or "SMTP" not in name
-        }
-        messaging(
-            folder, "campaigns", "create", "all", "--template", "bench", "--segment", "all", **variables
-        )
-        wall, processor, memory = messaging(
-            folder, "campaigns", "send", "all", "--yes", "--json", **variables
-        )
+        variables = {name: value for name, value in variables.items() if adapter == "smtp" or "SMTP" not in name}
+        messaging(folder, "campaigns", "create", "all", "--template", "bench", "--segment", "all", **variables)
+        wall, processor, memory = messaging(folder, "campaigns", "send", "all", "--yes", "--json", **variables)
         started, _, started_memory = messaging(folder, "campaigns", "status", "all", "--json", **variables)
         each = wall / customers
         print(

@@ -36,7 +36,7 @@ LAYOUT = """<!doctype html>
 <a href="https://shop.example/help">Help</a> <a href="https://shop.example/contact">Contact</a>
 <a href="https://shop.example/returns">Returns</a><br>{{ brand.name }}, {{ brand.address }}</td></tr>
 </table></td></tr></table></body></html>
-""".replace("FILLER", "<p style=\"margin:0 0 8px\">We pack by hand and ship within a day.</p>\n" * 160)
+""".replace("FILLER", '<p style="margin:0 0 8px">We pack by hand and ship within a day.</p>\n' * 160)
 
 HTML = """{% extends "_layouts/base.html" %}{% block content %}
 <h1 style="font-size:26px">Thank you, {{ customer.first_name }}</h1>
@@ -121,11 +121,9 @@ class Links:
 def stock() -> Callable[[dict[str, object]], int]:
     """Stock Jinja2: autoescape, the same sources, the same Babel filters."""
     sources = {"_layouts/base.html": LAYOUT, "html": HTML, "text": TEXT}
-    environments = [Environment(loader=DictLoader(sources), autoescape=html) for html in (True, False)]  # noqa: S701
+    environments = [Environment(loader=DictLoader(sources), autoescape=html) for html in (True, False)]
     for environment in environments:
-        environment.filters["money"] = lambda amount, currency: format_currency(
-            Decimal(amount), currency, locale="en"
-        )
+        environment.filters["money"] = lambda amount, currency: format_currency(Decimal(amount), currency, locale="en")
         environment.filters["date"] = lambda value: format_date(value, "long", locale="en")
     html, text = environments[0].get_template("html"), environments[1].get_template("text")
     return lambda values: len(html.render(values)) + len(text.render(values))

@@ -168,9 +168,7 @@ def beside(path: Path, size: int) -> dict[str, float]:
     while other.poll() is None:
         begun = time.perf_counter()
         with store.transaction():
-            event = Event(
-                id=str(len(waits)), type="order.placed", time=NOW, customer={}, data={}, received_at=NOW
-            )
+            event = Event(id=str(len(waits)), type="order.placed", time=NOW, customer={}, data={}, received_at=NOW)
             store.events.add([event])
         waits.append(time.perf_counter() - begun)
         time.sleep(0.01)
@@ -191,9 +189,7 @@ STEPS = {"fill": fill, "start": start, "campaign": campaign, "beside": beside}
 def step(name: str, *arguments: object) -> dict[str, float]:
     """Run one step in a process of its own."""
     command = [sys.executable, "-m", "bench.store", name, *map(str, arguments)]
-    result: dict[str, float] = json.loads(
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-    )
+    result: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     return result
 
 
@@ -203,12 +199,8 @@ def main() -> None:
         name, path, *sizes = sys.argv[1:]
         print(json.dumps(STEPS[name](Path(path), *map(int, sizes))))  # type: ignore[operator]
         return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--customers", type=int, action="append", help="how many customers, each with a message"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, action="append", help="how many customers, each with a message")
     sizes = parser.parse_args().customers or [10_000, 50_000]
     results = []
     with tempfile.TemporaryDirectory() as folder:
@@ -223,8 +215,7 @@ def main() -> None:
     ratio = results[-1]["message us"] / results[0]["message us"]
     print(f"a message costs {ratio:.2f} times as much at {sizes[-1]:,} as at {sizes[0]:,}")
     print(
-        f"keeping an event beside a campaign of {sizes[-1]:,}: "
-        + ", ".join(f"{k} {v:.1f}" for k, v in largest.items())
+        f"keeping an event beside a campaign of {sizes[-1]:,}: " + ", ".join(f"{k} {v:.1f}" for k, v in largest.items())
     )
 
 

@@ -228,9 +228,7 @@ class Messaging:
 
     @cached_property
     def profiles(self) -> ProfileReader:
-        return ProfileReader(
-            attributes=self.settings.attributes, region=self.settings.brand.country, zone=self._zone
-        )
+        return ProfileReader(attributes=self.settings.attributes, region=self.settings.brand.country, zone=self._zone)
 
     @cached_property
     def forgotten(self) -> Forgotten:

@@ -99,9 +99,7 @@ class StoreBroken(StoreError):
 class PluginError(MessagingError):
     """A plugin failed. Names the plugin and the distribution it came from."""
 
-    def __init__(
-        self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None) -> None:
         self.plugin = plugin
         self.distribution = distribution
         origin = f" (from {distribution})" if distribution else ""

@@ -154,7 +154,8 @@ class Plugins:
         else:
             for other in self.found:
                 if other is not plugin and adapter.name in other.adapters:
-                    problem = f"the adapter {adapter.name!r} is already there, from plugin {other.name} ({other.distribution})"
+                    owner = f"plugin {other.name} ({other.distribution})"
+                    problem = f"the adapter {adapter.name!r} is already there, from {owner}"
         if problem:
             raise PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
 
@@ -162,12 +163,7 @@ class Plugins:
 
     def adapters(self) -> dict[str, type[Adapter]]:
         """All adapters by name."""
-        return {
-            name: adapter
-            for plugin in self.found
-            if not plugin.fault
-            for name, adapter in plugin.adapters.items()
-        }
+        return {name: adapter for plugin in self.found if not plugin.fault for name, adapter in plugin.adapters.items()}
 
     def adapter(self, name: str) -> type[Adapter]:
         """The adapter of that name.
@@ -236,9 +232,7 @@ class Plugins:
         decisions: list[Decision] = []
         for plugin, check in self._implementations("check_messages"):
             try:
-                answers = list(
-                    check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ()
-                )
+                answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
             except (Exception, SystemExit) as error:
                 raise self._fault(plugin, "check_messages failed", error) from error
             for answer in answers:

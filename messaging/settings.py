@@ -138,9 +138,9 @@ class Sending(_Section):
     #: A triggered message that is later than this is skipped.
     message_late: timedelta = timedelta(days=2)
 
-    _durations = field_validator(
-        "backoff", "backoff_max", "timeout", "campaign_late", "message_late", mode="before"
-    )(_duration)
+    _durations = field_validator("backoff", "backoff_max", "timeout", "campaign_late", "message_late", mode="before")(
+        _duration
+    )
 
 
 class Retention(_Section):
@@ -204,9 +204,7 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
     try:
         values: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError(
-            f"no settings at {file}", hint="make a workspace with: messaging init DIR"
-        ) from None
+        raise SettingsError(f"no settings at {file}", hint="make a workspace with: messaging init DIR") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from None
     origin: dict[str, str] = {}

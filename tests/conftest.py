@@ -27,7 +27,9 @@ SHARED = Path(os.environ.get("MESSAGING_SHARED", Path(__file__).resolve().parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--require-services", action="store_true", help="Fail if a test was skipped because a program it needs is missing."
+        "--require-services",
+        action="store_true",
+        help="Fail if a test was skipped because a program it needs is missing.",
     )
 
 

@@ -100,9 +100,7 @@ def test_services_do_not_know_the_settings() -> None:
 def test_bundled_plugins_use_the_public_door_only() -> None:
     wrong = []
     for path in sorted((ROOT / "plugins").rglob("*.py")):
-        for match in re.finditer(
-            r"^\s*(?:from|import) (messaging\.[\w.]+)", path.read_text("utf-8"), re.MULTILINE
-        ):
+        for match in re.finditer(r"^\s*(?:from|import) (messaging\.[\w.]+)", path.read_text("utf-8"), re.MULTILINE):
             wrong.append(f"{path.relative_to(ROOT)}: {match[1]}")
     assert wrong == []
 

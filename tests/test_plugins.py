@@ -83,9 +83,7 @@ def test_a_module_in_the_workspace_is_a_plugin(drop_in: Callable[..., Plugins]) 
 
 def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
     plugins = drop_in(off=["pigeon"], pigeon=ADAPTER.format(name="pigeon"))
-    with pytest.raises(
-        SettingsError, match=r"there is no adapter 'pigeon' \(installed: mailbox, sendgrid, smtp\)"
-    ):
+    with pytest.raises(SettingsError, match=r"there is no adapter 'pigeon' \(installed: mailbox, sendgrid, smtp\)"):
         plugins.adapter("pigeon")
 
 
@@ -115,9 +113,7 @@ def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
         (ADAPTER.format(name="smtp"), "the adapter 'smtp' is already there, from plugin email"),
     ],
 )
-def test_a_broken_one_is_named_and_left_out(
-    drop_in: Callable[..., Plugins], source: str, problem: str
-) -> None:
+def test_a_broken_one_is_named_and_left_out(drop_in: Callable[..., Plugins], source: str, problem: str) -> None:
     plugins = drop_in(broken=source, pigeon=ADAPTER.format(name="pigeon"))
     broken = next(plugin for plugin in plugins.found if plugin.name == "broken")
     assert broken.fault is not None
@@ -152,9 +148,7 @@ def check_messages(messages, facts):
 
 def test_checks_are_all_asked_and_get_their_own_settings(drop_in: Callable[..., Plugins]) -> None:
     plugins = drop_in(
-        first=CHECK.format(
-            body="return [Deny(message_id=m.id, reason=facts.settings['why']) for m in messages]"
-        ),
+        first=CHECK.format(body="return [Deny(message_id=m.id, reason=facts.settings['why']) for m in messages]"),
         second=CHECK.format(
             body="return [NotBefore(message_id=m.id, time=facts.now + timedelta(hours=1), reason='night') for m in messages]"
         ),
@@ -164,9 +158,7 @@ def test_checks_are_all_asked_and_get_their_own_settings(drop_in: Callable[..., 
     assert sorted(decision.reason for decision in decisions) == ["night", "said first"]
 
 
-@pytest.mark.parametrize(
-    "body", ["1/0", "return ['yes']", "return [Deny(message_id='someone else', reason='')]"]
-)
+@pytest.mark.parametrize("body", ["1/0", "return ['yes']", "return [Deny(message_id='someone else', reason='')]"])
 def test_a_check_that_fails_says_whose_it_is(drop_in: Callable[..., Plugins], body: str) -> None:
     plugins = drop_in(strict=CHECK.format(body=body))
     with pytest.raises(PluginError, match="plugin strict") as raised:

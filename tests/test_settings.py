@@ -50,9 +50,7 @@ def test_every_setting_has_an_environment_name(
     assert getattr(getattr(load_settings(file), path[0]), path[1]) == expected
 
 
-def test_channels_adapters_and_attributes_have_names_of_their_own(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_channels_adapters_and_attributes_have_names_of_their_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESSAGING__CHANNELS__EMAIL__ADAPTER", "smtp")
     monkeypatch.setenv("MESSAGING__ADAPTERS__SMTP__HOST", "mail.example")
     monkeypatch.setenv("MESSAGING__SENDING__RATE__SMTP", "2.5")

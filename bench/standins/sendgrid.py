@@ -39,9 +39,7 @@ class StandIn(asyncio.Protocol):
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             request, *lines = bytes(self.buffer[:end]).decode("latin-1").split("\r\n")
-            headers = {
-                name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-            }
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             size = int(headers.get("content-length", "0"))
             if len(self.buffer) < end + 4 + size:
                 return

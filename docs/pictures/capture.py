@@ -6,6 +6,7 @@ photographed by a headless Chromium, on a phone's screen, light and dark.
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -57,7 +58,7 @@ def without_progress(text: str) -> str:
 
 def draw(text: str, file: Path) -> None:
     """Write a terminal's text as a picture."""
-    console = Console(record=True, width=110, file=open(os.devnull, "w"), force_terminal=True)
+    console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
     for line in AnsiDecoder().decode(text):
         console.print(line, soft_wrap=True)
     console.save_svg(str(file), title="make demo")
@@ -88,9 +89,7 @@ def photograph(mailbox: Path, file: Path) -> None:
             page.screenshot(path=str(shot))
             shots.append(shot)
         page = browser.new_page(viewport={"width": 840, "height": 880})
-        images = "".join(
-            f'<img src="{shot.as_uri()}" width="400" style="border-radius:12px">' for shot in shots
-        )
+        images = "".join(f'<img src="{shot.as_uri()}" width="400" style="border-radius:12px">' for shot in shots)
         both = Path(scratch) / "both.html"
         both.write_text(f'<body style="margin:10px;display:flex;gap:20px;background:#888">{images}', "utf-8")
         page.goto(both.as_uri())

@@ -93,9 +93,7 @@ def _one_line(error: MessagingError) -> str:
 
 
 @click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--workspace", "-w", metavar="DIR", help="The workspace; else the nearest above the current folder."
-)
+@click.option("--workspace", "-w", metavar="DIR", help="The workspace; else the nearest above the current folder.")
 @click.option("--no-plugins", is_flag=True, help="Load no plugin, not even the bundled ones.")
 @click.option("--verbose", "-v", is_flag=True, help="Say more about what goes on and what went wrong.")
 @click.version_option(messaging.__version__, "--version", "-V", prog_name="messaging")

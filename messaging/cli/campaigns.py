@@ -40,9 +40,7 @@ def campaigns() -> None:
 @click.option("--channel", help="The template's first, unless you say.")
 @click.option("--adapter", help="The channel's, from messaging.toml, unless you say.")
 @click.option("--at", type=TIME, help="When to send, e.g. 2026-11-27T09:00:00+01:00.")
-@click.option(
-    "--service-notice", metavar="WHY", help="Send a transactional template to all of them, and why."
-)
+@click.option("--service-notice", metavar="WHY", help="Send a transactional template to all of them, and why.")
 @json_option
 @pass_app
 def create(
@@ -197,9 +195,7 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
         raise InputError(f"campaign {name} was paused", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
-        say(
-            f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}."
-        )
+        say(f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}.")
     failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
     if failed:
         refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
@@ -227,9 +223,7 @@ def _show(app: Messaging, name: str, as_json: bool) -> Status:
         print_json(document)
         return status
     rows = [(state.value, number) for state, number in status.counts.items() if number]
-    title = f"Campaign {campaign.name}: {campaign.state}" + (
-        f" ({campaign.reason})" if campaign.reason else ""
-    )
+    title = f"Campaign {campaign.name}: {campaign.state}" + (f" ({campaign.reason})" if campaign.reason else "")
     print_table(("state", "messages"), [*rows, ("audience", campaign.audience or 0)], title=title)
     if status.reasons:
         print_table(

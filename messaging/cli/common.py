@@ -61,9 +61,7 @@ def load_plugin_commands(ctx: click.Context, group: click.Group) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(
-        orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-    )
+    click.echo(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
 
 
 def _plain(value: Any) -> Any:
@@ -72,9 +70,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
-) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """A table on standard output; columns of numbers are right-aligned."""
     from rich import box
     from rich.console import Console
@@ -104,8 +100,7 @@ def _is_number(text: str) -> bool:
 def _visible(text: str) -> str:
     """Without control characters: a value must not steer the terminal."""
     return "".join(
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for character in text
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
     )
 
 

@@ -30,9 +30,7 @@ def show(app: Messaging, as_json: bool) -> None:
         shown = "******" if path[:1] == ("adapters",) and (len(path) < 3 or path[1:3] in secret) else value
         rows.append((".".join(path), "MESSAGING__" + "__".join(part.upper() for part in path), shown))
     if as_json:
-        print_json(
-            [{"setting": name, "environment": variable, "value": value} for name, variable, value in rows]
-        )
+        print_json([{"setting": name, "environment": variable, "value": value} for name, variable, value in rows])
     else:
         print_table(("setting", "environment", "value"), rows)
 

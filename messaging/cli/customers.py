@@ -148,9 +148,7 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
         if place["suppression"]:
             said.append(f"suppressed: {place['suppression']['reason']}")
         say(f"{place['channel']} {place['address']}: {'; '.join(said) or 'nothing said about consent'}")
-    orders = [
-        (o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]
-    ]
+    orders = [(o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]]
     print_table(("order", "placed", "total", "currency"), orders)
     messages = [(m["id"], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
     print_table(("message", "template", "channel", "state", "reason"), messages)
@@ -159,9 +157,7 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
 @customers.command()
 @click.argument("customer", required=False)
 @click.option("--segment", help="Only members of a segment.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="Write to a file instead of standard output."
-)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write to a file instead of standard output.")
 @pass_app
 def export(app: Messaging, customer: str | None, segment: str | None, output: Path | None) -> None:
     """Export customers as CSV; or, for one CUSTOMER, all that is kept about them as JSON."""

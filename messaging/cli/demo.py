@@ -78,9 +78,7 @@ class Demo:
         self._messaging("init", os.path.relpath(self.folder), workspace=False)
         (self.folder / MARK).touch()
         self._take_ports()
-        people, history = write_shop(
-            self.folder, customers=self.customers, now=self.then - timedelta(hours=1)
-        )
+        people, history = write_shop(self.folder, customers=self.customers, now=self.then - timedelta(hours=1))
         self._messaging(
             "customers",
             "import",
@@ -135,9 +133,7 @@ class Demo:
     def _clear(self) -> None:
         if self.folder.exists() and any(self.folder.iterdir()):
             if not (self.folder / MARK).exists():
-                raise click.UsageError(
-                    f"{self.folder} is not empty and no earlier demo; name another with --dir"
-                )
+                raise click.UsageError(f"{self.folder} is not empty and no earlier demo; name another with --dir")
             shutil.rmtree(self.folder)
 
     def _take_ports(self) -> None:

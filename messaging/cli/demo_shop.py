@@ -94,9 +94,7 @@ def write_shop(folder: Path, *, customers: int, now: datetime) -> tuple[Path, Pa
     return people, history
 
 
-def order_event(
-    number: int, kind: str, customer: dict[str, Any], time: datetime, rng: random.Random
-) -> dict[str, Any]:
+def order_event(number: int, kind: str, customer: dict[str, Any], time: datetime, rng: random.Random) -> dict[str, Any]:
     """One order event in the project's envelope."""
     items: list[dict[str, Any]] = [
         {

@@ -15,9 +15,7 @@ from messaging.errors import InputError, MessagingError, PartlyFailed
 if TYPE_CHECKING:
     from messaging.app import Messaging
 
-source_option = click.option(
-    "--source", default="api", show_default=True, help="Who tells events that do not say it."
-)
+source_option = click.option("--source", default="api", show_default=True, help="Who tells events that do not say it.")
 
 
 @click.group()
@@ -129,9 +127,7 @@ def _print_answers(answers: list[dict[str, object]]) -> None:
     for answer in answers:
         messages = answer.get("messages")
         counts = messages if isinstance(messages, dict) else {}
-        state = (
-            answer.get("state", "refused") if answer.get("new", True) else f"{answer['state']} (known before)"
-        )
+        state = answer.get("state", "refused") if answer.get("new", True) else f"{answer['state']} (known before)"
         rows.append(
             (
                 state,

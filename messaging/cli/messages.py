@@ -52,10 +52,7 @@ def list_(
         return
     print_table(
         ("message", "template", "customer", "channel", "state", "reason", "due"),
-        [
-            (m.id, m.template, m.customer_id, m.channel, m.state, m.reason, f"{m.due_at:%Y-%m-%d %H:%M}")
-            for m in found
-        ],
+        [(m.id, m.template, m.customer_id, m.channel, m.state, m.reason, f"{m.due_at:%Y-%m-%d %H:%M}") for m in found],
     )
     if len(found) == limit:
         say(f"The first {limit}; --limit shows more.")
@@ -115,19 +112,12 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
         if message.state is not MessageState.UNKNOWN:
             raise Conflict(f"message {message.id} is {message.state}, not unknown")
         if decision == "sent":
-            outcome = Outcome(
-                message_id=message.id, state=MessageState.SENT, reason="resolved by hand", sent_at=now
-            )
+            outcome = Outcome(message_id=message.id, state=MessageState.SENT, reason="resolved by hand", sent_at=now)
         else:
-            outcome = Outcome(
-                message_id=message.id, state=MessageState.PLANNED, reason="resent by hand", due_at=now
-            )
+            outcome = Outcome(message_id=message.id, state=MessageState.PLANNED, reason="resent by hand", due_at=now)
             app.campaigning.reopen(message.campaign)
         app.store.outbox.settle([outcome])
-    say(
-        f"Message {message.id} is {outcome.state} now."
-        + (" The next send takes it." if decision == "resend" else "")
-    )
+    say(f"Message {message.id} is {outcome.state} now." + (" The next send takes it." if decision == "resend" else ""))
 
 
 def _get(app: Messaging, id: str) -> Message:

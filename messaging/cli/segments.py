@@ -102,9 +102,7 @@ def _check(app: Messaging, library: SegmentLibrary, name: str, known: set[str]) 
 def _warnings(app: Messaging, library: SegmentLibrary, name: str, known: set[str]) -> list[str]:
     """What is not wrong, but will find nobody yet."""
     expression = library.expression(name)
-    warnings = [
-        f"there is no template or campaign {mention!r} yet" for mention in sorted(expression.mentions - known)
-    ]
+    warnings = [f"there is no template or campaign {mention!r} yet" for mention in sorted(expression.mentions - known)]
     if expression.graded and app.audience.cuts() is None:
         warnings.append("it asks for RFM grades, and there are none before: messaging segments grade")
     return warnings
@@ -129,9 +127,7 @@ def count(app: Messaging, name: str, as_json: bool) -> None:
 
 @segments.command()
 @click.argument("name")
-@click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many; 0: all. A table has 100 unless you say."
-)
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; 0: all. A table has 100 unless you say.")
 @json_option
 @pass_app
 def members(app: Messaging, name: str, limit: int | None, as_json: bool) -> None:
@@ -165,9 +161,7 @@ def explain(app: Messaging, name: str, customer: str, as_json: bool) -> None:
     person = the_customer(app, customer)
     explanation = app.audience.explain(name, person.id)
     reasons = explanation.reasons()
-    who = (
-        " ".join(part for part in (person.first_name, person.last_name) if part) or person.email or person.id
-    )
+    who = " ".join(part for part in (person.first_name, person.last_name) if part) or person.email or person.id
     sentence = f"{who} is {'in' if explanation.holds else 'not in'} {name}: {'; '.join(reasons)}"
     if as_json:
         print_json(
@@ -228,9 +222,7 @@ def _values(part: Explanation) -> str:
 
 def _clean(text: str) -> str:
     """Without control characters: a customer's name must not steer the terminal."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 @segments.command()

@@ -145,9 +145,7 @@ def _count(problems: list[Problem]) -> str:
 
 @templates.command()
 @click.argument("name")
-@click.option(
-    "--customer", "customer_id", metavar="CUSTOMER", help="As this customer would get it; else an example."
-)
+@click.option("--customer", "customer_id", metavar="CUSTOMER", help="As this customer would get it; else an example.")
 @click.option("--channel", help="One of its channels; else the first.")
 @click.option("--locale", help="For a reader of this language (de-AT).")
 @click.option("--open", "open_", is_flag=True, help="Show it in the browser.")
@@ -300,9 +298,7 @@ def _message(
     from messaging.services.composing import with_snapshot
 
     if channel not in version.parts:
-        raise InputError(
-            f"template {template.name} has no {channel} part", hint=f"it has: {', '.join(version.parts)}"
-        )
+        raise InputError(f"template {template.name} has no {channel} part", hint=f"it has: {', '.join(version.parts)}")
     now = app.clock.now()
     origin = f"test:{template.name}:{random_id()}"
     context = {key: value for key, value in sample_context(template, now).items() if key != "customer"}

@@ -59,15 +59,11 @@ def plan(app: Messaging, template: str, days: float, as_json: bool) -> None:
         print_json(made.summary())
         return
     state = "on" if made.enabled else "off"
-    click.echo(
-        f"{template} is {state}. In the last {days:g} days: {made.events} events, {made.planned} messages."
-    )
+    click.echo(f"{template} is {state}. In the last {days:g} days: {made.events} events, {made.planned} messages.")
     if made.skipped:
         print_table(("not sent", "because"), [(number, why) for why, number in made.skipped.most_common()])
     if made.warnings:
-        print_table(
-            ("events", "set nothing off because"), [(n, why) for why, n in made.warnings.most_common()]
-        )
+        print_table(("events", "set nothing off because"), [(n, why) for why, n in made.warnings.most_common()])
     click.echo(f"Waiting now: {made.waiting}.")
 
 

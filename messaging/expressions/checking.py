@@ -60,9 +60,7 @@ class Checker:
         if rule is None:
             raise self._error(node, f"{_REFUSED.get(kind, kind)} is not part of the language")
         if self._depth >= MAX_DEPTH:
-            raise self._error(
-                node, f"more than {MAX_DEPTH} operations in one another", "make segments of the parts"
-            )
+            raise self._error(node, f"more than {MAX_DEPTH} operations in one another", "make segments of the parts")
         self._depth += 1
         try:
             return cast(Node, rule(node))
@@ -88,9 +86,7 @@ class Checker:
     def _const(self, node: nodes.Const) -> Node:
         constant = node.value
         if constant is None:
-            raise self._error(
-                node, "nothing compares with none", "write: name is defined, or: name is not defined"
-            )
+            raise self._error(node, "nothing compares with none", "write: name is defined, or: name is not defined")
         if isinstance(constant, bool):
             return Constant(constant, Type.BOOLEAN)
         if isinstance(constant, str):
@@ -123,11 +119,7 @@ class Checker:
 
     def _test(self, node: nodes.Test) -> Node:
         if node.name not in TESTS:
-            hint = (
-                "write: … in […]"
-                if node.name == "in"
-                else nearest(node.name, TESTS) or "there is: is defined"
-            )
+            hint = "write: … in […]" if node.name == "in" else nearest(node.name, TESTS) or "there is: is defined"
             raise self._error(node, f"unknown test {node.name}", hint)
         if node.args or node.kwargs:
             raise self._error(node, f"is {node.name} takes no arguments")
@@ -198,9 +190,7 @@ class Checker:
         moment = values.moment(constant.value)
         if moment is None:
             hint = "write it like '2026-12-31' or '2026-12-31T10:00:00+01:00'"
-            raise self._error(
-                where, f"{values.show(constant.value)} is not a day or a time with a zone", hint
-            )
+            raise self._error(where, f"{values.show(constant.value)} is not a day or a time with a zone", hint)
         return Constant(moment, type)
 
     # Calculations and filters

@@ -55,9 +55,7 @@ class Explanation:
         return document
 
 
-def explain(
-    expression: Expression, subject: Subject, segments: Mapping[str, Expression] | None = None
-) -> Explanation:
+def explain(expression: Expression, subject: Subject, segments: Mapping[str, Expression] | None = None) -> Explanation:
     """Explain what `expression` says of `subject`; `segments` are all that it asks about."""
     return _Explainer(subject, segments or {}).explain(expression.root)
 

@@ -14,13 +14,12 @@ from decimal import Decimal
 from messaging.expressions import values
 from messaging.expressions.values import Type, Value
 from messaging.nouns.customer import Customer
-from messaging.nouns.history import Grades, History, MessageFact
+from messaging.nouns.history import History, MessageFact
 from messaging.nouns.order import Order
 from messaging.rules.policy import has_consent
 from messaging.rules.rfm import CutPoints, grade
 
 _NOTHING = History()
-_NO_GRADES = Grades()
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -91,9 +90,7 @@ def orders_currency(s: Subject) -> str | None:
 
     None if there are several and none is the brand's.
     """
-    paid = {
-        order.currency for order in s.history.orders if order.currency and (order.counts or _is_stray(order))
-    }
+    paid = {order.currency for order in s.history.orders if order.currency and (order.counts or _is_stray(order))}
     if not paid or s.currency in paid:
         return s.currency
     return paid.pop() if len(paid) == 1 else None
@@ -109,9 +106,7 @@ def orders_total(s: Subject, window: timedelta | None = None, currency: str | No
     return _money(s, window, currency)[0]
 
 
-def orders_average(
-    s: Subject, window: timedelta | None = None, currency: str | None = None
-) -> Decimal | None:
+def orders_average(s: Subject, window: timedelta | None = None, currency: str | None = None) -> Decimal | None:
     """That total by the number of these orders; missing without orders."""
     total, count = _money(s, window, currency)
     return values.calculate("/", total, count)
@@ -141,16 +136,12 @@ def _is_stray(order: Order) -> bool:
 
 def orders_first_at(s: Subject) -> datetime | None:
     """When the first order that counts was placed."""
-    return min(
-        (order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None
-    )
+    return min((order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None)
 
 
 def orders_last_at(s: Subject) -> datetime | None:
     """When the last order that counts was placed."""
-    return max(
-        (order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None
-    )
+    return max((order.placed_at for order in s.history.orders if order.counts and order.placed_at), default=None)
 
 
 def orders_last_delivered_at(s: Subject) -> datetime | None:
@@ -164,8 +155,7 @@ def orders_last_delivered_at(s: Subject) -> datetime | None:
 def bought(s: Subject, sku: str, window: timedelta | None = None) -> bool:
     """Whether an order that counts (placed in the window) has the article."""
     return any(
-        order.skus.get(sku, 0) > 0 and order.counts and _in(s, order.placed_at, window)
-        for order in s.history.orders
+        order.skus.get(sku, 0) > 0 and order.counts and _in(s, order.placed_at, window) for order in s.history.orders
     )
 
 
@@ -206,17 +196,17 @@ def consented(s: Subject, channel: str, topic: str) -> bool:
     return has_consent(s.history.addresses, channel, topic)
 
 
-def grades(s: Subject) -> Grades:
-    """The customer's grades by the stored cut points; none before the first grading or without an order."""
+def rfm(s: Subject, which: str) -> int | None:
+    """The customer's grade for `r`, `f` or `m`; missing before the first grading and without an order."""
     last = orders_last_at(s)
     if s.cuts is None or last is None:
-        return _NO_GRADES
+        return None
+    if which == "r":
+        return grade(freshness(last, s.now), s.cuts.r)
+    if which == "f":
+        return grade(Decimal(orders_count(s)), s.cuts.f)
     total = orders_total(s)
-    return Grades(
-        r=grade(freshness(last, s.now), s.cuts.r),
-        f=grade(Decimal(orders_count(s)), s.cuts.f),
-        m=None if total is None else grade(total, s.cuts.m),
-    )
+    return None if total is None else grade(total, s.cuts.m)
 
 
 def freshness(last: datetime, now: datetime) -> Decimal:

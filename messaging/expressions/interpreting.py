@@ -104,7 +104,7 @@ def _fact(
         case tree.Consented(channel, topic):
             return facts.consented(s, channel, topic)
         case tree.Grade(which):
-            return cast(Value, getattr(facts.grades(s), which))
+            return facts.rfm(s, which)
         case tree.InSegment(name):
             return facts.in_segment(s, name)
         case _:

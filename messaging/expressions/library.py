@@ -80,9 +80,7 @@ class SegmentLibrary:
             raise self.broken[name]
         segment = self.segments.get(name)
         if segment is None:
-            hint = nearest(name, self.names()) or (
-                f"there are: {', '.join(self.names())}" if self.names() else None
-            )
+            hint = nearest(name, self.names()) or (f"there are: {', '.join(self.names())}" if self.names() else None)
             raise NotFound(f"no segment {name!r}", hint=hint)
         expression = parse(
             segment.where, self.schema, file=segment.file or None, line=segment.line, column=segment.column
@@ -95,9 +93,7 @@ class SegmentLibrary:
         if path and path[-1] in self._reach:
             return self._reach[path[-1]]
         if len(path) > MAX_CHAIN:
-            raise expression.source.error(
-                0, f"more than {MAX_CHAIN} segments ask about one another in a chain"
-            )
+            raise expression.source.error(0, f"more than {MAX_CHAIN} segments ask about one another in a chain")
         found = dict.fromkeys(path[-1:])
         for name in sorted(expression.segments):
             if name in path:
@@ -112,7 +108,5 @@ class SegmentLibrary:
             self._reach[path[-1]] = tuple(found)
         return tuple(found)
 
-    def _place(
-        self, expression: Expression, name: str, problem: str, hint: str | None = None
-    ) -> ExpressionError:
+    def _place(self, expression: Expression, name: str, problem: str, hint: str | None = None) -> ExpressionError:
         return expression.source.error(max(0, expression.source.text.find(name)), problem, hint)

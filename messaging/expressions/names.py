@@ -92,14 +92,10 @@ class Names:
             case "days_since":
                 operand = self._check(self._arguments(node, ("time",))["time"])
                 if operand.type not in (Type.DAY, Type.TIME):
-                    raise self._error(
-                        node, "days_since asks for a time", "for example: days_since(orders.last_at)"
-                    )
+                    raise self._error(node, "days_since asks for a time", "for example: days_since(orders.last_at)")
                 return tree.DaysSince(operand)
             case "in_segment":
-                return tree.InSegment(
-                    self._text(self._arguments(node, ("name",))["name"], "a segment's name")
-                )
+                return tree.InSegment(self._text(self._arguments(node, ("name",))["name"], "a segment's name"))
             case "consented":
                 arguments = self._arguments(node, ("channel",), ("topic",))
                 topic = arguments.get("topic")
@@ -190,15 +186,11 @@ class Names:
         if len(node.args) > len(in_order):
             extra = node.args[len(in_order)]
             names = ", ".join(f"{name}=" for name in optional if name not in in_order)
-            raise self._error(
-                extra, "too many arguments", f"these are given by name: {names}" if names else None
-            )
+            raise self._error(extra, "too many arguments", f"these are given by name: {names}" if names else None)
         found = dict(zip(in_order, node.args, strict=False))
         for pair in node.kwargs:
             if pair.key not in (*required, *optional):
-                raise self._unknown(
-                    f"unknown argument {pair.key}", pair.key, (*required, *optional), pair.value
-                )
+                raise self._unknown(f"unknown argument {pair.key}", pair.key, (*required, *optional), pair.value)
             if pair.key in found:
                 raise self._error(pair.value, f"{pair.key} is given twice")
             found[pair.key] = pair.value
@@ -228,9 +220,7 @@ class Names:
         number = Decimal(cast(Decimal, value.value))
         limit = MAX_DAYS if unit == "days" else MAX_DAYS * 24
         if not 0 < number <= limit:
-            raise self._error(
-                node, f"{unit} must be more than 0 and at most {limit:,}", "for all time leave it away"
-            )
+            raise self._error(node, f"{unit} must be more than 0 and at most {limit:,}", "for all time leave it away")
         return Window(cast("Literal['days', 'hours']", unit), number)
 
     # Errors
@@ -243,11 +233,7 @@ class Names:
 
 
 def _known(names: tuple[str, ...]) -> str | None:
-    return (
-        f"there are: {', '.join(names)}"
-        if 0 < len(names) <= 12
-        else "attributes are declared in messaging.toml"
-    )
+    return f"there are: {', '.join(names)}" if 0 < len(names) <= 12 else "attributes are declared in messaging.toml"
 
 
 def place(node: nodes.Node) -> int:

@@ -28,9 +28,7 @@ class Expression:
     graded: bool
 
 
-def parse(
-    text: str, schema: Schema, *, file: str | None = None, line: int = 1, column: int = 1
-) -> Expression:
+def parse(text: str, schema: Schema, *, file: str | None = None, line: int = 1, column: int = 1) -> Expression:
     """Read and check a condition. `line` and `column` are where its text begins in `file`.
 
     Raises:

@@ -49,9 +49,7 @@ def phrase(node: Node, evaluate: Evaluate) -> str:
             return f"is {'in' if held else 'not in'} segment {name}"
         case tree.Affix(operand, how, affix):
             verb = (
-                ("starts" if how == "startswith" else "ends")
-                if held
-                else ("start" if how == "startswith" else "end")
+                ("starts" if how == "startswith" else "ends") if held else ("start" if how == "startswith" else "end")
             )
             says = f"{verb} with" if held else f"does not {verb} with"
             return f"{_is(operand, evaluate)} and {says} {values.show(evaluate(affix))}"
@@ -72,9 +70,7 @@ def _comparison(node: tree.Compare, held: bool, evaluate: Evaluate) -> str:
         if not isinstance(node.first, tree.Constant):
             return _single(node.first, relation, right, held, evaluate)
     known = [operand for operand in operands if not isinstance(operand, tree.Constant | tree.ListOf)]
-    return "; ".join(
-        [*(_is(operand, evaluate) for operand in known), f"{to_text(node)} is {values.show(held)}"]
-    )
+    return "; ".join([*(_is(operand, evaluate) for operand in known), f"{to_text(node)} is {values.show(held)}"])
 
 
 def _single(left: Node, relation: Relation, right: Node, held: bool, evaluate: Evaluate) -> str:

@@ -57,7 +57,7 @@ _HELPERS: dict[str, object] = {
     "opened": facts.opened,
     "clicked": facts.clicked,
     "consented": facts.consented,
-    "grades": facts.grades,
+    "rfm": facts.rfm,
     "in_segment": facts.in_segment,
 }
 
@@ -164,7 +164,7 @@ class _Writer:
             case tree.Consented(channel, topic):
                 return f"consented(s, {self._constant(channel)}, {self._constant(topic)})"
             case tree.Grade(which):
-                return f"grades(s).{which}"
+                return f"rfm(s, {self._constant(which)})"
             case tree.InSegment(name):
                 return f"in_segment(s, {self._constant(name)})"
             case _:
@@ -201,9 +201,7 @@ class _Writer:
 
     def _among(self, item: str, relation: str, choices: tree.ListOf) -> str:
         if all(isinstance(choice, tree.Constant) for choice in choices.items):
-            constants = frozenset(
-                choice.value for choice in choices.items if isinstance(choice, tree.Constant)
-            )
+            constants = frozenset(choice.value for choice in choices.items if isinstance(choice, tree.Constant))
             return f"{item} {relation} {self._constant(constants)}"
         return f"among({item}, {self.value(choices)}, wanted={relation == 'in'})"
 

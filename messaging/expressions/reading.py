@@ -105,9 +105,7 @@ def read(source: Source) -> nodes.Expr:
     rest = parser.stream.current
     if not parser.stream.eos:
         word = source.text[rest.lineno :].split(None, 1)[0]
-        raise source.error(
-            rest.lineno, f"unexpected {_short(word)} after the expression", habit(str(rest.value))
-        )
+        raise source.error(rest.lineno, f"unexpected {_short(word)} after the expression", habit(str(rest.value)))
     return expression
 
 

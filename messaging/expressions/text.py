@@ -32,9 +32,7 @@ def _write(node: Node) -> tuple[str, int]:
         case tree.Not(operand):
             return f"not {_in(operand, _NOT)}", _NOT
         case tree.Compare(first, rest):
-            return " ".join(
-                [_in(first, _ADD), *(f"{how} {_in(other, _ADD)}" for how, other in rest)]
-            ), _COMPARE
+            return " ".join([_in(first, _ADD), *(f"{how} {_in(other, _ADD)}" for how, other in rest)]), _COMPARE
         case tree.Choice(condition, then, otherwise):
             end = "" if otherwise is None else f" else {_in(otherwise, _CHOICE)}"
             return f"{_in(then, _COMPARE)} if {_in(condition, _OR)}{end}", _CHOICE
@@ -141,6 +139,4 @@ def _constant(value: object) -> str:
 
 def _quoted(text: str) -> str:
     """Text in quotes, as Jinja2 reads it back."""
-    return (
-        "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r") + "'"
-    )
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r") + "'"

@@ -68,11 +68,7 @@ def text(value: object) -> str | None:
     """Text as it is, a whole number as its digits (article numbers arrive as either)."""
     if isinstance(value, str):
         return value
-    return (
-        str(value)
-        if isinstance(value, int) and not isinstance(value, bool) and number(value) is not None
-        else None
-    )
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and number(value) is not None else None
 
 
 def boolean(value: object) -> bool | None:
@@ -229,9 +225,7 @@ def show(value: Value) -> str:
         return repr(value) if len(value) <= 80 else repr(value[:77] + "…")
     if isinstance(value, datetime):
         midnight = value.hour == value.minute == value.second == 0
-        return (
-            f"{value.astimezone(UTC):%Y-%m-%d}" if midnight else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        )
+        return f"{value.astimezone(UTC):%Y-%m-%d}" if midnight else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if isinstance(value, Decimal):
         rounded = value.quantize(Decimal("0.01")) if abs(value.adjusted()) < 20 else value
         shown = format(rounded if rounded else value, "f")
@@ -243,10 +237,4 @@ def plain(value: Value) -> object:
     """The value for a JSON document: numbers with a fraction and times as text."""
     if isinstance(value, Decimal):
         return format(value, "f")
-    return (
-        value.isoformat()
-        if isinstance(value, datetime)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-    )
+    return value.isoformat() if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value

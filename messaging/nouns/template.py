@@ -72,7 +72,8 @@ class Template:
     channels: tuple[str, ...]
     #: Dotted path in the context -> what stands in when it is missing, null or empty.
     fallbacks: Mapping[str, Any] = field(default_factory=dict)
-    #: (channel, locale or "", part) -> source. Parts: `subject`, `preheader`, `html`, `text`, `mjml`; sms: `text`; others: `body`.
+    #: (channel, locale or "", part) -> source. Parts: `subject`, `preheader`, `html`, `text`, `mjml`; sms: `text`;
+    #: others: `body`.
     sources: Mapping[tuple[str, str, str], str]
     #: (channel, locale or "", part) -> the file it came from, for messages about it.
     files: Mapping[tuple[str, str, str], str]
@@ -132,8 +133,7 @@ class TemplateVersion:
             "fallbacks": dict(self.fallbacks),
             "parts": {c: {loc: dict(parts) for loc, parts in by.items()} for c, by in self.parts.items()},
             "links": [
-                [link.slot, link.channel, link.locale, link.part, link.label, link.target]
-                for link in self.links
+                [link.slot, link.channel, link.locale, link.part, link.label, link.target] for link in self.links
             ],
             "brand": dict(self.brand),
             "from": self.from_,

@@ -132,9 +132,7 @@ class _Builder:
             except TemplateLimit:
                 raise
             except (RecursionError, MemoryError):
-                raise TemplateLimit(
-                    "it is too large or too deeply nested to be prepared", file=self._current
-                ) from None
+                raise TemplateLimit("it is too large or too deeply nested to be prepared", file=self._current) from None
             except TemplateError as error:
                 # What is wrong with the others is worth knowing too.
                 self._problem(error)
@@ -194,9 +192,7 @@ class _Builder:
         before, pieces = _outside(pieces)
         text, keeper = shelter(pieces)
         text = mjml_to_html(text, file) if key[2] == "mjml" else _whole(text)
-        text = _COMMENT.sub(
-            lambda match: match[0] if keeper.find(match[0]) else "", inline_styles(text, file)
-        )
+        text = _COMMENT.sub(lambda match: match[0] if keeper.find(match[0]) else "", inline_styles(text, file))
         keeper.verify(text)
         text = self.links.in_html(text, keeper, channel="email", locale=locale, file=file, before=before)
         self._flush_problems()
@@ -240,9 +236,7 @@ class _Builder:
             found = refuse(environment.parse(written), environment)
         except TemplateSyntaxError as error:
             where, number = origins.of(error.lineno)
-            raise syntax_error(
-                error.message or "syntax error", where or file, number or line, source
-            ) from None
+            raise syntax_error(error.message or "syntax error", where or file, number or line, source) from None
         for number, text, hint in found:
             where, origin = origins.of(number)
             self._problem(TemplateError(text, file=where or file, line=origin, hint=hint))

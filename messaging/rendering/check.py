@@ -218,9 +218,7 @@ class _Checker:
             except TemplateError as error:
                 if "is missing" in error.problem and self._warned(error.file, error.line):
                     continue
-                self._add(
-                    error.file or file, error.line, "error", f"with its sample: {error.problem}", error.hint
-                )
+                self._add(error.file or file, error.line, "error", f"with its sample: {error.problem}", error.hint)
                 continue
             if channel == "email":
                 self._email(file, version.parts[channel][locale], parts)

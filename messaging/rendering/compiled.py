@@ -46,13 +46,9 @@ class Compiled:
             code: CodeType = environment.compile(tree, self._frame, self._frame)
         except TemplateSyntaxError as error:
             file, line = self._origins.of(error.lineno)
-            raise syntax_error(
-                error.message or "syntax error", file or name, line or error.lineno, source
-            ) from None
+            raise syntax_error(error.message or "syntax error", file or name, line or error.lineno, source) from None
         except (RecursionError, MemoryError, SyntaxError, OverflowError, ValueError) as error:
-            raise TemplateLimit(
-                f"it is too deeply nested to be compiled ({type(error).__name__})", file=name
-            ) from None
+            raise TemplateLimit(f"it is too deeply nested to be compiled ({type(error).__name__})", file=name) from None
         self.template = environment.template_class.from_code(environment, code, environment.globals)
         self.root_render_func = self.template.root_render_func
         self.root_render_func.__globals__["show"] = environment.show
@@ -67,9 +63,7 @@ class Compiled:
         run.turns.clear()
         values = {**self._environment.globals, **context, RUN: run}
         try:
-            chunks = self.root_render_func(
-                self._environment.context_class(self._environment, values, self._frame, {})
-            )
+            chunks = self.root_render_func(self._environment.context_class(self._environment, values, self._frame, {}))
             parts: list[str] = []
             length = 0
             while batch := list(islice(chunks, _CHUNKS)):

@@ -28,9 +28,7 @@ from messaging.rendering.operators import operate
 from messaging.rendering.run import Run, text_of
 
 #: Escapes without making a Markup of every value: they are joined at once.
-_escape: Callable[[str], str] = getattr(_speedups, "_escape_inner", None) or (
-    lambda value: str(escape(value))
-)
+_escape: Callable[[str], str] = getattr(_speedups, "_escape_inner", None) or (lambda value: str(escape(value)))
 
 #: The name under which compiled templates find their `Run`. Templates cannot write it: names with `_` are
 #: refused.

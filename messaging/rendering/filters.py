@@ -196,16 +196,12 @@ _PUBLIC: dict[str, Filter] = {
     "number": formats.number,
     "percent": formats.percent,
     "reject": lambda run, value, test=None, *args: listing.choose(run, value, None, test, args, False),
-    "rejectattr": lambda run, value, attr, test=None, *args: listing.choose(
-        run, value, attr, test, args, False
-    ),
+    "rejectattr": lambda run, value, attr, test=None, *args: listing.choose(run, value, attr, test, args, False),
     "replace": wording.replace,
     "reverse": lambda run, value: value[::-1] if isinstance(value, str) else listing.items_of(value)[::-1],
     "round": round_,
     "select": lambda run, value, test=None, *args: listing.choose(run, value, None, test, args, True),
-    "selectattr": lambda run, value, attr, test=None, *args: listing.choose(
-        run, value, attr, test, args, True
-    ),
+    "selectattr": lambda run, value, attr, test=None, *args: listing.choose(run, value, attr, test, args, True),
     "sort": listing.sort,
     "string": lambda run, value: wording.soft(value),
     "striptags": wording.striptags,

@@ -170,9 +170,7 @@ class _Flattener:
     def _expand(self, nodes: list[_Node], scope: _Scope) -> list[Piece]:
         result: list[Piece] = []
         for node in nodes:
-            result += (
-                self._group_expanded(node, scope) if isinstance(node, _Group) else self._piece(node, scope)
-            )
+            result += self._group_expanded(node, scope) if isinstance(node, _Group) else self._piece(node, scope)
         return result
 
     def _group_expanded(self, group: _Group, scope: _Scope) -> list[Piece]:
@@ -270,9 +268,7 @@ class _Flattener:
         if caller is not None:
             hidden = set(macro.parameters) & _names(caller[1])
             if hidden:
-                raise _error(
-                    f"the call's text uses {min(hidden)!r}, which is also a parameter of {macro.name}", piece
-                )
+                raise _error(f"the call's text uses {min(hidden)!r}, which is also a parameter of {macro.name}", piece)
         self._enter(f"{macro.name}()", piece)
         body = self._expand(macro.body, macro.scope.inside(caller=caller))
         self._open.pop()

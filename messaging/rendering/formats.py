@@ -26,9 +26,7 @@ def money(run: Run, amount: Any, currency: Any = None) -> str:
     """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given."""
     if currency is None or isinstance(currency, Undefined) or currency == "":
         currency = run.currency
-    if not isinstance(currency, str) or not (
-        len(currency) == 3 and currency.isascii() and currency.isalpha()
-    ):
+    if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise TemplateRuntimeError(f"money: {str(currency)[:20]!r} is not a currency (three letters: EUR)")
     return _money(decimal(amount), currency.upper(), run.locale)
 
@@ -50,9 +48,7 @@ def number(run: Run, value: Any, decimals: int | None = None) -> str:
 def percent(run: Run, value: Any, decimals: int = 0) -> str:
     """`0.25` as `25%`."""
     places = max(0, min(int(decimals), 20))
-    return format_percent(
-        decimal(value), format="#,##0." + "0" * places + "%" if places else None, locale=run.locale
-    )
+    return format_percent(decimal(value), format="#,##0." + "0" * places + "%" if places else None, locale=run.locale)
 
 
 def date_(run: Run, value: Any, format: str = "long") -> str:

@@ -120,11 +120,7 @@ class _Guard(NodeTransformer):
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         # Called, it can only be the method: a field named `items` is a list.
         table = node.node
-        if (
-            isinstance(table, nodes.Getattr)
-            and table.attr in _TABLE_FILTERS
-            and not (node.args or node.kwargs)
-        ):
+        if isinstance(table, nodes.Getattr) and table.attr in _TABLE_FILTERS and not (node.args or node.kwargs):
             name = _TABLE_FILTERS[table.attr]
             return cast(
                 nodes.Node,
@@ -191,8 +187,7 @@ class _Guard(NodeTransformer):
         if self._captures:
             # What is captured is not seen by the count of the output.
             node.nodes = [
-                child if isinstance(child, nodes.TemplateData) else _through("_capture", child)
-                for child in node.nodes
+                child if isinstance(child, nodes.TemplateData) else _through("_capture", child) for child in node.nodes
             ]
         return node
 
@@ -209,9 +204,7 @@ def _through(name: str, value: nodes.Node, *more: nodes.Expr) -> nodes.Filter:
 
 def _filter(node: nodes.Filter, arguments: list[nodes.Expr]) -> nodes.Filter:
     run = nodes.Name(RUN, "load", lineno=node.lineno)
-    return nodes.Filter(
-        run, node.name, arguments, node.kwargs, node.dyn_args, node.dyn_kwargs, lineno=node.lineno
-    )
+    return nodes.Filter(run, node.name, arguments, node.kwargs, node.dyn_args, node.dyn_kwargs, lineno=node.lineno)
 
 
 def _applied(filter_node: nodes.Filter, name: str) -> nodes.Filter:

@@ -59,9 +59,7 @@ class _Address:
         """A Jinja2 expression for the address; None: it has statements in it."""
         if any(code.piece.kind is not Kind.OUTPUT for code in self.code):
             return None
-        terms = (
-            f"({part.piece.text})" if isinstance(part, Sheltered) else _literal(part) for part in self.parts
-        )
+        terms = (f"({part.piece.text})" if isinstance(part, Sheltered) else _literal(part) for part in self.parts)
         return " ~ ".join(terms)
 
 
@@ -101,23 +99,17 @@ class Links:
                 else:
                     constants.read_to(match.start())
                     label = _label(text, match.end(), keeper, constants) if name == "a" else ""
-                    word = self._link(
-                        address, keeper, label, channel=channel, locale=locale, part="html", file=file
-                    )
+                    word = self._link(address, keeper, label, channel=channel, locale=locale, part="html", file=file)
                 return found[0] if word is None else f'{found[1]}{found[2]}"{word}"'
 
             return f"<{match[1]} {_ADDRESS.sub(attribute, match[2])}>"
 
         return _TAG.sub(tag, text)
 
-    def in_text(
-        self, pieces: Sequence[Piece], *, channel: str, locale: str, part: str, file: str
-    ) -> list[Piece]:
+    def in_text(self, pieces: Sequence[Piece], *, channel: str, locale: str, part: str, file: str) -> list[Piece]:
         """The pieces of a plain text with a call for every address to be followed."""
         keeper = Shelter(pieces)
-        text = "".join(
-            piece.text if piece.kind is Kind.DATA else keeper.add(piece, Place.TEXT) for piece in pieces
-        )
+        text = "".join(piece.text if piece.kind is Kind.DATA else keeper.add(piece, Place.TEXT) for piece in pieces)
         where = {"channel": channel, "locale": locale, "part": part, "file": file}
 
         def web(match: re.Match[str]) -> str:
@@ -200,9 +192,7 @@ def _captured(address: _Address, call: str, keeper: Shelter) -> str:
     """An address with statements in it: written into a variable first."""
     forms = []
     for escape in (html.escape, str):
-        body = "".join(
-            escape(part) if isinstance(part, str) else source_of(part.piece) for part in address.parts
-        )
+        body = "".join(escape(part) if isinstance(part, str) else source_of(part.piece) for part in address.parts)
         forms.append(f"{{% set _h %}}{body}{{% endset %}}{{{{ {call} }}}}")
     return keeper.add(_at(address.code[0].piece, call), Place.ATTRIBUTE, html=forms[0], text=forms[1])
 
@@ -229,9 +219,7 @@ def _label(text: str, start: int, keeper: Shelter, constants: Constants) -> str:
     inner = text[start : end if end >= 0 else start]
     inner = keeper.pattern.sub(lambda match: _shown(keeper.items[number_of(match)], constants), inner)
     alts = re.findall(r"""<img\b[^>]*?\salt\s*=\s*["']([^"']*)""", inner, re.IGNORECASE)
-    words = (
-        html.unescape(re.sub(r"<[^>]*>", " ", inner)).split() or " ".join(map(html.unescape, alts)).split()
-    )
+    words = html.unescape(re.sub(r"<[^>]*>", " ", inner)).split() or " ".join(map(html.unescape, alts)).split()
     return " ".join(words)[:80]
 
 

@@ -105,9 +105,7 @@ def _kind(value: Any) -> str:
         return "text"
     if _is_number(value):
         return "number"
-    return {type(None): "null", dict: "table", list: "list", tuple: "list"}.get(
-        type(value), type(value).__name__
-    )
+    return {type(None): "null", dict: "table", list: "list", tuple: "list"}.get(type(value), type(value).__name__)
 
 
 def _short(value: Any) -> str:

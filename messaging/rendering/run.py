@@ -168,9 +168,7 @@ def text_of(value: Any) -> str:
     if kind is Decimal:
         return format(value, "f")
     if value is None:
-        raise TemplateRuntimeError(
-            "a value that is null is shown: give it a fallback or test it with {% if %}"
-        )
+        raise TemplateRuntimeError("a value that is null is shown: give it a fallback or test it with {% if %}")
     if isinstance(value, (str, Undefined, date)):
         return str(value)
     if isinstance(value, (dict, list, tuple, range, Namespace)):

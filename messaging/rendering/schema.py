@@ -80,9 +80,7 @@ def schema_for(
     for name in known:
         context.fields[name] = Field(optional=True, open=True)
     if template.triggers:
-        context.fields["event"] = Field(
-            fields={name: Field() for name in ("id", "type", "time", "source", "shop")}
-        )
+        context.fields["event"] = Field(fields={name: Field() for name in ("id", "type", "time", "source", "shop")})
         kinds = {trigger.event.partition(".")[0] for trigger in template.triggers}
         for name, part in _model(DataPart).fields.items():
             # There in every case only if every event that sends the template is about it.

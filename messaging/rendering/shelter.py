@@ -288,9 +288,7 @@ class _Scanner:
             value = f"--{self._whole(pieces)}:0"
         else:
             value = "".join(
-                piece.text
-                if piece.kind is Kind.DATA
-                else self._keeper.add(piece, Place.ATTRIBUTE, self._values)
+                piece.text if piece.kind is Kind.DATA else self._keeper.add(piece, Place.ATTRIBUTE, self._values)
                 for piece in pieces
             )
         if self._attribute == "data-css-inline" and value.lower() == "keep":

@@ -46,11 +46,7 @@ def _link(match: re.Match[str]) -> str:
     words = match[2]
     address = href[1].strip() if href else ""
     shown = re.sub(r"<[^>]*>", "", words).strip()
-    if (
-        not address
-        or address.startswith("#")
-        or address.removeprefix("mailto:").removeprefix("tel:") in shown
-    ):
+    if not address or address.startswith("#") or address.removeprefix("mailto:").removeprefix("tel:") in shown:
         return f"<span>{words}</span>"
     if address.lower().startswith(("tel:", "sms:")):
         return f"<span>{words}</span>"
@@ -81,9 +77,7 @@ def _edges_closed(line: str, keeper: Shelter) -> str:
     """`line` without the blanks that only statements keep away from its ends."""
     start, end = 0, len(line)
     matches = [
-        match
-        for match in keeper.pattern.finditer(line)
-        if keeper.items[number_of(match)].piece.kind is not Kind.OUTPUT
+        match for match in keeper.pattern.finditer(line) if keeper.items[number_of(match)].piece.kind is not Kind.OUTPUT
     ]
     for match in matches:
         if line[start : match.start()].strip():

@@ -218,9 +218,7 @@ class Variables:
         self._told.add((line, path))
         shown = path.replace("[]", "")
         place = f'[fallbacks] "{path}" = …, ' if "[]" not in path else ""
-        self._found(
-            line, f"{shown} may be missing", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False
-        )
+        self._found(line, f"{shown} may be missing", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False)
 
     def _unknown(self, line: int, name: str, path: str, shape: Field) -> None:
         written = f"{path}.{name}".replace("[]", "") if path else name
@@ -230,9 +228,7 @@ class Variables:
         close = get_close_matches(name, list(shape.fields), 1, 0.6)
         hint = f"did you mean {close[0]!r}?" if close else None
         if hint is None and path:
-            hint = (
-                f"there are: {', '.join(sorted(shape.fields)[:12])}" if shape.fields else "it has no fields"
-            )
+            hint = f"there are: {', '.join(sorted(shape.fields)[:12])}" if shape.fields else "it has no fields"
         elif hint is None:
             hint = "no event that sends this template brings it; name it in requires if a plugin does"
         self._found(line, f"there is no {written!r}", hint, True)
@@ -301,11 +297,7 @@ def _chain(node: nodes.Node) -> tuple[str | None, list[str]]:
 
 
 def _constant_item(node: nodes.Node) -> bool:
-    return (
-        isinstance(node, nodes.Getitem)
-        and isinstance(node.arg, nodes.Const)
-        and isinstance(node.arg.value, str)
-    )
+    return isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
 
 
 def _literal_shape(value: nodes.Node) -> Field:

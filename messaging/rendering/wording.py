@@ -38,9 +38,7 @@ def replace(run: Run, value: Any, old: str, new: str, count: int = -1) -> str:
     return text.replace(old, new, count)
 
 
-def truncate(
-    run: Run, value: Any, length: int = 255, killwords: bool = False, end: str = "…", leeway: int = 5
-) -> str:
+def truncate(run: Run, value: Any, length: int = 255, killwords: bool = False, end: str = "…", leeway: int = 5) -> str:
     text = text_of(value)
     if len(text) <= length + leeway:
         return text
@@ -52,9 +50,7 @@ def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: boo
     text, space = soft(value), " " * min(int(width), 80)
     run.spend(len(text) + text.count("\n") * len(space) >> 3)
     lines = text.split("\n")
-    moved = [
-        space + line if (line or blank) and (index or first) else line for index, line in enumerate(lines)
-    ]
+    moved = [space + line if (line or blank) and (index or first) else line for index, line in enumerate(lines)]
     return (Markup("\n") if isinstance(text, Markup) else "\n").join(moved)
 
 
@@ -77,9 +73,7 @@ def striptags(run: Run, value: Any) -> str:
 
 def urlencode(run: Run, value: Any) -> str:
     if isinstance(value, Mapping):
-        return "&".join(
-            f"{quote(text_of(k), safe='')}={quote(text_of(v), safe='')}" for k, v in value.items()
-        )
+        return "&".join(f"{quote(text_of(k), safe='')}={quote(text_of(v), safe='')}" for k, v in value.items())
     return quote(text_of(value), safe="/")
 
 

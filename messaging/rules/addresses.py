@@ -75,9 +75,7 @@ def normalise_phone(text: str, region: str | None = None) -> str:
     try:
         number = phonenumbers.parse(text, region.upper() if region else None)
     except phonenumbers.NumberParseException:
-        hint = (
-            "" if region or text.startswith("+") else ": write it with the country code, like +49 30 123456"
-        )
+        hint = "" if region or text.startswith("+") else ": write it with the country code, like +49 30 123456"
         raise ValueError(f"not a phone number{hint}") from None
     if number.extension:
         raise ValueError("a phone number with an extension cannot be texted or called directly")

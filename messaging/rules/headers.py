@@ -138,8 +138,7 @@ def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, 
             found.setdefault(plain.index(name), "email_status")
     if not any(field in IDENTITY for field in found.values()):
         raise InputError(
-            "no column for an email address, a phone number or an id among: "
-            + (", ".join(headers) or "(nothing)"),
+            "no column for an email address, a phone number or an id among: " + (", ".join(headers) or "(nothing)"),
             hint="name it with --map email=COLUMN",
         )
     used = set(found.values())

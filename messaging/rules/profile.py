@@ -109,9 +109,7 @@ class ProfileReader:
             id=self._try("id", told.get("id"), _read_id, problems),
             fields=fields,
             attributes=attributes,
-            created_at=self._try(
-                "created_at", told.get("created_at"), self._time_reader("created_at"), problems
-            ),
+            created_at=self._try("created_at", told.get("created_at"), self._time_reader("created_at"), problems),
         )
         return profile, problems
 
@@ -156,9 +154,7 @@ class ProfileReader:
         return datetime(value.year, value.month, value.day, tzinfo=self._zone).astimezone(UTC)
 
 
-def apply(
-    customer: Customer | None, profile: Profile, *, customer_id: str, at: datetime, now: datetime
-) -> Customer:
+def apply(customer: Customer | None, profile: Profile, *, customer_id: str, at: datetime, now: datetime) -> Customer:
     """`customer` (None: a new one) with what `profile` tells, as it was at time `at`.
 
     What is older than the customer's profile only fills in what was missing. A time to come counts as now.
@@ -179,9 +175,7 @@ def apply(
         if value != getattr(customer, name) and not (older and getattr(customer, name) is not None)
     }
     attributes = (
-        {**profile.attributes, **customer.attributes}
-        if older
-        else {**customer.attributes, **profile.attributes}
+        {**profile.attributes, **customer.attributes} if older else {**customer.attributes, **profile.attributes}
     )
     created = min(filter(None, (customer.created_at, profile.created_at, at)))
     silent = not profile.fields and not profile.attributes

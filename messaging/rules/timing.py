@@ -67,9 +67,7 @@ def parse_at(text: str) -> tuple[str, timedelta]:
     return path, -delta if sign == "-" else delta
 
 
-def due_time(
-    trigger: Trigger, happened_at: datetime, lookup: Callable[[str], Any], zone: ZoneInfo
-) -> datetime | None:
+def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], Any], zone: ZoneInfo) -> datetime | None:
     """When the message of `trigger` is due, in UTC: after the event, or at the time the event tells.
 
     `lookup` gives the value at a dotted path in the event. A day without a time of day means `MORNING` in

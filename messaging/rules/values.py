@@ -91,9 +91,7 @@ def read_date(text: str, *, order: SlashOrder | None = None, zone: tzinfo = UTC)
 
 def _iso(year: str, month: str, day: str, clock: str | None) -> str:
     text = f"{year}-{month:0>2}-{day:0>2}"
-    return (
-        f"{text}T{clock:0>5}" if clock and clock.count(":") == 1 else f"{text}T{clock:0>8}" if clock else text
-    )
+    return f"{text}T{clock:0>5}" if clock and clock.count(":") == 1 else f"{text}T{clock:0>8}" if clock else text
 
 
 def _day_first(first: int, second: int) -> bool:

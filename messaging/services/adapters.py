@@ -49,9 +49,7 @@ class Adapters:
                 adapter = self._plugins.adapter(name)
                 if adapter.leaves_the_machine and not self._allow_insecure_links:
                     refuse_insecure(self._base_url, name)
-                self._made[name] = adapter(
-                    read_settings(adapter, self._settings.get(name, {})), self._context
-                )
+                self._made[name] = adapter(read_settings(adapter, self._settings.get(name, {})), self._context)
             return self._made[name]
 
     def renew(self, name: str) -> None:

@@ -119,9 +119,7 @@ class Audience:
         for page in self._pages(progress):
             histories = self._store.customers.histories([c.id for c in page], HistoryNeeds(orders=True))
             for customer in page:
-                subject = Subject(
-                    customer=customer, history=histories[customer.id], now=now, currency=self._currency
-                )
+                subject = Subject(customer=customer, history=histories[customer.id], now=now, currency=self._currency)
                 last, total = orders_last_at(subject), orders_total(subject)
                 if last is None:
                     continue

@@ -149,9 +149,7 @@ class Plans:
         try:
             document = orjson.loads((self._folder / f"{hash}.json").read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
-            raise NotFound(
-                f"no plan {hash}", hint=f"make one with: messaging campaigns plan {campaign}"
-            ) from None
+            raise NotFound(f"no plan {hash}", hint=f"make one with: messaging campaigns plan {campaign}") from None
         if document["campaign"] != campaign:
             raise InputError(f"plan {hash} is for campaign {document['campaign']}, not {campaign}")
         return Plan(

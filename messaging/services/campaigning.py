@@ -105,9 +105,7 @@ class Campaigning:
         )
         with self._store.transaction():
             if self._store.campaigns.get(name) is not None:
-                raise Conflict(
-                    f"there is a campaign {name!r} already", hint="choose another name: each is sent once"
-                )
+                raise Conflict(f"there is a campaign {name!r} already", hint="choose another name: each is sent once")
             self._store.campaigns.put(campaign)
         return campaign
 
@@ -140,9 +138,7 @@ class Campaigning:
         if campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED):
             raise Conflict(
                 f"campaign {name} is {campaign.state}" + (f": {campaign.reason}" if campaign.reason else ""),
-                hint=f"messaging campaigns resume {name}"
-                if campaign.state is not CampaignState.CANCELLED
-                else None,
+                hint=f"messaging campaigns resume {name}" if campaign.state is not CampaignState.CANCELLED else None,
             )
         now = self._clock.now()
         version = self._library.version(campaign.template)
@@ -274,22 +270,15 @@ class Campaigning:
         """Plan again those the provider refused or that gave up; return how many."""
         campaign = self.get(name)
         if campaign.state not in (CampaignState.SENDING, CampaignState.DONE):
-            raise Conflict(
-                f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried"
-            )
+            raise Conflict(f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried")
         now = self._clock.now()
         number = 0
         after: str | None = None
-        while page := self._store.outbox.page(
-            campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE
-        ):
+        while page := self._store.outbox.page(campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE):
             after = page[-1].id
             with self._store.transaction():
                 self._store.outbox.settle(
-                    [
-                        Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now)
-                        for m in page
-                    ]
+                    [Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now) for m in page]
                 )
                 self._store.campaigns.put(replace(campaign, state=CampaignState.SENDING, finished_at=None))
             number += len(page)
@@ -339,9 +328,7 @@ class Campaigning:
     def _state(self, name: str) -> CampaignState:
         return self.get(name).state
 
-    def _change(
-        self, name: str, from_: Collection[CampaignState], to: CampaignState, reason: str | None
-    ) -> Campaign:
+    def _change(self, name: str, from_: Collection[CampaignState], to: CampaignState, reason: str | None) -> Campaign:
         campaign = self.get(name)
         if campaign.state not in from_:
             raise Conflict(f"campaign {name} is {campaign.state}")

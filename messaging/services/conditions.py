@@ -50,18 +50,14 @@ class Conditions:
             except ValueError as error:
                 raise InputError(f"trigger {trigger.event}: at: {error}") from None
             if trigger.after is not None:
-                raise InputError(
-                    f"trigger {trigger.event}: it has both at and after", hint="keep one of the two"
-                )
+                raise InputError(f"trigger {trigger.event}: it has both at and after", hint="keep one of the two")
         if trigger.unless is not None:
             self._matcher(trigger.unless)
         if trigger.audience is not None:
             try:
                 self._library().expression(trigger.audience)
             except NotFound as error:
-                raise NotFound(
-                    f"trigger {trigger.event}: audience: {error.message}", hint=error.hint
-                ) from None
+                raise NotFound(f"trigger {trigger.event}: audience: {error.message}", hint=error.hint) from None
 
     def holding(self, text: str, messages: Sequence[Message], now: datetime) -> Collection[str]:
         """Ids of those of `messages` for whose customers the condition is true now.

@@ -38,9 +38,7 @@ def aliases_of(store: Store, customer_id: str) -> list[str]:
 class CustomerBatch:
     """Customers told of in one transaction. Reads ahead, sees its own changes, and writes once, at `save`."""
 
-    def __init__(
-        self, store: Store, forgotten: Forgotten, profiles: Sequence[Profile], *, now: datetime
-    ) -> None:
+    def __init__(self, store: Store, forgotten: Forgotten, profiles: Sequence[Profile], *, now: datetime) -> None:
         self._store = store
         self._forgotten = forgotten
         self._now = now
@@ -88,8 +86,7 @@ class CustomerBatch:
         if by_id is not None:
             if by_email is not None and by_email.id != by_id.id:
                 raise Conflict(
-                    f"id {profile.id} is one customer,"
-                    f" but the email address belongs to another: {by_email.id}",
+                    f"id {profile.id} is one customer, but the email address belongs to another: {by_email.id}",
                 )
             return by_id
         if by_email is not None:

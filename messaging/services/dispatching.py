@@ -113,9 +113,7 @@ class Dispatcher:
         if self._campaigning.get(name).state is CampaignState.SENDING:
             self._campaigning.pause(name, fault.message)
 
-    def run_due(
-        self, *, progress: Callable[[int], None] | None = None
-    ) -> tuple[SendReport, MessagingError | None]:
+    def run_due(self, *, progress: Callable[[int], None] | None = None) -> tuple[SendReport, MessagingError | None]:
         """Send once what is due now: order messages first, then campaigns."""
         self._take_up()
         self._forget()

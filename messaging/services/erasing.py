@@ -154,14 +154,10 @@ class Eraser:
             orders=self._store.events.orders_of([customer_id]).get(customer_id, ()),
             events=events,
             messages=messages,
-            addresses=self._store.addresses.status(
-                list(dict.fromkeys(self._addresses(customer, events, messages)))
-            ),
+            addresses=self._store.addresses.status(list(dict.fromkeys(self._addresses(customer, events, messages)))),
         )
 
-    def _addresses(
-        self, customer: Customer, events: Iterable[Event], messages: Iterable[Message]
-    ) -> Iterator[Address]:
+    def _addresses(self, customer: Customer, events: Iterable[Event], messages: Iterable[Message]) -> Iterator[Address]:
         told = [self._profiles.read(event.customer)[0] for event in events]
         emails = (customer.email, *(profile.email for profile in told))
         yield from (("email", email) for email in emails if email)
@@ -188,9 +184,7 @@ class Eraser:
     def _remove_files(self, known: _Known) -> tuple[int, int]:
         """Mails to them, and plans that name them; how many of each."""
         ids = [message.id for message in known.messages]
-        mails = [
-            path for path in self._mailbox.rglob("*") if path.is_file() and _is_to(path, known.addresses, ids)
-        ]
+        mails = [path for path in self._mailbox.rglob("*") if path.is_file() and _is_to(path, known.addresses, ids)]
         name = orjson.dumps(known.customer.id)
         plans = [path for path in self._plans.rglob("*") if path.is_file() and name in path.read_bytes()]
         for path in (*mails, *plans):
@@ -205,10 +199,6 @@ def _is_to(path: Path, addresses: Iterable[Address], ids: Iterable[str]) -> bool
     if any(id in path.name or id.encode() in start for id in ids):
         return True
     headers = BytesHeaderParser(policy=compat32).parsebytes(start)
-    told = [
-        str(value)
-        for name in ("To", "Cc", "Delivered-To", "X-Original-To")
-        for value in headers.get_all(name, [])
-    ]
+    told = [str(value) for name in ("To", "Cc", "Delivered-To", "X-Original-To") for value in headers.get_all(name, [])]
     recipients = {address.lower() for _, address in getaddresses(told)}
     return any(address.lower() in recipients for _, address in addresses)

@@ -52,9 +52,7 @@ class Forgotten:
                 continue
             channel, address = hashes[hashed]
             reason = status.suppression.reason
-            consents.append(
-                Consent(channel=channel, address=address, granted=False, at=at, source="erased before")
-            )
+            consents.append(Consent(channel=channel, address=address, granted=False, at=at, source="erased before"))
             if reason != ERASED:
                 suppressions.append(Suppression(channel=channel, address=address, reason=reason, at=at))
         if consents:

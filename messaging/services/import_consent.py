@@ -79,8 +79,7 @@ class ConsentReader:
         told_of = [
             channel
             for channel in ("email", "sms")
-            if self._fields
-            & {f"{channel}_{name}" for name in ("consent", "status", "withdrawn", "withdrawn_at")}
+            if self._fields & {f"{channel}_{name}" for name in ("consent", "status", "withdrawn", "withdrawn_at")}
         ]
         self._channels = dict.fromkeys([*self._topics, *told_of])
 
@@ -98,9 +97,7 @@ class ConsentReader:
         if withdrawn_at or status in _GONE or means_yes(told.get(f"{channel}_withdrawn", "")):
             return [Said(channel, ALL_TOPICS, False, withdrawn_at)]
         topics = self._topics.get(channel) or [ALL_TOPICS]
-        column = next(
-            (name for name in (f"{channel}_consent", f"{channel}_status") if name in self._fields), None
-        )
+        column = next((name for name in (f"{channel}_consent", f"{channel}_status") if name in self._fields), None)
         if column is None and channel not in self._topics:
             return []
         if column is not None:
@@ -122,9 +119,7 @@ class ConsentReader:
             raise ValueError(f"{field}: {error}") from None
 
 
-def record(
-    store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime
-) -> int:
+def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime) -> int:
     """Keep those decisions that change something; return how many. A rerun of the same file changes nothing.
 
     `source` is the proof that is kept with each.

@@ -109,9 +109,7 @@ class CustomerImport:
                 for position, name in columns.items()
                 if not is_field(name) and name not in self._attributes and guesses[position].seen
             },
-            orders={
-                name: guess.order for position, name in columns.items() if (guess := guesses[position]).order
-            },
+            orders={name: guess.order for position, name in columns.items() if (guess := guesses[position]).order},
         )
 
     def run(

@@ -131,9 +131,7 @@ class Intake:
             )
         if known.state is EventState.FAILED and known.live:
             return self._work_off(known, new=False)
-        return Accepted(
-            key=known.key, state=known.state, new=False, customer_id=known.customer_id, error=known.error
-        )
+        return Accepted(key=known.key, state=known.state, new=False, customer_id=known.customer_id, error=known.error)
 
     def resume(self) -> int:
         """Take up events whose effects a crash cut short; return how many."""
@@ -234,9 +232,7 @@ class Intake:
                     work.event = replace(work.event, customer_id=work.customer.id)
                 key = order_of(work.event)
                 if key is not None:
-                    folded[key] = fold(
-                        folded.get(key) or orders.get(key), work.event, currency=self._currency
-                    )
+                    folded[key] = fold(folded.get(key) or orders.get(key), work.event, currency=self._currency)
             except (MessagingError, ValueError) as error:
                 work.error = str(error)
         batch.save()

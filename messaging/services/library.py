@@ -83,9 +83,7 @@ class TemplateLibrary:
     def _stamp(self, name: str) -> _Stamp:
         if name not in self.names():
             near = ", ".join(self.names())
-            raise NotFound(
-                f"no template {name!r} in {self._folder}", hint=f"there are: {near}" if near else None
-            )
+            raise NotFound(f"no template {name!r} in {self._folder}", hint=f"there are: {near}" if near else None)
         folders = [self._folder / name, *(f for f in self._folder.iterdir() if f.name.startswith("_"))]
         stamps = []
         for folder in folders:

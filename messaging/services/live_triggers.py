@@ -95,9 +95,7 @@ class TriggerSwitch:
         """A template's triggers as its files say, live or not; raises what `enable` does."""
         template = self._templates.get(name)
         if not template.triggers:
-            raise NotFound(
-                f"template {name} has no triggers", hint="add a [[triggers]] table to its template.toml"
-            )
+            raise NotFound(f"template {name} has no triggers", hint="add a [[triggers]] table to its template.toml")
         return self._checked(name, template.triggers)
 
     def disable(self, name: str) -> bool:

@@ -74,8 +74,7 @@ class Planner:
         }
         statuses = self._store.addresses.status(addresses)
         messages = [
-            self._message(draft, channels, statuses, now)
-            for draft, channels in zip(drafts, choices, strict=True)
+            self._message(draft, channels, statuses, now) for draft, channels in zip(drafts, choices, strict=True)
         ]
         customers = {draft.customer.id: draft.customer for draft in drafts}
         return self.check(messages, customers, statuses, now=now)
@@ -159,9 +158,7 @@ def _refusal(
     return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
 
-def _decided(
-    message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]
-) -> Message:
+def _decided(message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]) -> Message:
     if message.id in denied:
         return replace(message, state=MessageState.SKIPPED, reason=denied[message.id])
     if message.id in delayed and delayed[message.id][0] > message.due_at:

@@ -310,11 +310,7 @@ class Sender:
                 if why is not None:
                     skipped.append(_skip(message, why))
             refused = {outcome.message_id for outcome in skipped}
-            begun = set(
-                self._store.outbox.begin(
-                    self.worker, [m.id for m in messages if m.id not in refused], now=now
-                )
-            )
+            begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in refused], now=now))
             self._store.outbox.settle(skipped)
         self._count(report, skipped, progress)
         return {
@@ -344,9 +340,7 @@ class Sender:
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
             later = self._clock.now() + timedelta(minutes=1)
-            self._store.outbox.settle(
-                [_hold(messages[id], later, handover.fault.message) for id in handover.missing]
-            )
+            self._store.outbox.settle([_hold(messages[id], later, handover.fault.message) for id in handover.missing])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]
@@ -372,16 +366,12 @@ class Sender:
         campaign = self._store.campaigns.get(message.campaign) if message.campaign else None
         return (campaign.adapter if campaign else None) or self._adapter_for(message.channel)
 
-    def _record(
-        self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None
-    ) -> None:
+    def _record(self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None) -> None:
         if outcomes:
             self._store.outbox.settle(outcomes)
             self._count(report, outcomes, progress)
 
-    def _count(
-        self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None
-    ) -> None:
+    def _count(self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None) -> None:
         for outcome in outcomes:
             report.count(outcome.state)
         if progress is not None:

@@ -50,9 +50,7 @@ class Settling:
             outcome = self._outcome(message, receipt, adapter, now)
             outcomes.append(outcome)
             if outcome.state is MessageState.SENT:
-                self._sent.append(
-                    replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now)
-                )
+                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
             if receipt.suppress and message.address:
                 suppressions.append(
                     Suppression(
@@ -116,9 +114,7 @@ class Settling:
                 reason=f"gave up: {reason}",
                 adapter=adapter,
             )
-        wait = backoff(
-            message.id, message.attempts, first=self._first_wait, longest=self._longest_wait, asked=after
-        )
+        wait = backoff(message.id, message.attempts, first=self._first_wait, longest=self._longest_wait, asked=after)
         return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=now + wait)
 
     def _lost(self, message: Message, why: str, adapter: Adapter | None, now: datetime) -> Outcome:

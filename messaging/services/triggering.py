@@ -164,9 +164,7 @@ class Triggering:
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
         count, after = 0, None
-        while page := self._store.outbox.page(
-            template=template, state=MessageState.PLANNED, after=after, limit=PAGE
-        ):
+        while page := self._store.outbox.page(template=template, state=MessageState.PLANNED, after=after, limit=PAGE):
             after = page[-1].id
             waiting = [m for m in page if m.trigger is not None and m.worker is None]
             self._store.outbox.settle([_skip(message, reason) for message in waiting])

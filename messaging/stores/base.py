@@ -95,9 +95,7 @@ class Customers(ABC):
         """Customers by id."""
 
     @abstractmethod
-    def find(
-        self, *, email: str | None = None, phone: str | None = None, limit: int | None = None
-    ) -> list[Customer]:
+    def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         """Customers who have this email address (however upper and lower case) or this phone number, oldest first.
 
         With `limit`, any so many of them: to see whether there are more costs no more than that.
@@ -142,9 +140,7 @@ class Events(ABC):
     def get(self, keys: Iterable[str]) -> dict[str, Event]: ...
 
     @abstractmethod
-    def settle(
-        self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None
-    ) -> None:
+    def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
         """Say how far an event has come."""
 
     @abstractmethod
@@ -221,8 +217,8 @@ class Outbox(ABC):
     ) -> list[Message]:
         """Lock up to `limit` planned messages that are due, for `worker`, and return them: by lane, then due time.
 
-        Only messages of `lanes`, or of `campaign`, and on `channel`, if given. Nobody else is given them until they are settled,
-        released, or the worker is dead. Need not be durable: a lost lock frees the row.
+        Only messages of `lanes`, or of `campaign`, and on `channel`, if given. Nobody else is given them until they
+        are settled, released, or the worker is dead. Need not be durable: a lost lock frees the row.
         """
 
     @abstractmethod
@@ -366,9 +362,7 @@ class Engagements(ABC):
         """
 
     @abstractmethod
-    def clicks(
-        self, *, campaign: str | None = None, template: str | None = None
-    ) -> list[tuple[datetime, bool]]:
+    def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
         """When links were clicked, in order of time, and whether by a machine."""
 
 
@@ -434,7 +428,11 @@ class Store(ABC):
 
     @abstractmethod
     def health(self) -> dict[str, Any]:
-        """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`; raises if it cannot be used."""
+        """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
 
     def tidy(self) -> None:  # noqa: B027 - most stores have nothing to do
         """Compact if that is worth while. For a server, now and then."""

@@ -45,9 +45,7 @@ def _added(text: str, lines: list[str]) -> str:
     header = next((i for i, line in enumerate(written) if _HEADER.fullmatch(line)), None)
     if header is None:
         return "\n".join([*written, "", "[attributes]", *lines, ""])
-    end = next(
-        (i for i in range(header + 1, len(written)) if written[i].lstrip().startswith("[")), len(written)
-    )
+    end = next((i for i in range(header + 1, len(written)) if written[i].lstrip().startswith("[")), len(written))
     while not written[end - 1].strip():
         end -= 1
     return "\n".join([*written[:end], *lines, *written[end:], ""])

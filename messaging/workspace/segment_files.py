@@ -68,18 +68,14 @@ def read_segment(path: Path) -> Segment:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = _TOML_PLACE.search(str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (None, None)
-        problem = _TOML_PLACE.sub("", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (text.rstrip().count("\n") + 1, None)
+        problem = str(error).split(" (at ")[0]
         hint = "a condition with quotes in it goes in double quotes, or in three of them over several lines"
-        raise ExpressionError(
-            f"not TOML: {problem}", file=file, line=line, column=column, hint=hint
-        ) from None
+        raise ExpressionError(f"not TOML: {problem}", file=file, line=line, column=column, hint=hint) from None
     for key, value in values.items():
         if key not in _KEYS:
             hint = "a segment has a description and a condition: where"
-            raise ExpressionError(
-                f"there is no setting {key}", file=file, line=_line_of(text, key), hint=hint
-            )
+            raise ExpressionError(f"there is no setting {key}", file=file, line=_line_of(text, key), hint=hint)
         if not isinstance(value, str):
             raise ExpressionError(f"{key} must be text in quotes", file=file, line=_line_of(text, key))
     if "where" not in values:

@@ -93,9 +93,7 @@ def template_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if is_name(entry.name) and (entry / "template.toml").is_file()
+        entry.name for entry in folder.iterdir() if is_name(entry.name) and (entry / "template.toml").is_file()
     )
 
 
@@ -164,9 +162,7 @@ class _Sources:
                 raise TemplateError(f"{kind} is for email; this names the channel {channel!r}", file=file)
             other: Key = (channel, locale, "mjml" if kind == "html" else "html")
             if other in self.texts:
-                raise TemplateError(
-                    f"there is also {self.files[other]}", file=file, hint="keep one of the two"
-                )
+                raise TemplateError(f"there is also {self.files[other]}", file=file, hint="keep one of the two")
             part = kind
         elif channel in ("email", "sms"):
             if kind == "json":

@@ -17,9 +17,7 @@ from messaging import InputError
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 #: A field as it leaves: its name, and lines of which none is empty or blank.
-_FIELD = re.compile(
-    rb"(([A-Za-z][A-Za-z0-9-]*): ?[^\r\n\0]{0,996}\r\n(?:[ \t]+[^\s\0][^\r\n\0]{0,996}\r\n)*)"
-)
+_FIELD = re.compile(rb"(([A-Za-z][A-Za-z0-9-]*): ?[^\r\n\0]{0,996}\r\n(?:[ \t]+[^\s\0][^\r\n\0]{0,996}\r\n)*)")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 #: RFC 5322 2.1.1: lines should have at most 78 characters and must not have more than 998.
 _LINE = 78

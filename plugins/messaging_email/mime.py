@@ -123,10 +123,7 @@ def _part(kind: bytes, text: str, eight_bit: bool) -> bytes:
         encoding, data = b"quoted-printable", _quoted_printable(data)
     else:
         encoding = b"7bit" if data.isascii() else b"8bit"
-    return (
-        b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (kind, encoding)
-        + data
-    )
+    return b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (kind, encoding) + data
 
 
 def _has_long_line(data: bytes) -> bool:

@@ -152,9 +152,7 @@ def receipt_of(message_id: str, answer: Answer) -> Receipt:
         return Receipt.try_again(message_id, f"sendgrid: {status} {problem}")
     if status >= 500:
         return Receipt.unknown(message_id, f"sendgrid: {status} {problem}")
-    raise AdapterUnusable(
-        f"sendgrid: {status} {problem}", hint="this is not how SendGrid answers; check SENDGRID_HOST"
-    )
+    raise AdapterUnusable(f"sendgrid: {status} {problem}", hint="this is not how SendGrid answers; check SENDGRID_HOST")
 
 
 def wait_asked(headers: Message, *, now: float) -> timedelta | None:

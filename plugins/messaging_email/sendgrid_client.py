@@ -75,9 +75,7 @@ class _Endpoint(python_http_client.Client):  # type: ignore[misc]
     Its own way to post builds an opener and a connection for each request, and logs the key at DEBUG.
     """
 
-    def __init__(
-        self, line: _Line, host: str, headers: dict[str, str], path: list[str] | None = None
-    ) -> None:
+    def __init__(self, line: _Line, host: str, headers: dict[str, str], path: list[str] | None = None) -> None:
         super().__init__(host=host, request_headers=headers, version=3, url_path=path)
         self._line = line
 

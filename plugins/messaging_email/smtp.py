@@ -223,9 +223,7 @@ def _refused(message_id: str, refusal: Refusal) -> Receipt:
     reply = refusal.reply
     reason = f"{refusal.command}: {reply}"
     if reply.code in (530, 535, 538):
-        raise AdapterUnusable(
-            f"smtp: the server wants a login: {reply}", hint="set SMTP_USERNAME and SMTP_PASSWORD"
-        )
+        raise AdapterUnusable(f"smtp: the server wants a login: {reply}", hint="set SMTP_USERNAME and SMTP_PASSWORD")
     if reply.kind == 5:
         dead = refusal.command in ("RCPT", "content") and _address_is_dead(reply)
         return Receipt.refused(message_id, reason, suppress=dead)

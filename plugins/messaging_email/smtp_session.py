@@ -292,4 +292,4 @@ def _on_the_wire(content: bytes) -> bytes:
 
 
 def _base64(text: str) -> bytes:
-    return base64.b64encode(text.encode())
+    return base64.b64encode(text.encode("utf-8", "surrogateescape"))

@@ -90,7 +90,9 @@ def test_orders_do_not_wait_for_a_campaign(tmp_path: Path) -> None:
         assert public is not None
         key = re.search(r'api_key = "([^"]+)"', (folder / "keys.toml").read_text("utf-8"))
         assert key is not None
-        campaign = subprocess.Popen([*command, "campaigns", "send", "spring", "--yes", "--json"], stdout=subprocess.PIPE)
+        campaign = subprocess.Popen(
+            [*command, "campaigns", "send", "spring", "--yes", "--json"], stdout=subprocess.PIPE
+        )
         answered: list[float] = []
         posted: dict[str, float] = {}
         with httpx.Client(base_url=public[0], headers={"Authorization": f"Bearer {key[1]}"}) as client:

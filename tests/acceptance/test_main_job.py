@@ -89,9 +89,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, letterbox: Letterbox) -> Shop:
     shop = Shop(tmp_path / "shop", letterbox.port)
-    subprocess.run(
-        [sys.executable, "-m", "messaging", "init", str(shop.folder)], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-m", "messaging", "init", str(shop.folder)], check=True, capture_output=True)
     return shop
 
 
@@ -155,9 +153,7 @@ def test_clicks_through_the_running_server_are_what_the_report_says(shop: Shop, 
     import_people(shop, people)
     with (shop.folder / "messaging.toml").open("a", encoding="utf-8") as file:
         file.write("\n")
-    server = shop.start(
-        "serve", "--port", "0", "--staff-port", "0", MESSAGING_NOW="2026-03-03T10:00:00+00:00"
-    )
+    server = shop.start("serve", "--port", "0", "--staff-port", "0", MESSAGING_NOW="2026-03-03T10:00:00+00:00")
     assert server.stderr is not None
     try:
         public = re.search(r"https?://\S+", server.stderr.readline())
@@ -197,9 +193,7 @@ def test_clicks_through_the_running_server_are_what_the_report_says(shop: Shop, 
             answer = client.post(gone[1], data={"List-Unsubscribe": "One-Click"})
             assert answer.status_code == 200
         (row,) = [
-            r
-            for r in shop.run("report", "--campaign", "spring", "--json")["templates"]
-            if r["template"] == "promotion"
+            r for r in shop.run("report", "--campaign", "spring", "--json")["templates"] if r["template"] == "promotion"
         ]
         assert row["sent"] == people
         assert row["unique_clicks"] == len(clicked)
@@ -248,9 +242,7 @@ def test_an_order_event_over_http_becomes_a_confirmation(shop: Shop, letterbox: 
             assert client.post("/events", json=event).status_code in (200, 202)
             changed = {**event, "type": "order.paid"}
             assert client.post("/events", json=changed).status_code == 409
-            assert (
-                client.post("/events", json=event, headers={"Authorization": "Bearer x"}).status_code == 401
-            )
+            assert client.post("/events", json=event, headers={"Authorization": "Bearer x"}).status_code == 401
         deadline = time.monotonic() + 20
         while not letterbox.mails and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -54,9 +54,7 @@ def test_no_workspace_is_one_line_and_exit_code_4(tmp_path: Path, monkeypatch: p
 
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     script = f"{sys.executable} -m messaging --help | true"
-    done = subprocess.run(
-        ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -60,9 +60,7 @@ def test_check_fails_with_file_and_line(few: Run) -> None:
 def test_check_strict_fails_on_warnings(few: Run) -> None:
     few("templates", "new", "hello")
     page = few.folder / "templates" / "hello" / "email.html"
-    page.write_text(
-        page.read_text("utf-8").replace("{{ customer.first_name }}", "{{ customer.city }}"), "utf-8"
-    )
+    page.write_text(page.read_text("utf-8").replace("{{ customer.first_name }}", "{{ customer.city }}"), "utf-8")
     assert few("templates", "check", "hello")[0] == 0
     code, out, _ = few("templates", "check", "hello", "--strict")
     assert code == 1
@@ -105,9 +103,7 @@ def test_a_test_send_to_nowhere(few: Run) -> None:
     code, _, err = few("templates", "send-test", "order-confirmation", "--to", "nowhere")
     assert code == 1
     assert "not an email address" in err
-    code, _, err = few(
-        "templates", "send-test", "order-confirmation", "--channel", "sms", "--to", "+12025550123"
-    )
+    code, _, err = few("templates", "send-test", "order-confirmation", "--channel", "sms", "--to", "+12025550123")
     assert code == 4
     assert "no adapter for sms" in err
 

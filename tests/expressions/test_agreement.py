@@ -25,9 +25,7 @@ from messaging.nouns.order import Order
 from messaging.rules.rfm import CutPoints
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-SCHEMA = Schema(
-    attributes={"points": "number", "vip": "boolean", "tier": "text", "joined": "date"}, extras=EVENT_NAMES
-)
+SCHEMA = Schema(attributes={"points": "number", "vip": "boolean", "tier": "text", "joined": "date"}, extras=EVENT_NAMES)
 
 # Expressions
 
@@ -150,6 +148,16 @@ def _comparison(
     return st.builds(lambda a, how, b: tree.Compare(a, ((how, b),)), left, relation, right)
 
 
+def _calculations(depth: int) -> st.SearchStrategy[Node]:
+    if depth == 0:
+        return st.sampled_from([Decimal(1), Decimal(2), Decimal(-3)]).map(
+            lambda value: tree.Constant(value, Type.NUMBER)
+        ) | st.just(tree.Length(tree.Field("id", Type.TEXT)))
+    below = _calculations(depth - 1)
+    operators = st.sampled_from(["+", "-", "*", "/", "//", "%"])
+    return below | st.builds(tree.Arithmetic, operators, below, below) | st.builds(tree.Negate, below)
+
+
 CONDITIONS = nodes(Type.BOOLEAN, 3)
 
 # People
@@ -193,9 +201,7 @@ HISTORIES = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    addresses=st.dictionaries(
-        st.just("email"), st.builds(AddressStatus, st.lists(CONSENTS, max_size=2).map(tuple))
-    ),
+    addresses=st.dictionaries(st.just("email"), st.builds(AddressStatus, st.lists(CONSENTS, max_size=2).map(tuple))),
 )
 MAYBE_WORDS = st.none() | WORDS
 ANYTHING = st.sampled_from(["a", "2", "12.50", "nan", "2026-01-02", 2, 1.5, float("nan"), 10**70, True, False])
@@ -270,6 +276,15 @@ def test_text_means_its_tree(root: Node, subject: Subject) -> None:
     read = parse(to_text(root), SCHEMA).root
     assert holds(read, subject) is holds(root, subject)
     assert parse(to_text(read), SCHEMA).root == read
+
+
+@MANY
+@given(_calculations(3), SUBJECTS)
+def test_text_means_its_calculation(root: Node, subject: Subject) -> None:
+    compared = tree.Compare(root, (("==", tree.Constant(Decimal(1), Type.NUMBER)),))
+    read = parse(to_text(compared), SCHEMA).root
+    assert isinstance(read, tree.Compare)
+    assert evaluate(read.first, subject) == evaluate(root, subject)
 
 
 @MANY

@@ -68,9 +68,7 @@ def template() -> Callable[..., Template]:
         **more: Any,
     ) -> Template:
         sources: dict[tuple[str, str, str], str] = {}
-        for name in [
-            name for name in more if name.split("_")[-1] in ("html", "mjml", "text", "subject", "preheader")
-        ]:
+        for name in [name for name in more if name.split("_")[-1] in ("html", "mjml", "text", "subject", "preheader")]:
             locale, _, part = name.rpartition("_")
             sources["email", locale.replace("_", "-"), part] = more.pop(name)
         if sms is not None:
@@ -95,9 +93,7 @@ def template() -> Callable[..., Template]:
 def prepared(template: Callable[..., Template]) -> Callable[..., TemplateVersion]:
     """`prepared(html=…)`: the version; the first problem is raised."""
 
-    def make(
-        *, brand: Mapping[str, Any] = BRAND, filters: tuple[str, ...] = (), **parts: Any
-    ) -> TemplateVersion:
+    def make(*, brand: Mapping[str, Any] = BRAND, filters: tuple[str, ...] = (), **parts: Any) -> TemplateVersion:
         def problem(error: TemplateError) -> None:
             raise error
 

@@ -26,24 +26,18 @@ PLACED = (Trigger(event="order.placed"),)
 def found(template: Callable[..., Template], brand: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Check:
     """`found(html=…)`: the problems. Prepared in this process: the child has tests of its own."""
 
-    def examine(
-        made: Template, values: Any, *, from_: str, reply_to: Any, filters: Any, cache: Any
-    ) -> Prepared:
+    def examine(made: Template, values: Any, *, from_: str, reply_to: Any, filters: Any, cache: Any) -> Prepared:
         problems: list[TemplateError] = []
         version = None
         try:
-            version = build(
-                made, values, from_=from_, reply_to=reply_to, filters=filters, problem=problems.append
-            )
+            version = build(made, values, from_=from_, reply_to=reply_to, filters=filters, problem=problems.append)
         except TemplateError as error:
             problems.append(error)
         return Prepared(version, tuple(problems))
 
     monkeypatch.setattr(module, "examine", examine)
 
-    def run(
-        *, attributes: tuple[str, ...] = (), values: dict[str, Any] | None = None, **parts: Any
-    ) -> list[Problem]:
+    def run(*, attributes: tuple[str, ...] = (), values: dict[str, Any] | None = None, **parts: Any) -> list[Problem]:
         return check(template(**parts), {**brand, **(values or {})}, attributes=attributes)
 
     return run

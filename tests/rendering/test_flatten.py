@@ -14,9 +14,7 @@ VALUES = {"a": "A", "b": "<b>", "items": [1, 2], "yes": True, "no": False}
 
 def plain(source: str, shared: dict[str, str]) -> str:
     """What stock Jinja2 makes of it."""
-    environment = Environment(
-        loader=DictLoader({**shared, "": source}), autoescape=True, keep_trailing_newline=False
-    )
+    environment = Environment(loader=DictLoader({**shared, "": source}), autoescape=True, keep_trailing_newline=False)
     return environment.get_template("").render(VALUES)
 
 
@@ -26,8 +24,7 @@ def ours(source: str, shared: dict[str, str]) -> str:
 
 
 LAYOUT = (
-    "<top>{% block head %}h{{ a }}{% endblock %}|{% block body "
-    "%}{% block inner %}i{% endblock %}{% endblock %}</top>"
+    "<top>{% block head %}h{{ a }}{% endblock %}|{% block body %}{% block inner %}i{% endblock %}{% endblock %}</top>"
 )
 MACROS = (
     "{% macro button(href, label='Go, now') %}<a href='{{ href }}'>{{ label }}</a>{% endmacro %}"
@@ -36,16 +33,14 @@ MACROS = (
 )
 SHARED = {
     "layout.html": LAYOUT,
-    "middle.html": "{% extends 'layout.html' %}{% set w = 'W' %}"
-    "{% block body %}m({{ super() }}){% endblock %}",
+    "middle.html": "{% extends 'layout.html' %}{% set w = 'W' %}{% block body %}m({{ super() }}){% endblock %}",
     "part.html": "<p>{{ a }}{% set a = 'inner' %}{{ a }}</p>\n",
     "macros.html": MACROS,
 }
 
 SAME = [
     "{% extends 'layout.html' %}{% block body %}mine{{ b }}{% endblock %}",
-    "{% extends 'middle.html' %}{% block inner %}{{ w }}{% "
-    "endblock %}{% block head %}{{ super() }}!{% endblock %}",
+    "{% extends 'middle.html' %}{% block inner %}{{ w }}{% endblock %}{% block head %}{{ super() }}!{% endblock %}",
     "{% extends 'middle.html' %} ignored {% block body %}1{{ super() }}2{% endblock %}",
     "{% include 'part.html' %}{{ a }}",
     "{% for i in items %}{% include 'part.html' %}{{ i }}{% endfor %}",
@@ -112,9 +107,7 @@ def test_files_that_call_each_other_are_told() -> None:
 
 
 def test_a_bomb_of_includes_is_stopped() -> None:
-    shared = {f"{n}.html": f"{{% include '{n + 1}.html' %}}" * 10 for n in range(9)} | {
-        "9.html": "boom" * 100
-    }
+    shared = {f"{n}.html": f"{{% include '{n + 1}.html' %}}" * 10 for n in range(9)} | {"9.html": "boom" * 100}
     with pytest.raises(TemplateLimit, match="larger than"):
         flatten("{% include '0.html' %}", "t.html", shared)
 

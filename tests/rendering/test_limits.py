@@ -71,10 +71,8 @@ BOMBS = [
     GROWING + "{{ [ns.x]|unique|length }}",
     GROWING + "{{ [ns.x, ns.y]|sort|length }}",
     GROWING + "{{ ns.x ~ '' }}",
-    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}"
-    "{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
-    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) "
-    "%}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
+    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}",
+    "{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {}[ns.x] }}",
     "{{ range(9999)|join('0123456789012345678901234567890123456789') }}",
     "{{ (big|replace('z', big))|length }}",
     "{{ big|indent(10**9) ~ big|indent(10**9) }}",
@@ -110,12 +108,8 @@ def test_nothing_escapes(render: Render, source: str, context: dict[str, Any]) -
     assert (caught.value.file, caught.value.line) == ("templates/t/email.html", 2)
 
 
-@pytest.mark.parametrize(
-    "source", ["{{ _s }}", "{{ x._y }}", "{% set _s = 1 %}", "{{ self }}", "{{ caller }}"]
-)
-def test_some_names_are_refused_before_anything_runs(
-    prepared: Callable[..., TemplateVersion], source: str
-) -> None:
+@pytest.mark.parametrize("source", ["{{ _s }}", "{{ x._y }}", "{% set _s = 1 %}", "{{ self }}", "{{ caller }}"])
+def test_some_names_are_refused_before_anything_runs(prepared: Callable[..., TemplateVersion], source: str) -> None:
     with pytest.raises(TemplateError, match="is not available here"):
         prepared(text=source)
 

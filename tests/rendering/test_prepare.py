@@ -26,9 +26,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_version_comes_back_whole(
     template: Make, prepared: Callable[..., TemplateVersion], brand: dict[str, Any]
 ) -> None:
-    parts = {
-        "html": "<style>p{color:red}</style><p>{{ customer.first_name }} <a href='https://a.example'>x</a></p>"
-    }
+    parts = {"html": "<style>p{color:red}</style><p>{{ customer.first_name }} <a href='https://a.example'>x</a></p>"}
     version = prepare(template(**parts), brand, from_="shop@example.com")
     assert version == prepared(**parts)
     assert TemplateVersion.from_document(version.to_document()) == version

@@ -72,9 +72,7 @@ class TestValues:
     def test_a_field_wins_over_a_method(self, render: Render) -> None:
         context = {"order": {"items": [{"name": "Tea"}], "values": 1}}
         assert (
-            render(
-                text="{% for i in order.items %}{{ i.name }}{% endfor %}{{ order.values }}", context=context
-            )["text"]
+            render(text="{% for i in order.items %}{{ i.name }}{% endfor %}{{ order.values }}", context=context)["text"]
             == "Tea1"
         )
 
@@ -171,9 +169,7 @@ class TestFallbacks:
 
     def test_a_value_is_kept(self, render: Render) -> None:
         context = {"customer": {"first_name": "Ann"}}
-        parts = render(
-            text="Hi {{ customer.first_name }}", context=context, fallbacks={"customer.first_name": "there"}
-        )
+        parts = render(text="Hi {{ customer.first_name }}", context=context, fallbacks={"customer.first_name": "there"})
         assert parts["text"] == "Hi Ann"
         assert context == {"customer": {"first_name": "Ann"}}
 
@@ -240,10 +236,7 @@ class TestLocales:
     def test_times_are_told_in_the_customers_zone(self, render: Render) -> None:
         source = "{{ t|time }} {{ t|date('short') }} {{ t|datetime('yyyy-MM-dd HH:mm') }}"
         context = {"t": datetime(2026, 3, 2, 23, 30, tzinfo=UTC), "timezone": "Asia/Tokyo"}
-        assert (
-            render(text=source, context=context)["text"].replace("\u202f", " ")
-            == "8:30 AM 3/3/26 2026-03-03 08:30"
-        )
+        assert render(text=source, context=context)["text"].replace("\u202f", " ") == "8:30 AM 3/3/26 2026-03-03 08:30"
 
     @pytest.mark.parametrize(
         ("source", "result"),
@@ -295,9 +288,7 @@ class TestOneLine:
 class TestJson:
     @given(
         st.text(),
-        st.one_of(
-            st.none(), st.integers(-(2**53), 2**53), st.booleans(), st.text(), st.lists(st.text(), max_size=3)
-        ),
+        st.one_of(st.none(), st.integers(-(2**53), 2**53), st.booleans(), st.text(), st.lists(st.text(), max_size=3)),
     )
     def test_the_result_is_json_whatever_the_values(self, render_json: Render, text: str, value: Any) -> None:
         body = render_json(context={"text": text, "value": value})["body"]
@@ -316,9 +307,7 @@ class TestJson:
 
 @pytest.fixture(scope="session")
 def render_json(prepared: Callable[..., TemplateVersion], links: Any) -> Render:
-    version = prepared(
-        json='{"greeting": "Hi {{ text }}, {{ text }}!", "value": {{ value }}, "q": "a\\"{{ text }}"}'
-    )
+    version = prepared(json='{"greeting": "Hi {{ text }}, {{ text }}!", "value": {{ value }}, "q": "a\\"{{ text }}"}')
     renderer = Renderer()
 
     def make(context: dict[str, Any]) -> dict[str, str]:
@@ -358,9 +347,7 @@ def test_the_preheader_stands_before_the_message_and_not_in_the_text(render: Ren
 
 
 def test_a_layout_may_show_the_preheader_itself(render: Render) -> None:
-    parts = render(
-        html="<div style='display:none'>{{ message.preheader }}</div><p>Hello</p>", preheader="Soon"
-    )
+    parts = render(html="<div style='display:none'>{{ message.preheader }}</div><p>Hello</p>", preheader="Soon")
     assert parts["html"].count("Soon") == 1
 
 

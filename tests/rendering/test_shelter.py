@@ -33,8 +33,7 @@ def words(text: str) -> str:
 
 def test_a_loop_over_rows_stays_in_its_table(render: Render) -> None:
     source = (
-        "<table>{% for i in items %}<tr><td>{{ i.name }}</td>"
-        "</tr>{% else %}<tr><td>none</td></tr>{% endfor %}</table>"
+        "<table>{% for i in items %}<tr><td>{{ i.name }}</td></tr>{% else %}<tr><td>none</td></tr>{% endfor %}</table>"
     )
     html = render(html=source, context=VALUES)["html"]
     assert "<table><tr><td>x&lt;y</td></tr><tr><td>z</td></tr></table>" in html
@@ -144,9 +143,7 @@ def test_an_unknown_mjml_include_loads_nothing(render: Render) -> None:
 def test_linked_style_sheets_are_not_loaded(render: Render, tmp_path: Any) -> None:
     sheet = tmp_path / "x.css"
     sheet.write_text("p { color: lime }")
-    html = render(
-        html=f"<link rel='stylesheet' href='{sheet}'><link rel='stylesheet' href='file://{sheet}'><p>x</p>"
-    )
+    html = render(html=f"<link rel='stylesheet' href='{sheet}'><link rel='stylesheet' href='file://{sheet}'><p>x</p>")
     assert "lime" not in html["html"]
 
 
@@ -200,9 +197,7 @@ def test_a_prepared_template_says_what_jinja_says(render: Render, source: str) -
 class TestVerify:
     """What a tool does to sheltered HTML never goes unnoticed."""
 
-    source = (
-        "<p>{% if yes %}<b class='{% if no %}x{% endif %}' id='{{ n }}'>{{ a }}</b>{% endif %}{{ n }}</p>"
-    )
+    source = "<p>{% if yes %}<b class='{% if no %}x{% endif %}' id='{{ n }}'>{{ a }}</b>{% endif %}{{ n }}</p>"
 
     def sheltered(self) -> tuple[str, Shelter]:
         return shelter(cut(self.source, "f.html"))

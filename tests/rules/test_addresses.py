@@ -78,9 +78,7 @@ def test_real_collection_of_addresses_never_surprises(shared):
     assert len(tests) > 150
     for test in tests:
         # The collection writes control characters as their pictures.
-        text = re.sub(
-            "[\u2400-\u241f]", lambda match: chr(ord(match[0]) - 0x2400), test.findtext("address") or ""
-        )
+        text = re.sub("[\u2400-\u241f]", lambda match: chr(ord(match[0]) - 0x2400), test.findtext("address") or "")
         category = test.findtext("category")
         try:
             normalise_email(text)

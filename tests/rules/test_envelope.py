@@ -54,9 +54,7 @@ def test_numbers_that_are_ids_or_money():
     event = read_event(
         document(
             id=820982911946154508,
-            data={
-                "order": {"number": 1001, "total": 49.9, "items": [{"sku": 7, "price": 0.1, "quantity": 2.0}]}
-            },
+            data={"order": {"number": 1001, "total": 49.9, "items": [{"sku": 7, "price": 0.1, "quantity": 2.0}]}},
         )
     )
     assert event.id == "820982911946154508"

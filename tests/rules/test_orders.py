@@ -36,9 +36,7 @@ def folded(*events):
     return order
 
 
-items = st.lists(
-    st.fixed_dictionaries({"sku": st.sampled_from("abc"), "quantity": st.integers(0, 3)}), max_size=3
-)
+items = st.lists(st.fixed_dictionaries({"sku": st.sampled_from("abc"), "quantity": st.integers(0, 3)}), max_size=3)
 orders = st.fixed_dictionaries(
     {"number": st.just("1001")},
     optional={
@@ -94,9 +92,7 @@ def test_paid_after_cancelled_stays_cancelled():
 
 
 def test_partial_cancellations_and_shipments_are_not_of_the_whole():
-    order = folded(
-        event("order.placed"), event("order.partially_cancelled", 1), event("order.partially_shipped", 1)
-    )
+    order = folded(event("order.placed"), event("order.partially_cancelled", 1), event("order.partially_shipped", 1))
     assert order.counts
     assert order.shipped_at is None
 
@@ -109,18 +105,13 @@ def test_the_latest_data_counts():
         "currency": "EUR",
         "items": [{"sku": "a", "quantity": 2}, {"sku": "a"}],
     }
-    order = folded(
-        event("order.updated", 2, order=new), event("order.placed", 0, order=old), event("order.paid", 3)
-    )
+    order = folded(event("order.updated", 2, order=new), event("order.placed", 0, order=old), event("order.paid", 3))
     assert (order.total, order.skus) == (Decimal(80), {"b": 1})
     assert folded(event("order.placed", 0, order=old)).skus == {"a": 3}
 
 
 def test_a_total_without_currency_is_in_the_shops():
-    assert (
-        fold(None, event("order.placed", order={"number": "1", "total": "5"}), currency="SEK").currency
-        == "SEK"
-    )
+    assert fold(None, event("order.placed", order={"number": "1", "total": "5"}), currency="SEK").currency == "SEK"
 
 
 def test_refunds():

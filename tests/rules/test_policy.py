@@ -57,9 +57,7 @@ def test_marketing_asks_for_consent(consents: list[Consent], answer: str | None)
 
 def test_order_messages_ask_for_no_consent_but_respect_suppression() -> None:
     assert refusal(AddressStatus(consents=(consent(False, 1),)), TRANSACTIONAL, "orders") is None
-    bounced = AddressStatus(
-        suppression=Suppression(channel="email", address="a@example.com", reason="bounced", at=T0)
-    )
+    bounced = AddressStatus(suppression=Suppression(channel="email", address="a@example.com", reason="bounced", at=T0))
     assert refusal(bounced, TRANSACTIONAL, "orders") == "suppressed (bounced)"
     assert refusal(bounced, MARKETING, "news") == "suppressed (bounced)"
     assert has_consent({"email": bounced}, "email", "news") is False

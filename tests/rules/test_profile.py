@@ -113,9 +113,7 @@ def test_what_tells_nothing_changes_nothing():
 
 @given(
     st.dictionaries(
-        st.sampled_from(
-            ["id", "email", "phone", "locale", "timezone", "country", "birthday", "city", "name"]
-        ),
+        st.sampled_from(["id", "email", "phone", "locale", "timezone", "country", "birthday", "city", "name"]),
         st.text(),
     )
 )

@@ -12,9 +12,7 @@ from messaging.rules.retry import backoff
 FIRST, LONGEST = timedelta(seconds=30), timedelta(hours=6)
 
 
-@given(
-    st.text(), st.integers(1, 10_000), st.none() | st.integers(-5, 10**9).map(lambda s: timedelta(seconds=s))
-)
+@given(st.text(), st.integers(1, 10_000), st.none() | st.integers(-5, 10**9).map(lambda s: timedelta(seconds=s)))
 def test_within_bounds_and_the_same_again(message: str, attempt: int, asked: timedelta | None) -> None:
     wait = backoff(message, attempt, first=FIRST, longest=LONGEST, asked=asked)
     assert timedelta(0) <= wait <= LONGEST

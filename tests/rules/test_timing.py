@@ -25,9 +25,7 @@ def test_duration(text, hours):
     assert parse_duration(text) == timedelta(hours=hours)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "soon", "4", "hours", "4 parsecs", "1 day and 2 hours", "9" * 40 + " days"]
-)
+@pytest.mark.parametrize("text", ["", "soon", "4", "hours", "4 parsecs", "1 day and 2 hours", "9" * 40 + " days"])
 def test_no_duration(text):
     with pytest.raises(ValueError, match=r"duration|too long"):
         parse_duration(text)
@@ -56,9 +54,7 @@ def test_it_stays_morning_when_clocks_change():
     trigger = Trigger(event="x", at="shipment.eta + 1 day")
     assert due(trigger, {"shipment.eta": "2026-03-28"}).astimezone(VIENNA).hour == 9
     assert (
-        due(Trigger(event="x", at="shipment.eta - 2 hours"), {"shipment.eta": "2026-03-28"})
-        .astimezone(VIENNA)
-        .hour
+        due(Trigger(event="x", at="shipment.eta - 2 hours"), {"shipment.eta": "2026-03-28"}).astimezone(VIENNA).hour
         == 7
     )
 
@@ -82,9 +78,7 @@ def test_a_value_that_is_no_time(value):
         due(Trigger(event="x", at="shipment.eta + 40 days"), {"shipment.eta": value})
 
 
-@pytest.mark.parametrize(
-    "text", ["eta", "shipment.eta +", "shipment.eta + soon", "1 day", "shipment.eta * 2", ""]
-)
+@pytest.mark.parametrize("text", ["eta", "shipment.eta +", "shipment.eta + soon", "1 day", "shipment.eta * 2", ""])
 def test_what_is_no_at(text):
     with pytest.raises(ValueError, match=r"write it like|too long"):
         parse_at(text)

@@ -127,10 +127,7 @@ def test_guess(values, type):
 
 
 @given(
-    st.lists(
-        st.text(max_size=12)
-        | st.sampled_from(["1", "2,5", "yes", "no", "1/2/2026", "14/2/2026", "2026-01-01"])
-    )
+    st.lists(st.text(max_size=12) | st.sampled_from(["1", "2,5", "yes", "no", "1/2/2026", "14/2/2026", "2026-01-01"]))
 )
 def test_what_is_guessed_can_be_read(values):
     found = Guess()

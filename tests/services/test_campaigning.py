@@ -223,9 +223,7 @@ def test_a_transactional_template_must_say_why(live_shop: Any) -> None:
     with pytest.raises(MessagingError, match="is transactional"):
         live_shop.app.campaigning.create("recall", template="recall", segment="all")
     live_shop.add_customers(1, consent=False)
-    live_shop.app.campaigning.create(
-        "recall", template="recall", segment="all", service_notice="kettle recall"
-    )
+    live_shop.app.campaigning.create("recall", template="recall", segment="all", service_notice="kettle recall")
     assert live_shop.app.campaigning.plan("recall").planned == 1
 
 

@@ -17,9 +17,7 @@ def conditions(shop, tmp_path):
     segments = tmp_path / "segments"
     segments.mkdir()
     (segments / "fans.toml").write_text('where = "points > 10"\n')
-    audience = Audience(
-        shop.store, segments, attributes={"points": "number"}, currency="EUR", clock=shop.clock
-    )
+    audience = Audience(shop.store, segments, attributes={"points": "number"}, currency="EUR", clock=shop.clock)
     return Conditions(shop.store, library=audience.library, cuts=audience.cuts, currency="EUR")
 
 
@@ -31,9 +29,7 @@ def waiting(shop):
     for id, total in (("17", "40.00"), ("18", "10.00")):
         told = {"id": id, "email": f"c{id}@example.com", "attributes": {"points": int(id) - 7}}
         shop.intake.receive(shop.event("cart.updated", id=id, customer=told, cart={"id": id, "total": total}))
-    shop.intake.receive(
-        shop.event("order.placed", customer={"id": "17"}, order={"number": "1", "total": "5"})
-    )
+    shop.intake.receive(shop.event("order.placed", customer={"id": "17"}, order={"number": "1", "total": "5"}))
     return {message.customer_id: message for message in shop.messages()}
 
 

@@ -67,9 +67,7 @@ def leftovers(folder: Path) -> list[tuple[str, str]]:
 
 def live(shop, tmp_path):
     """A person with all that a person can leave behind."""
-    shop.shelf.put(
-        "shipped", Trigger(event="order.shipped"), Trigger(event="order.placed", after=timedelta(days=3))
-    )
+    shop.shelf.put("shipped", Trigger(event="order.shipped"), Trigger(event="order.placed", after=timedelta(days=3)))
     shop.switch.enable("shipped")
     person = {
         "email": "zyxold@example.com",
@@ -101,8 +99,7 @@ def live(shop, tmp_path):
         ]
     )
     store.addresses.add_consents(
-        Consent(channel="email", address=address, granted=True, at=at, source="form")
-        for address in SECRETS[:2]
+        Consent(channel="email", address=address, granted=True, at=at, source="form") for address in SECRETS[:2]
     )
     store.addresses.suppress([Suppression(channel="sms", address="+436641234567", reason="bounced", at=at)])
     mailbox = tmp_path / "mailbox"
@@ -115,9 +112,7 @@ def live(shop, tmp_path):
         (mailbox / f"{number}.eml").write_bytes(bytes(mail))
     plans = tmp_path / "data" / "plans"
     plans.mkdir(parents=True)
-    (plans / "a.json").write_bytes(
-        orjson.dumps({"members": [customer_id], "reasons": {"ZYX-id-17": "no consent"}})
-    )
+    (plans / "a.json").write_bytes(orjson.dumps({"members": [customer_id], "reasons": {"ZYX-id-17": "no consent"}}))
     (plans / "b.json").write_bytes(orjson.dumps({"members": ["18"], "reasons": {}}))
     rejected = RejectedFile(store, tmp_path / "people.csv", tmp_path, ".csv")
     rejected.row(["email", "street"], 2, "bad", ["zyxann@example.com", "Zyxstrasse 1"])
@@ -127,9 +122,7 @@ def live(shop, tmp_path):
 
 def test_the_whole_workspace_is_clean_afterwards(shop, eraser, tmp_path):
     customer_id = live(shop, tmp_path)
-    shop.intake.receive(
-        shop.event(id="b", customer={"id": "18", "email": "bob@example.com"}, order={"number": "9"})
-    )
+    shop.intake.receive(shop.event(id="b", customer={"id": "18", "email": "bob@example.com"}, order={"number": "9"}))
     assert {secret for _, secret in leftovers(tmp_path)} == set(SECRETS)
     receipt = eraser.erase(customer_id)
     assert (receipt.orders, receipt.events, receipt.messages, receipt.mails) == (2, 3, 2, 2)
@@ -150,14 +143,10 @@ def test_an_old_list_does_not_bring_permission_back(shop, eraser, tmp_path):
     eraser.erase(customer_id)
     shop.clock.advance(timedelta(days=1))
     shop.intake.receive(
-        shop.event(
-            id="n", customer={"email": "zyxann@example.com", "phone": "0664 1234567"}, order={"number": "9"}
-        )
+        shop.event(id="n", customer={"email": "zyxann@example.com", "phone": "0664 1234567"}, order={"number": "9"})
     )
     store = shop.store
-    again = Consent(
-        channel="email", address="zyxann@example.com", granted=True, at=shop.clock.now(), dated=False
-    )
+    again = Consent(channel="email", address="zyxann@example.com", granted=True, at=shop.clock.now(), dated=False)
     store.addresses.add_consents([again])
     email, sms = ("email", "zyxann@example.com"), ("sms", "+436641234567")
     known = store.addresses.status([email, sms])
@@ -180,9 +169,7 @@ def test_an_address_of_two_people_stays_the_others(shop, eraser):
         )
     )
     sms = ("sms", "+436641234567")
-    shop.store.addresses.add_consents(
-        [Consent(channel="sms", address=sms[1], granted=True, at=shop.clock.now())]
-    )
+    shop.store.addresses.add_consents([Consent(channel="sms", address=sms[1], granted=True, at=shop.clock.now())])
     (ann,) = shop.store.customers.find(email="ann@example.com")
     eraser.erase(ann.id)
     assert has_consent({"sms": shop.store.addresses.status([sms])[sms]}, "sms", "news")

@@ -41,9 +41,7 @@ def adapter(behaviour: Callable[[Sequence[RenderedMessage]], Any]) -> Adapter:
     return Scripted(AdapterSettings(), AdapterContext(workspace="."))
 
 
-def run(
-    behaviour: Callable[[Sequence[RenderedMessage]], Any], timeout: float = 30
-) -> tuple[list[str], Handover]:
+def run(behaviour: Callable[[Sequence[RenderedMessage]], Any], timeout: float = 30) -> tuple[list[str], Handover]:
     handover = Handover(adapter(behaviour), LETTERS, timeout=timeout)
     return [receipt.message_id for receipts in handover for receipt in receipts], handover
 
@@ -58,9 +56,7 @@ def test_receipts_come_one_by_one() -> None:
         yield Receipt.accepted("3")
 
     receipts = iter(Handover(adapter(slowly), LETTERS, timeout=30))
-    assert [receipt.message_id for receipt in next(receipts)] == [
-        "1"
-    ]  # while the others are still on their way
+    assert [receipt.message_id for receipt in next(receipts)] == ["1"]  # while the others are still on their way
     gate.set()
     assert [receipt.message_id for batch in receipts for receipt in batch] == ["2", "3"]
 

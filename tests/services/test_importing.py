@@ -66,9 +66,7 @@ def take(shop, tmp_path):
 
 def test_a_plain_file(take):
     done = take(
-        "id,email,First Name,country,points,vip\n"
-        "17,Ann@Example.com,Ann,Germany,12,yes\n"
-        "18,bob@example.com,,,3.5,no\n"
+        "id,email,First Name,country,points,vip\n17,Ann@Example.com,Ann,Germany,12,yes\n18,bob@example.com,,,3.5,no\n"
     )
     assert done == (2, 2, 0, 0)
     assert take.declared == {"points": "number", "vip": "boolean"}
@@ -255,12 +253,7 @@ def test_header_rows_of_real_tools(take, shared):
         values = dict.fromkeys(names, "")
         for name in names:
             plain = name.lower()
-            if (
-                "mail" in plain
-                and "marketing" not in plain
-                and "black" not in plain
-                and "disabled" not in plain
-            ):
+            if "mail" in plain and "marketing" not in plain and "black" not in plain and "disabled" not in plain:
                 values[name] = f"{tool.replace('_', '.')}@example.com"
         line = separator.join(values.values())
         assert take(f"{row}\r\n{line}\r\n") == (1, 1, 0, 0), tool
@@ -269,19 +262,13 @@ def test_header_rows_of_real_tools(take, shared):
 
 
 def test_shopifys_apostrophes(take):
-    take(
-        "Customer ID,Email,Phone,Default Address Zip\n"
-        "'820982911946154508,ann@example.com,'+49 30 123456,'01067\n"
-    )
+    take("Customer ID,Email,Phone,Default Address Zip\n'820982911946154508,ann@example.com,'+49 30 123456,'01067\n")
     ann = take.people()["ann@example.com"]
     assert (ann.id, ann.phone, ann.postal_code) == ("820982911946154508", "+4930123456", "01067")
 
 
 def test_brevos_dates(take):
-    take(
-        "EMAIL;LASTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME\n"
-        "ann@example.com;Lee;4930123456;no;13-05-2024 09:30\n"
-    )
+    take("EMAIL;LASTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME\nann@example.com;Lee;4930123456;no;13-05-2024 09:30\n")
     ann = take.people()["ann@example.com"]
     assert ann.created_at == datetime(2024, 5, 13, 7, 30, tzinfo=UTC)
 
@@ -396,9 +383,7 @@ def test_csv_spectrum(shared, tmp_path):
     for path in sorted((shared("data/csv_spectrum") / "csvs").glob("*.csv")):
         file = CsvFile(path)
         rows = [dict(zip(file.headers, row.cells, strict=True)) for row in file.rows()]
-        assert rows == json.loads((path.parents[1] / "json" / f"{path.stem}.json").read_text("utf-8")), (
-            path.name
-        )
+        assert rows == json.loads((path.parents[1] / "json" / f"{path.stem}.json").read_text("utf-8")), path.name
 
 
 def test_naughty_strings_in_every_field(take, shared):
@@ -443,14 +428,10 @@ def test_an_address_that_was_given_up_in_the_same_file_is_free(take):
 def test_a_yes_without_effect_is_not_kept(take, shop):
     from messaging.nouns.consent import Consent
 
-    gone = Consent(
-        channel="email", address="ann@example.com", granted=False, at=shop.clock.now(), source="link"
-    )
+    gone = Consent(channel="email", address="ann@example.com", granted=False, at=shop.clock.now(), source="link")
     shop.store.addresses.add_consents([gone])
     take("email\nann@example.com\n", EMAIL)
-    assert shop.store.addresses.status([("email", "ann@example.com")])[
-        "email", "ann@example.com"
-    ].consents == (gone,)
+    assert shop.store.addresses.status([("email", "ann@example.com")])["email", "ann@example.com"].consents == (gone,)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from messaging.nouns.order import order_key
 
 
 def the_order(shop, number="1001"):
-    return shop.store.events.orders([order_key("api", "default", number)])[
-        order_key("api", "default", number)
-    ]
+    return shop.store.events.orders([order_key("api", "default", number)])[order_key("api", "default", number)]
 
 
 def test_an_event_makes_its_customer_and_order(shop):
@@ -50,9 +48,7 @@ def test_the_same_id_with_another_body_is_a_conflict(shop):
 
 def test_the_same_id_in_another_shop_is_another_event(shop):
     shop.intake.receive(shop.event())
-    assert shop.intake.receive(
-        shop.event() | {"shop": "second", "customer": {"email": "bob@example.com"}}
-    ).new
+    assert shop.intake.receive(shop.event() | {"shop": "second", "customer": {"email": "bob@example.com"}}).new
 
 
 def test_bad_input_is_refused_before_anything(shop):
@@ -102,9 +98,7 @@ def test_older_news_of_a_customer_do_not_overwrite_newer(shop):
 
 def test_two_customers_for_one_event_are_a_conflict_and_block_nothing(shop):
     shop.intake.receive(shop.event(id="1", customer={"id": "17", "email": "ann@example.com"}))
-    shop.intake.receive(
-        shop.event(id="2", customer={"id": "18", "email": "bob@example.com"}, order={"number": "2"})
-    )
+    shop.intake.receive(shop.event(id="2", customer={"id": "18", "email": "bob@example.com"}, order={"number": "2"}))
     accepted = shop.intake.receive(
         shop.event(id="3", customer={"id": "18", "email": "ann@example.com"}, order={"number": "3"})
     )
@@ -137,39 +131,27 @@ def test_the_shops_id_is_learnt_for_who_came_without_one(shop):
 
 def test_a_phone_finds_who_is_told_by_nothing_else(shop):
     shop.intake.receive(shop.event(id="1", customer={"id": "17", "phone": "0664 1234567"}))
-    found = shop.intake.receive(
-        shop.event(id="2", customer={"phone": "+43 664 1234567"}, order={"number": "2"})
-    )
+    found = shop.intake.receive(shop.event(id="2", customer={"phone": "+43 664 1234567"}, order={"number": "2"}))
     assert found.customer_id == "17"
 
 
 def test_a_phone_is_a_familys(shop):
     shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com", "phone": "06641234567"}))
     other = shop.intake.receive(
-        shop.event(
-            id="2", customer={"email": "bob@example.com", "phone": "06641234567"}, order={"number": "2"}
-        )
+        shop.event(id="2", customer={"email": "bob@example.com", "phone": "06641234567"}, order={"number": "2"})
     )
     assert other.state is EventState.DONE
     assert shop.store.customers.count() == 2
-    unclear = shop.intake.receive(
-        shop.event(id="3", customer={"phone": "06641234567"}, order={"number": "3"})
-    )
+    unclear = shop.intake.receive(shop.event(id="3", customer={"phone": "06641234567"}, order={"number": "3"}))
     assert "belongs to several customers" in unclear.error
 
 
 def test_a_new_address_frees_the_old_one(shop):
     one = shop.intake.receive(shop.event(id="1", customer={"email": "ann@example.com"}))
-    shop.intake.receive(
-        shop.event(id="2", customer={"id": "17", "email": "ann@example.com"}, order={"number": "2"})
-    )
+    shop.intake.receive(shop.event(id="2", customer={"id": "17", "email": "ann@example.com"}, order={"number": "2"}))
     shop.clock.advance(timedelta(hours=1))
-    shop.intake.receive(
-        shop.event(id="3", customer={"id": "17", "email": "new@example.com"}, order={"number": "3"})
-    )
-    two = shop.intake.receive(
-        shop.event(id="4", customer={"email": "ann@example.com"}, order={"number": "4"})
-    )
+    shop.intake.receive(shop.event(id="3", customer={"id": "17", "email": "new@example.com"}, order={"number": "3"}))
+    two = shop.intake.receive(shop.event(id="4", customer={"email": "ann@example.com"}, order={"number": "4"}))
     assert one.customer_id != two.customer_id
 
 

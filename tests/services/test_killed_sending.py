@@ -94,9 +94,7 @@ def test_killed_at_every_eighth_call_from(live_shop: Any, tmp_path: Path, first:
     taken = ledger.read_text("utf-8").split()
     assert len(taken) == len(set(taken))
     states = {
-        state: {
-            m.address for m in live_shop.app.store.outbox.page(campaign="spring", state=state, limit=PEOPLE)
-        }
+        state: {m.address for m in live_shop.app.store.outbox.page(campaign="spring", state=state, limit=PEOPLE)}
         for state in MessageState
     }
     sent, unknown = states[MessageState.SENT], states[MessageState.UNKNOWN]

@@ -73,11 +73,7 @@ def test_the_provider_says_when(live_shop: Any) -> None:
 
     def verdict(message: RenderedMessage) -> Receipt:
         make = next(answers)
-        return (
-            make(message.id, "slow down", timedelta(minutes=5))
-            if make == Receipt.try_again
-            else make(message.id)
-        )  # type: ignore[call-arg]
+        return make(message.id, "slow down", timedelta(minutes=5)) if make == Receipt.try_again else make(message.id)  # type: ignore[call-arg]
 
     live_shop.answer(verdict)
     live_shop.app.send_campaign("spring")
@@ -93,9 +89,7 @@ def test_an_unsubscribe_that_is_committed_stops_what_is_not_handed_over(live_sho
     def unsubscribe_the_last(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
         if not victim:
             claimed = {message.to for message in messages}
-            victim.append(
-                next(f"c{n:04d}" for n in range(3 * GROUP) if f"c{n:04d}@example.com" not in claimed)
-            )
+            victim.append(next(f"c{n:04d}" for n in range(3 * GROUP) if f"c{n:04d}@example.com" not in claimed))
             live_shop.unsubscribe(victim[0])  # already locked and rendered by now
         for message in messages:
             yield Receipt.accepted(message.id)
@@ -242,9 +236,7 @@ def test_cancelling_skips_the_rest(live_shop: Any) -> None:
 def test_retry_sends_again_to_those_who_were_refused(live_shop: Any) -> None:
     live_shop.add_customers(3)
     live_shop.campaign()
-    live_shop.answer(
-        lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id)
-    )
+    live_shop.answer(lambda m: Receipt.refused(m.id, "full") if m.to.startswith("c0001") else Receipt.accepted(m.id))
     live_shop.app.send_campaign("spring")
     live_shop.answer(lambda m: Receipt.accepted(m.id))
     assert live_shop.app.campaigning.retry("spring") == 1

@@ -104,9 +104,7 @@ def test_another_channel_does_not_make_it_twice(shop):
     by_phone = {"id": "17", "phone": "+436641234567"}
     shop.intake.receive(shop.event("order.shipped", id="1", customer=by_phone))
     assert the_message(shop).channel == "sms"
-    shop.intake.receive(
-        shop.event("order.shipped", id="2", customer={"id": "17", "email": "ann@example.com"})
-    )
+    shop.intake.receive(shop.event("order.shipped", id="2", customer={"id": "17", "email": "ann@example.com"}))
     assert the_message(shop).channel == "sms"
 
 
@@ -165,10 +163,7 @@ def test_it_is_cancelled_by_the_order_both_name(shop):
     turn_on(shop, "review", Trigger(event="order.delivered", after=48 * HOUR, cancel_on=("order.returned",)))
     shop.intake.receive(shop.event("order.delivered", id="1", order={"number": "1"}, shipment={"id": "s1"}))
     shop.intake.receive(shop.event("order.delivered", id="2", order={"number": "2"}, shipment={"id": "s2"}))
-    assert (
-        shop.intake.receive(shop.event("order.returned", id="3", hours=1, order={"number": "2"})).cancelled
-        == 1
-    )
+    assert shop.intake.receive(shop.event("order.returned", id="3", hours=1, order={"number": "2"})).cancelled == 1
     assert [m.state for m in sorted(shop.messages(), key=lambda m: m.trigger_key)] == [
         MessageState.PLANNED,
         MessageState.SKIPPED,

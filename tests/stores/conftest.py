@@ -162,9 +162,7 @@ def store(open_store: Callable[[], Store]) -> Store:
 
 
 @pytest.fixture(params=["same", "another", "reopened"])
-def look(
-    request: pytest.FixtureRequest, store: Store, open_store: Callable[[], Store]
-) -> Callable[[], Store]:
+def look(request: pytest.FixtureRequest, store: Store, open_store: Callable[[], Store]) -> Callable[[], Store]:
     """The store as who wrote sees it, as another process that had it open does, and as a later start does."""
     if request.param == "same":
         return lambda: store

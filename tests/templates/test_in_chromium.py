@@ -56,9 +56,7 @@ addEventListener("load", () => {
 """
 
 
-def measure(
-    messages: dict[str, str], folder: Path, *, dark: bool = False, width: int = 375
-) -> dict[str, Any]:
+def measure(messages: dict[str, str], folder: Path, *, dark: bool = False, width: int = 375) -> dict[str, Any]:
     """Lay out `messages` and say, for each, how wide it got and its weakest contrast."""
     frames = "".join(
         f'<iframe title="{name}" width="{width}" height="800" srcdoc="{html.escape(text)}"></iframe>'
@@ -66,9 +64,7 @@ def measure(
     )
     page = folder / "page.html"
     style = "<style>iframe { border: 0 }</style>"
-    page.write_text(
-        f"<!doctype html><meta charset=utf-8>{style}<body>{frames}<script>{MEASURE}</script>", "utf-8"
-    )
+    page.write_text(f"<!doctype html><meta charset=utf-8>{style}<body>{frames}<script>{MEASURE}</script>", "utf-8")
     assert CHROMIUM is not None
     done = subprocess.run(
         [
@@ -131,9 +127,7 @@ def test_fits_a_phone_and_can_be_read(messages: dict[str, str], dark: bool, tmp_
     for name, found in measure(messages, tmp_path, dark=dark).items():
         assert found["width"] <= 375, f"{name} is {found['width']} px wide"
         # WCAG 2.2, 1.4.3 (AA)
-        assert found["contrast"] >= 4.5, (
-            f"{name}: {found['text']!r} has a contrast of {found['contrast']:.2f}"
-        )
+        assert found["contrast"] >= 4.5, f"{name}: {found['text']!r} has a contrast of {found['contrast']:.2f}"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -185,9 +185,7 @@ def test_links_lead_where_they_should(templates: Any) -> None:
 
 def test_promotion_tells_its_links_apart(templates: Any) -> None:
     """Four ways to the same page: each a slot of its own, by its words, with an address that is known now."""
-    links = [
-        link for link in templates.version("promotion").links if (link.locale, link.part) == ("", "html")
-    ]
+    links = [link for link in templates.version("promotion").links if (link.locale, link.part) == ("", "html")]
     to_shop = [link for link in links if link.target == templates.full_brand["url"]]
     assert [link.label.split(" ")[0] for link in to_shop] == ["Fern", "See", "New", "Favourites", "Last"]
     assert len({link.slot for link in to_shop}) == 5

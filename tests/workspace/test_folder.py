@@ -26,9 +26,7 @@ def test_a_new_workspace_has_all_its_parts(tmp_path: Path) -> None:
     assert load_settings(workspace.settings).adapter_for("email") == "mailbox"
 
 
-def test_it_is_found_from_below_by_flag_and_by_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_found_from_below_by_flag_and_by_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = make_workspace(tmp_path / "shop")
     deep = workspace.templates / "promotion"
     monkeypatch.chdir(deep)
@@ -75,9 +73,7 @@ def test_two_workspaces_have_different_keys(tmp_path: Path) -> None:
         ("", "is not a key file"),
         ("\x00", "is not a key file"),
         (
-            'current = 2\napi_key = "0123456789abcdef"\nstaff_password = "01234567"\n[signing]\n1 = "'
-            + "0" * 64
-            + '"',
+            'current = 2\napi_key = "0123456789abcdef"\nstaff_password = "01234567"\n[signing]\n1 = "' + "0" * 64 + '"',
             "no such key",
         ),
         (

@@ -95,9 +95,7 @@ def test_a_byte_order_mark_and_line_ends_do_not_matter(folder: Path) -> None:
         ("sms.json", "{}", None, "no json part"),
     ],
 )
-def test_what_is_wrong_is_named(
-    folder: Path, file: str, content: str | bytes, line: int | None, words: str
-) -> None:
+def test_what_is_wrong_is_named(folder: Path, file: str, content: str | bytes, line: int | None, words: str) -> None:
     write(folder / "hello" / file, content)
     with pytest.raises(TemplateError, match=words) as caught:
         read_template(folder, "hello")

@@ -92,6 +92,4 @@ def _without_address(document: Document) -> Document:
 
 def _decided(decision: Document) -> dict[str, Any]:
     """What makes two decisions the same: one without a time of its own is the same at a second import."""
-    return (
-        decision if decision["dated"] else {name: value for name, value in decision.items() if name != "at"}
-    )
+    return decision if decision["dated"] else {name: value for name, value in decision.items() if name != "at"}

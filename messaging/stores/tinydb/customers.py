@@ -61,13 +61,10 @@ class TinyCustomers(Customers):
         with self._journal.reading():
             return {key: Customer.from_document(document) for key, document in self._table.copies(ids)}
 
-    def find(
-        self, *, email: str | None = None, phone: str | None = None, limit: int | None = None
-    ) -> list[Customer]:
+    def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         with self._journal.reading():
             keys = dict.fromkeys(
-                (self._emails.of(email)[:limit] if email else [])
-                + (self._phones.of(phone)[:limit] if phone else [])
+                (self._emails.of(email)[:limit] if email else []) + (self._phones.of(phone)[:limit] if phone else [])
             )
             documents = [document for _, document in self._table.copies(islice(keys, limit))]
         documents.sort(key=lambda document: document.get("created_at", ""))
@@ -111,9 +108,7 @@ class TinyCustomers(Customers):
                 self._table.drop([customer_id])
                 own = addresses_in(document)
                 # An address that somebody else has too stays theirs.
-                others = {
-                    address for other in self._table.documents.values() for address in addresses_in(other)
-                }
+                others = {address for other in self._table.documents.values() for address in addresses_in(other)}
                 identity = Identity(customer_id, own, alias=random_id())
                 self._events.forget(identity)
                 self._outbox.forget(identity)

@@ -75,9 +75,7 @@ class TinyEngagements(Engagements):
                 include_machines=include_machines,
             )
 
-    def clicks(
-        self, *, campaign: str | None = None, template: str | None = None
-    ) -> list[tuple[datetime, bool]]:
+    def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
         found = []
         with self._journal.reading():
             for document in self._table.documents.values():
@@ -96,8 +94,7 @@ class TinyEngagements(Engagements):
     def facts(self, sent: Mapping[str, Iterable[Document]]) -> dict[str, tuple[MessageFact, ...]]:
         """Of messages by customer: what they were, and when a person last opened and clicked each."""
         return {
-            customer_id: tuple(self._fact(message) for message in messages)
-            for customer_id, messages in sent.items()
+            customer_id: tuple(self._fact(message) for message in messages) for customer_id, messages in sent.items()
         }
 
     def forget(self, identity: Identity) -> None:

@@ -66,9 +66,7 @@ class TinyEvents(Events):
         with self._journal.reading():
             return {key: Event.from_document(document) for key, document in self._table.copies(keys)}
 
-    def settle(
-        self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None
-    ) -> None:
+    def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
         fields = {"state": state.value, "error": error}
         if customer_id is not None:
             fields["customer_id"] = customer_id
@@ -140,8 +138,7 @@ class TinyEvents(Events):
                 if document["type"] in types:
                     times.setdefault(document["type"], []).append(document["time"])
             found[customer_id] = {
-                type: tuple(datetime.fromisoformat(text) for text in sorted(texts))
-                for type, texts in times.items()
+                type: tuple(datetime.fromisoformat(text) for text in sorted(texts)) for type, texts in times.items()
             }
         return found
 

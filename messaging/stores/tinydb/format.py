@@ -95,9 +95,7 @@ class Header:
                 raise Damaged(f"it is in format {version}, this program knows format {VERSION}", 0)
             return cls(**values)
         except (Damaged, ValueError, TypeError, KeyError, AttributeError) as error:
-            detail = (
-                str(error) if isinstance(error, Damaged) else "its first line is not the header of a store"
-            )
+            detail = str(error) if isinstance(error, Damaged) else "its first line is not the header of a store"
             raise Damaged(detail, 0) from None
 
 

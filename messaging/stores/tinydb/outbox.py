@@ -231,9 +231,7 @@ class TinyOutbox(Outbox):
             start = time_to_text(since) or ""
             found: dict[str, tuple[MessageFact, ...]] = {}
             for customer_id, documents in self.sent_to(customer_ids).items():
-                facts = tuple(
-                    _fact(document) for document in documents if document.get("sent_at", "") >= start
-                )
+                facts = tuple(_fact(document) for document in documents if document.get("sent_at", "") >= start)
                 if facts:
                     found[customer_id] = facts
             return found
@@ -261,9 +259,7 @@ class TinyOutbox(Outbox):
         documents = self._table.documents
         return {
             customer_id: [
-                document
-                for key in self._by_customer.of(customer_id)
-                if (document := documents[key])["state"] == _SENT
+                document for key in self._by_customer.of(customer_id) if (document := documents[key])["state"] == _SENT
             ]
             for customer_id in customer_ids
         }

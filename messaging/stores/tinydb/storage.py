@@ -298,9 +298,7 @@ class JournalStorage(Storage):
                 rows.set(key, old)
             del self._undo[undo:], self._redo[redo:]
             if not isinstance(error, Exception):
-                self._journal.header = (
-                    None  # an interrupt may have come between a row and its index: read anew
-                )
+                self._journal.header = None  # an interrupt may have come between a row and its index: read anew
             raise
 
     def _commit(self) -> None:

@@ -119,6 +119,4 @@ def _finished(key: tuple[str, str, str], count: _Count) -> EngagementCount:
 
 def _slot_order(slot: str) -> tuple[tuple[bool, int, str], ...]:
     """`2` before `10`, `3.2` after `3`."""
-    return tuple(
-        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split(".")
-    )
+    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split("."))

@@ -136,9 +136,7 @@ class JournalDB(TinyDB):
         super().__init__(storage=lambda: storage)
         self.journal = storage
 
-    def journal_table(
-        self, name: str, *, indexes: Iterable[Index] = (), shared: Iterable[str] = ()
-    ) -> JournalTable:
+    def journal_table(self, name: str, *, indexes: Iterable[Index] = (), shared: Iterable[str] = ()) -> JournalTable:
         """A table with indexes."""
         table = self.table(name, indexes=indexes, shared=shared)
         assert isinstance(table, JournalTable)

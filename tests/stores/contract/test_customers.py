@@ -145,9 +145,7 @@ class TestForgetting:
     @pytest.fixture
     def full(self, store, make):
         """A store in which Ann left traces everywhere, and Bob too."""
-        store.customers.put(
-            [make.customer("ann", phone="+12025550101", first_name="Annabel"), make.customer("bob")]
-        )
+        store.customers.put([make.customer("ann", phone="+12025550101", first_name="Annabel"), make.customer("bob")])
         store.events.add(
             [
                 make.event("1", customer_id="ann"),
@@ -167,9 +165,7 @@ class TestForgetting:
                 make.message("m4", customer_id="bob", address="bob@example.com"),
             ]
         )
-        store.outbox.settle(
-            [make.sent("m1"), make.sent("m3", state=MessageState.REFUSED, reason="no ann@example.com")]
-        )
+        store.outbox.settle([make.sent("m1"), make.sent("m3", state=MessageState.REFUSED, reason="no ann@example.com")])
         store.engagements.add(
             [
                 make.engagement("1", raw={"to": "ann@example.com"}),

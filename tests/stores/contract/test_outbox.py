@@ -166,9 +166,7 @@ class TestSending:
         for attempt in (1, 2):
             store.outbox.claim(worker, now=make.now + HOUR, limit=1)
             store.outbox.begin(worker, ["m1"], now=make.now)
-            outcome = Outcome(
-                message_id="m1", state=MessageState.PLANNED, reason="busy", due_at=make.now + HOUR
-            )
+            outcome = Outcome(message_id="m1", state=MessageState.PLANNED, reason="busy", due_at=make.now + HOUR)
             store.outbox.settle([outcome])
             message = look().outbox.get(["m1"])["m1"]
             assert (message.attempts, message.reason, message.worker) == (attempt, "busy", None)
@@ -199,9 +197,7 @@ class TestCounting:
         store.outbox.claim(worker, now=make.now, limit=2)
         store.outbox.begin(worker, ["m0"], now=make.now)
         refused = MessageState.REFUSED
-        store.outbox.settle(
-            [Outcome(message_id=f"m{n}", state=refused, reason="no such user") for n in (3, 4)]
-        )
+        store.outbox.settle([Outcome(message_id=f"m{n}", state=refused, reason="no such user") for n in (3, 4)])
         counts = look().outbox.counts("spring")
         assert counts == {**dict.fromkeys(MessageState, 0), "planned": 2, "sending": 1, "refused": 2}
         assert look().outbox.reasons("spring") == {(refused, "no such user"): 2}

@@ -18,11 +18,7 @@ from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalDB
 
 KEYS = st.sampled_from(["a", "b", "c", "é", "10"])
-VALUES = (
-    st.none()
-    | st.integers(-3, 3)
-    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3)
-)
+VALUES = st.none() | st.integers(-3, 3) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3)
 GROUPS = st.sampled_from(["x", "y", "Y"])
 DOCUMENTS = st.fixed_dictionaries(
     {"fixed": st.just("f")}, optional={"group": GROUPS, "value": VALUES, "list": st.lists(VALUES, max_size=2)}

@@ -1,0 +1,10 @@
+"""Runs every measurement, one after the other, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+for name in ("rendering", "store", "email", "redirect", "pipeline"):
+    print(f"\n== {name}", flush=True)
+    subprocess.run([sys.executable, "-m", f"bench.{name}"], check=True)

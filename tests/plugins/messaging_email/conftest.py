@@ -1,0 +1,244 @@
+"""What the tests of the email plugin share: a message to send, and servers that answer as they are told."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from messaging import AdapterContext, MessageClass, RenderedMessage
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def message() -> Callable[..., RenderedMessage]:
+    """A message, and what of it shall be different."""
+
+    def make(number: int = 1, **changes: Any) -> RenderedMessage:
+        parts = {"subject": "Fresh tea", "text": "Hello\n", "html": "<p>Hello</p>\n", **changes.pop("parts", {})}
+        values: dict[str, Any] = {
+            "id": f"m{number}",
+            "channel": "email",
+            "to": f"c{number}@example.com",
+            "message_class": MessageClass.MARKETING,
+            "template": "letter",
+            "parts": {name: text for name, text in parts.items() if text is not None},
+            "from_": "Our shop <shop@example.com>",
+            "headers": {"List-Unsubscribe": "<https://shop.example/u/1>"},
+            "timestamp": 1_772_445_600.0,
+        }
+        return RenderedMessage(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> AdapterContext:
+    """A workspace, and answers within five seconds."""
+    return AdapterContext(workspace=str(tmp_path), timeout=5.0)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate of `localhost` and 127.0.0.1, with its key, as one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "self-signed.pem"
+    form = serialization.PrivateFormat.PKCS8
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    """The server's side of it."""
+    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    found.load_cert_chain(certificate)
+    return found
+
+
+class Server:
+    """A TCP server on this machine: each connection is a thread that `talk` has to itself until it returns."""
+
+    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+        self._talk = talk
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            thread = threading.Thread(target=self._one, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _one(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                self._talk(connection)
+            except OSError:
+                pass  # the client hung up, or the test is over
+
+    def close(self) -> None:
+        for closing in (self._listener, *self._open):
+            try:
+                closing.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], Server]]:
+    """Start a server whose connections are handled by a function."""
+    started: list[Server] = []
+
+    def start(talk: Callable[[socket.socket], None]) -> Server:
+        started.append(Server(talk))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+class MailServer:
+    """A mail server that answers by a script: for each command (`RCPT`), and for `greeting` and `content`, an answer,
+    or a list of them of which the last one stays. An answer that ends in `!` hangs up after it."""
+
+    def __init__(self, tls: ssl.SSLContext, script: dict[str, bytes | list[bytes]]) -> None:
+        self._tls = tls
+        self._script = script
+        self._turn: dict[str, int] = {}
+        self._lock = threading.Lock()
+        #: Every line it was told, of all connections, and every content as it came over the wire.
+        self.lines: list[bytes] = []
+        self.contents: list[bytes] = []
+
+    def answer(self, command: str) -> bytes:
+        default = {
+            "greeting": b"220 ready\r\n",
+            "EHLO": b"250-here\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+            "DATA": b"354 go on\r\n",
+            "STARTTLS": b"220 go on\r\n",
+            "AUTH": b"235 2.7.0 welcome\r\n",
+            "QUIT": b"221 bye\r\n!",
+        }
+        with self._lock:
+            found = self._script.get(command, default.get(command, b"250 2.0.0 ok\r\n"))
+            if isinstance(found, bytes):
+                return found
+            turn = self._turn.get(command, 0)
+            self._turn[command] = turn + 1
+            return found[min(turn, len(found) - 1)]
+
+    def talk(self, connection: socket.socket) -> None:
+        if self._script.get("tls"):
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        with connection:
+            reader = connection.makefile("rb")
+            going = self._say(connection, "greeting")
+            while going and (line := reader.readline()):
+                self.lines.append(line.rstrip(b"\r\n"))
+                command = line[:4].decode("latin-1").upper() if line[:8].upper() != b"STARTTLS" else "STARTTLS"
+                going = self._say(connection, command.strip())
+                if command == "DATA" and going and self._went_on:
+                    content = b""
+                    while (line := reader.readline()) not in (b".\r\n", b""):
+                        content += line
+                    self.contents.append(content)
+                    going = self._say(connection, "content")
+                if command == "STARTTLS" and self._went_on:
+                    reader.close()
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                    reader = connection.makefile("rb")
+            reader.close()
+
+    def _say(self, connection: socket.socket, command: str) -> bool:
+        answer = self.answer(command)
+        self._went_on = answer[:1] in (b"2", b"3")
+        connection.sendall(answer.removesuffix(b"!"))
+        return not answer.endswith(b"!")
+
+
+@pytest.fixture
+def mail_server(
+    serve: Callable[[Callable[[socket.socket], None]], Server], server_tls: ssl.SSLContext
+) -> Callable[..., tuple[int, MailServer]]:
+    """Start a mail server with a script; its port, and what it saw."""
+
+    def start(**script: bytes | list[bytes]) -> tuple[int, MailServer]:
+        server = MailServer(server_tls, script)
+        return serve(server.talk).port, server
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[Callable[..., int]]:
+    """Start one of the stand-ins that the benches use; its port."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(name: str, *options: str) -> int:
+        command = [sys.executable, str(ROOT / "bench" / "standins" / f"{name}.py"), *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        return int(process.stdout.readline().rpartition(" ")[2])
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+        if process.stdout:
+            process.stdout.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
