@@ -131,7 +131,7 @@ def test_what_is_not_well_formed_is_told_or_comes_through(render: Render, source
     try:
         assert words(render(html=source, context=VALUES)["html"]) == stock
     except TemplateError as error:
-        assert error.line is not None  # noqa: PT017 - either is right
+        assert error.line is not None
 
 
 def test_an_unknown_mjml_include_loads_nothing(render: Render) -> None:

@@ -1,7 +1,5 @@
 """Person or machine."""
 
-# ruff: noqa: E501 - agents are as long as they are
-
 from __future__ import annotations
 
 import json

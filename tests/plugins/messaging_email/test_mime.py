@@ -22,8 +22,28 @@ Make = Callable[..., RenderedMessage]
 #: Pieces that a parser, a server or a filter could take for something else than text.
 HOSTILE = [
     *("\r\n.\r\n", "\n.\n", "\r.\r", ".", "..", "\r\n\r\n", "\r", "\n", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"),
-    *("--=_m1", "--=_m1--", "\r\n--=_m1\r\nContent-Type: text/html\r\n\r\n", "=?utf-8?q?=0D=0ABcc:_x?=", "=\r\n", "=3D"),
-    *("From ", "\nFrom x", " \n", "\t\n", "é", "ß" * 600, "x" * 999, "😀", "\ud800", "\ufeff", "\u202e", "Bcc: x@example.net"),
+    *(
+        "--=_m1",
+        "--=_m1--",
+        "\r\n--=_m1\r\nContent-Type: text/html\r\n\r\n",
+        "=?utf-8?q?=0D=0ABcc:_x?=",
+        "=\r\n",
+        "=3D",
+    ),
+    *(
+        "From ",
+        "\nFrom x",
+        " \n",
+        "\t\n",
+        "é",
+        "ß" * 600,
+        "x" * 999,
+        "😀",
+        "\ud800",
+        "\ufeff",
+        "\u202e",
+        "Bcc: x@example.net",
+    ),
 ]
 texts = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), max_size=30)), max_size=8).map("".join)
 
@@ -61,9 +81,7 @@ def test_an_independent_parser_reads_back_what_was_written(
     message: Make, eight_bit: bool, text: str, html: str, subject: str
 ) -> None:
     text, html = text + "t", html + "h"
-    content = write_letter(
-        message(parts={"text": text, "html": html, "subject": subject}), eight_bit=eight_bit
-    ).content
+    content = write_letter(message(parts={"text": text, "html": html, "subject": subject}), eight_bit=eight_bit).content
     check_lines(content)
     assert eight_bit or content.isascii()
     mail = parsed(content)
@@ -112,7 +130,11 @@ def test_a_plain_letter_to_the_byte(message: Make) -> None:
         "<p>Hello</p>\r\n\r\n"
         "--=_m1--\r\n"
     )
-    assert (letter.sender, letter.recipient, letter.message_id) == ("shop@example.com", "c1@example.com", "m1@example.com")
+    assert (letter.sender, letter.recipient, letter.message_id) == (
+        "shop@example.com",
+        "c1@example.com",
+        "m1@example.com",
+    )
     assert not letter.needs_utf8
 
 
@@ -146,7 +168,10 @@ ATTACKS = [
     "= ?=?utf-8?q?=0D=0ABcc:_x=40evil.example?=",
     "=" + ENCODED_WORD,
     "==??utf-8?q?=0D=0ABcc:_x?=",
-    *(f"Hi{end}Bcc: x@evil.example" for end in ("\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029")),
+    *(
+        f"Hi{end}Bcc: x@evil.example"
+        for end in ("\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029")
+    ),
     "Hi\r\n\r\nbody",
     "x " * 200 + "\r\nBcc: x@evil.example",
     " " * 200 + "x",
@@ -164,7 +189,11 @@ def names_and_text(content: bytes) -> tuple[list[str], str]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_value_becomes_a_header(message: Make, attack: str) -> None:
     clean, _ = names_and_text(write_letter(message()).content)
-    for changes in ({"parts": {"subject": attack}}, {"from_": f"{attack} <shop@example.com>"}, {"from_": f'"{attack}" <shop@example.com>'}):
+    for changes in (
+        {"parts": {"subject": attack}},
+        {"from_": f"{attack} <shop@example.com>"},
+        {"from_": f'"{attack}" <shop@example.com>'},
+    ):
         content = write_letter(message(**changes)).content
         names, _ = names_and_text(content)
         assert names == clean
@@ -227,7 +256,9 @@ def test_what_is_no_mail_is_refused(message: Make, changes: dict[str, object]) -
 def test_long_headers_are_folded(message: Make) -> None:
     link = f"<https://shop.example/u/{'x' * 300}>"
     subject = "Tee " * 60 + "für dich"
-    mail = write_letter(message(parts={"subject": subject}, headers={"List-Unsubscribe": f"{link}, <mailto:u@example.com>"}))
+    mail = write_letter(
+        message(parts={"subject": subject}, headers={"List-Unsubscribe": f"{link}, <mailto:u@example.com>"})
+    )
     head = mail.content.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
     assert all(len(line) <= 78 for line in head if link.encode() not in line)
     assert str(parsed(mail.content)["Subject"]) == subject
@@ -252,7 +283,10 @@ def test_an_address_beyond_ascii_needs_a_server_that_takes_it(message: Make) -> 
 def test_naughty_strings(message: Make, shared: Callable[[str], Path]) -> None:
     for naughty in json.loads(shared("data/naughty/blns.json").read_text("utf-8")):
         content = write_letter(
-            message(parts={"subject": naughty, "text": f"{naughty}.", "html": f"{naughty}."}, from_=f"Shop {naughty.translate({60: None, 62: None})} <shop@example.com>")
+            message(
+                parts={"subject": naughty, "text": f"{naughty}.", "html": f"{naughty}."},
+                from_=f"Shop {naughty.translate({60: None, 62: None})} <shop@example.com>",
+            )
         ).content
         check_lines(content)
         mail = parsed(content)
