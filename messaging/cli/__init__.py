@@ -89,7 +89,10 @@ def _one_line(error: MessagingError) -> str:
     text = error.message
     if isinstance(error, SourceError) and error.hint:
         return f"{text} ({error.hint})"
-    return f"{text}. {error.hint[0].upper()}{error.hint[1:]}." if error.hint else text
+    if not error.hint:
+        return text
+    end = "" if error.hint.endswith((".", "?", "!")) else "."
+    return f"{text}. {error.hint[0].upper()}{error.hint[1:]}{end}"
 
 
 @click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})

@@ -32,7 +32,6 @@ _HELPERS: dict[str, object] = {
     "calculate": values.calculate,
     "negate": values.negate,
     "among": values.among,
-    "within": values.within,
     "join": values.join,
     "days_between": values.days_between,
     "length": len,

@@ -21,15 +21,6 @@ class MessageFact:
     clicked_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Grades:
-    """RFM grades, 1 to 5; None before the first `segments grade` or without an order."""
-
-    r: int | None = None
-    f: int | None = None
-    m: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What one customer did and was sent. Loaded only as far as an expression needs it (`HistoryNeeds`)."""

@@ -1,7 +1,8 @@
 """RFM: grades 1 to 5 for how recently, how often and for how much a customer buys.
 
 They are quantiles of all who bought. Only the cut points are kept; a grade is worked out from them when it is
-asked for. So a new order moves its customer at once, and all others stay comparable until the next grading.
+asked for. So a new order moves its customer at once, the grade for recency falls as days go by, and frequency and
+money of all others stay comparable until the next grading.
 """
 
 from __future__ import annotations

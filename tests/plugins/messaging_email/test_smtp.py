@@ -1,0 +1,523 @@
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, Session, SMTP
+from pydantic import ValidationError
+
+from messaging import AdapterContext, AdapterUnusable, Receipt, RenderedMessage, Verdict
+from messaging_email.smtp import Smtp, SmtpSettings, server_of
+from messaging_email.smtp_session import Security
+
+Make = Callable[..., RenderedMessage]
+Open = Callable[..., Smtp]
+MailServer = Callable[..., tuple[int, Any]]
+
+#: What some servers offer; without it each command waits for the answer to the one before.
+PLAIN_EHLO = b"250 here\r\n"
+
+
+@pytest.fixture
+def smtp(context: AdapterContext) -> Iterator[Open]:
+    """The adapter, for a server on this machine."""
+    opened: list[Smtp] = []
+
+    def make(port: int, **settings: Any) -> Smtp:
+        values = {"host": "127.0.0.1", "port": port, "security": "none", "connections": 1, "timeout": 5.0, **settings}
+        final = AdapterContext(workspace=context.workspace, timeout=values.pop("final", 5.0))
+        opened.append(Smtp(SmtpSettings(**values), final))
+        return opened[-1]
+
+    yield make
+    for adapter in opened:
+        adapter.close()
+
+
+def deliver(adapter: Smtp, *messages: RenderedMessage) -> list[Receipt]:
+    """The receipts in the order of the messages: one each."""
+    receipts = {receipt.message_id: receipt for receipt in adapter.deliver(messages)}
+    assert sorted(receipts) == sorted(message.id for message in messages)
+    return [receipts[message.id] for message in messages]
+
+
+def verdicts(receipts: list[Receipt]) -> list[str]:
+    return [receipt.verdict.value for receipt in receipts]
+
+
+# Against aiosmtpd
+
+
+class Handler:
+    """Keeps what it takes; answers an address `CODE-…@example.com` with that code."""
+
+    def __init__(self) -> None:
+        self.taken: list[Envelope] = []
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        if address[:3].isdigit():
+            return f"{address[:3]} because"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.taken.append(envelope)
+        return "250 2.0.0 Ok: queued as 4XYZ"
+
+
+@pytest.fixture
+def aiosmtpd(closed_port: int) -> Iterator[Callable[..., tuple[int, Handler]]]:
+    """Start aiosmtpd with some options; its port, and what it took."""
+    started: list[Controller] = []
+
+    def start(**options: Any) -> tuple[int, Handler]:
+        handler = Handler()
+        controller = Controller(handler, hostname="127.0.0.1", port=closed_port, **options)
+        controller.start()
+        started.append(controller)
+        return closed_port, handler
+
+    yield start
+    for controller in started:
+        controller.stop()
+
+
+def test_a_real_server_gets_what_was_written(smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make) -> None:
+    port, handler = aiosmtpd(enable_SMTPUTF8=True)
+    text = ".\r\n..\r\n.hidden\nend.\n.\nMAIL FROM:<x@example.net>\n" + "grün"
+    adapter = smtp(port)
+    receipts = deliver(adapter, *(message(n, parts={"text": text}) for n in range(20)))
+    assert [(receipt.verdict, receipt.provider_id) for receipt in receipts] == [(Verdict.ACCEPTED, "4XYZ")] * 20
+    assert [envelope.rcpt_tos for envelope in handler.taken] == [[f"c{n}@example.com"] for n in range(20)]
+    assert {envelope.mail_from for envelope in handler.taken} == {"shop@example.com"}
+    content = handler.taken[0].content
+    assert isinstance(content, bytes)
+    assert text.replace("\r\n", "\n").replace("\n", "\r\n").encode() in content
+
+
+def test_one_refused_address_does_not_touch_the_others(
+    smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make
+) -> None:
+    port, handler = aiosmtpd()
+    receipts = deliver(
+        smtp(port), message(1), message(2, to="550-gone@example.com"), message(3), message(4, to="450-full@example.com"), message(5)
+    )
+    assert verdicts(receipts) == ["accepted", "refused", "accepted", "try_again", "accepted"]
+    assert [envelope.rcpt_tos[0] for envelope in handler.taken] == ["c1@example.com", "c3@example.com", "c5@example.com"]
+
+
+@pytest.mark.parametrize(("password", "works"), [("right", True), ("wrong-password", False)])
+def test_login_over_starttls(
+    smtp: Open,
+    aiosmtpd: Callable[..., tuple[int, Handler]],
+    server_tls: ssl.SSLContext,
+    certificate: Path,
+    message: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    password: str,
+    works: bool,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    caplog.set_level(logging.DEBUG, logger="messaging")
+    caplog.set_level(logging.DEBUG, logger="messaging_email")
+
+    def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data.password == b"right", handled=False)
+
+    port, handler = aiosmtpd(
+        tls_context=server_tls, require_starttls=True, authenticator=authenticate, auth_required=True, enable_SMTPUTF8=True
+    )
+    adapter = smtp(port, security="starttls", username="shop", password=password)
+    assert password not in repr(adapter.settings)
+    assert password not in repr(adapter._server)
+    if works:
+        assert verdicts(deliver(adapter, message(), message(2))) == ["accepted", "accepted"]
+        assert len(handler.taken) == 2
+    else:
+        with pytest.raises(AdapterUnusable, match="login.*535") as caught:
+            deliver(adapter, message(), message(2))
+        assert password not in str(caught.value)
+        assert handler.taken == []
+    assert password not in caplog.text
+
+
+# What answers mean, against a server that says what the test wants
+
+
+@pytest.mark.parametrize("ehlo", [b"250-here\r\n250 PIPELINING\r\n", PLAIN_EHLO], ids=["pipelined", "one-by-one"])
+@pytest.mark.parametrize(
+    ("script", "verdict", "suppress"),
+    [
+        ({"RCPT": b"450 4.2.2 mailbox full\r\n"}, "try_again", False),
+        ({"RCPT": b"451 greylisted\r\n"}, "try_again", False),
+        ({"RCPT": b"452 4.5.3 too many\r\n"}, "try_again", False),
+        ({"RCPT": b"550 5.1.1 no such user\r\n"}, "refused", True),
+        ({"RCPT": b"550 5.1.2 bad host\r\n"}, "refused", True),
+        ({"RCPT": b"556 5.1.10 null MX\r\n"}, "refused", True),
+        ({"RCPT": b"550 5.7.1 no such user policy\r\n"}, "refused", False),
+        ({"RCPT": b"550 User unknown\r\n"}, "refused", True),
+        ({"RCPT": b"550 rejected by policy\r\n"}, "refused", False),
+        ({"RCPT": b"552 5.2.2 over quota\r\n"}, "refused", False),
+        ({"RCPT": b"550-5.1.1 The account that you\r\n550-5.1.1 tried to reach\r\n550 5.1.1 does not exist\r\n"}, "refused", True),
+        ({"RCPT": "550 5.1.1 Empfänger unbekannt\r\n".encode("latin-1")}, "refused", True),
+        ({"RCPT": b"550 5.1.1\r\n"}, "refused", True),
+        ({"MAIL": b"451 4.3.0 later\r\n"}, "try_again", False),
+        ({"MAIL": b"550 5.1.1 unknown sender\r\n"}, "refused", False),
+        ({"MAIL": b"552 5.3.4 too big\r\n"}, "refused", False),
+        ({"DATA": b"451 4.3.0 later\r\n"}, "try_again", False),
+        ({"DATA": b"554 5.5.1 no valid recipients\r\n"}, "refused", False),
+        ({"content": b"451 4.3.0 later\r\n"}, "try_again", False),
+        ({"content": b"554 5.7.1 spam\r\n"}, "refused", False),
+        ({"content": b"550-5.7.1 we think\r\n550 5.7.1 it is spam\r\n"}, "refused", False),
+        ({"content": b"552 5.2.2 mailbox full\r\n"}, "refused", False),
+        ({"content": b"550 5.1.1 no such user\r\n"}, "refused", True),
+        ({"content": b"354 what?\r\n"}, "unknown", False),
+        ({"content": b"!"}, "unknown", False),
+        ({"content": b"25!"}, "unknown", False),
+        ({"content": b"250-going on\r\n!"}, "unknown", False),
+        ({"content": b"hello\r\n!"}, "unknown", False),
+        ({"content": b"250ok\r\n!"}, "unknown", False),
+        ({"content": b"421 4.3.0 shutting down\r\n!"}, "try_again", False),
+        ({"RCPT": b"!"}, "try_again", False),
+        ({"DATA": b"!"}, "try_again", False),
+        ({"MAIL": b"421 4.4.2 idle\r\n!"}, "try_again", False),
+        ({"RCPT": b"421 4.7.0 slow down\r\n!"}, "try_again", False),
+        ({"RCPT": b"no SMTP\r\n"}, "try_again", False),
+        ({"greeting": b"421 busy\r\n!"}, "try_again", False),
+        ({"greeting": b"!"}, "try_again", False),
+        ({"EHLO": b"451 later\r\n"}, "try_again", False),
+        ({"greeting": b"HTTP/1.1 400 Bad Request\r\n!"}, "try_again", False),
+    ],
+)
+def test_what_an_answer_means(
+    smtp: Open,
+    mail_server: MailServer,
+    message: Make,
+    ehlo: bytes,
+    script: dict[str, bytes],
+    verdict: str,
+    suppress: bool,
+) -> None:
+    port, _ = mail_server(**{"EHLO": ehlo, **script})
+    (receipt,) = deliver(smtp(port), message())
+    assert (receipt.verdict, receipt.suppress) == (verdict, suppress)
+    assert receipt.reason
+    assert receipt.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"greeting": b"554 5.7.1 no mail from you\r\n"},
+        {"EHLO": b"502 what?\r\n"},
+        {"MAIL": b"530 5.7.0 authentication required\r\n"},
+        {"RCPT": b"530 5.7.0 authentication required\r\n"},
+    ],
+)
+def test_a_server_that_does_not_want_us(smtp: Open, mail_server: MailServer, message: Make, script: dict[str, bytes]) -> None:
+    port, server = mail_server(**script)
+    with pytest.raises(AdapterUnusable, match="smtp"):
+        deliver(smtp(port), message(1), message(2))
+    assert server.contents == []
+
+
+@pytest.mark.parametrize("ehlo", [b"250-here\r\n250 PIPELINING\r\n", PLAIN_EHLO], ids=["pipelined", "one-by-one"])
+@pytest.mark.parametrize("answer", [b"550 5.1.1 gone\r\n", b"450 4.2.1 later\r\n"])
+def test_the_conversation_goes_on_after_a_refusal(
+    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, answer: bytes
+) -> None:
+    port, server = mail_server(EHLO=ehlo, RCPT=[answer, b"250 ok\r\n", answer, b"250 ok\r\n"])
+    receipts = deliver(smtp(port), *(message(n) for n in range(4)))
+    assert [receipt.verdict is Verdict.ACCEPTED for receipt in receipts] == [False, True, False, True]
+    assert [b"m1@" in content or b"m3@" in content for content in server.contents if content] == [True, True]
+    assert sum(line.startswith(b"EHLO") for line in server.lines) == 1
+
+
+@pytest.mark.parametrize("ehlo", [b"250-here\r\n250 PIPELINING\r\n", PLAIN_EHLO], ids=["pipelined", "one-by-one"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"MAIL": [b"250 ok\r\n", b"250 ok\r\n", b"421 4.4.2 enough for one connection\r\n!", b"250 ok\r\n"]},
+        {"RCPT": [b"250 ok\r\n", b"250 ok\r\n", b"!", b"250 ok\r\n"]},
+        {"DATA": [b"354 go\r\n", b"354 go\r\n", b"!", b"354 go\r\n"]},
+    ],
+)
+def test_a_connection_that_ends_is_followed_by_another(
+    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, script: dict[str, list[bytes]]
+) -> None:
+    port, server = mail_server(EHLO=ehlo, **script)
+    receipts = deliver(smtp(port), *(message(n) for n in range(5)))
+    assert verdicts(receipts) == ["accepted"] * 5
+    assert sum(line.startswith(b"EHLO") for line in server.lines) == 2
+    assert len(server.contents) == 5, "none twice"
+
+
+def test_only_the_one_whose_answer_is_lost_is_unknown(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server(content=[b"250 ok\r\n", b"!", b"250 ok\r\n"])
+    receipts = deliver(smtp(port), *(message(n) for n in range(4)))
+    assert verdicts(receipts) == ["accepted", "unknown", "accepted", "accepted"]
+    assert len(server.contents) == 4, "none twice"
+
+
+def test_no_answer_to_the_content_in_time(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server(content=[b"", b"250 ok\r\n"])
+    receipts = deliver(smtp(port, final=0.2), message(1), message(2))
+    assert verdicts(receipts) == ["unknown", "accepted"]
+    assert "in time" in (receipts[0].reason or "")
+
+
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "RCPT", "DATA"])
+def test_no_answer_in_time_before_the_content(smtp: Open, mail_server: MailServer, message: Make, step: str) -> None:
+    port, server = mail_server(EHLO=PLAIN_EHLO, **{step: b""}) if step != "EHLO" else mail_server(EHLO=b"")
+    receipts = deliver(smtp(port, timeout=0.2), message(1), message(2))
+    assert verdicts(receipts) == ["try_again", "try_again"]
+    assert server.contents == []
+
+
+def test_the_line_breaks_before_the_end_of_the_content(smtp: Open, serve: Callable[..., Any], message: Make) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+        connection.recv(100)  # and hangs up with the rest of it unread
+
+    port = serve(talk).port
+    big = message(1, parts={"html": ("<p>tea</p>" * 90 + "\n") * 20_000})
+    assert verdicts(deliver(smtp(port), big, message(2))) == ["try_again", "try_again"]
+
+
+def test_nobody_listens(smtp: Open, closed_port: int, message: Make) -> None:
+    receipts = deliver(smtp(closed_port), message(1), message(2))
+    assert verdicts(receipts) == ["try_again", "try_again"]
+    assert "cannot connect" in (receipts[0].reason or "")
+
+
+def test_a_host_that_is_no_name(smtp: Open, message: Make) -> None:
+    with pytest.raises(AdapterUnusable, match="SMTP_HOST"):
+        deliver(smtp(25, host="a" * 70 + ".example"), message())
+
+
+# Safety of the password and of the line
+
+
+@pytest.mark.parametrize("username", [None, "shop"])
+def test_without_starttls_nothing_is_sent(smtp: Open, mail_server: MailServer, message: Make, username: str | None) -> None:
+    port, server = mail_server(EHLO=b"250-here\r\n250 AUTH PLAIN LOGIN\r\n")
+    with pytest.raises(AdapterUnusable, match="STARTTLS"):
+        deliver(smtp(port, security="starttls", username=username, password="hunter2-secret"), message())
+    assert [line.split()[0] for line in server.lines] == [b"EHLO"]
+
+
+def test_a_password_never_goes_in_the_clear(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server(EHLO=b"250-here\r\n250 AUTH PLAIN LOGIN\r\n")
+    with pytest.raises(AdapterUnusable, match="in the clear"):
+        deliver(smtp(port, username="shop", password="hunter2-secret"), message())
+    assert [line.split()[0] for line in server.lines] == [b"EHLO"]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_certificate_that_nobody_signed_is_refused(
+    smtp: Open, mail_server: MailServer, message: Make, security: str
+) -> None:
+    ehlo = b"250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"
+    port, server = mail_server(EHLO=ehlo, **({"tls": b"yes"} if security == "tls" else {}))
+    with pytest.raises(AdapterUnusable, match="certificate.*cannot be trusted"):
+        deliver(smtp(port, security=security, username="shop", password="hunter2-secret"), message())
+    assert not any(line.startswith((b"AUTH", b"MAIL")) for line in server.lines)
+
+
+def test_a_certificate_for_another_name_is_refused(
+    smtp: Open, mail_server: MailServer, message: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    port, server = mail_server(tls=b"yes")
+    with pytest.raises(AdapterUnusable, match="127.1"):
+        deliver(smtp(port, host="127.1", security="tls"), message())
+    assert server.lines == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("mechanisms", [b"PLAIN LOGIN", b"LOGIN"])
+def test_a_login_over_tls(
+    smtp: Open,
+    mail_server: MailServer,
+    message: Make,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    security: str,
+    mechanisms: bytes,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    script: dict[str, Any] = {"EHLO": b"250-here\r\n250-STARTTLS\r\n250 AUTH " + mechanisms + b"\r\n"}
+    if mechanisms == b"LOGIN":
+        script |= {"AUTH": b"334 VXNlcm5hbWU6\r\n", "C2HV": b"334 UGFzc3dvcmQ6\r\n", "AMO2": b"235 in\r\n"}
+    port, server = mail_server(**script, **({"tls": b"yes"} if security == "tls" else {}))
+    script["C2HV"] = b""
+    adapter = smtp(port, host="localhost", security=security, username="shop", password="jörg")
+    if mechanisms == b"LOGIN":
+        server._script |= {"C2HV": b"334 UGFzc3dvcmQ6\r\n", "AMO2": b"235 in\r\n", "ASO2": b"235 in\r\n"}
+    assert verdicts(deliver(adapter, message())) == ["accepted"]
+    logins = [line for line in server.lines if line.startswith(b"AUTH")]
+    assert logins == [b"AUTH LOGIN" if mechanisms == b"LOGIN" else b"AUTH PLAIN AHNob3AAasO2cmc="]
+
+
+def test_what_is_said_before_tls_does_not_count(
+    smtp: Open, mail_server: MailServer, message: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    port, server = mail_server(EHLO=b"250-here\r\n250 STARTTLS\r\n", STARTTLS=b"220 go\r\n250-mine now\r\n250 AUTH PLAIN\r\n")
+    adapter = smtp(port, security="starttls", username="shop", password="hunter2-secret")
+    assert verdicts(deliver(adapter, message())) == ["try_again"]
+    assert not any(line.startswith((b"AUTH", b"MAIL")) for line in server.lines)
+
+
+@pytest.mark.parametrize(("answer", "usable"), [(b"535 5.7.8 bad: hunter2-secret\r\n", False), (b"454 4.7.0 later\r\n", True)])
+def test_a_login_that_fails(
+    smtp: Open,
+    mail_server: MailServer,
+    message: Make,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    answer: bytes,
+    usable: bool,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    caplog.set_level(logging.DEBUG)
+    port, server = mail_server(tls=b"yes", EHLO=b"250-here\r\n250 AUTH PLAIN\r\n", AUTH=answer)
+    adapter = smtp(port, security="tls", username="shop", password="hunter2-secret")
+    if usable:
+        (receipt,) = deliver(adapter, message())
+        assert receipt.verdict is Verdict.TRY_AGAIN
+        assert "hunter2" not in (receipt.reason or "")
+    else:
+        with pytest.raises(AdapterUnusable, match="535") as caught:
+            deliver(adapter, message())
+        assert "hunter2" not in str(caught.value)
+    assert not any(line.startswith(b"MAIL") for line in server.lines)
+    assert "hunter2" not in caplog.text
+
+
+# What goes over the line
+
+
+def test_dots_are_stuffed_and_lines_end_in_crlf(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server()
+    text = "a\n.\nRCPT TO:<x@example.net>\r.\r\n..b\n." + "."
+    assert verdicts(deliver(smtp(port), message(1, parts={"text": text, "html": None}), message(2))) == ["accepted"] * 2
+    first, second = server.contents
+    assert first.split(b"\r\n\r\n", 1)[1] == b"a\r\n..\r\nRCPT TO:<x@example.net>\r\n..\r\n...b\r\n...\r\n"
+    assert b"m2@example.com" in second
+    assert [line for line in server.lines if line.startswith(b"RCPT")] == [
+        b"RCPT TO:<c1@example.com>",
+        b"RCPT TO:<c2@example.com>",
+    ]
+
+
+@pytest.mark.parametrize(("extensions", "body", "as_is"), [(b"250 8BITMIME\r\n", b" BODY=8BITMIME", True), (b"250 SIZE\r\n", b"", False)])
+def test_eight_bits_only_where_they_are_welcome(
+    smtp: Open, mail_server: MailServer, message: Make, extensions: bytes, body: bytes, as_is: bool
+) -> None:
+    port, server = mail_server(EHLO=b"250-here\r\n" + extensions)
+    deliver(smtp(port), message(parts={"text": "grün"}))
+    assert ("grün".encode() in server.contents[0]) is as_is
+    assert server.contents[0].isascii() is not as_is
+    assert (b"BODY=8BITMIME" in server.lines[1]) is as_is
+
+
+def test_addresses_beyond_ascii_only_where_they_are_welcome(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    letters = (message(1, to="jörg@example.com"), message(2))
+    port, server = mail_server()
+    assert verdicts(deliver(smtp(port), *letters)) == ["refused", "accepted"]
+    port, server = mail_server(EHLO=b"250-here\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+    assert verdicts(deliver(smtp(port), *letters)) == ["accepted", "accepted"]
+    assert [line.endswith(b" SMTPUTF8") for line in server.lines if line.startswith(b"MAIL")] == [True, False]
+    assert "RCPT TO:<jörg@example.com>".encode() in server.lines
+
+
+@pytest.mark.parametrize("to", ["a@example.com>\r\nRCPT TO:<x@example.net", "a@example.com, x@example.net", "a@example.com> SIZE=1", ""])
+def test_an_address_that_is_none_never_reaches_the_line(smtp: Open, mail_server: MailServer, message: Make, to: str) -> None:
+    port, server = mail_server()
+    receipts = deliver(smtp(port), message(1, to=to), message(2))
+    assert verdicts(receipts) == ["refused", "accepted"]
+    assert not receipts[0].suppress
+    assert [line for line in server.lines if line.startswith(b"RCPT")] == [b"RCPT TO:<c2@example.com>"]
+
+
+def test_an_answer_of_hostile_text_is_shown_in_one_line(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, _ = mail_server(RCPT=b"550 5.7.1 \x1b[31mred\x00 \xe2\x80\xa8 " + b"x" * 5000 + b"\r\n")
+    (receipt,) = deliver(smtp(port), message())
+    assert receipt.reason is not None
+    assert receipt.reason.isprintable()
+    assert len(receipt.reason) < 600
+
+
+@pytest.mark.parametrize("flood", [b"x" * 100_000, b"250-more\r\n" * 20_000])
+def test_an_answer_without_end_is_no_answer(smtp: Open, mail_server: MailServer, message: Make, flood: bytes) -> None:
+    port, _ = mail_server(EHLO=flood)
+    assert verdicts(deliver(smtp(port), message())) == ["try_again"]
+
+
+# Connections
+
+
+def test_a_connection_is_kept_between_deliveries(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server()
+    adapter = smtp(port)
+    for n in range(3):
+        assert verdicts(deliver(adapter, message(n))) == ["accepted"]
+    assert sum(line.startswith(b"EHLO") for line in server.lines) == 1
+
+
+def test_a_kept_connection_that_died_costs_nothing(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server(content=b"250 ok\r\n!")
+    adapter = smtp(port)
+    assert [verdicts(deliver(adapter, message(n))) for n in range(3)] == [["accepted"]] * 3
+    assert len(server.contents) == 3
+
+
+def test_many_at_once_each_once(smtp: Open, stand_in: Callable[..., int], message: Make, tmp_path: Path) -> None:
+    port = stand_in("smtp_sink", "--keep", str(tmp_path / "kept"), "--latency", "2")
+    receipts = deliver(smtp(port, connections=4), *(message(n) for n in range(200)))
+    assert verdicts(receipts) == ["accepted"] * 200
+    kept = [file.read_bytes() for file in (tmp_path / "kept").iterdir()]
+    assert sorted(content.split(b"\r\n")[1] for content in kept) == sorted(b"RCPT TO:<c%d@example.com>" % n for n in range(200))
+
+
+def test_whoever_stops_listening_stops_the_sending(smtp: Open, mail_server: MailServer, message: Make) -> None:
+    port, server = mail_server()
+    receipts = smtp(port).deliver([message(n) for n in range(500)])
+    next(iter(receipts))
+    receipts.close()  # type: ignore[attr-defined]
+    assert len(server.contents) < 500
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "security", "port"),
+    [
+        ({"host": "mail.example.com"}, Security.STARTTLS, 587),
+        ({"host": "mail.example.com", "port": 465}, Security.TLS, 465),
+        ({"host": "mail.example.com", "security": "tls"}, Security.TLS, 465),
+        ({"host": "mail.example.com", "port": 25}, Security.STARTTLS, 25),
+        ({"host": "localhost"}, Security.NONE, 25),
+        ({"host": "::1", "port": 2525}, Security.NONE, 2525),
+        ({"host": "localhost", "username": "shop", "password": "x"}, Security.STARTTLS, 587),
+    ],
+)
+def test_what_is_left_open_is_safe(settings: dict[str, Any], security: Security, port: int) -> None:
+    server = server_of(SmtpSettings(**settings), final_timeout=60)
+    assert (server.security, server.port, server.final_timeout) == (security, port, 60)
+
+
+@pytest.mark.parametrize("settings", [{}, {"host": ""}, {"host": "x", "port": 0}, {"host": "x", "security": "ssl"}, {"host": "x", "hots": "y"}, {"host": "x", "timeout": 0}])
+def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SmtpSettings(**settings)
