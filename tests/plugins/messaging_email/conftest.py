@@ -107,7 +107,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            self._open.append(connection)
+            self._open.append(connection.dup())  # TLS would take the connection itself away from here
             thread = threading.Thread(target=self._one, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -125,7 +125,7 @@ class Server:
                 closing.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        self._listener.close()
+            closing.close()
         for thread in self._threads:
             thread.join(5)
 
@@ -146,7 +146,7 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], Server]]:
 
 class MailServer:
     """A mail server that answers by a script: for each command (`RCPT`), and for `greeting` and `content`, an answer,
-    or a list of them of which the last one stays. An answer that ends in `!` hangs up after it."""
+    or a list of them of which the last one stays. An answer that ends in `!` hangs up after it; an empty one is silence."""
 
     def __init__(self, tls: ssl.SSLContext, script: dict[str, bytes | list[bytes]]) -> None:
         self._tls = tls
@@ -179,28 +179,34 @@ class MailServer:
             connection = self._tls.wrap_socket(connection, server_side=True)
         with connection:
             reader = connection.makefile("rb")
-            going = self._say(connection, "greeting")
+            going = self._goes_on(self._say(connection, "greeting"))
             while going and (line := reader.readline()):
                 self.lines.append(line.rstrip(b"\r\n"))
-                command = line[:4].decode("latin-1").upper() if line[:8].upper() != b"STARTTLS" else "STARTTLS"
-                going = self._say(connection, command.strip())
-                if command == "DATA" and going and self._went_on:
+                command = "STARTTLS" if line.startswith(b"STARTTLS") else line[:4].decode("latin-1").strip()
+                answer = self._say(connection, command)
+                going = self._goes_on(answer)
+                if command == "DATA" and going and answer[:1] == b"3":
                     content = b""
                     while (line := reader.readline()) not in (b".\r\n", b""):
                         content += line
                     self.contents.append(content)
-                    going = self._say(connection, "content")
-                if command == "STARTTLS" and self._went_on:
+                    going = self._goes_on(self._say(connection, "content"))
+                if command == "STARTTLS" and going and answer[:1] == b"2":
                     reader.close()
                     connection = self._tls.wrap_socket(connection, server_side=True)
                     reader = connection.makefile("rb")
             reader.close()
 
-    def _say(self, connection: socket.socket, command: str) -> bool:
+    def _say(self, connection: socket.socket, command: str) -> bytes:
         answer = self.answer(command)
-        self._went_on = answer[:1] in (b"2", b"3")
         connection.sendall(answer.removesuffix(b"!"))
-        return not answer.endswith(b"!")
+        while not answer and connection.recv(65_536):
+            pass
+        return answer
+
+    @staticmethod
+    def _goes_on(answer: bytes) -> bool:
+        return bool(answer) and not answer.endswith(b"!")
 
 
 @pytest.fixture
