@@ -199,9 +199,10 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
     failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
     if failed:
         refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
+        state = "refused" if refused else "unknown"
         raise PartlyFailed(
             f"campaign {name}: {refused} refused, {unknown} unknown",
-            hint=f"see them with: messaging messages list --campaign {name} --state refused",
+            hint=f"see them with: messaging messages list --campaign {name} --state {state}",
         )
 
 

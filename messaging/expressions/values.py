@@ -134,6 +134,8 @@ def _calculate(operator: str, a: Decimal, b: Decimal) -> Decimal | None:
     if operator == "/":
         return _ARITHMETIC.normalize(_ARITHMETIC.quantize(_ARITHMETIC.divide(a, b), _PLACES))
     quotient, remainder = _ARITHMETIC.divmod(a, b)  # towards zero
+    if quotient.is_nan() or remainder.is_nan():
+        return None  # more digits than there is room for
     if remainder and (remainder < 0) is not (b < 0):
         quotient, remainder = _ARITHMETIC.subtract(quotient, Decimal(1)), _ARITHMETIC.add(remainder, b)
     return quotient if operator == "//" else remainder

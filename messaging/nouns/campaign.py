@@ -38,6 +38,8 @@ class Campaign:
     at: datetime | None = None
     #: Why a transactional template goes out as a campaign (a recall, a change of terms).
     service_notice: str | None = None
+    #: The hash of the plan that it sends, if one was named: nothing else goes out.
+    plan: str | None = None
     state: CampaignState = CampaignState.DRAFT
     reason: str | None = None
     #: The template version every message is rendered from, once planning began.
@@ -63,6 +65,7 @@ class Campaign:
                 "adapter": self.adapter,
                 "at": time_to_text(self.at),
                 "service_notice": self.service_notice,
+                "plan": self.plan,
                 "state": self.state.value,
                 "reason": self.reason,
                 "version": self.version,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from messaging.errors import SettingsError
+from messaging.errors import MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings
 from messaging.plugins import Plugins
 
@@ -49,7 +49,18 @@ class Adapters:
                 adapter = self._plugins.adapter(name)
                 if adapter.leaves_the_machine and not self._allow_insecure_links:
                     refuse_insecure(self._base_url, name)
-                self._made[name] = adapter(read_settings(adapter, self._settings.get(name, {})), self._context)
+                settings = read_settings(adapter, self._settings.get(name, {}))
+                try:
+                    self._made[name] = adapter(settings, self._context)
+                except MessagingError:
+                    raise
+                except (Exception, SystemExit) as error:
+                    raise PluginError(
+                        f"{adapter.__name__} could not be made: {type(error).__name__}: {error}",
+                        plugin=name,
+                        distribution=adapter.__module__,
+                        hint="mend it, or choose another adapter",
+                    ) from error
             return self._made[name]
 
     def renew(self, name: str) -> None:

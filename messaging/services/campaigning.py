@@ -20,6 +20,7 @@ from messaging.services.planning import Planner
 from messaging.stores.base import Outcome, Store
 
 LEFT = "left the segment since the plan"
+CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +128,17 @@ class Campaigning:
     def start(self, name: str, *, plan_hash: str | None = None) -> Campaign:
         """Begin: store the member list and the version, once. With `plan_hash`, only what that plan showed.
 
-        A campaign whose time is to come is scheduled instead. One that began already is returned as it is.
+        A campaign whose time is to come is scheduled instead, with its plan. One that began already is returned as
+        it is.
 
         Raises:
-            Conflict: the content changed since the plan, or people were added; or it was paused or cancelled.
+            Conflict: the content changed since the plan, or people were added; it began by another plan; it was
+                paused or cancelled.
         """
         campaign = self.get(name)
         if campaign.state in (CampaignState.PLANNING, CampaignState.SENDING, CampaignState.DONE):
+            if plan_hash not in (None, campaign.plan):
+                raise Conflict(f"campaign {name} began by another plan ({campaign.plan or 'none was named'})")
             return campaign
         if campaign.state not in (CampaignState.DRAFT, CampaignState.SCHEDULED):
             raise Conflict(
@@ -144,17 +149,19 @@ class Campaigning:
         version = self._library.version(campaign.template)
         _say_why(version, campaign.service_notice)
         self._has_adapter(campaign.channel, campaign.adapter)
-        if campaign.at is not None and campaign.at > now:
-            scheduled = replace(campaign, state=CampaignState.SCHEDULED)
-            self._move(campaign, scheduled)
-            return scheduled
+        plan_hash = campaign.plan if plan_hash is None else plan_hash
         members = [customer.id for customer in self._audience.members(campaign.segment)]
         withheld: dict[str, str] = {}
         if plan_hash is not None:
             plan = self._plans.load(name, plan_hash)
             members, withheld = self._compare(campaign, version, plan, members)
+        if campaign.at is not None and campaign.at > now:
+            scheduled = replace(campaign, state=CampaignState.SCHEDULED, plan=plan_hash)
+            self._move(campaign, scheduled)
+            return scheduled
         started = replace(
             campaign,
+            plan=plan_hash,
             state=CampaignState.PLANNING,
             version=version.version,
             audience=len(members),
@@ -196,8 +203,9 @@ class Campaigning:
         withheld = self._store.get_note(_withheld_key(name)) or {}
         now = self._clock.now()
         gone: list[str] = []
-        people = self._people(members, gone)
-        for messages, _ in decide(self._planner, campaign, version, people, now=now):
+        done, seen = self._rows_of(name)
+        people = self._people([member for member in members if member not in done], gone)
+        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen):
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction():
                 if self._state(name) is not CampaignState.PLANNING:
@@ -212,6 +220,21 @@ class Campaigning:
             filled = replace(campaign, state=CampaignState.SENDING)
             self._store.campaigns.put(filled)
         return filled
+
+    def _rows_of(self, name: str) -> tuple[set[str], set[str]]:
+        """Who has a row already, when this was cut short before, and which addresses those rows go to."""
+        people: set[str] = set()
+        addresses: set[str] = set()
+        after: str | None = None
+        while page := self._store.outbox.page(campaign=name, after=after, limit=1000):
+            after = page[-1].id
+            people.update(message.customer_id for message in page)
+            addresses.update(
+                message.address.casefold()
+                for message in page
+                if message.address and message.state is not MessageState.SKIPPED
+            )
+        return people, addresses
 
     def _people(self, members: list[str], gone: list[str]) -> Iterator[Customer]:
         """The members as customers; ids of those who are no more go to `gone`."""
@@ -256,15 +279,27 @@ class Campaigning:
         campaign = self.get(name)
         if campaign.state in (CampaignState.DONE, CampaignState.CANCELLED):
             raise Conflict(f"campaign {name} is {campaign.state}: nothing to cancel")
-        if campaign.state is CampaignState.PLANNING:
-            # Its rows must add up to its audience also now.
-            self.fill(name)
-            campaign = self.get(name)
+        if campaign.version is not None:
+            # Its rows must add up to its audience also now, if they were not all made.
+            self._move(campaign, replace(campaign, state=CampaignState.PLANNING))
+            campaign = self.fill(name)
+        cancelled = replace(campaign, state=CampaignState.CANCELLED, reason=None, finished_at=self._clock.now())
         with self._store.transaction():
-            cancelled = replace(campaign, state=CampaignState.CANCELLED, finished_at=self._clock.now())
-            self._store.campaigns.put(cancelled)
-            self._store.outbox.stop(name, "cancelled")
+            self._move(campaign, cancelled)
+            self._store.outbox.stop(name, CANCELLED)
         return cancelled
+
+    def sweep(self) -> None:
+        """Skip what cancelled campaigns still have planned: a sender had it locked when they were cancelled."""
+        for campaign in self._store.campaigns.all():
+            if campaign.state is CampaignState.CANCELLED:
+                self._store.outbox.stop(campaign.name, CANCELLED)
+
+    def hold(self, name: str, reason: str) -> None:
+        """Leave a campaign that is due to a person to decide about."""
+        campaign = self.get(name)
+        if campaign.state in (CampaignState.SCHEDULED, CampaignState.PLANNING):
+            self._move(campaign, replace(campaign, state=CampaignState.HELD, reason=reason))
 
     def retry(self, name: str) -> int:
         """Plan again those the provider refused or that gave up; return how many."""
@@ -273,16 +308,17 @@ class Campaigning:
             raise Conflict(f"campaign {name} is {campaign.state}", hint="only a campaign that was sent can be retried")
         now = self._clock.now()
         number = 0
-        after: str | None = None
-        while page := self._store.outbox.page(campaign=name, state=MessageState.REFUSED, after=after, limit=PAGE):
-            after = page[-1].id
+        while True:
+            # Read and changed in one: what another retry took up in the meantime is not touched.
             with self._store.transaction():
+                page = self._store.outbox.page(campaign=name, state=MessageState.REFUSED, limit=PAGE)
+                if not page:
+                    return number
                 self._store.outbox.settle(
                     [Outcome(message_id=m.id, state=MessageState.PLANNED, reason="retried", due_at=now) for m in page]
                 )
-                self._store.campaigns.put(replace(campaign, state=CampaignState.SENDING, finished_at=None))
+                self.reopen(name)
             number += len(page)
-        return number
 
     def reopen(self, name: str | None) -> None:
         """Let a campaign that is done send again: a message of it is planned once more."""
@@ -306,13 +342,15 @@ class Campaigning:
         now = self._clock.now()
         names = []
         for campaign in self._store.campaigns.all():
-            if campaign.state is CampaignState.SCHEDULED and campaign.at is not None and campaign.at <= now:
-                if now - campaign.at > self._late:
-                    why = f"its time was {campaign.at.isoformat()}, too long ago"
-                    self._move(campaign, replace(campaign, state=CampaignState.HELD, reason=why))
+            if campaign.state is CampaignState.SCHEDULED and (campaign.at or now) > now:
+                continue
+            if campaign.state in (CampaignState.SCHEDULED, CampaignState.PLANNING):
+                time = campaign.at or campaign.started_at or now
+                if now - time > self._late:
+                    self.hold(campaign.name, f"its time was {time.isoformat()}, too long ago")
                 else:
                     names.append(campaign.name)
-            elif campaign.state in (CampaignState.PLANNING, CampaignState.SENDING):
+            elif campaign.state is CampaignState.SENDING:
                 names.append(campaign.name)
         return names
 

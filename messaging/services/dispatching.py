@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from messaging.clock import Clock
-from messaging.errors import MessagingError, SettingsError
+from messaging.errors import Conflict, MessagingError, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
 from messaging.services.campaigning import Campaigning
@@ -73,13 +73,16 @@ class Dispatcher:
         sender = self._make_sender(stop)
         try:
             # Before anything of it can be seen: a server leaves it to us.
-            self._store.put_note(_runner_key(name), sender.worker)
+            runner = self._store.get_note(_runner_key(name))
+            if runner is None or not self._store.is_alive(runner):
+                self._store.put_note(_runner_key(name), sender.worker)
             if self._campaigning.start(name, plan_hash=plan_hash).state is CampaignState.SCHEDULED:
                 return None
             self._campaigning.fill(name, progress=listed)
             return self._send(sender, name, stop, sent)
         finally:
             sender.close()
+            self._campaigning.sweep()
 
     def _send(
         self, sender: Sender, name: str, stop: threading.Event, progress: Callable[[int], None] | None
@@ -126,8 +129,18 @@ class Dispatcher:
             sender.close()
         fault = report.fault
         for name in self._campaigning.due():
-            fault = self.send(name, stop=stop, sent=progress) or fault
+            fault = self._send_due(name, stop, progress) or fault
         return report, fault
+
+    def _send_due(
+        self, name: str, stop: threading.Event, progress: Callable[[int], None] | None = None
+    ) -> MessagingError | None:
+        """Send a campaign whose time has come; one that is no longer what its plan showed is held."""
+        try:
+            return self.send(name, stop=stop, sent=progress)
+        except Conflict as error:
+            self._campaigning.hold(name, error.message)
+            return error
 
     def serve_events(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send event-driven messages as they become due, until `stop`."""
@@ -147,7 +160,7 @@ class Dispatcher:
                         log.error("%s", report.fault)
                 except MessagingError as error:
                     log.error("%s", error)
-                except Exception:
+                except (Exception, SystemExit):
                     log.exception("sending failed")
                 wake.wait(POLL)
                 wake.clear()
@@ -166,12 +179,12 @@ class Dispatcher:
                     runner = self._store.get_note(_runner_key(name))
                     if runner is not None and self._store.is_alive(runner):
                         continue
-                    fault = self.send(name, stop=stop)
+                    fault = self._send_due(name, stop)
                     if fault is not None:
                         log.error("%s", fault)
             except MessagingError as error:
                 log.error("%s", error)
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("sending a campaign failed")
 
 

@@ -136,8 +136,12 @@ def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, sou
     kept: dict[tuple[str, str, str], Consent] = {}
     for consent, mild in decisions:
         key = (consent.channel, consent.address, consent.topic)
-        kept.pop(key, None)  # of two rows about one address the last counts
-        if _changes(known[consent.channel, consent.address], consent, mild):
+        status = known[consent.channel, consent.address]
+        before = kept.get(key)
+        if before is not None:
+            # A row before it in this file counts as if it had been imported on its own.
+            status = AddressStatus(consents=(*status.consents, before), suppression=status.suppression)
+        if _changes(status, consent, mild):
             kept[key] = consent
     store.addresses.add_consents(kept.values())
     return len(kept)

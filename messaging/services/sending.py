@@ -245,6 +245,7 @@ class Sender:
             if self._stop.is_set() or report.fault is not None:
                 self._take_back(begun.values())
                 break
+            begun = self._still(report, begun, progress)
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
                 under_way = _UnderWay(begun, Handover(adapter, sent, timeout=self._timeout))
@@ -297,18 +298,10 @@ class Sender:
         None: its campaign is no longer being sent.
         """
         now = self._clock.now()
-        skipped: list[Outcome] = []
         with self._store.transaction():
-            for name in {message.campaign for message in messages if message.campaign}:
-                campaign = self._store.campaigns.get(name)
-                if campaign is None or campaign.state is not CampaignState.SENDING:
-                    return None
-            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
-            for message in messages:
-                status = statuses[message.channel, message.address or ""]
-                why = policy.refusal(status, message.message_class, message.topic)
-                if why is not None:
-                    skipped.append(_skip(message, why))
+            if not all(self._is_being_sent(name) for name in {m.campaign for m in messages if m.campaign}):
+                return None
+            skipped = self._refused(messages)
             refused = {outcome.message_id for outcome in skipped}
             begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in refused], now=now))
             self._store.outbox.settle(skipped)
@@ -318,6 +311,35 @@ class Sender:
             for message in messages
             if message.id in begun
         }
+
+    def _still(
+        self, report: SendReport, begun: dict[str, Message], progress: Callable[[int], None] | None
+    ) -> dict[str, Message]:
+        """Those of a marked group that may still go, now that the group before is through."""
+        with self._store.transaction():
+            if not all(self._is_being_sent(name) for name in {m.campaign for m in begun.values() if m.campaign}):
+                self._take_back(begun.values())
+                return {}
+            skipped = self._refused(begun.values())
+            self._store.outbox.settle(skipped)
+        self._count(report, skipped, progress)
+        gone = {outcome.message_id for outcome in skipped}
+        return {id: message for id, message in begun.items() if id not in gone}
+
+    def _is_being_sent(self, campaign: str) -> bool:
+        found = self._store.campaigns.get(campaign)
+        return found is not None and found.state is CampaignState.SENDING
+
+    def _refused(self, messages: Collection[Message]) -> list[Outcome]:
+        """What becomes of those whose address must not be written to (any more)."""
+        statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
+        skipped = []
+        for message in messages:
+            status = statuses[message.channel, message.address or ""]
+            why = policy.refusal(status, message.message_class, message.topic)
+            if why is not None:
+                skipped.append(_skip(message, why))
+        return skipped
 
     def _receipts(
         self,

@@ -164,12 +164,17 @@ class Triggering:
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
         count, after = 0, None
-        while page := self._store.outbox.page(template=template, state=MessageState.PLANNED, after=after, limit=PAGE):
-            after = page[-1].id
-            waiting = [m for m in page if m.trigger is not None and m.worker is None]
-            self._store.outbox.settle([_skip(message, reason) for message in waiting])
+        while True:
+            with self._store.transaction():
+                page = self._store.outbox.page(
+                    template=template, state=MessageState.PLANNED, after=after, limit=PAGE
+                )
+                if not page:
+                    return count
+                after = page[-1].id
+                waiting = [m for m in page if m.trigger is not None and m.worker is None]
+                self._store.outbox.settle([_skip(message, reason) for message in waiting])
             count += len(waiting)
-        return count
 
     def _set_off(
         self, event: Event, customers: Sequence[Customer], live: LiveTriggers, index: int, now: datetime

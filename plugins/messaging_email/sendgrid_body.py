@@ -32,12 +32,15 @@ def mail_body(message: RenderedMessage, *, sandbox: bool = False) -> dict[str, A
     """The request for one message; with `sandbox`, SendGrid checks it and sends nothing.
 
     Raises:
-        Unmailable: an address is wrong, a header is not safe, or there is neither text nor html.
+        Unmailable: an address is wrong, a header is not safe, or there is no subject, or neither text nor html.
     """
+    subject = headers.guard(message.parts.get("subject", ""))
+    if not subject:
+        raise Unmailable("SendGrid takes no mail without a subject")
     body: dict[str, Any] = {
         "personalizations": [_personalization(message)],
         "from": _mailbox(read_named(message.from_)),
-        "subject": headers.guard(message.parts.get("subject", "")),
+        "subject": subject,
         "content": _content(message),
         "tracking_settings": _NO_TRACKING,
     }

@@ -321,6 +321,8 @@ def _settled(outcome: Outcome) -> Document:
         fields["provider_id"] = clean_text(outcome.provider_id)
     if outcome.sent_at is not None:
         fields["sent_at"] = time_to_text(outcome.sent_at)
+    if outcome.context is not None:
+        fields["context"] = dict(outcome.context)
     return fields
 
 

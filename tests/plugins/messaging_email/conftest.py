@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -107,27 +108,34 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            self._open.append(connection.dup())  # TLS would take the connection itself away from here
             thread = threading.Thread(target=self._one, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def _one(self, connection: socket.socket) -> None:
-        with connection:
+        with connection.dup() as line, connection:  # TLS would take the connection itself away from here
+            self._open.append(line)
             try:
                 self._talk(connection)
             except OSError:
                 pass  # the client hung up, or the test is over
+            finally:
+                _hang_up(line)
 
     def close(self) -> None:
-        for closing in (self._listener, *self._open):
-            try:
-                closing.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            closing.close()
+        _hang_up(self._listener)
+        self._listener.close()
+        for line in self._open:
+            _hang_up(line)
         for thread in self._threads:
             thread.join(5)
+
+
+def _hang_up(line: socket.socket) -> None:
+    try:
+        line.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
 
 
 @pytest.fixture
@@ -177,7 +185,8 @@ class MailServer:
     def talk(self, connection: socket.socket) -> None:
         if self._script.get("tls"):
             connection = self._tls.wrap_socket(connection, server_side=True)
-        with connection:
+        with ExitStack() as stack:
+            stack.enter_context(connection)
             reader = connection.makefile("rb")
             going = self._goes_on(self._say(connection, "greeting"))
             while going and (line := reader.readline()):
@@ -193,7 +202,7 @@ class MailServer:
                     going = self._goes_on(self._say(connection, "content"))
                 if command == "STARTTLS" and going and answer[:1] == b"2":
                     reader.close()
-                    connection = self._tls.wrap_socket(connection, server_side=True)
+                    connection = stack.enter_context(self._tls.wrap_socket(connection, server_side=True))
                     reader = connection.makefile("rb")
             reader.close()
 

@@ -28,13 +28,64 @@ def test_one_plain_address(text: str, spec: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "a", "@", "a@", "@example.com", "a@b", "a@@example.com", "a@example", "a b@example.com", "a@exa mple.com"),
-        *("a@x.example, b@y.example", "a@x.example;b@y.example", "a@x.example b@y.example", "Name <a@x.example>", "<a@x.example>"),
-        *("a@x.example)b@y.example", "a(c)@x.example", "a@x.example(c)", '"a b"@x.example', '"a\r\nRCPT TO:<b@y.example>"@x.example'),
-        *("a@x.example\r\n", "a@x.example\n", "a\0@x.example", "a@x.example\u2028", "a@x.example>", "a@x.example> SIZE=1", "a\\@x.example"),
-        *(".a@x.example", "a.@x.example", "a..b@x.example", "a@.x.example", "a@x..example", "a@-x.example", "a@x-.example"),
-        *("a@[127.0.0.1]", "a@x.example.", "@r.example:a@x.example", "g:a@x.example;", "a%b@", "x" * 65 + "@example.com"),
-        *("a@" + "x" * 64 + ".example", "a@" + ".".join(["x" * 60] * 5), "=?utf-8?q?a?=@x.example", "é" * 40 + "@example.com"),
+        *(
+            "",
+            "a",
+            "@",
+            "a@",
+            "@example.com",
+            "a@b",
+            "a@@example.com",
+            "a@example",
+            "a b@example.com",
+            "a@exa mple.com",
+        ),
+        *(
+            "a@x.example, b@y.example",
+            "a@x.example;b@y.example",
+            "a@x.example b@y.example",
+            "Name <a@x.example>",
+            "<a@x.example>",
+        ),
+        *(
+            "a@x.example)b@y.example",
+            "a(c)@x.example",
+            "a@x.example(c)",
+            '"a b"@x.example',
+            '"a\r\nRCPT TO:<b@y.example>"@x.example',
+        ),
+        *(
+            "a@x.example\r\n",
+            "a@x.example\n",
+            "a\0@x.example",
+            "a@x.example\u2028",
+            "a@x.example>",
+            "a@x.example> SIZE=1",
+            "a\\@x.example",
+        ),
+        *(
+            ".a@x.example",
+            "a.@x.example",
+            "a..b@x.example",
+            "a@.x.example",
+            "a@x..example",
+            "a@-x.example",
+            "a@x-.example",
+        ),
+        *(
+            "a@[127.0.0.1]",
+            "a@x.example.",
+            "@r.example:a@x.example",
+            "g:a@x.example;",
+            "a%b@",
+            "x" * 65 + "@example.com",
+        ),
+        *(
+            "a@" + "x" * 64 + ".example",
+            "a@" + ".".join(["x" * 60] * 5),
+            "=?utf-8?q?a?=@x.example",
+            "é" * 40 + "@example.com",
+        ),
         *("a@b\u3002example\r\n", "a\u200b@x.example", "a@x\ud800.example", "a\u0000é@x.example", "a\u202e@x.example"),
     ],
 )
@@ -43,7 +94,17 @@ def test_what_is_not_one_plain_address(text: str) -> None:
         read_address(text)
 
 
-@pytest.mark.parametrize("text", ["a@x.example, b@y.example", "A <a@x.example>, B <b@y.example>", "A <a@x.example> <b@y.example>", "A <>", "<", "A <a@x.example"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@x.example, b@y.example",
+        "A <a@x.example>, B <b@y.example>",
+        "A <a@x.example> <b@y.example>",
+        "A <>",
+        "<",
+        "A <a@x.example",
+    ],
+)
 def test_what_names_no_single_mailbox(text: str) -> None:
     with pytest.raises(Unmailable):
         read_named(text)

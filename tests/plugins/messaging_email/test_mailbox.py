@@ -56,8 +56,12 @@ def test_the_same_message_again_is_the_same_file(mailbox: Mailbox, message: Make
     assert [file.read_bytes() for file in (tmp_path / "mailbox").iterdir()] == [before]
 
 
-@pytest.mark.parametrize("changes", [{"id": "../../escaped"}, {"id": "a/b"}, {"to": "nobody"}, {"headers": {"Bcc": "x"}}])
-def test_what_is_no_mail_leaves_no_file(mailbox: Mailbox, message: Make, tmp_path: Path, changes: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"id": "../../escaped"}, {"id": "a/b"}, {"to": "nobody"}, {"headers": {"Bcc": "x"}}]
+)
+def test_what_is_no_mail_leaves_no_file(
+    mailbox: Mailbox, message: Make, tmp_path: Path, changes: dict[str, object]
+) -> None:
     receipts = list(mailbox.deliver([message(1, **changes), message(2)]))
     assert [receipt.verdict for receipt in receipts] == [Verdict.REFUSED, Verdict.ACCEPTED]
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["m2.eml"]
