@@ -260,3 +260,81 @@ def test_the_states_add_up_to_the_audience_whatever_happens(live_shop: Any) -> N
     assert seen
     assert set(seen) == {35}
     assert live_shop.app.campaigning.status("spring").counts[MessageState.SENT] == 30
+
+
+def test_a_scheduled_campaign_sends_its_plan_or_is_held(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    create(live_shop, at=live_shop.clock.now() + timedelta(hours=1))
+    with pytest.raises(NotFound, match="no plan"):
+        live_shop.app.campaigning.start("spring", plan_hash="f" * 32)
+    plan = live_shop.app.campaigning.plan("spring")
+    live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
+    live_shop.add_customers(1, first=3)
+    live_shop.clock.advance(timedelta(hours=1))
+    live_shop.app.dispatcher.run_due()
+    campaign = live_shop.app.campaigning.get("spring")
+    assert campaign.state is CampaignState.HELD
+    assert "1 people joined" in str(campaign.reason)
+    assert live_shop.pigeon.handed == []
+
+
+def test_a_campaign_that_began_takes_no_other_plan(live_shop: Any) -> None:
+    live_shop.add_customers(1)
+    create(live_shop)
+    plan = live_shop.app.campaigning.plan("spring")
+    live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
+    live_shop.app.campaigning.start("spring", plan_hash=plan.hash)  # the same again: after an interruption
+    with pytest.raises(Conflict, match="began by another plan"):
+        live_shop.app.campaigning.start("spring", plan_hash="0" * 32)
+
+
+def cut_short(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the rows of the first page only."""
+    create(live_shop)
+    live_shop.app.campaigning.start("spring")
+    add = live_shop.app.store.outbox.add
+
+    def dies_at_the_second_page(messages: Any) -> int:
+        if len(messages) < PAGE:
+            raise OSError("power cut")
+        return int(add(messages))
+
+    monkeypatch.setattr(live_shop.app.store.outbox, "add", dies_at_the_second_page)
+    with pytest.raises(OSError, match="power cut"):
+        live_shop.app.campaigning.fill("spring")
+    monkeypatch.undo()
+
+
+def test_cancelling_one_paused_while_its_rows_were_made_adds_up(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(PAGE + 7)
+    cut_short(live_shop, monkeypatch)
+    live_shop.app.campaigning.pause("spring", "by hand")
+    live_shop.app.campaigning.cancel("spring")
+    assert live_shop.counts() == {"skipped": PAGE + 7}
+    assert live_shop.app.campaigning.get("spring").reason is None
+
+
+def test_no_address_gets_two_messages_also_when_addresses_move_before_a_resume(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = live_shop.add_customers(PAGE + 7)
+    cut_short(live_shop, monkeypatch)
+    first, last = people[0], people[-1]
+    found = live_shop.app.store.customers.get([first, last])
+    live_shop.app.store.customers.put(
+        [replace(found[first], email="moved@example.com"), replace(found[last], email=f"{first}@example.com")]
+    )
+    live_shop.app.send_campaign("spring")
+    assert len(live_shop.handed()) == len(set(live_shop.handed())) == PAGE + 6
+    assert live_shop.reasons() == {"same address as another customer": 1}
+
+
+def test_rows_left_half_made_for_hours_are_held(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live_shop.add_customers(PAGE + 7)
+    cut_short(live_shop, monkeypatch)
+    live_shop.clock.advance(timedelta(days=7))
+    live_shop.app.dispatcher.run_due()
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.HELD
+    assert live_shop.pigeon.handed == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -278,3 +279,73 @@ def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert live_shop.counts() == {"sent": 450}
     assert sum(taken) >= 450
     assert all(sum(taken[: n + 1]) <= allowed[n] for n in range(len(taken)))
+
+
+def test_cancelling_while_it_is_being_sent_leaves_nothing_planned(live_shop: Any) -> None:
+    live_shop.add_customers(5 * GROUP)
+    live_shop.campaign()
+    other = live_shop.open()
+
+    def cancel(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        if len(live_shop.pigeon.handed) == GROUP:
+            other.campaigning.cancel("spring")
+        for message in messages:
+            yield Receipt.accepted(message.id)
+
+    live_shop.pigeon.answer = cancel
+    live_shop.app.send_campaign("spring")
+    counts = live_shop.counts()
+    assert set(counts) == {"sent", "skipped"}
+    assert counts["sent"] + counts["skipped"] == 5 * GROUP
+    assert counts["sent"] <= 2 * GROUP
+
+
+def test_an_unsubscribe_stops_a_message_that_is_already_marked(live_shop: Any) -> None:
+    live_shop.add_customers(2 * GROUP)
+    live_shop.campaign()
+    other = live_shop.open()
+    victims: list[str] = []
+
+    def unsubscribe_the_next_group(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        if not victims:
+            mine = {message.id for message in messages}
+            while not victims:  # until the next group is marked
+                rows = other.store.outbox.page(campaign="spring", state=MessageState.SENDING, limit=1000)
+                victims.extend(row.customer_id for row in rows if row.id not in mine)
+            live_shop.unsubscribe(victims[0])
+        for message in messages:
+            yield Receipt.accepted(message.id)
+
+    live_shop.pigeon.answer = unsubscribe_the_next_group
+    live_shop.app.send_campaign("spring")
+    assert live_shop.counts() == {"sent": 2 * GROUP - 1, "skipped": 1}
+    assert victims[0] not in live_shop.handed()
+
+
+def test_an_order_message_is_shown_as_it_went_out(live_shop: Any) -> None:
+    live_shop.app.triggers.enable("order-confirmation")
+    event = {
+        "id": "e1",
+        "type": "order.placed",
+        "time": live_shop.clock.now().isoformat(),
+        "customer": {"id": "ann", "email": "ann@example.com", "first_name": "Annabel"},
+        "data": {
+            "order": {
+                "number": "A-1",
+                "total": "1.00",
+                "currency": "EUR",
+                "items": [{"sku": "T", "name": "Tea", "quantity": 1, "price": "1.00"}],
+            }
+        },
+    }
+    live_shop.app.intake.receive(event)
+    live_shop.app.dispatcher.run_due()
+    (message,) = live_shop.app.store.outbox.page(customer_id="ann")
+    person = live_shop.app.store.customers.get(["ann"])["ann"]
+    live_shop.app.store.customers.put([replace(person, first_name="Zelda")])
+    shown = live_shop.app.show(message)
+    assert shown.parts == live_shop.pigeon.handed[0].parts
+    assert "Annabel" in shown.parts["text"]
+    live_shop.app.store.outbox.forget_contexts(live_shop.clock.now() + timedelta(days=1))
+    (message,) = live_shop.app.store.outbox.page(customer_id="ann")
+    assert message.context is None
