@@ -237,6 +237,10 @@ class _Builder:
         except TemplateSyntaxError as error:
             where, number = origins.of(error.lineno)
             raise syntax_error(error.message or "syntax error", where or file, number or line, source) from None
+        except (ValueError, OverflowError) as error:
+            # Jinja2's lexer makes numbers of digits as it goes.
+            where, number = origins.of(_line_of_number(written))
+            raise TemplateError(f"cannot be read: {error}", file=where or file, line=number or line) from None
         for number, text, hint in found:
             where, origin = origins.of(number)
             self._problem(TemplateError(text, file=where or file, line=origin, hint=hint))
@@ -261,6 +265,12 @@ class _Builder:
         problems, self.links.problems = self.links.problems, []
         for error in problems:
             self._problem(error)
+
+
+def _line_of_number(source: str) -> int:
+    """Where the first number stands that is too long for Python (4,300 digits)."""
+    match = re.search(r"[0-9a-fA-F_]{4000}", source)
+    return source.count("\n", 0, match.start()) + 1 if match else 1
 
 
 def _stripped(pieces: list[Piece]) -> list[Piece]:

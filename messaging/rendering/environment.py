@@ -24,7 +24,7 @@ except ImportError:  # built without a C compiler
     from markupsafe import _native as _speedups  # type: ignore[no-redef]
 
 from messaging.rendering.filters import FILTERS, plugin_filter
-from messaging.rendering.operators import operate
+from messaging.rendering.operators import decimal, operate
 from messaging.rendering.run import Run, text_of
 
 #: Escapes without making a Markup of every value: they are joined at once.
@@ -116,6 +116,12 @@ TESTS = [
     "true",
     "undefined",
 ]
+#: Of numbers alone: Jinja2's own would format a text with `%`, to any width.
+NUMBER_TESTS: dict[str, Callable[..., bool]] = {
+    "divisibleby": lambda value, by: decimal(value) % decimal(by) == 0,
+    "even": lambda value: decimal(value) % 2 == 0,
+    "odd": lambda value: abs(decimal(value) % 2) == 1,
+}
 
 
 class Missing(Undefined):
@@ -165,7 +171,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = dict(FILTERS)
         for name, function in (filters or {}).items():
             self.filters.setdefault(name, plugin_filter(name, function))
-        self.tests = {name: self.tests[name] for name in TESTS}
+        self.tests = {**{name: self.tests[name] for name in TESTS}, **NUMBER_TESTS}
         if prepare is not None:
             before = dict(self.filters)
             prepare(self)
@@ -221,7 +227,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         run.weigh(owner if type(owner) in _METHODS else None)
         for value in (*args, *kwargs.values()):
             run.weigh(value)
-        return run.bounded(run.weigh(super().call(context, obj, *args, **kwargs)))
+        made = super().call(context, obj, *args, **kwargs)
+        return made if isinstance(made, Namespace) else run.bounded(run.weigh(made))
 
     def is_safe_callable(self, obj: Any) -> bool:
         """`call` has looked at it."""

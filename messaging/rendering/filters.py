@@ -18,7 +18,7 @@ from markupsafe import Markup
 from messaging.rendering import formats, listing, wording
 from messaging.rendering.addresses import guarded_image, pixel, tracked
 from messaging.rendering.operators import concatenate, decimal
-from messaging.rendering.run import Run, text_of
+from messaging.rendering.run import Run, digits_of, text_of
 
 Filter = Callable[..., Any]
 
@@ -33,7 +33,7 @@ def metered(name: str, function: Filter) -> Filter:
         for value in kwargs.values():
             run.weigh(value)
         try:
-            return run.bounded(function(run, *args, **kwargs))
+            return run.bounded(run.weigh(function(run, *args, **kwargs)))
         except (TypeError, ValueError, AttributeError) as error:
             raise TemplateRuntimeError(f"filter {name}: {error}") from error
 
@@ -48,7 +48,7 @@ def plugin_filter(name: str, function: Filter) -> Filter:
             run.weigh(value)
         try:
             result = function(*args, **kwargs)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TemplateRuntimeError(f"filter {name}: {type(error).__name__}: {error}") from error
         return run.bounded(run.weigh(result))
 
@@ -119,7 +119,7 @@ def tojson(run: Run, value: Any) -> Markup:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return digits_of(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Undefined):

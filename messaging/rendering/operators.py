@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import TemplateRuntimeError, Undefined
 from markupsafe import Markup, escape
 
-from messaging.rendering.run import Run, text_of
+from messaging.rendering.run import Run, showable, text_of
 
 _FUNCTIONS = {
     "+": functions.add,
@@ -62,6 +62,8 @@ def _numbers(operator: str, left: Any, right: Any) -> Any:
         raise TemplateRuntimeError(f"cannot compute this: {str(error) or type(error).__name__}") from None
     if isinstance(result, complex) or not abs(result) < _LARGEST:
         raise TemplateRuntimeError("the number is too large")
+    if isinstance(result, Decimal) and not showable(result):
+        raise TemplateRuntimeError("the number is too small")
     return result
 
 
@@ -77,7 +79,7 @@ def decimal(value: Any) -> Decimal:
         number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except ArithmeticError:
         raise TemplateRuntimeError(f"{_short(value)} is not a number") from None
-    if not number.is_finite() or abs(number) >= _LARGEST:
+    if not showable(number) or abs(number) >= _LARGEST:
         raise TemplateRuntimeError(f"{_short(value)} is not a number a message can show")
     return number
 

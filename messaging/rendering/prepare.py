@@ -34,7 +34,7 @@ MAX_MEMORY = 256 * 1024 * 1024
 _PATIENCE = 30.0
 _KEPT = 128
 #: Changes when the same source would give another result.
-_FORMAT = "1"
+_FORMAT = "2"
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -145,10 +145,13 @@ def _in_child(name: str, request: bytes, cache: Path | None, key: str) -> Prepar
         return Prepared(None, (_too_much(name, error.stderr or b""),))
     if child.returncode > 0 and b"MemoryError" not in child.stderr:
         # Not the limits: a fault of ours, or of an installation.
-        raise RuntimeError(child.stderr.decode("utf-8", "replace"))
+        return Prepared(None, (_failed(name, child.stderr),))
     if child.returncode != 0:
         return Prepared(None, (_too_much(name, child.stderr),))
-    prepared = _read(child.stdout)
+    try:
+        prepared = _read(child.stdout)
+    except (ValueError, KeyError, TypeError) as error:
+        return Prepared(None, (_failed(name, f"its answer cannot be read: {error}".encode()),))
     if prepared.version is not None:
         _to_disk(cache, key, child.stdout)
     return prepared
@@ -162,6 +165,12 @@ def _too_much(name: str, said: bytes) -> TemplateLimit:
         file=places[-1] if places else None,
         hint="look for something huge or deeply nested",
     )
+
+
+def _failed(name: str, said: bytes) -> TemplateError:
+    """The error for a child that ended of itself: the last line it said is why."""
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return TemplateError(f"template {name} cannot be prepared: {(lines or ['it said nothing'])[-1][:300]}")
 
 
 def _read(answer: bytes) -> Prepared:

@@ -52,6 +52,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         problems.append(error)
     except (MemoryError, RecursionError):
         problems.append(TemplateLimit("it is too large or too deeply nested to be prepared", file=current))
+    except Exception as error:
+        # A fault of ours, which must not keep the other templates from being looked at.
+        name = request["template"]["name"]
+        problem = f"template {name} cannot be prepared: {type(error).__name__}: {error}"
+        problems.append(TemplateError(problem[:500], file=current or None))
     return {
         "version": version.to_document() if version is not None else None,
         "problems": [problem_to(error) for error in problems],

@@ -7,6 +7,7 @@ renders once renders always. Processor time is a second bound behind it, for fil
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -27,6 +28,10 @@ MAX_TEXT = 100_000
 MAX_OUTPUT = 1_000_000
 #: Items of one list that a template makes.
 MAX_ITEMS = 10_000
+#: Bytes of all texts and lists that a message makes on its way, whether it keeps them or not.
+MAX_MADE = 32 * 1024 * 1024
+#: Numbers nearer to zero than 10 to the minus this are a mistake, and long to write out; likewise those beyond it.
+MAX_EXPONENT = 60
 #: Seconds of processor time, looked at every so many steps.
 MAX_SECONDS = 1.5
 _LOOK_EVERY = 50_000
@@ -49,6 +54,7 @@ class Run:
         "html",
         "links",
         "locale",
+        "room",
         "steps",
         "turns",
         "undefined",
@@ -79,6 +85,8 @@ class Run:
         #: Link slot -> how often it came up in this part.
         self.turns: dict[int, int] = {}
         self.steps = MAX_STEPS
+        #: Bytes it may still make.
+        self.room = MAX_MADE
         self._look = MAX_STEPS - _LOOK_EVERY
         self._started = 0.0
 
@@ -129,6 +137,9 @@ class Run:
                 stack.extend(value)
             elif isinstance(value, range):
                 self.spend(1 + len(value))
+            elif isinstance(value, Namespace):
+                # It can hold itself, and what holds it: neither compared nor written, only its fields are.
+                raise TemplateRuntimeError("a namespace is no value: use its fields")
             else:
                 self.spend(1)
 
@@ -137,9 +148,18 @@ class Run:
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
                 raise OverLimit(f"it makes a text of {len(value):,} characters; {MAX_TEXT:,} are the most")
-        elif isinstance(value, (list, tuple, dict)) and len(value) > MAX_ITEMS:
-            raise OverLimit(f"it makes a list of {len(value):,} items; {MAX_ITEMS:,} are the most")
+            if len(value) > 64:
+                self._take(value)
+        elif isinstance(value, (list, tuple, dict)):
+            if len(value) > MAX_ITEMS:
+                raise OverLimit(f"it makes a list of {len(value):,} items; {MAX_ITEMS:,} are the most")
+            self._take(value)
         return value
+
+    def _take(self, value: Any) -> None:
+        self.room -= sys.getsizeof(value)
+        if self.room < 0:
+            raise OverLimit(f"it makes more than {MAX_MADE >> 20} MB of texts and lists on its way")
 
     def missing(self, what: str) -> Undefined:
         """What is not there, named `what`."""
@@ -166,7 +186,7 @@ def text_of(value: Any) -> str:
     if kind is int or kind is float or kind is bool:
         return str(value)
     if kind is Decimal:
-        return format(value, "f")
+        return digits_of(value)
     if value is None:
         raise TemplateRuntimeError("a value that is null is shown: give it a fallback or test it with {% if %}")
     if isinstance(value, (str, Undefined, date)):
@@ -174,3 +194,19 @@ def text_of(value: Any) -> str:
     if isinstance(value, (dict, list, tuple, range, Namespace)):
         raise TemplateRuntimeError("a list or table is shown: choose a field of it, or loop over it")
     raise TemplateRuntimeError(f"a {kind.__name__} cannot be shown: templates see plain values")
+
+
+def digits_of(number: Decimal) -> str:
+    """A decimal without an exponent.
+
+    Raises:
+        TemplateRuntimeError: it is so large or so small that nobody could read it.
+    """
+    if not showable(number):
+        raise TemplateRuntimeError("the number is too large or too small to be shown")
+    return format(number, "f")
+
+
+def showable(number: Decimal) -> bool:
+    """Whether its digits fit into a line."""
+    return number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import re
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -68,7 +67,27 @@ def nl2br(run: Run, value: Any) -> str:
 
 
 def striptags(run: Run, value: Any) -> str:
-    return " ".join(re.sub(r"<!--.*?-->|<[^>]*>", "", text_of(value), flags=re.DOTALL).split())
+    """Text without tags and comments; what is never closed stays."""
+    text = text_of(value)
+    run.spend(len(text))
+    kept: list[str] = []
+    position = 0
+    # What is not there from here on is not there later: each search for an end fails once at most.
+    comments = tags = True
+    while (start := text.find("<", position)) >= 0:
+        end = -1
+        if comments and text.startswith("<!--", start):
+            end = text.find("-->", start + 4)
+            comments = end >= 0
+            end = end + 3 if comments else -1
+        if end < 0 and tags:
+            end = text.find(">", start + 1) + 1 or -1
+            tags = end >= 0
+        if end < 0:
+            break
+        kept.append(text[position:start])
+        position = end
+    return " ".join("".join([*kept, text[position:]]).split())
 
 
 def urlencode(run: Run, value: Any) -> str:

@@ -165,7 +165,10 @@ class Dispatcher:
                 wake.wait(POLL)
                 wake.clear()
         finally:
-            sender.close()
+            try:
+                sender.close()
+            except MessagingError as error:
+                log.error("%s", error)
 
     def _forget(self) -> None:
         """Drop rendering contexts that were kept long enough."""

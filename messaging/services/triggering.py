@@ -166,9 +166,7 @@ class Triggering:
         count, after = 0, None
         while True:
             with self._store.transaction():
-                page = self._store.outbox.page(
-                    template=template, state=MessageState.PLANNED, after=after, limit=PAGE
-                )
+                page = self._store.outbox.page(template=template, state=MessageState.PLANNED, after=after, limit=PAGE)
                 if not page:
                     return count
                 after = page[-1].id

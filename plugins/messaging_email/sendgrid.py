@@ -144,6 +144,8 @@ def receipt_of(message_id: str, answer: Answer) -> Receipt:
             f"sendgrid: {status} {problem}",
             hint="check SENDGRID_API_KEY, that it may send mail, and that the sender is verified",
         )
+    if status == 400 and about.startswith(("from", "reply_to")):
+        raise AdapterUnusable(f"sendgrid: 400 {problem}", hint="it is the same for everybody: check [brand] from")
     if status in (400, 413, 422):
         # Checked here before it left: a recipient that SendGrid still calls invalid is one that cannot be.
         dead = about.startswith("personalizations.0.to") and "valid address" in problem

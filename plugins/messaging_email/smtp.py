@@ -35,6 +35,8 @@ _IDLE = 30.0
 #: mail there.
 _DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 #: The same said by servers that give no such code.
+#: How servers say that they do not carry our mail at all.
+_NO_RELAY = re.compile(r"\brelay(ing)?\b", re.IGNORECASE)
 _DEAD_WORDS = re.compile(
     r"\b(?:no such|unknown|invalid|non-?existent) (?:user|mailbox|recipient|address|account)\b"
     r"|\b(?:user|mailbox|recipient|address|account) (?:is )?(?:unknown|not found|does ?n[o']t exist)\b",
@@ -218,18 +220,30 @@ def _refused(message_id: str, refusal: Refusal) -> Receipt:
     """What a refusal means for the message; for all of them where it is us that the server does not want.
 
     Raises:
-        AdapterUnusable: it wants a login, or another one.
+        AdapterUnusable: it wants a login, or another one, or another sender.
     """
     reply = refusal.reply
     reason = f"{refusal.command}: {reply}"
     if reply.code in (530, 535, 538):
         raise AdapterUnusable(f"smtp: the server wants a login: {reply}", hint="set SMTP_USERNAME and SMTP_PASSWORD")
+    if reply.kind == 5 and _means_us(refusal):
+        raise AdapterUnusable(
+            f"smtp: {refusal.command}: {reply}",
+            hint="it does not take mail from this sender: check [brand] from",
+        )
     if reply.kind == 5:
         dead = refusal.command in ("RCPT", "content") and _address_is_dead(reply)
         return Receipt.refused(message_id, reason, suppress=dead)
     if reply.kind == 4:
         return Receipt.try_again(message_id, reason)
     return Receipt.try_again(message_id, f"{reason} (not an answer to that)")
+
+
+def _means_us(refusal: Refusal) -> bool:
+    """Whether a refusal is about the sender or the route, and so the same for everybody."""
+    if refusal.command == "MAIL":
+        return refusal.reply.code != 552  # that is this letter's size
+    return refusal.command == "RCPT" and _NO_RELAY.search(refusal.reply.text) is not None
 
 
 def _address_is_dead(reply: Reply) -> bool:

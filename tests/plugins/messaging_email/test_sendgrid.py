@@ -90,7 +90,6 @@ def test_a_message_is_one_request(sendgrid: Open, httpserver: HTTPServer, messag
         (200, "{}", "accepted", False),
         (400, problem("Bad subject", "subject"), "refused", False),
         (400, problem("Does not contain a valid address.", "personalizations.0.to.0.email"), "refused", True),
-        (400, problem("Does not contain a valid address.", "from.email"), "refused", False),
         (413, "", "refused", False),
         (422, "x", "refused", False),
         (408, "", "try_again", False),
@@ -133,6 +132,16 @@ def test_an_answer_that_means_the_same_for_all(
         deliver(sendgrid(httpserver.port), *(message(n) for n in range(5)))
     assert len(httpserver.log) == 1
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["from", "from.email", "reply_to"])
+def test_a_sender_that_is_not_taken_stops_the_adapter(
+    sendgrid: Open, httpserver: HTTPServer, message: Make, field: str
+) -> None:
+    said = problem("does not match a verified Sender Identity", field)
+    httpserver.expect_request("/v3/mail/send").respond_with_data(said, 400)
+    with pytest.raises(AdapterUnusable, match="verified Sender"):
+        deliver(sendgrid(httpserver.port), message(1), message(2))
 
 
 def test_too_many_requests_holds_the_others_back(sendgrid: Open, httpserver: HTTPServer, message: Make) -> None:

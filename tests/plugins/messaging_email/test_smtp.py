@@ -207,7 +207,6 @@ def test_login_over_starttls(
         ({"RCPT": "550 5.1.1 Empfänger unbekannt\r\n".encode("latin-1")}, "refused", True),
         ({"RCPT": b"550 5.1.1\r\n"}, "refused", True),
         ({"MAIL": b"451 4.3.0 later\r\n"}, "try_again", False),
-        ({"MAIL": b"550 5.1.1 unknown sender\r\n"}, "refused", False),
         ({"MAIL": b"552 5.3.4 too big\r\n"}, "refused", False),
         ({"DATA": b"451 4.3.0 later\r\n"}, "try_again", False),
         ({"DATA": b"554 5.5.1 no valid recipients\r\n"}, "refused", False),
@@ -257,6 +256,8 @@ def test_what_an_answer_means(
         {"EHLO": b"502 what?\r\n"},
         {"MAIL": b"530 5.7.0 authentication required\r\n"},
         {"RCPT": b"530 5.7.0 authentication required\r\n"},
+        {"MAIL": b"550 5.1.1 unknown sender\r\n"},
+        {"RCPT": b"554 5.7.1 <a@b.example>: Relay access denied\r\n"},
     ],
 )
 def test_a_server_that_does_not_want_us(
