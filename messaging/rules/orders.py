@@ -38,8 +38,16 @@ WHOLE_REFUNDS = frozenset({"order.refunded", "refund.created"})
 
 def order_name(event: Event) -> str | None:
     """What the event calls its order: its number, unique within a shop; None if it is about no order."""
-    order = event.data.get("order")
-    return order.get("number") or order.get("id") if isinstance(order, Mapping) else None
+    order = _told(event)
+    return order.get("number") or order.get("id") if order is not None else None
+
+
+def _told(event: Event) -> Mapping[str, Any] | None:
+    """What the event says of its order. A refund that names none stands for an order of its own, never placed."""
+    order, refund = event.data.get("order"), event.data.get("refund")
+    if isinstance(order, Mapping):
+        return order
+    return {"number": f"refund {refund.get('id') or event.id}"} if isinstance(refund, Mapping) else None
 
 
 def order_of(event: Event) -> str | None:
@@ -53,9 +61,9 @@ def fold(order: Order | None, event: Event, *, currency: str | None = None) -> O
 
     `currency` is that of totals which name none. Raises `ValueError` if the event is about no order.
     """
-    told = event.data.get("order")
+    told = _told(event)
     key = order_of(event)
-    if key is None or not isinstance(told, Mapping):
+    if key is None or told is None:
         raise ValueError(f"{event.type} is about no order")
     number = str(told.get("number") or told["id"])
     if order is None:

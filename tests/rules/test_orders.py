@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messaging.nouns.event import Event
 from messaging.nouns.order import Order
 from messaging.rules.envelope import read_event
 from messaging.rules.orders import MOMENTS, fold, order_of
@@ -139,3 +140,18 @@ def test_an_event_about_no_order():
     assert order_of(about_a_cart) is None
     with pytest.raises(ValueError, match="about no order"):
         fold(None, about_a_cart)
+
+
+def test_a_refund_that_names_no_order_counts_all_the_same() -> None:
+    refund = Event(
+        id="e1",
+        type="refund.created",
+        time=datetime(2026, 3, 1, tzinfo=UTC),
+        customer={"id": "c1"},
+        data={"refund": {"amount": "3.00"}},
+        customer_id="c1",
+    )
+    assert order_of(refund) is not None
+    order = fold(fold(None, refund), refund)
+    assert order.refunded == Decimal("3.00")
+    assert not order.counts
