@@ -229,22 +229,39 @@ class _Builder:
         file, line = self._file(key), self._template.lines.get(key, 1)
         source = self._template.sources[key]
         pieces = flatten(source, file, self._template.shared, line)
+        environment = self._html if html else self._text
+        # Flattened, a source that extends another is its blocks alone.
+        self._readable(environment, source, file, line)
         written = write(pieces)
         origins = Origins(written)
-        environment = self._html if html else self._text
         try:
             found = refuse(environment.parse(written), environment)
         except TemplateSyntaxError as error:
             where, number = origins.of(error.lineno)
             raise syntax_error(error.message or "syntax error", where or file, number or line, source) from None
         except (ValueError, OverflowError) as error:
-            # Jinja2's lexer makes numbers of digits as it goes.
             where, number = origins.of(_line_of_number(written))
             raise TemplateError(f"cannot be read: {error}", file=where or file, line=number or line) from None
         for number, text, hint in found:
             where, origin = origins.of(number)
             self._problem(TemplateError(text, file=where or file, line=origin, hint=hint))
         return pieces
+
+    @staticmethod
+    def _readable(environment: Sandbox, source: str, file: str, line: int) -> None:
+        """Look at all of a source as it was written.
+
+        Raises:
+            TemplateError: Jinja2 cannot read it; with file and line.
+        """
+        try:
+            environment.parse(source)
+        except TemplateSyntaxError as error:
+            raise syntax_error(error.message or "syntax error", file, error.lineno + line - 1, source) from None
+        except (ValueError, OverflowError) as error:
+            # Jinja2's lexer makes numbers of digits as it goes.
+            number = _line_of_number(source) + line - 1
+            raise TemplateError(f"cannot be read: {error}", file=file, line=number) from None
 
     def _file(self, key: Key) -> str:
         self._current = self._template.files[key]
@@ -269,7 +286,7 @@ class _Builder:
 
 def _line_of_number(source: str) -> int:
     """Where the first number stands that is too long for Python (4,300 digits)."""
-    match = re.search(r"[0-9a-fA-F_]{4000}", source)
+    match = re.search(r"[0-9][0-9_]{4000}", source)
     return source.count("\n", 0, match.start()) + 1 if match else 1
 
 

@@ -129,6 +129,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__}")
 
 
+def quoted(run: Run, value: Any) -> Any:
+    """A value inside the quotes of an attribute: markup and JSON have quotes that would end it."""
+    if not isinstance(value, Markup):
+        return value
+    return Markup(str(value).replace('"', "&#34;").replace("'", "&#39;"))  # noqa: S704 - only less is special in it
+
+
 def loop(run: Run, value: Any, weight: int) -> Any:
     """What a `for` goes over; pays for all its turns."""
     if isinstance(value, Undefined):
@@ -231,4 +238,5 @@ FILTERS.update(
     _click=tracked,
     _image=guarded_image,
     _pixel=pixel,
+    _quoted=quoted,
 )

@@ -21,7 +21,10 @@ from messaging.rendering.shelter import Place, Shelter, Sheltered, number_of
 
 _ATTRIBUTES = r"""(?:[^\s=>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']+))?[\s/]*)*"""
 _TAG = re.compile(rf"<([A-Za-z][\w:-]*)\s+({_ATTRIBUTES})>")
-_ADDRESS = re.compile(r"""(?<![\w-])(href|src|background)(\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"""(?<![\w-])(href|src|background|action|formaction|data|poster)(\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE
+)
+#: Their addresses are loaded or completed, not clicked: only looked at, as those of images are.
 _NOT_FOLLOWED = ("link", "base")
 _WEB_TEXT = re.compile(r"https?://[^\s<>\"'()\[\]{}]+", re.IGNORECASE)
 _PUNCTUATION = ".,;:!?"
@@ -88,13 +91,13 @@ class Links:
 
         def tag(match: re.Match[str]) -> str:
             name = match[1].lower()
-            if name in _NOT_FOLLOWED:
-                return match[0]
 
             def attribute(found: re.Match[str]) -> str:
+                if found[1].lower() == "data" and name != "object":
+                    return found[0]
                 value = found[3][1:-1]
                 address = _read(value, keeper)
-                if found[1].lower() != "href":
+                if found[1].lower() != "href" or name in _NOT_FOLLOWED:
                     word = self._image(address, keeper)
                 else:
                     constants.read_to(match.start())

@@ -287,13 +287,15 @@ class _Scanner:
         if self._attribute == "style" and any(piece.kind is Kind.STATEMENT for piece in pieces):
             value = f"--{self._whole(pieces)}:0"
         else:
-            value = "".join(
-                piece.text if piece.kind is Kind.DATA else self._keeper.add(piece, Place.ATTRIBUTE, self._values)
-                for piece in pieces
-            )
+            value = "".join(piece.text if piece.kind is Kind.DATA else self._in_quotes(piece) for piece in pieces)
         if self._attribute == "data-css-inline" and value.lower() == "keep":
             self._kept_style = True
         self._out.append(f"{self._quote}{value}{self._quote}")
+
+    def _in_quotes(self, piece: Piece) -> str:
+        """Code in an attribute's value: what it shows must not end the value."""
+        safe = source_of(_unquoting(piece))
+        return self._keeper.add(piece, Place.ATTRIBUTE, self._values, html=safe, text=source_of(piece))
 
     def _whole(self, pieces: list[Piece]) -> str:
         """A style with statements in it as one declaration: CSS has no place for parts of declarations."""
@@ -301,7 +303,7 @@ class _Scanner:
         code = write(
             Piece(piece.kind, piece.text.replace('"', "&quot;"), piece.file, piece.line)
             if piece.kind is Kind.DATA
-            else piece
+            else _unquoting(piece)
             for piece in pieces
         )
         whole = Piece(Kind.OUTPUT, "…", first.file, first.line)
@@ -314,6 +316,13 @@ class _Scanner:
         if found >= 0:
             self._state = "content"
         return stop
+
+
+def _unquoting(piece: Piece) -> Piece:
+    """An output whose quotes are escaped: those of captured markup and of JSON are not otherwise."""
+    if piece.kind is not Kind.OUTPUT:
+        return piece
+    return Piece(piece.kind, f"({piece.text}) | _quoted", piece.file, piece.line)
 
 
 def _error(message: str, piece: Piece, hint: str) -> TemplateError:

@@ -97,4 +97,14 @@ def urlencode(run: Run, value: Any) -> str:
 
 
 def wordwrap(run: Run, value: Any, width: int = 79) -> str:
-    return "\n".join(textwrap.fill(line, max(1, min(width, 1000))) for line in text_of(value).split("\n"))
+    """Lines of at most `width` characters, broken between words where there are any."""
+    text, width = text_of(value), max(1, min(width, 1000))
+    # A word without end is copied once for every line it fills.
+    run.spend(len(text) + (len(text) ** 2 // width >> 14))
+    return "\n".join(_wrapped(line.expandtabs(), width) for line in text.split("\n"))
+
+
+def _wrapped(line: str, width: int) -> str:
+    # Blanks that fill the first line are left out: textwrap would look at them again for every one of them.
+    words = line.lstrip()
+    return textwrap.fill(words if len(line) - len(words) >= width else line, width)

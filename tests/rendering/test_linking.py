@@ -149,3 +149,24 @@ def test_names_written_in_the_template_name_the_link(prepared: Prepared) -> None
         "href='{{ u.url }}'>{{ label }}: {{ words.go }}</a>{% endwith %}"
     )
     assert version.links[0].label == "View: Go on"
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("form", "action"),
+        ("button", "formaction"),
+        ("object", "data"),
+        ("video", "poster"),
+        ("base", "href"),
+        ("img", "src"),
+    ],
+)
+def test_addresses_that_are_not_clicked_are_of_the_web_too(render: Render, tag: str, name: str) -> None:
+    html = f"<p>a</p><{tag} id='here' {name}='{{{{ v }}}}'>b</{tag}>"
+    assert f'{name}=""' in render(html=html, context={"v": "java\tscript:alert(1)"})["html"]
+    assert f'{name}="https://a.example/x"' in render(html=html, context={"v": "https://a.example/x"})["html"]
+
+
+def test_other_data_is_left_alone(render: Render) -> None:
+    assert 'data="7 apples"' in render(html="<p data='{{ v }}'>a</p>", context={"v": "7 apples"})["html"]
