@@ -30,6 +30,8 @@ HEADER_SIZE = 512
 Operation = list[Any]
 
 _BLOCK = 1 << 20
+#: The smallest block of a disk: what a power cut loses ends at a multiple of it.
+_SECTOR = 512
 _MARK = 9  # the checksum, eight hex digits, and a space
 _BEGINNING = re.compile(rb"[0-9a-f]{8} \[[^\0]*\0*|[0-9a-f]{8} ?\0*|[0-9a-f]{0,7}\0*")
 
@@ -139,6 +141,17 @@ def read_payloads(fd: int, start: Position) -> Iterator[tuple[bytes, Position]]:
         del pending[:begin]
     if pending and not _BEGINNING.fullmatch(pending):
         raise Damaged(f"what follows byte {at.offset} was not written by this program", at.offset)
+
+
+def has_hole(fd: int, start: int) -> bool:
+    """Whether what follows `start` looks like writes of which a power cut kept only some blocks.
+
+    A block that never reached the disk reads as zeros, and this program writes none. Zeros that do not end
+    where a block does are something else.
+    """
+    tail = os.pread(fd, os.fstat(fd).st_size - start, start)
+    holes = list(re.finditer(rb"\0+", tail))
+    return bool(holes) and all(hole.end() == len(tail) or (start + hole.end()) % _SECTOR == 0 for hole in holes)
 
 
 def read_operations(payload: bytes, at: Position) -> list[Operation]:

@@ -6,13 +6,14 @@ cut off is told from one whose last line never was whole.
 
 from __future__ import annotations
 
+import logging
 import os
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from messaging.errors import StoreBroken
+from messaging.errors import StoreBroken, StoreError
 from messaging.ids import random_id
 from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.format import (
@@ -20,10 +21,13 @@ from messaging.stores.tinydb.format import (
     Header,
     Operation,
     Position,
+    has_hole,
     read_operations,
     read_payloads,
     seal,
 )
+
+log = logging.getLogger("messaging.store")
 
 
 class Head:
@@ -33,6 +37,7 @@ class Head:
         self.path = path
         self._disk = disk
         self._fd: int | None = None
+        self._generation = ""
 
     def read(self) -> tuple[str, int] | None:
         """(generation, length); None if there is none that can be read, which promises nothing."""
@@ -51,6 +56,9 @@ class Head:
             if self._fd is None:
                 self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
             self._disk.write(self._fd, b"%b %08x\n" % (text, zlib.crc32(text)), 0)
+            if generation != self._generation:  # after a power cut an older length is of use, another file's is not
+                self._disk.sync(self._fd)
+                self._generation = generation
         except OSError:
             pass
 
@@ -76,6 +84,9 @@ class Journal:
         self._writable = False
         #: Whether all that this process appended is on the disk.
         self.synced = True
+        self._failed = False
+        #: Where the end begins that a power cut left with holes; nothing that follows it counts.
+        self._torn: int | None = None
 
     # Reading. Without a lock: only whole lines count, and a line is there only once it is committed.
 
@@ -99,14 +110,21 @@ class Journal:
         """
         head = self.head.read()  # before the file: what it says was true by then
         self._close_file()
+        self._torn = None
         try:
             self._open_file()
             self.header = Header.read(self._fd)
             self.at = self.header.first
-            yield from self._follow()
-            if head is not None and head[0] == self.header.generation and head[1] > self.at.offset:
+            sure = head[1] if head is not None and head[0] == self.header.generation else None
+            try:
+                yield from self._follow()
+            except Damaged as damage:
+                if sure is None or damage.offset < sure or not has_hole(self._fd, damage.offset):
+                    raise
+                self._torn = damage.offset
+            if sure is not None and sure > self.at.offset:
                 raise Damaged(
-                    f"it was cut off: {self.at.offset} of {head[1]} bytes are left"
+                    f"it was cut off: {self.at.offset} of {sure} bytes are left"
                     f" (an older copy, put there on purpose, is taken if {self.head.path.name} is removed)",
                     self.at.offset,
                 )
@@ -139,10 +157,14 @@ class Journal:
         return self._follow() if status.st_size > self.at.offset else iter(())
 
     def _follow(self) -> Iterator[list[Operation]]:
-        for payload, at in read_payloads(self._fd, self.at):
-            operations = read_operations(payload, at)
-            self.at = at
-            yield operations
+        try:
+            for payload, at in read_payloads(self._fd, self.at):
+                operations = read_operations(payload, at)
+                self.at = at
+                yield operations
+        except Damaged as damage:
+            if damage.offset != self._torn:
+                raise
 
     def _switch(self) -> Iterator[list[Operation]] | None:
         """Another process compacted: read the old file to its end, then go on in the new one."""
@@ -181,16 +203,15 @@ class Journal:
 
         Raises:
             StoreError: it could not be written; the file is as it was. Only if the disk takes the line, then
-            fails
-                to make it durable, and then fails to cut it off again too, is the line there all the same.
+                fails to make it durable, and then fails to cut it off again too, is the line there all the same.
         """
+        self.check()
         line, chain = seal(payload, self.at.chain)
         try:
-            self._need_writable()
-            self._drop_torn_tail()
+            self.drop_torn_tail()
             self.disk.write(self._fd, line, self.at.offset)
             if durable:
-                self.disk.sync(self._fd)
+                self._sync()
         except BaseException as error:
             self._take_back()
             if isinstance(error, OSError):
@@ -203,10 +224,37 @@ class Journal:
 
     def sync(self) -> None:
         """Bring to the disk what was appended without it. Raises OSError."""
-        if self.header is not None:
-            self.disk.sync(self._fd)
+        if self.header is not None and not self._failed:
+            self._sync()
             self.synced = True
             self._write_head()
+
+    def check(self) -> None:
+        """See that more may be written.
+
+        After one failed `fsync` the system forgets what it could not write, and the next one succeeds without
+        it. So nothing is written after it: who opens the file anew takes what is in it.
+
+        Raises:
+            StoreError: it may not.
+        """
+        if self._failed:
+            raise StoreError(
+                f"{self.path}: an earlier write did not reach the disk, so nothing more is written",
+                hint="look at the disk, then start this program again: it goes on from what the file holds",
+            )
+
+    def drop_torn_tail(self) -> None:
+        """Cut off what a killed process left of a line, or a power cut of some. Raises OSError."""
+        self._need_writable()
+        size = os.fstat(self._fd).st_size
+        if size == self.at.offset:
+            return
+        if has_hole(self._fd, self.at.offset):
+            lost = size - self.at.offset
+            log.warning("%s: the last %d bytes did not all reach the disk before a power cut; cut off", self.path, lost)
+        self.disk.truncate(self._fd, self.at.offset)
+        self._torn = None
 
     def succeed(self, header: Header, new: Path, *, keep: bool) -> None:
         """Put the compacted journal `new` in this one's place; `keep` this one as backup. Raises OSError."""
@@ -241,10 +289,12 @@ class Journal:
         assert self.header is not None
         self.head.write(self.header.generation, self.at.offset)
 
-    def _drop_torn_tail(self) -> None:
-        """Cut off what a killed process left of a line. Nobody is writing: we have the lock."""
-        if os.fstat(self._fd).st_size > self.at.offset:
-            self.disk.truncate(self._fd, self.at.offset)
+    def _sync(self) -> None:
+        try:
+            self.disk.sync(self._fd)
+        except OSError:
+            self._failed = True
+            raise
 
     def _take_back(self) -> None:
         """Undo a failed append. If even that fails, the file is read anew: then memory is as the file is."""

@@ -55,8 +55,8 @@ class FileLock:
         self._path = path
         self._fd: int | None = None
 
-    def acquire(self, timeout: float) -> None:
-        """Wait for it, at most `timeout` seconds.
+    def acquire(self, timeout: float, *, doing: str = "kept the store locked") -> None:
+        """Wait for it, at most `timeout` seconds. `doing` says in the error what who has it does.
 
         Raises:
             StoreError: somebody else kept it for longer, or the file cannot be made.
@@ -75,7 +75,7 @@ class FileLock:
         while not self._try(self._fd):
             if time.monotonic() > deadline:
                 raise StoreError(
-                    f"{self._path}: another process has kept the store locked for {timeout:g} s",
+                    f"{self._path}: another process has {doing} for {timeout:g} s",
                     hint="look for a stopped or hanging messaging process",
                 )
             time.sleep(pause)

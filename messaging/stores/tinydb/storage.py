@@ -33,6 +33,8 @@ from messaging.stores.tinydb.values import check_text, pack
 
 #: A journal shorter than this is left as it is.
 _SMALL = 8 << 20
+#: Seconds that a compaction waits for another process's. What it was to clean, the next start cleans.
+_PATIENCE = 60.0
 #: How often a journal that cannot be read is tried again: another process may be taking back a failed write.
 _TRIES = 3
 
@@ -116,9 +118,9 @@ class JournalStorage(Storage):
             unfinished = _SCRUB in self.rows(_OWN).documents
         if wasteful or unfinished:
             try:
-                self.compact()
+                self.compact(patience=0.0)
             except StoreError:
-                pass  # a full or read-only disk: the journal as it is does as well
+                pass  # a full or read-only disk, or another is at it: the journal as it is does as well
 
     # Reading and changing.
 
@@ -205,6 +207,10 @@ class JournalStorage(Storage):
             with self._memory:
                 more = self._catch_up(patience=0.005)
 
+    def check(self) -> None:
+        """See that it can be written to. Raises StoreError."""
+        self._journal.check()
+
     @property
     def size(self) -> int:
         """Bytes of the journal."""
@@ -220,22 +226,26 @@ class JournalStorage(Storage):
         self.put(self.rows(_OWN), _SCRUB, {"wanted": True})
         self._compaction_wanted = True
 
-    def compact(self) -> None:
+    def compact(self, *, patience: float | None = None) -> None:
         """Write the journal anew, without its history. Inside a transaction: when that has committed.
 
-        Others go on reading and writing meanwhile; they wait only while the last lines are copied.
+        Others go on reading and writing meanwhile; they wait only while the last lines are copied. If another
+        process compacts, its end is waited for, `patience` seconds at most (60 if not said).
 
         Raises:
-            StoreError: it could not be written; the old journal stays.
+            StoreError: it could not be written, or the other took longer; the old journal stays.
         """
         if self._writer.mine:
             self._compaction_wanted = True
             return
-        with self._exclusive():
-            pass  # there is a journal now, and this process may write it
         with self._compactor:
             try:
-                self._compacting.acquire(timeout=600.0)
+                with self._exclusive():  # there is a journal then, and this process may write it
+                    self._journal.check()
+                    self._journal.drop_torn_tail()
+                self._compacting.acquire(
+                    timeout=_PATIENCE if patience is None else patience, doing="been compacting the store"
+                )
                 try:
                     self._replace_journal()
                 finally:

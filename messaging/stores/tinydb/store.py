@@ -138,6 +138,7 @@ class TinyStore(Store):
         with self._journal.reading():
             if not os.access(self.path if self.path.exists() else self.path.parent, os.W_OK):
                 raise StoreError(f"{self.path}: cannot be written", hint="look at the permissions")
+            self._journal.check()
             return {
                 "store": f"tinydb:{self.path}",
                 "customers": self.customers.count(),

@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+from messaging.errors import StoreError
 from messaging.stores.tinydb.journal import Journal
+from messaging.stores.tinydb.locks import FileLock
 from messaging.stores.tinydb.storage import JournalStorage
 
 
@@ -93,6 +95,38 @@ class TestOthers:
         for thread in threads:
             thread.join()
         assert [store.get_note("a") for store in [*stores, open_tiny()]] == [1, 1, 1]
+
+
+class TestWhileAnotherCompacts:
+    """Another process is at it, or was stopped in the middle of it."""
+
+    @pytest.fixture
+    def store(self, open_tiny, path):
+        store = open_tiny()
+        store.put_note("a", 1)
+        return store
+
+    @pytest.fixture(autouse=True)
+    def another(self, store, path):
+        lock = FileLock(path.with_name(path.name + ".compact"))
+        lock.acquire(1)
+        yield
+        lock.close()
+
+    def test_it_is_given_up_on_and_said(self, store, monkeypatch, path):
+        monkeypatch.setattr("messaging.stores.tinydb.storage._PATIENCE", 0.01)
+        with pytest.raises(StoreError, match="another process has been compacting the store for 0.01 s") as caught:
+            store.compact()
+        assert str(path) in caught.value.message
+        assert "hanging" in caught.value.hint
+        store.put_note("b", 1)
+
+    def test_opening_does_not_wait(self, store, open_tiny, path, monkeypatch):
+        monkeypatch.setattr("messaging.stores.tinydb.storage._SMALL", 1000)
+        monkeypatch.setattr("messaging.stores.tinydb.locks.time.sleep", lambda seconds: pytest.fail("it waited"))
+        for number in range(100):
+            store.put_note("a", number)
+        assert open_tiny().get_note("a") == 99
 
 
 class TestSize:

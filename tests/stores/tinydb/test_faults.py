@@ -175,3 +175,69 @@ def test_after_a_failure_the_store_goes_on(open_tiny):
         store.put_note("b", 1)
     store.put_note("c", 1)
     assert open_tiny().notes("") == {"a": 1, "c": 1}
+
+
+class NoSync(FailingDisk):
+    """The first sync fails, and every cut if `uncut`; then the disk pretends to be well, as the system does."""
+
+    def __init__(self, *, uncut):
+        super().__init__(0, stays=False, code=errno.EIO)
+        self.uncut = uncut
+        self.failed = False
+
+    def sync(self, fd):
+        if not self.failed:
+            self.failed = True
+            raise OSError(errno.EIO, "the disk failed")
+
+    def truncate(self, fd, length):
+        if self.uncut:
+            raise OSError(errno.EIO, "the disk failed")
+        super().truncate(fd, length)
+
+
+class TestAfterAFailedSync:
+    @pytest.fixture(params=[False, True])
+    def uncut(self, request):
+        return request.param
+
+    @pytest.fixture
+    def failed(self, open_tiny, uncut):
+        open_tiny().put_note("a", 1)
+        store = open_tiny(NoSync(uncut=uncut))
+        store.take_tokens("smtp", 1, rate=1, burst=5)  # not durable: a failed sync may have lost it, too
+        with pytest.raises(StoreError, match="the disk failed"):
+            store.put_note("b", 1)
+        return store
+
+    def test_nothing_more_is_written(self, failed, path):
+        before = path.read_bytes()
+        for write in (
+            lambda: failed.put_note("c", 1),
+            lambda: failed.take_tokens("smtp", 1, rate=1, burst=5),
+            failed.compact,
+        ):
+            with pytest.raises(StoreError, match=f"{path}: an earlier write did not reach the disk") as caught:
+                write()
+            assert "start" in caught.value.hint
+        assert path.read_bytes() == before
+
+    def test_it_says_that_it_is_not_well(self, failed):
+        with pytest.raises(StoreError, match="did not reach the disk"):
+            failed.health()
+
+    def test_what_the_file_says_is_what_is_seen(self, failed, uncut, open_tiny):
+        expected = {"a": 1, "b": 1} if uncut else {"a": 1}
+        assert failed.notes("") == open_tiny().notes("") == expected
+
+    def test_the_length_of_which_is_sure_does_not_grow(self, failed, path):
+        head = path.with_name(path.name + ".head")
+        before = head.read_bytes()
+        failed.close()
+        assert head.read_bytes() == before
+
+    def test_opened_anew_it_goes_on(self, failed, open_tiny):
+        failed.close()
+        store = open_tiny()
+        store.put_note("c", 1)
+        assert open_tiny().get_note("c") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 
 import pytest
 
@@ -96,6 +97,110 @@ class TestCutOff:
         for kept in (0, 5, 12):
             path.write_bytes(whole[: boundaries[-2] + kept] + b"\0" * 100)
             assert len(open_tiny().notes("n")) == 9
+
+
+class TestHole:
+    """A power cut loses blocks of what was not synced, in any order: where one is missing the file has zeros."""
+
+    @pytest.fixture
+    def unsynced(self, path, open_tiny, make, monkeypatch):
+        """A store whose last lines were not synced: (its bytes, how many of them were)."""
+        store = open_tiny()
+        store.outbox.add([make.message(f"m{n}") for n in range(20)])
+        synced = path.stat().st_size
+        for n in range(20):
+            store.outbox.settle([make.sent(f"m{n}", provider_id="x" * 50)])
+        whole = path.read_bytes()
+        assert len(whole) > synced + 2000
+        store.close()
+        return whole, synced
+
+    @pytest.fixture(autouse=True)
+    def head(self, unsynced, path, open_tiny):
+        """The head as it was before the store was closed."""
+        whole, synced = unsynced
+        generation = head_of(path).read_bytes().split()[0]
+        text = b"%b %020d" % (generation, synced)
+        head_of(path).write_bytes(b"%b %08x\n" % (text, zlib.crc32(text)))
+
+    @staticmethod
+    def holes(unsynced, size=512):
+        """The file with each of its blocks after the synced part lost: (where the zeros begin, the file)."""
+        whole, synced = unsynced
+        for begin in range(synced // size * size, len(whole), size):
+            end = min(begin + size, len(whole))
+            start = max(begin, synced)
+            yield start, whole[:start] + b"\0" * (end - start) + whole[end:]
+
+    def test_in_the_unsynced_end_it_ends_the_journal(self, path, open_tiny, unsynced, caplog):
+        whole, _ = unsynced
+        head = head_of(path).read_bytes()
+        for start, content in self.holes(unsynced):
+            path.write_bytes(content)
+            head_of(path).write_bytes(head)
+            kept = whole[:start].count(b"\n") - 2  # without the header and the messages' own line
+            store = open_tiny()
+            assert sum(message.state == "sent" for message in store.outbox.page()) == kept
+            assert path.read_bytes() == content
+            caplog.clear()
+            store.put_note("new", 1)
+            assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "messaging.store")]
+            lost = len(content) - whole.rindex(b"\n", 0, start) - 1
+            assert f"{path}: the last {lost} bytes" in caplog.text
+            assert open_tiny().get_note("new") == 1
+            assert b"\0" not in path.read_bytes()
+
+    def test_a_reader_beside_sees_what_is_written_after(self, path, open_tiny, unsynced):
+        _, content = next(self.holes(unsynced))
+        path.write_bytes(content)
+        reader, writer = open_tiny(), open_tiny()
+        assert reader.get_note("new") is None
+        assert reader.outbox.counts("spring")["planned"] == 20
+        writer.put_note("new", 1)
+        assert reader.get_note("new") == 1
+
+    def test_it_can_be_compacted(self, path, open_tiny, unsynced):
+        _, content = next(self.holes(unsynced))
+        path.write_bytes(content)
+        open_tiny().compact()
+        assert b"\0" not in path.read_bytes()
+        assert len(open_tiny().outbox.page()) == 20
+
+    def test_in_what_was_synced_it_is_damage(self, path, open_tiny, unsynced):
+        whole, synced = unsynced
+        for begin in range(HEADER_SIZE, synced, 512):
+            path.write_bytes(whole[:begin] + b"\0" * 512 + whole[begin + 512 :])
+            refused(open_tiny, path, "damaged")
+        path.write_bytes(whole[: synced - 1] + b"\0" * (len(whole) - synced + 1))
+        refused(open_tiny, path)
+
+    def test_zeros_that_no_lost_block_leaves_are_damage(self, path, open_tiny, unsynced):
+        whole, synced = unsynced
+        begin = synced + 10
+        end = begin + 30
+        assert end % 512
+        path.write_bytes(whole[:begin] + b"\0" * 30 + whole[end:])
+        refused(open_tiny, path, "damaged")
+
+    def test_without_a_head_it_is_damage(self, path, open_tiny, unsynced):
+        _, content = next(self.holes(unsynced))
+        path.write_bytes(content)
+        head_of(path).unlink()
+        refused(open_tiny, path, "damaged")
+
+    def test_other_damage_there_is_damage(self, path, open_tiny, unsynced):
+        whole, synced = unsynced
+        path.write_bytes(whole[: synced + 10] + b"x" + whole[synced + 11 :])
+        refused(open_tiny, path, "damaged")
+
+    def test_a_hole_that_comes_while_it_is_open_is_damage(self, path, open_tiny, unsynced):
+        whole, synced = unsynced
+        path.write_bytes(whole)
+        store = open_tiny()
+        line = next(iter(self.holes(unsynced)))[1][synced:]
+        path.write_bytes(whole + line)
+        with pytest.raises(StoreBroken):
+            store.get_note("a")
 
 
 class TestDamaged:
