@@ -147,7 +147,7 @@ def _ours(folder: Path) -> tuple:
         store,
         recorder,
         Preferences(store, recorder, topics=list, channels=list),
-        receive=lambda document: None,  # type: ignore[arg-type,return-value]
+        receive=lambda document: None,
         keys=keys,
         api_key="none",
         brand={"name": "Shop"},

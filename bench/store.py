@@ -197,7 +197,7 @@ def main() -> None:
     """Measure each size and print them beside each other."""
     if len(sys.argv) > 1 and sys.argv[1] in STEPS:
         name, path, *sizes = sys.argv[1:]
-        print(json.dumps(STEPS[name](Path(path), *map(int, sizes))))  # type: ignore[operator]
+        print(json.dumps(STEPS[name](Path(path), *map(int, sizes))))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, action="append", help="how many customers, each with a message")

@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker("messaging")
 
 
 @hookspec
-def register_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body]
+def register_adapters() -> Sequence[type[Adapter]]:
     """Return adapter classes. Called once when the workspace opens.
 
     Two adapters of one name are refused with both owners named. An exception disables the plugin.
@@ -48,7 +48,7 @@ def register_commands(group: click.Group) -> None:
 
 
 @hookspec
-def register_filters() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+def register_filters() -> Mapping[str, Callable[..., Any]]:
     """Return template filters by name. Called once when the workspace opens.
 
     A filter gets and returns plain values. One that raises fails the message it was rendering, by name.
@@ -72,7 +72,7 @@ def prepare_context(context: MutableMapping[str, Any], message: Message) -> None
 
 
 @hookspec
-def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:  # type: ignore[empty-body]
+def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:
     """Return `Deny` or `NotBefore` for those of `messages` that must not go, or not now. Called when messages are
     planned and again before they are handed over.
 

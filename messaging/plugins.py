@@ -147,6 +147,9 @@ class Plugins:
         problem = None
         if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
             problem = f"register_adapters returned {adapter!r}, which is no subclass of messaging.Adapter"
+        elif adapter.__abstractmethods__ or not callable(adapter.deliver):
+            missing = ", ".join(sorted(adapter.__abstractmethods__)) or "deliver"
+            problem = f"{adapter.__name__} is not finished: it has no method {missing}"
         elif not isinstance(getattr(adapter, "name", None), str) or not is_name(adapter.name):
             problem = f"{adapter.__name__}.name must be lower-case letters, digits, - and _"
         elif not isinstance(getattr(adapter, "channel", None), str) or not is_name(adapter.channel):
@@ -178,6 +181,18 @@ class Plugins:
         raise SettingsError(
             f"there is no adapter {name!r}" + (f" ({faults})" if faults else ""),
             hint=f"installed: {', '.join(sorted(adapters)) or 'none'}",
+        )
+
+    def blame(self, adapter: str, problem: str) -> PluginError:
+        """The error for what an adapter did wrong: names its plugin and where that came from."""
+        owner = next((plugin for plugin in self.found if adapter in plugin.adapters), None)
+        return PluginError(
+            f"adapter {adapter}: {problem}",
+            plugin=owner.name if owner else adapter,
+            distribution=owner.distribution if owner else None,
+            hint=f"mend it, or choose another adapter: [channels.{owner.adapters[adapter].channel}] adapter"
+            if owner
+            else None,
         )
 
     def filters(self) -> dict[str, Callable[..., Any]]:
@@ -291,7 +306,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # undone and handed on
         del sys.modules[name]
         raise
     return module

@@ -73,7 +73,7 @@ class Brand(_Section):
     #: ISO 3166 region that phone numbers without a country code belong to.
     country: str | None = None
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator] # pydantic has it so
     @property
     def color_text(self) -> str:
         """The colour of text on `color`: templates have it beside the others."""

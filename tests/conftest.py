@@ -136,7 +136,7 @@ class Shop:
     @staticmethod
     def pigeon_of(app: Messaging) -> SimpleNamespace:
         """The adapter's module, as another app has it: each loads its own."""
-        return next(plugin.module for plugin in app.plugins.found if plugin.name == "pigeon")  # type: ignore[return-value]
+        return next(plugin.module for plugin in app.plugins.found if plugin.name == "pigeon")
 
     def write_template(self, name: str, toml: str, html: str | None = None) -> None:
         folder = self.workspace.templates / name
@@ -181,7 +181,7 @@ class Shop:
 
     def campaign(self, name: str = "spring", **options: object) -> Campaign:
         """A campaign of the letter to everybody, its rows made."""
-        self.app.campaigning.create(name, template="letter", segment="all", **options)  # type: ignore[arg-type]
+        self.app.campaigning.create(name, template="letter", segment="all", **options)
         self.app.campaigning.start(name)
         return self.app.campaigning.fill(name)
 

@@ -27,7 +27,7 @@ class Sink(asyncio.Protocol):
     latency = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.transport: asyncio.Transport = transport
         self.buffer = bytearray()
         self.in_content = False
         self.envelope: list[bytes] = []

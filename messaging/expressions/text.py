@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
@@ -134,7 +135,7 @@ def _constant(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return _quoted(value if isinstance(value, str) else value.isoformat())  # type: ignore[attr-defined]
+    return _quoted(value.isoformat() if isinstance(value, date) else str(value))
 
 
 def _quoted(text: str) -> str:

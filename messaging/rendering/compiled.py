@@ -74,7 +74,7 @@ class Compiled:
             return "".join(parts)
         except MessagingError:
             raise
-        except Exception as error:
+        except Exception as error:  # of the template, or of a filter in it: named with its line
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> TemplateError:

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 try:
     from markupsafe import _speedups
 except ImportError:  # built without a C compiler
-    from markupsafe import _native as _speedups  # type: ignore[no-redef]
+    from markupsafe import _native as _speedups  # type: ignore[no-redef] # the same in Python
 
 from messaging.rendering.filters import FILTERS, plugin_filter
 from messaging.rendering.operators import decimal, operate
@@ -243,5 +243,5 @@ def show_html(value: Any) -> str:
     """A value as it stands in HTML."""
     kind = type(value)
     if kind is Markup:
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return] # its kind was looked at
     return _escape(value if kind is str and len(value) < 10_000 else text_of(value))

@@ -90,8 +90,8 @@ def concatenate(run: Run, *values: Any) -> str:
     run.spend(sum(len(text) for text in texts) >> 2)
     if any(isinstance(text, Markup) for text in texts):
         texts = [escape(text) for text in texts]
-        return run.bounded(Markup("").join(texts))  # type: ignore[no-any-return]
-    return run.bounded("".join(texts))  # type: ignore[no-any-return]
+        return run.bounded(Markup("").join(texts))
+    return run.bounded("".join(texts))
 
 
 def _is_number(value: Any) -> bool:

@@ -20,10 +20,10 @@ def soft(value: Any) -> str:
 
 def method(name: str) -> Callable[..., Any]:
     """A method of text as a filter."""
-    call_method = operator.methodcaller(name)
+    call_method: Callable[[str], str] = operator.methodcaller(name)
 
     def call(run: Run, value: Any) -> str:
-        return call_method(soft(value))  # type: ignore[no-any-return]
+        return call_method(soft(value))
 
     call.__name__ = name
     return call

@@ -131,8 +131,9 @@ class Settling:
         if adapter.capabilities.lookup:
             try:
                 found = adapter.lookup(message.id)
-            except Exception as error:
-                log.error("adapter %s: lookup raised %s: %s", adapter.name, type(error).__name__, error)
+            except (Exception, SystemExit) as error:  # the code is the plugin's: it may raise anything
+                problem = f"lookup raised {type(error).__name__}: {error}"
+                log.error("%s", self._plugins.blame(adapter.name, problem))
                 found = None
             if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
                 return self._outcome(message, found, adapter, now)

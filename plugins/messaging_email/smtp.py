@@ -109,7 +109,7 @@ class Smtp(Adapter):
                 if not session.finished:
                     raise Unavailable(lost.reason) from None
                 session = None
-            except BaseException:
+            except BaseException:  # handed on; `GeneratorExit` is one
                 session.abandon()
                 raise
         if session is not None:

@@ -79,7 +79,7 @@ class Session:
         self._wire = _connect(server)
         try:
             self._open(tls)
-        except BaseException:
+        except BaseException:  # handed on
             self.abandon()
             raise
 

@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 def value(text: str, subject: Subject, schema: Schema) -> Any:
     """The value of an expression that is no condition."""
     root = parse(f"({text}) is defined", schema).root
-    return evaluate(root.operand, subject)  # type: ignore[union-attr]
+    return evaluate(root.operand, subject)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_consent_is_what_policy_has(holds: Make, subject: Make) -> None:
     def who(*consents: Consent, suppressed: bool = False) -> Subject:
         suppression = Suppression(channel="email", address="a@example.com", reason="bounced", at=NOW)
         status = AddressStatus(consents, suppression if suppressed else None)
-        return subject(addresses={"email": status})  # type: ignore[no-any-return]
+        return subject(addresses={"email": status})
 
     assert holds("consented('email')", who(given(True, 3)))
     assert holds("consented('email', 'news')", who(given(True, 3)))

@@ -87,5 +87,5 @@ def test_what_is_no_at(text):
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     for read in (parse_duration, parse_at):
-        with suppress(ValueError):
+        with suppress(ValueError):  # refused
             read(text)

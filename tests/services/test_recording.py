@@ -48,7 +48,7 @@ class Back:
         self.store = store
         self.clock = clock
         self.told = Told()
-        self.recorder = Recorder(store, clock, self.told, folder=folder)  # type: ignore[arg-type]
+        self.recorder = Recorder(store, clock, self.told, folder=folder)
         self.reporter = Reporter(store, self.recorder)
 
     def message(self, name: str = "ann", state: MessageState = MessageState.SENT, **fields: Any) -> str:
@@ -74,6 +74,12 @@ class Back:
             sent_at = self.clock.now() - timedelta(hours=1) if state is MessageState.SENT else None
             self.store.outbox.settle([Outcome(message_id=id, state=state, sent_at=sent_at)])
         return id
+
+    def hand_over(self, id: str) -> None:
+        """Begin to hand a planned message over."""
+        now, worker = self.clock.now(), self.store.enlist()
+        (row,) = self.store.outbox.claim(worker, channels=["email"], lanes=[Lane.CAMPAIGN], now=now, limit=1)
+        assert self.store.outbox.begin(worker, [row.id], now=now) == [id]
 
     def click(self, id: str, slot: str = "1", kind: EngagementKind = EngagementKind.CLICKED, **facts: str) -> None:
         self.recorder.hit(
@@ -143,6 +149,14 @@ class TestHits:
         back.click(id)
         assert back.hits(id)[0].reasons == ("within 2 s of sending",)
 
+    def test_while_it_is_being_handed_over(self, back: Back) -> None:
+        """A scanner in the way of the mail is faster than the provider's answer."""
+        id = back.message("bob", MessageState.PLANNED)
+        back.hand_over(id)
+        back.click(id)
+        (hit,) = back.hits(id)
+        assert (hit.reasons, hit.machine) == (("before it was handed over",), True)
+
     def test_a_burst_condemns_what_was_recorded_before(self, back: Back) -> None:
         id = back.message()
         back.click(id, "1")
@@ -163,12 +177,15 @@ class TestHits:
         (hit,) = back.hits(id)
         assert [len(hit.raw[name]) for name in ("agent", "method", "prefetch")] == [512, 16, 64]
 
-    def test_a_flood_does_not_fill_the_disk(self, back: Back, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_flood_does_not_fill_the_disk(
+        self, back: Back, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         monkeypatch.setattr(hits_module, "MAX_HITS", 20)
         id = back.message()
         for _ in range(50):
             back.click(id)
         assert len(back.hits(id)) == 20
+        assert "30 hits on messages that had 20 already were not recorded" in caplog.text
         back.click(id)
         assert len(back.hits(id)) == 20
 
@@ -176,7 +193,7 @@ class TestHits:
         """Killed after recording, before the spool's file was removed."""
         id = back.message()
         back.click(id)
-        (path,) = (back.store.path.parent / "hits").glob("*.jsonl")  # type: ignore[attr-defined]
+        (path,) = (back.store.path.parent / "hits").glob("*.jsonl")
         line = path.read_bytes()
         assert len(back.hits(id)) == 1
         path.write_bytes(line)
@@ -186,7 +203,7 @@ class TestHits:
     def test_a_damaged_line_is_left_out(self, back: Back, caplog: pytest.LogCaptureFixture) -> None:
         id = back.message()
         back.click(id)
-        (path,) = (back.store.path.parent / "hits").glob("*.jsonl")  # type: ignore[attr-defined]
+        (path,) = (back.store.path.parent / "hits").glob("*.jsonl")
         with path.open("ab") as file:
             file.write(b'{"id": "x", "kind": "clicked"\n[]\n{"id":1}\n{"kind":"no","id":"1","at":"2026-01-01"}\n')
         assert len(back.hits(id)) == 1
@@ -338,6 +355,46 @@ class TestUnsubscribe:
         back.recorder.drain()
         assert [consent.granted for consent in back.consents()] == [False]
         assert back.consents()[0].source == "one-click unsubscribe"
+
+    def test_while_the_store_is_down_and_once_more_after(self, back: Back, broken: pytest.MonkeyPatch) -> None:
+        id = back.message()
+        for _ in range(2):
+            back.recorder.unsubscribe(id, proof="one-click unsubscribe")
+        broken.undo()
+        back.clock.advance(timedelta(minutes=1))
+        back.recorder.unsubscribe(id, proof="page")
+        assert [hit.kind for hit in back.hits(id)] == ["unsubscribed"]
+        assert [(consent.granted, consent.source) for consent in back.consents()] == [(False, "page")]
+        assert len(back.told.engagements) == 1
+
+    def test_one_that_waited_twice_is_done_once(self, back: Back, broken: pytest.MonkeyPatch) -> None:
+        id = back.message()
+        for _ in range(2):
+            back.recorder.unsubscribe(id, proof="page")
+        broken.undo()
+        assert len(back.hits(id)) == len(back.consents()) == 1
+
+    def test_one_that_waited_holds_whatever_the_clock_of_the_import_said(
+        self, back: Back, broken: pytest.MonkeyPatch
+    ) -> None:
+        id = back.message()
+        back.recorder.unsubscribe(id, proof="page")
+        broken.undo()
+        back.agree(at=back.clock.now() + timedelta(days=400))
+        back.recorder.drain()
+        assert [consent.granted for consent in back.consents()] == [True, False]
+
+    def test_who_agreed_again_meanwhile_stays(self, back: Back, broken: pytest.MonkeyPatch) -> None:
+        id = back.message()
+        back.recorder.unsubscribe(id, proof="page")
+        broken.undo()
+        back.clock.advance(timedelta(minutes=1))
+        back.agree(topic="offers")
+        back.clock.advance(timedelta(minutes=1))
+        back.recorder.drain()
+        decision = back.recorder.decision(*ANN, "offers")
+        assert decision is not None
+        assert decision.granted
 
 
 class TestPreferences:

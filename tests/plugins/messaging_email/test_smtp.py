@@ -545,7 +545,7 @@ def test_whoever_stops_listening_stops_the_sending(smtp: Open, mail_server: Mail
     port, server = mail_server()
     receipts = smtp(port).deliver([message(n) for n in range(500)])
     next(iter(receipts))
-    receipts.close()  # type: ignore[attr-defined]
+    receipts.close()
     assert len(server.contents) < 500
 
 

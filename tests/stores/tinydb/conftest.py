@@ -31,5 +31,5 @@ def open_tiny(path: Path, clock: Clock) -> Iterator[Callable[..., TinyStore]]:
     for store in opened:
         try:
             store.close()
-        except Exception:
+        except Exception:  # its disk may be made to fail, and its file to be damaged
             pass
