@@ -1,11 +1,12 @@
 """The staff app: mailbox, report, API description. For reading only, and never on the public door.
 
 On loopback it answers to loopback's own names only, so that no web page can reach it by a name that suddenly
-points here (DNS rebinding). Elsewhere it wants the staff password.
+points here (DNS rebinding). Elsewhere it wants the staff password: the right one always works, wrong ones wait.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from binascii import Error as Base64Error
@@ -32,8 +33,10 @@ from messaging.services.reporting import Reporter, TemplateReport
 from messaging.stores.base import Store
 
 PAGE = 50
-#: Wrong passwords a minute and client.
+#: Wrong passwords a minute and client, before the answer to another comes late.
 BAD_LOGINS = 10
+#: How late, in seconds.
+SLOW = 1.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 #: What a message may do in its frame: look like itself, and open links in another tab.
@@ -57,23 +60,21 @@ class Guard:
         self._failed = Attempts(BAD_LOGINS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = await self._refusal(scope) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if self._names and _host(headers.get("host", "")) not in self._names:
             return PlainTextResponse("These pages are not served under this name.\n", 421)
         if self._password is None:
             return None
-        client = (scope.get("client") or ("",))[0]
-        if self._failed.too_many(client):
-            return PlainTextResponse("Too many wrong passwords: wait a minute.\n", 429, {"Retry-After": "60"})
         given = _password(headers.get("authorization", ""))
         if given is not None and compare_digest(given, self._password.encode("utf-8")):
-            return None
-        if given is not None:
-            self._failed.fail(client)
+            return None  # whatever was tried before: nobody can lock the staff out
+        if given is not None and self._failed.fail((scope.get("client") or ("",))[0]):
+            await asyncio.sleep(SLOW)
+            return PlainTextResponse("Too many wrong passwords: wait a minute.\n", 429, {"Retry-After": "60"})
         challenge = {"WWW-Authenticate": 'Basic realm="messaging staff", charset="UTF-8"'}
         return PlainTextResponse("Sign in with the staff password of keys.toml; any user name.\n", 401, challenge)
 

@@ -11,6 +11,7 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.nouns.consent import Consent
+from messaging.server import limits
 from messaging.server import public as module
 from messaging.server.limits import Attempts
 
@@ -159,10 +160,18 @@ def test_failures_are_forgotten_with_the_minute() -> None:
     now = 30.0
     attempts = Attempts(2, monotonic=lambda: now)
     assert [attempts.fail("a") for _ in range(3)] == [False, False, True]
-    assert attempts.too_many("a")
-    assert not attempts.too_many("b")
+    assert not attempts.fail("b")
     now = 61.0
-    assert not attempts.too_many("a")
+    assert not attempts.fail("a")
+
+
+def test_counting_failures_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_CLIENTS", 10)
+    attempts = Attempts(2, monotonic=lambda: 30.0)
+    for number in range(100):
+        attempts.fail(f"{number}" * 1000)
+    assert len(attempts._failed) <= 11
+    assert max(map(len, attempts._failed)) <= 45
 
 
 def test_the_open_pixel(site, public) -> None:

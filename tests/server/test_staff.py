@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
 from messaging.nouns.engagement import EngagementKind
+from messaging.server import staff as module
+from messaging.server.limits import Attempts
 
 LETTER = """\
 From: The Shop <shop@example.com>
@@ -87,7 +90,23 @@ class TestDoors:
             == 200
         )
 
-    def test_wrong_passwords(self, staff_elsewhere) -> None:
+    @pytest.fixture
+    def slow(self, monkeypatch: pytest.MonkeyPatch) -> float:
+        monkeypatch.setattr(module, "SLOW", 0.05)
+        # The minute does not turn meanwhile.
+        monkeypatch.setattr(module, "Attempts", lambda limit: Attempts(limit, monotonic=lambda: 30.0))
+        return 0.05
+
+    def test_nobody_can_lock_the_staff_out(self, slow: float, staff_elsewhere) -> None:
+        for number in range(12):
+            staff_elsewhere.get("/mailbox", auth=("a", f"guess {number}"))
+        began = time.perf_counter()
+        answer = staff_elsewhere.get("/mailbox", auth=("a", "one more guess"))
+        assert time.perf_counter() - began >= slow
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+        assert staff_elsewhere.get("/mailbox", auth=("any", "correct horse")).status_code == 200
+
+    def test_wrong_passwords(self, slow: float, staff_elsewhere) -> None:
         wrong = ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"correct horse").decode(), "Bearer correct horse"]
         for header in wrong:
             assert staff_elsewhere.get("/mailbox", headers={"Authorization": header}).status_code == 401

@@ -78,7 +78,7 @@ class Back:
     def hand_over(self, id: str) -> None:
         """Begin to hand a planned message over."""
         now, worker = self.clock.now(), self.store.enlist()
-        (row,) = self.store.outbox.claim(worker, channels=["email"], lanes=[Lane.CAMPAIGN], now=now, limit=1)
+        (row,) = self.store.outbox.claim(worker, now=now, limit=1)
         assert self.store.outbox.begin(worker, [row.id], now=now) == [id]
 
     def click(self, id: str, slot: str = "1", kind: EngagementKind = EngagementKind.CLICKED, **facts: str) -> None:
