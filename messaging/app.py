@@ -124,7 +124,7 @@ class Messaging:
 
     @cached_property
     def signing_keys(self) -> SigningKeys:
-        return SigningKeys(current=self.keys.current, keys=self.keys.signing)
+        return SigningKeys(current=self.keys.current, keys=self.keys.signing, retired=self.keys.retired)
 
     @cached_property
     def links(self) -> LinkSigner:
