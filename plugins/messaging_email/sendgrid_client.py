@@ -215,5 +215,6 @@ def _why(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, http.client.RemoteDisconnected):
         return "the connection was closed without an answer"
-    # A proxy that lets nobody through is an OSError without a number: what it said is all there is.
-    return getattr(error, "strerror", None) or quote(str(error)) or type(error).__name__
+    if isinstance(error, OSError):  # one without a number is a proxy that lets nobody through, and has said why
+        return error.strerror or quote(str(error)) or type(error).__name__
+    return type(error).__name__  # its text is the server's, who knows the key

@@ -18,6 +18,7 @@ from messaging_email.smtp import Smtp, SmtpSettings, server_of
 from messaging_email.smtp_session import Security
 
 Make = Callable[..., RenderedMessage]
+Deliver = Callable[..., list[Receipt]]
 Open = Callable[..., Smtp]
 MailServer = Callable[..., tuple[int, Any]]
 
@@ -39,13 +40,6 @@ def smtp(context: AdapterContext) -> Iterator[Open]:
     yield make
     for adapter in opened:
         adapter.close()
-
-
-def deliver(adapter: Smtp, *messages: RenderedMessage) -> list[Receipt]:
-    """The receipts in the order of the messages: one each."""
-    receipts = {receipt.message_id: receipt for receipt in adapter.deliver(messages)}
-    assert sorted(receipts) == sorted(message.id for message in messages)
-    return [receipts[message.id] for message in messages]
 
 
 def verdicts(receipts: list[Receipt]) -> list[str]:
@@ -108,7 +102,7 @@ def aiosmtpd(closed_port: int) -> Iterator[Callable[..., tuple[int, Handler]]]:
 
 
 def test_a_real_server_gets_what_was_written(
-    smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make
+    smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make, deliver: Deliver
 ) -> None:
     port, handler = aiosmtpd(enable_SMTPUTF8=True)
     text = ".\r\n..\r\n.hidden\nend.\n.\nMAIL FROM:<x@example.net>\n" + "grün"
@@ -123,7 +117,7 @@ def test_a_real_server_gets_what_was_written(
 
 
 def test_one_refused_address_does_not_touch_the_others(
-    smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make
+    smtp: Open, aiosmtpd: Callable[..., tuple[int, Handler]], message: Make, deliver: Deliver
 ) -> None:
     port, handler = aiosmtpd()
     receipts = deliver(
@@ -153,6 +147,7 @@ def test_login_over_starttls(
     caplog: pytest.LogCaptureFixture,
     password: str,
     works: bool,
+    deliver: Deliver,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     caplog.set_level(logging.DEBUG, logger="messaging")
@@ -241,6 +236,7 @@ def test_what_an_answer_means(
     script: dict[str, bytes],
     verdict: str,
     suppress: bool,
+    deliver: Deliver,
 ) -> None:
     port, _ = mail_server(**{"EHLO": ehlo, **script})
     (receipt,) = deliver(smtp(port), message())
@@ -261,7 +257,7 @@ def test_what_an_answer_means(
     ],
 )
 def test_a_server_that_does_not_want_us(
-    smtp: Open, mail_server: MailServer, message: Make, script: dict[str, bytes]
+    smtp: Open, mail_server: MailServer, message: Make, script: dict[str, bytes], deliver: Deliver
 ) -> None:
     port, server = mail_server(**script)
     with pytest.raises(AdapterUnusable, match="smtp"):
@@ -272,7 +268,7 @@ def test_a_server_that_does_not_want_us(
 @pytest.mark.parametrize("ehlo", [b"250-here\r\n250 PIPELINING\r\n", PLAIN_EHLO], ids=["pipelined", "one-by-one"])
 @pytest.mark.parametrize("answer", [b"550 5.1.1 gone\r\n", b"450 4.2.1 later\r\n"])
 def test_the_conversation_goes_on_after_a_refusal(
-    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, answer: bytes
+    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, answer: bytes, deliver: Deliver
 ) -> None:
     port, server = mail_server(EHLO=ehlo, RCPT=[answer, b"250 ok\r\n", answer, b"250 ok\r\n"])
     receipts = deliver(smtp(port), *(message(n) for n in range(4)))
@@ -291,7 +287,7 @@ def test_the_conversation_goes_on_after_a_refusal(
     ],
 )
 def test_a_connection_that_ends_is_followed_by_another(
-    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, script: dict[str, list[bytes]]
+    smtp: Open, mail_server: MailServer, message: Make, ehlo: bytes, script: dict[str, list[bytes]], deliver: Deliver
 ) -> None:
     port, server = mail_server(EHLO=ehlo, **script)
     receipts = deliver(smtp(port), *(message(n) for n in range(5)))
@@ -300,14 +296,16 @@ def test_a_connection_that_ends_is_followed_by_another(
     assert len(server.contents) == 5, "none twice"
 
 
-def test_only_the_one_whose_answer_is_lost_is_unknown(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_only_the_one_whose_answer_is_lost_is_unknown(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server(content=[b"250 ok\r\n", b"!", b"250 ok\r\n"])
     receipts = deliver(smtp(port), *(message(n) for n in range(4)))
     assert verdicts(receipts) == ["accepted", "unknown", "accepted", "accepted"]
     assert len(server.contents) == 4, "none twice"
 
 
-def test_no_answer_to_the_content_in_time(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_no_answer_to_the_content_in_time(smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver) -> None:
     port, server = mail_server(content=[b"", b"250 ok\r\n"])
     receipts = deliver(smtp(port, final=0.2), message(1), message(2))
     assert verdicts(receipts) == ["unknown", "try_again"], "a connection of no use is not followed by another at once"
@@ -315,14 +313,18 @@ def test_no_answer_to_the_content_in_time(smtp: Open, mail_server: MailServer, m
 
 
 @pytest.mark.parametrize("step", ["greeting", "EHLO", "RCPT", "DATA"])
-def test_no_answer_in_time_before_the_content(smtp: Open, mail_server: MailServer, message: Make, step: str) -> None:
+def test_no_answer_in_time_before_the_content(
+    smtp: Open, mail_server: MailServer, message: Make, step: str, deliver: Deliver
+) -> None:
     port, server = mail_server(EHLO=PLAIN_EHLO, **{step: b""}) if step != "EHLO" else mail_server(EHLO=b"")
     receipts = deliver(smtp(port, timeout=0.2), message(1), message(2))
     assert verdicts(receipts) == ["try_again", "try_again"]
     assert server.contents == []
 
 
-def test_the_line_breaks_before_the_end_of_the_content(smtp: Open, serve: Callable[..., Any], message: Make) -> None:
+def test_the_line_breaks_before_the_end_of_the_content(
+    smtp: Open, serve: Callable[..., Any], message: Make, deliver: Deliver
+) -> None:
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n")
         connection.recv(100)  # and hangs up with the rest of it unread
@@ -332,13 +334,13 @@ def test_the_line_breaks_before_the_end_of_the_content(smtp: Open, serve: Callab
     assert verdicts(deliver(smtp(port), big, message(2))) == ["try_again", "try_again"]
 
 
-def test_nobody_listens(smtp: Open, closed_port: int, message: Make) -> None:
+def test_nobody_listens(smtp: Open, closed_port: int, message: Make, deliver: Deliver) -> None:
     receipts = deliver(smtp(closed_port), message(1), message(2))
     assert verdicts(receipts) == ["try_again", "try_again"]
     assert "cannot connect" in (receipts[0].reason or "")
 
 
-def test_a_host_that_is_no_name(smtp: Open, message: Make) -> None:
+def test_a_host_that_is_no_name(smtp: Open, message: Make, deliver: Deliver) -> None:
     with pytest.raises(AdapterUnusable, match="SMTP_HOST"):
         deliver(smtp(25, host="a" * 70 + ".example"), message())
 
@@ -348,7 +350,7 @@ def test_a_host_that_is_no_name(smtp: Open, message: Make) -> None:
 
 @pytest.mark.parametrize("username", [None, "shop"])
 def test_without_starttls_nothing_is_sent(
-    smtp: Open, mail_server: MailServer, message: Make, username: str | None
+    smtp: Open, mail_server: MailServer, message: Make, username: str | None, deliver: Deliver
 ) -> None:
     port, server = mail_server(EHLO=b"250-here\r\n250 AUTH PLAIN LOGIN\r\n")
     with pytest.raises(AdapterUnusable, match="STARTTLS"):
@@ -356,7 +358,9 @@ def test_without_starttls_nothing_is_sent(
     assert [line.split()[0] for line in server.lines] == [b"EHLO"]
 
 
-def test_a_password_never_goes_in_the_clear(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_a_password_never_goes_in_the_clear(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server(EHLO=b"250-here\r\n250 AUTH PLAIN LOGIN\r\n")
     with pytest.raises(AdapterUnusable, match="in the clear"):
         deliver(smtp(port, username="shop", password="hunter2-secret"), message())
@@ -365,7 +369,7 @@ def test_a_password_never_goes_in_the_clear(smtp: Open, mail_server: MailServer,
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_certificate_that_nobody_signed_is_refused(
-    smtp: Open, mail_server: MailServer, message: Make, security: str
+    smtp: Open, mail_server: MailServer, message: Make, security: str, deliver: Deliver
 ) -> None:
     ehlo = b"250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"
     port, server = mail_server(EHLO=ehlo, **({"tls": b"yes"} if security == "tls" else {}))
@@ -375,7 +379,12 @@ def test_a_certificate_that_nobody_signed_is_refused(
 
 
 def test_a_certificate_for_another_name_is_refused(
-    smtp: Open, mail_server: MailServer, message: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    smtp: Open,
+    mail_server: MailServer,
+    message: Make,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deliver: Deliver,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     port, server = mail_server(tls=b"yes")
@@ -394,6 +403,7 @@ def test_a_login_over_tls(
     monkeypatch: pytest.MonkeyPatch,
     security: str,
     mechanisms: bytes,
+    deliver: Deliver,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     script: dict[str, Any] = {"EHLO": b"250-here\r\n250-STARTTLS\r\n250 AUTH " + mechanisms + b"\r\n"}
@@ -407,7 +417,12 @@ def test_a_login_over_tls(
 
 
 def test_what_is_said_before_tls_does_not_count(
-    smtp: Open, mail_server: MailServer, message: Make, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    smtp: Open,
+    mail_server: MailServer,
+    message: Make,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deliver: Deliver,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     port, server = mail_server(
@@ -430,6 +445,7 @@ def test_a_login_that_fails(
     caplog: pytest.LogCaptureFixture,
     answer: bytes,
     usable: bool,
+    deliver: Deliver,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     caplog.set_level(logging.DEBUG)
@@ -450,7 +466,9 @@ def test_a_login_that_fails(
 # What goes over the line
 
 
-def test_dots_are_stuffed_and_lines_end_in_crlf(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_dots_are_stuffed_and_lines_end_in_crlf(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server()
     text = "a\n.\nRCPT TO:<x@example.net>\r.\r\n..b\n." + "."
     assert verdicts(deliver(smtp(port), message(1, parts={"text": text, "html": None}), message(2))) == ["accepted"] * 2
@@ -467,7 +485,7 @@ def test_dots_are_stuffed_and_lines_end_in_crlf(smtp: Open, mail_server: MailSer
     ("extensions", "body", "as_is"), [(b"250 8BITMIME\r\n", b" BODY=8BITMIME", True), (b"250 SIZE\r\n", b"", False)]
 )
 def test_eight_bits_only_where_they_are_welcome(
-    smtp: Open, mail_server: MailServer, message: Make, extensions: bytes, body: bytes, as_is: bool
+    smtp: Open, mail_server: MailServer, message: Make, extensions: bytes, body: bytes, as_is: bool, deliver: Deliver
 ) -> None:
     port, server = mail_server(EHLO=b"250-here\r\n" + extensions)
     deliver(smtp(port), message(parts={"text": "grün"}))
@@ -476,7 +494,9 @@ def test_eight_bits_only_where_they_are_welcome(
     assert (b"BODY=8BITMIME" in server.lines[1]) is as_is
 
 
-def test_addresses_beyond_ascii_only_where_they_are_welcome(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_addresses_beyond_ascii_only_where_they_are_welcome(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     letters = (message(1, to="jörg@example.com"), message(2))
     port, server = mail_server()
     assert verdicts(deliver(smtp(port), *letters)) == ["refused", "accepted"]
@@ -490,7 +510,7 @@ def test_addresses_beyond_ascii_only_where_they_are_welcome(smtp: Open, mail_ser
     "to", ["a@example.com>\r\nRCPT TO:<x@example.net", "a@example.com, x@example.net", "a@example.com> SIZE=1", ""]
 )
 def test_an_address_that_is_none_never_reaches_the_line(
-    smtp: Open, mail_server: MailServer, message: Make, to: str
+    smtp: Open, mail_server: MailServer, message: Make, to: str, deliver: Deliver
 ) -> None:
     port, server = mail_server()
     receipts = deliver(smtp(port), message(1, to=to), message(2))
@@ -499,7 +519,9 @@ def test_an_address_that_is_none_never_reaches_the_line(
     assert [line for line in server.lines if line.startswith(b"RCPT")] == [b"RCPT TO:<c2@example.com>"]
 
 
-def test_an_answer_of_hostile_text_is_shown_in_one_line(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_an_answer_of_hostile_text_is_shown_in_one_line(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, _ = mail_server(RCPT=b"550 5.7.1 \x1b[31mred\x00 \xe2\x80\xa8 " + b"x" * 5000 + b"\r\n")
     (receipt,) = deliver(smtp(port), message())
     assert receipt.reason is not None
@@ -508,7 +530,9 @@ def test_an_answer_of_hostile_text_is_shown_in_one_line(smtp: Open, mail_server:
 
 
 @pytest.mark.parametrize("flood", [b"x" * 100_000, b"250-more\r\n" * 20_000])
-def test_an_answer_without_end_is_no_answer(smtp: Open, mail_server: MailServer, message: Make, flood: bytes) -> None:
+def test_an_answer_without_end_is_no_answer(
+    smtp: Open, mail_server: MailServer, message: Make, flood: bytes, deliver: Deliver
+) -> None:
     port, _ = mail_server(EHLO=flood)
     assert verdicts(deliver(smtp(port), message())) == ["try_again"]
 
@@ -516,7 +540,9 @@ def test_an_answer_without_end_is_no_answer(smtp: Open, mail_server: MailServer,
 # Connections
 
 
-def test_a_connection_is_kept_between_deliveries(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_a_connection_is_kept_between_deliveries(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server()
     adapter = smtp(port)
     for n in range(3):
@@ -524,14 +550,18 @@ def test_a_connection_is_kept_between_deliveries(smtp: Open, mail_server: MailSe
     assert sum(line.startswith(b"EHLO") for line in server.lines) == 1
 
 
-def test_a_kept_connection_that_died_costs_nothing(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_a_kept_connection_that_died_costs_nothing(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server(content=b"250 ok\r\n!")
     adapter = smtp(port)
     assert [verdicts(deliver(adapter, message(n))) for n in range(3)] == [["accepted"]] * 3
     assert len(server.contents) == 3
 
 
-def test_many_at_once_each_once(smtp: Open, stand_in: Callable[..., int], message: Make, tmp_path: Path) -> None:
+def test_many_at_once_each_once(
+    smtp: Open, stand_in: Callable[..., int], message: Make, tmp_path: Path, deliver: Deliver
+) -> None:
     port = stand_in("smtp_sink", "--keep", str(tmp_path / "kept"), "--latency", "2")
     receipts = deliver(smtp(port, connections=4), *(message(n) for n in range(200)))
     assert verdicts(receipts) == ["accepted"] * 200
@@ -541,7 +571,9 @@ def test_many_at_once_each_once(smtp: Open, stand_in: Callable[..., int], messag
     )
 
 
-def test_whoever_stops_listening_stops_the_sending(smtp: Open, mail_server: MailServer, message: Make) -> None:
+def test_whoever_stops_listening_stops_the_sending(
+    smtp: Open, mail_server: MailServer, message: Make, deliver: Deliver
+) -> None:
     port, server = mail_server()
     receipts = smtp(port).deliver([message(n) for n in range(500)])
     next(iter(receipts))
