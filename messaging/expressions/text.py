@@ -62,24 +62,7 @@ def _in(node: Node, level: int) -> str:
 
 
 def _atom(
-    node: tree.ListOf
-    | tree.Field
-    | tree.Attribute
-    | tree.Address
-    | tree.Extra
-    | tree.Now
-    | tree.OrdersCount
-    | tree.OrdersMoney
-    | tree.OrdersMoment
-    | tree.Bought
-    | tree.Happened
-    | tree.Reached
-    | tree.Consented
-    | tree.Grade
-    | tree.InSegment
-    | tree.DaysSince
-    | tree.DatePart
-    | tree.Affix,
+    node: tree.ListOf | tree.Field | tree.Now | tree.Fact | tree.DaysSince | tree.DatePart | tree.Affix,
 ) -> str:
     match node:
         case tree.ListOf(items, _):
