@@ -109,6 +109,13 @@ def say(text: str) -> None:
     click.echo(_visible(text), err=True)
 
 
+def counted(number: int, noun: str, verbs: str = "") -> str:
+    """`1 row`, `2 rows`; with `verbs` (of one/of more) `1 row was`, `2 rows were`."""
+    verb, _, verb_of_more = verbs.partition("/")
+    words = (noun, verb) if number == 1 else (f"{noun}s", verb_of_more)
+    return " ".join((f"{number}", *filter(None, words)))
+
+
 @contextmanager
 def progress_bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, if that is a terminal; call what it yields with each step's size."""
@@ -166,6 +173,23 @@ def the_customer(app: Messaging, text: str) -> Customer:
     if len(found) > 1:
         raise Conflict(f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}")
     return found[0]
+
+
+def the_template(app: Messaging, name: str) -> str:
+    """The name of a template that there is, or that messages were once made from.
+
+    Raises:
+        NotFound: it is neither.
+    """
+    from difflib import get_close_matches
+
+    there_are = app.library.names()
+    known = [*there_are, *(version.template for version in app.store.versions() if name not in there_are)]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "see them with: messaging templates list"
+        raise NotFound(f"no template {name!r}", hint=hint)
+    return name
 
 
 class TimeWithZone(click.ParamType[datetime]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from messaging.cli.common import (
+    counted,
     json_option,
     pass_app,
     print_json,
@@ -82,31 +83,34 @@ def import_(
     dates: Any,
     as_json: bool,
 ) -> None:
-    """Take customers in from a CSV file. Run it again as you like: nobody is taken in twice."""
-    from messaging.services.csv_file import CsvFile
+    """Take customers in from a CSV file; - is standard input. Run it again as you like: nobody is taken in twice."""
+    from messaging.services.csv_file import open_csv
     from messaging.services.rejected import RejectedFile
 
-    grants = [_grant(text) for text in consents]
-    table = CsvFile(file)
-    with progress_bar("Reading the file") as step:
-        survey = app.customer_import.survey(table, _mapping(maps), order=dates, progress=step)
-    rejected = RejectedFile(app.store, file, app.workspace.root, ".csv")
-    with progress_bar("Importing customers", survey.rows) as step:
-        summary = app.customer_import.run(
-            table,
-            survey,
-            grants=grants,
-            source=consent_source or f"import {file.name}",
-            rejected=rejected,
-            progress=step,
-        )
+    grants = [_grant(app, text) for text in consents]
+    mapping = _mapping(maps)
+    with open_csv(file, sys.stdin.buffer) as table:
+        with progress_bar("Reading the file") as step:
+            survey = app.customer_import.survey(table, mapping, order=dates, progress=step)
+        # There is no place beside a pipe.
+        beside = file if file.is_file() else app.workspace.root / "customers.csv"
+        rejected = RejectedFile(app.store, beside, app.workspace.root, ".csv")
+        with progress_bar("Importing customers", survey.rows) as step:
+            summary = app.customer_import.run(
+                table,
+                survey,
+                grants=grants,
+                source=consent_source or f"import {table.path.name}",
+                rejected=rejected,
+                progress=step,
+            )
     _say_attributes(survey)
     if as_json:
         print_json(asdict(summary))
     else:
         print_table(("read", "created", "updated", "rejected"), [tuple(asdict(summary).values())])
     if summary.rejected:
-        raise PartlyFailed(f"{summary.rejected} rows were rejected: see {rejected.path}")
+        raise PartlyFailed(f"{counted(summary.rejected, 'row', 'was/were')} rejected: see {rejected.path}")
 
 
 @customers.command("list")
@@ -138,7 +142,7 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    print_table(("", ""), list(data["customer"].items()))
+    print_table(("", ""), list(_profile(data["customer"])))
     for place in data["addresses"]:
         said = [
             f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']}"
@@ -196,10 +200,25 @@ def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
         say("The files you imported from are yours to clean. Backups you made elsewhere too.")
 
 
+def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Field and value, attributes and addresses by the names that segments have for them."""
+    for name, value in customer.items():
+        if name == "attributes":
+            yield from value.items()
+        elif isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
+        else:
+            yield name, value
+
+
 def _people(app: Messaging, segment: str | None) -> Iterable[Customer]:
     if segment is not None:
-        yield from app.audience.members(segment)
-        return
+        app.audience.check(segment)  # before anything is written
+        return app.audience.members(segment)
+    return _everybody(app)
+
+
+def _everybody(app: Messaging) -> Iterator[Customer]:
     after = None
     while page := app.store.customers.page(after=after):
         after = page[-1].id
@@ -230,21 +249,30 @@ def _write(output: Path | None, text: str) -> None:
 def _mapping(maps: Sequence[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for text in maps:
-        ours, equals, theirs = text.partition("=")
-        if not equals or not ours.strip() or not theirs.strip():
-            raise InputError(f"--map {text}: write it like --map email=COLUMN")
-        mapping[ours.strip()] = theirs.strip()
+        ours, _, theirs = (part.strip() for part in text.partition("="))
+        if not ours or not theirs:
+            raise click.UsageError(f"--map {text}: write it like --map email=COLUMN.")
+        mapping[ours] = theirs
     return mapping
 
 
-def _grant(text: str) -> Grant:
+def _grant(app: Messaging, text: str) -> Grant:
+    from difflib import get_close_matches
+
     from messaging.ids import is_name
     from messaging.nouns.consent import ALL_TOPICS
     from messaging.services.import_consent import Grant
 
-    channel, _, topic = text.partition(":")
-    if not is_name(channel) or (topic and not is_name(topic)):
-        raise InputError(f"--consent {text}: write it like --consent email or --consent email:news")
+    channel, colon, topic = (part.strip() for part in text.partition(":"))
+    # A shop may gather numbers before it has what writes to them.
+    adapters = app.plugins.adapters().values()
+    known = sorted({"email", "sms", *app.settings.channels, *(adapter.channel for adapter in adapters)})
+    if channel not in known:
+        near = get_close_matches(channel.lower(), known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
+        raise click.UsageError(f"--consent {text}: no channel {channel!r}: {hint}")
+    if colon and not is_name(topic):
+        raise click.UsageError(f"--consent {text}: no topic {topic!r}: write it like --consent {channel}:news.")
     return Grant(channel, topic or ALL_TOPICS)
 
 

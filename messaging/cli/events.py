@@ -9,7 +9,16 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say
+from messaging.cli.common import (
+    counted,
+    json_option,
+    pass_app,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    the_customer,
+)
 from messaging.errors import InputError, MessagingError, PartlyFailed
 
 if TYPE_CHECKING:
@@ -50,10 +59,10 @@ def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     else:
         print_table(tuple(asdict(summary)), [tuple(asdict(summary).values())])
     if summary.rejected:
-        raise PartlyFailed(f"{summary.rejected} lines were rejected: see {rejected.path}")
+        raise PartlyFailed(f"{counted(summary.rejected, 'line', 'was/were')} rejected: see {rejected.path}")
     if summary.failed:
         raise PartlyFailed(
-            f"{summary.failed} events had no effect",
+            f"{counted(summary.failed, 'event')} had no effect",
             hint="see why with: messaging events list --state failed",
         )
 
@@ -96,8 +105,8 @@ def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
 
 
 @events.command("list")
-@click.option("--customer", metavar="ID")
-@click.option("--type", "type_")
+@click.option("--customer", metavar="CUSTOMER", help="By id, email or phone.")
+@click.option("--type", "type_", metavar="TYPE")
 @click.option("--state", type=click.Choice(["received", "done", "failed"]))
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @json_option
@@ -109,7 +118,10 @@ def list_(
     from messaging.nouns.event import EventState
 
     found = app.store.events.page(
-        customer_id=customer, type=type_, state=EventState(state) if state else None, limit=limit
+        customer_id=the_customer(app, customer).id if customer else None,
+        type=type_,
+        state=EventState(state) if state else None,
+        limit=limit,
     )
     if as_json:
         print_json([event.to_document() for event in found])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import counted, json_option, pass_app, print_json, print_table, say
 from messaging.errors import MessagingError, NotFound
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def plan(app: Messaging, template: str, days: float, as_json: bool) -> None:
         print_json(made.summary())
         return
     state = "on" if made.enabled else "off"
-    click.echo(f"{template} is {state}. In the last {days:g} days: {made.events} events, {made.planned} messages.")
+    click.echo(
+        f"{template} is {state}. In the last {days:g} {'day' if days == 1 else 'days'}: "
+        f"{counted(made.events, 'event')}, {counted(made.planned, 'message')}."
+    )
     if made.skipped:
         print_table(("not sent", "because"), [(number, why) for why, number in made.skipped.most_common()])
     if made.warnings:
@@ -91,7 +94,7 @@ def disable(app: Messaging, templates: tuple[str, ...]) -> None:
     for name in templates:
         was_on = app.triggers.disable(name)
         skipped = app.triggering.skip_waiting(name, "trigger disabled")
-        said = f"{skipped} waiting messages skipped" if skipped else "nothing was waiting"
+        said = f"{counted(skipped, 'waiting message')} skipped" if skipped else "nothing was waiting"
         say(f"{name} is off ({said})." if was_on else f"{name} was off ({said}).")
 
 
