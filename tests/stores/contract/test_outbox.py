@@ -239,7 +239,6 @@ class TestWaiting:
             ]
         )
         assert ids(look().outbox.waiting(customer_id="ann")) == ["m1", "m2"]
-        assert ids(look().outbox.waiting(customer_id="ann", trigger_key="cart 1")) == ["m1"]
         store.outbox.claim(worker, now=make.now, limit=1, lanes={Lane.ORDER})
         assert ids(look().outbox.waiting(customer_id="ann")) == ["m1"]
 
