@@ -20,6 +20,8 @@ from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
 from messaging.services.campaign_plans import Plans
+from messaging.services.campaign_rows import Rows
+from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.conditions import Conditions
@@ -32,6 +34,7 @@ from messaging.services.library import TemplateLibrary
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
 from messaging.services.preferences import Preferences
+from messaging.services.rechecking import Rechecks
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Sender
@@ -282,11 +285,16 @@ class Messaging:
             self.clock,
             library=self.library,
             audience=self.audience,
-            planner=self.planner,
             plans=Plans(self.workspace.data / "plans", self.planner, self.composer),
+            rows=Rows(self.store, self.clock, self.planner),
+            runs=self.runs,
             has_adapter=self.adapter_name,
             late=self.settings.sending.campaign_late,
         )
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store, self.clock, grain=self.settings.sending.campaign_late / 10)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -294,6 +302,7 @@ class Messaging:
             self.store,
             self.clock,
             campaigning=self.campaigning,
+            runs=self.runs,
             make_sender=self.make_sender,
             channels=self.channels,
             take_up=self.intake.resume,
@@ -318,7 +327,7 @@ class Messaging:
         return Sender(
             self.store,
             self.clock,
-            planner=self.planner,
+            rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks),
             composer=self.composer,
             adapters=self.adapters,
             settling=Settling(
@@ -329,7 +338,6 @@ class Messaging:
                 longest_wait=sending.backoff_max,
                 at_least_once=sending.unknown == "at_least_once",
             ),
-            due_checks=self.triggering.due_checks,
             adapter_for=self.settings.adapter_for,
             rates=sending.rate,
             timeout=sending.timeout,

@@ -72,6 +72,12 @@ def test_the_bundled_adapters_come_in_by_entry_point() -> None:
     assert not any(plugin.fault for plugin in plugins.found)
 
 
+def test_an_adapters_fault_names_its_plugin_and_distribution() -> None:
+    text = str(Plugins().blame("smtp", "deliver raised ValueError: odd"))
+    assert text.startswith("plugin email (from customer-messaging): adapter smtp: deliver raised ValueError: odd (")
+    assert "choose another adapter: [channels.email] adapter" in text
+
+
 def test_none_are_loaded_when_told() -> None:
     assert Plugins(none=True).found == []
 
@@ -110,6 +116,8 @@ def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
             "no subclass",
         ),
         (ADAPTER.format(name="No Name"), "Pigeon.name must be"),
+        (ADAPTER.format(name="p").replace("deliver", "delivr"), "Pigeon is not finished: it has no method deliver"),
+        (ADAPTER.format(name="p").replace("def deliver", "deliver = None\n    def send"), "it has no method deliver"),
         (ADAPTER.format(name="smtp"), "the adapter 'smtp' is already there, from plugin email"),
     ],
 )

@@ -35,8 +35,18 @@ class WrongType(MessagingError):
     status = 415
 
 
-def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: str, max_body: int) -> FastAPI:
-    """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes."""
+def events_api(
+    store: Store,
+    *,
+    receive: Callable[[object], Accepted],
+    api_key: str,
+    max_body: int,
+    check_jobs: Callable[[], object] = lambda: None,
+) -> FastAPI:
+    """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes.
+
+    `check_jobs` raises if what is done beside answering is not well.
+    """
     # Its description is for staff (see `openapi`), not for everybody who finds the address.
     api = FastAPI(
         title="Customer messaging",
@@ -63,6 +73,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
 
     async def readyz() -> dict[str, str]:
         await run_in_threadpool(store.health)
+        check_jobs()
         return {"status": "ready"}
 
     api.add_api_route(
@@ -85,7 +96,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
         response_model=None,
     )
     api.add_api_route("/healthz", healthz, summary="Whether the process runs")
-    api.add_api_route("/readyz", readyz, summary="Whether the store can be used")
+    api.add_api_route("/readyz", readyz, summary="Whether the store can be used and all jobs are well")
     return api
 
 

@@ -221,10 +221,11 @@ def public_app(
     brand: Mapping[str, Any],
     targets: Targets | None = None,
     max_body: int = 1_000_000,
+    check_jobs: Callable[[], object] = lambda: None,
 ) -> PublicApp:
-    """The app. `receive` takes an event in; `brand` is the shop as pages show it."""
+    """The app. `receive` takes an event in; `brand` is the shop as pages show it; `check_jobs` raises for readyz."""
     tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
-    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body)
+    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body, check_jobs=check_jobs)
     return PublicApp([*tracking.routes(), Mount("/", api)], api)
 
 

@@ -55,13 +55,12 @@ class Adapters:
                 except MessagingError:
                     raise
                 except (Exception, SystemExit) as error:
-                    raise PluginError(
-                        f"{adapter.__name__} could not be made: {type(error).__name__}: {error}",
-                        plugin=name,
-                        distribution=adapter.__module__,
-                        hint="mend it, or choose another adapter",
-                    ) from error
+                    raise self.blame(name, f"could not be made: {type(error).__name__}: {error}") from error
             return self._made[name]
+
+    def blame(self, name: str, problem: str) -> PluginError:
+        """The error for what an adapter did wrong: names its plugin and where that came from."""
+        return self._plugins.blame(name, problem)
 
     def renew(self, name: str) -> None:
         """Forget an adapter that hung: the next `get` makes a new one."""
