@@ -141,12 +141,8 @@ def test_another_campaigns_plan(live_shop: Any) -> None:
         live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
 
 
-def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
-    live_shop: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live_shop.add_customers(PAGE + 7)
-    create(live_shop)
-    live_shop.app.campaigning.start("spring")
+def cut_at_the_second_page(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the rows of the campaign's first page; the second dies, now and until `monkeypatch` is undone."""
     add = live_shop.app.store.outbox.add
 
     def dies_at_the_second_page(messages: Any) -> int:
@@ -157,6 +153,15 @@ def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
     monkeypatch.setattr(live_shop.app.store.outbox, "add", dies_at_the_second_page)
     with pytest.raises(OSError, match="power cut"):
         live_shop.app.campaigning.fill("spring")
+
+
+def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(PAGE + 7)
+    create(live_shop)
+    live_shop.app.campaigning.start("spring")
+    cut_at_the_second_page(live_shop, monkeypatch)
     assert live_shop.app.campaigning.get("spring").state is CampaignState.PLANNING
     with pytest.raises(OSError, match="power cut"):
         live_shop.app.send_campaign("spring")
@@ -292,16 +297,7 @@ def cut_short(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the rows of the first page only."""
     create(live_shop)
     live_shop.app.campaigning.start("spring")
-    add = live_shop.app.store.outbox.add
-
-    def dies_at_the_second_page(messages: Any) -> int:
-        if len(messages) < PAGE:
-            raise OSError("power cut")
-        return int(add(messages))
-
-    monkeypatch.setattr(live_shop.app.store.outbox, "add", dies_at_the_second_page)
-    with pytest.raises(OSError, match="power cut"):
-        live_shop.app.campaigning.fill("spring")
+    cut_at_the_second_page(live_shop, monkeypatch)
     monkeypatch.undo()
 
 
