@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from messaging import RenderedMessage
@@ -327,6 +327,12 @@ def display_name(content: bytes, field: str) -> str:
     return str(parsed(content)[field].addresses[0].display_name)
 
 
+LONG = {"subject": "", "sender": "", "reply": "", "spec": "a@b.example", "number": "m1", "text": "", "both": True}
+
+
+@example(**{**LONG, "number": "x" * 64})
+@example(**{**LONG, "sender": '"\\' * 30, "reply": "." * 67})
+@example(**{**LONG, "sender": "é" * 14, "reply": "é" * 13, "spec": f"{'x' * 22}@b.example"})
 @given(
     subject=texts,
     sender=names,
