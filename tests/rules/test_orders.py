@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.nouns.event import Event
-from messaging.nouns.order import Order
+from messaging.nouns.order import Order, Refund
 from messaging.rules.envelope import read_event
 from messaging.rules.orders import MOMENTS, fold, order_of
 
@@ -155,3 +155,16 @@ def test_a_refund_that_names_no_order_counts_all_the_same() -> None:
     order = fold(fold(None, refund), refund)
     assert order.refunded == Decimal("3.00")
     assert not order.counts
+
+
+def test_a_refund_keeps_the_time_it_was_told_first() -> None:
+    def told(hours, amount="3.00"):
+        return event(
+            "refund.created", hours, order={"number": "1001", "currency": "USD"}, refund={"id": "r", "amount": amount}
+        )
+
+    order = folded(told(5), told(2, "4.00"), told(3))
+    assert order.refunds == {"r": Refund(Decimal("4.00"), START + timedelta(hours=2))}
+    assert order.currency == "USD"
+    whole = folded(event("order.refunded", 6), event("order.refunded", 4))
+    assert whole.refunded_whole_at == START + timedelta(hours=4)
