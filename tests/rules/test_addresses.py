@@ -120,6 +120,7 @@ def test_what_is_no_phone_number(text, region):
         ("zh_hant_tw", "zh-Hant-TW"),
         ("de_DE.UTF-8", "de-DE"),
         ("es-419", "es-419"),
+        ("SL-Nedis", "sl-nedis"),
     ],
 )
 def test_locale(text, tag):

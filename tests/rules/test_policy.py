@@ -55,6 +55,11 @@ def test_marketing_asks_for_consent(consents: list[Consent], answer: str | None)
     assert has_consent({"email": status}, "email", "news") is (answer is None)
 
 
+def test_the_latest_of_two_withdrawals_stands() -> None:
+    told_again = consent(False, 2, dated=False)
+    assert standing([consent(False, 1), told_again], "news") == told_again
+
+
 def test_order_messages_ask_for_no_consent_but_respect_suppression() -> None:
     assert refusal(AddressStatus(consents=(consent(False, 1),)), TRANSACTIONAL, "orders") is None
     bounced = AddressStatus(suppression=Suppression(channel="email", address="a@example.com", reason="bounced", at=T0))

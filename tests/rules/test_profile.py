@@ -76,6 +76,17 @@ def test_a_whole_name(name, first, last):
     assert (fields.get("first_name"), fields.get("last_name")) == (first, last)
 
 
+def test_a_part_of_the_name_counts_more_than_the_whole():
+    fields = READER.read({"email": "a@example.com", "name": "Dr. Ann Lee", "first_name": "Ann"})[0].fields
+    assert (fields.get("first_name"), fields.get("last_name")) == ("Ann", None)
+
+
+def test_a_moment():
+    assert READER.read_time("2026-03-02") == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert READER.read_time("2026-03-02 10:30") == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert READER.read_time("2026-03-02T10:30:00Z") == datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
+
+
 def test_ids_of_ours():
     assert is_made_id(made_id("ann@example.com"))
     assert made_id("ann@example.com") != made_id("ann@example.com", 1)
