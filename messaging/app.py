@@ -315,7 +315,7 @@ class Messaging:
 
     @cached_property
     def reporter(self) -> Reporter:
-        return Reporter(self.store, self.recorder)
+        return Reporter(self.store, self.recorder, templates=self.library.names)
 
     def make_sender(self, stop: threading.Event) -> Sender:
         """A sender for the calling thread."""

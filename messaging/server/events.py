@@ -56,7 +56,7 @@ def events_api(
         redoc_url=None,
     )
     api.add_exception_handler(MessagingError, _failed)
-    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(HTTPException, refused)
 
     async def take_event(request: Request) -> Response:
         _authorize(request, api_key)
@@ -88,6 +88,7 @@ def events_api(
             202: {"description": "Taken in"},
             400: {"description": "Not an event; says which field is wrong"},
             401: {"description": "The API key is missing or wrong"},
+            408: {"description": "The body did not come in time"},
             409: {"description": "The id is known for another content"},
             413: {"description": "Too large"},
             415: {"description": "Not JSON"},
@@ -149,6 +150,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     return JSONResponse(error_body(error.message, error.hint), error.status, headers)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
+    """There is no such address, or not with this method."""
     assert isinstance(error, HTTPException)
     return JSONResponse(error_body(str(error.detail).lower()), error.status_code, error.headers)

@@ -146,7 +146,7 @@ def site(tmp_path: Path, clock: FrozenClock) -> Iterator[Site]:
     def staff(host: str) -> Any:
         return staff_app(
             store,
-            Reporter(store, recorder),
+            Reporter(store, recorder, templates=lambda: ["order-confirmation"]),
             Mailbox(tmp_path / "mailbox"),
             describe_api=lambda: openapi(public.api),
             brand=brand,

@@ -11,6 +11,7 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.nouns.consent import Consent
+from messaging.nouns.customer import Customer
 from messaging.server import limits
 from messaging.server import public as module
 from messaging.server.limits import Attempts
@@ -261,6 +262,20 @@ class TestUnsubscribe:
         answer = public.get(site.message().unsubscribe(), headers={"Accept-Language": "fr;q=0.9, de-AT;q=0.8, en"})
         assert '<html lang="de"' in answer.text
         assert "Abmelden" in answer.text
+
+    @pytest.mark.parametrize(("locale", "lang"), [("pt-BR", "pt"), ("fr", "en"), (None, "en")])
+    def test_it_speaks_the_customers_language(self, site, public, locale: str | None, lang: str) -> None:
+        """As the message did; the browser's where that is none of ours."""
+        site.store.customers.put([Customer(id="ann", email="ann@example.com", locale=locale)])
+        links = site.message()
+        for url in (links.unsubscribe(), links.preferences()):
+            answer = public.get(url, headers={"Accept-Language": "en-GB, de;q=0.5"})
+            assert f'<html lang="{lang}"' in answer.text
+
+    def test_problems_are_told_in_the_browsers_language(self, public) -> None:
+        answer = public.get("/u/x", headers={"Accept-Language": "de"})
+        assert '<html lang="de"' in answer.text
+        assert "Dieser Link funktioniert nicht" in answer.text
 
     def test_nothing_in_a_page_can_run(self, site, public) -> None:
         for url in (site.message().unsubscribe(), site.message().preferences(), "/u/x"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,7 +48,7 @@ class Back:
         self.clock = clock
         self.told = Told()
         self.recorder = Recorder(store, clock, self.told, folder=folder)
-        self.reporter = Reporter(store, self.recorder)
+        self.reporter = Reporter(store, self.recorder, templates=lambda: ["letter"])
 
     def message(self, name: str = "ann", state: MessageState = MessageState.SENT, **fields: Any) -> str:
         """A message to `name`, sent an hour ago unless its state says otherwise; its id."""
@@ -216,19 +215,6 @@ class TestHits:
             back.recorder.drain()
         broken.undo()
         assert len(back.hits(id)) == 1
-
-    def test_in_the_background(self, back: Back) -> None:
-        id, stop = back.message(), threading.Event()
-        thread = threading.Thread(target=back.recorder.serve, args=(stop,), kwargs={"every": 0.01})
-        thread.start()
-        back.click(id)
-        for _ in range(500):
-            if back.store.engagements.of_messages([id]):
-                break
-            stop.wait(0.01)
-        stop.set()
-        thread.join()
-        assert back.store.engagements.of_messages([id])
 
     def test_judged_again(self, back: Back, monkeypatch: pytest.MonkeyPatch) -> None:
         id = back.message()
@@ -518,7 +504,9 @@ class TestReport:
             ("2.2", "Item", None, 1),
         ]
         assert len(back.reporter.clicks()) == 4
-        assert back.reporter.report(template="other") == []
+        assert back.reporter.report(template="letter") == []
+        with pytest.raises(NotFound, match="no template .other."):
+            back.reporter.report(template="other")
 
     def test_campaigns(self, back: Back) -> None:
         back.message()
