@@ -100,8 +100,8 @@ def orders_total(s: Subject, window: timedelta | None = None, currency: str | No
     """What counted orders (placed in the window) came to in one currency, less what was refunded of them.
 
     A refund belongs to its order, whenever it came: so a total, a count and an average in one window are of the
-    same orders. One of an order that we know nothing else of belongs to its own time. An order that names no currency is in the customer's own. 0 without orders; missing if there is
-    no one currency.
+    same orders. One of an order that we know nothing else of belongs to its own time. An order that names no
+    currency is in the customer's own. 0 without orders; missing if there is no one currency.
     """
     return _money(s, window, currency)[0]
 
