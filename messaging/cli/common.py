@@ -26,6 +26,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
+def must_ask(yes: bool, instead: str = "--yes") -> bool:
+    """Whether a person has to be asked first.
+
+    Raises:
+        UsageError: there is nobody to ask: a program says `instead`.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(f"nobody can be asked here: say {instead}.", click.get_current_context())
+    return not yes
+
+
 def open_app(ctx: click.Context) -> Messaging:
     """The app of this invocation; opened once, closed when the command ends."""
     from messaging.app import Messaging

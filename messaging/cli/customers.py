@@ -14,6 +14,7 @@ import click
 from messaging.cli.common import (
     counted,
     json_option,
+    must_ask,
     pass_app,
     print_json,
     print_table,
@@ -190,7 +191,7 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
 def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     """Erase a customer everywhere; counts stay. It cannot be undone."""
     found = the_customer(app, customer)
-    if not yes:
+    if must_ask(yes):
         click.confirm(f"Erase customer {found.id} and all that is kept about them?", abort=True, err=True)
     receipt = asdict(app.eraser.erase(found.id))
     if as_json:

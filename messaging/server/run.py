@@ -72,7 +72,7 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
         )
 
 
-def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job]) -> tuple[ASGIApp, ASGIApp]:
+def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] = ()) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
     public = public_app(

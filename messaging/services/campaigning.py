@@ -305,9 +305,7 @@ class Campaigning:
         for campaign in self._store.campaigns.all():
             name = campaign.name
             campaign = self.get(name)
-            if campaign.state not in _GOING or self._runs.is_going(name):
-                continue
-            since = self._since(campaign)
+            since = self._since(campaign) if campaign.state in _GOING else None
             if since is None or since > self._clock.now():
                 continue
             if self.late_since(campaign) is None:
@@ -319,18 +317,20 @@ class Campaigning:
         with self._store.transaction():  # in which nobody can resume it
             campaign = self.get(name)
             since = self.late_since(campaign)
-            if since is None or self._runs.is_going(name):
+            if since is None:
                 return
             what = "its time was" if campaign.state is CampaignState.SCHEDULED else "it was interrupted at"
             self.hold(name, f"{what} {since.isoformat(timespec='minutes')}, too long ago")
 
     def late_since(self, campaign: Campaign) -> datetime | None:
-        """Since when a campaign that nobody runs should have been going on, if that is too long ago."""
+        """Since when a campaign should have been going on, if that is too long ago."""
         since = self._since(campaign)
         return since if since is not None and self._clock.now() - since > self._late else None
 
     def _since(self, campaign: Campaign) -> datetime | None:
-        """Since when, or from when on, it should be going on; None: there is nothing to do."""
+        """Since when, or from when on, it should be going on; None: somebody is at it, or there is nothing to do."""
+        if self._runs.is_going(campaign.name):
+            return None
         got = self._runs.last(campaign.name) or campaign.started_at
         if campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED):
             return campaign.at

@@ -151,8 +151,8 @@ def test_export_is_safe_in_a_spreadsheet_and_can_be_imported(run, people):
 
 def test_erase(run, people):
     run("customers", "import", people)
-    code, _, _ = run("customers", "erase", "ann@example.com", stdin="n\n")
-    assert code == 1
+    code, _, _ = run("customers", "erase", "ann@example.com", stdin="y\n")
+    assert code == 2  # a program says --yes
     code, out, _ = run("customers", "erase", "ann@example.com", "--yes", "--json")
     assert code == 0
     assert json.loads(out)["addresses"] == 2
