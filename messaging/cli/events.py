@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -38,15 +39,15 @@ def events() -> None:
 @json_option
 @pass_app
 def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
-    """Take history in from a file of JSON Lines. Triggers nothing; run it again as you like."""
+    """Take history in from a file of JSON Lines; - is standard input. Triggers nothing; run it again as you like."""
     from messaging.services.rejected import RejectedFile
 
     try:
-        lines = file.open("rb")
-        size = file.stat().st_size
+        lines = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from None
-    rejected = RejectedFile(app.store, file, app.workspace.root, ".jsonl")
+    beside, size = (file, file.stat().st_size) if file.is_file() else (app.workspace.root / "events.jsonl", None)
+    rejected = RejectedFile(app.store, beside, app.workspace.root, ".jsonl")
     with lines, progress_bar("Importing events", size) as step:
         summary = app.intake.import_history(
             _bounded(lines, step),

@@ -122,7 +122,7 @@ class ConsentReader:
         if not text:
             return None
         try:
-            return self._profiles.read_time(text)
+            return self._profiles.read_time(field, text)
         except ValueError as error:
             raise ValueError(f"{field}: {error}") from None
 

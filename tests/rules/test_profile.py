@@ -82,9 +82,9 @@ def test_a_part_of_the_name_counts_more_than_the_whole():
 
 
 def test_a_moment():
-    assert READER.read_time("2026-03-02") == datetime(2026, 3, 1, 23, tzinfo=UTC)
-    assert READER.read_time("2026-03-02 10:30") == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-    assert READER.read_time("2026-03-02T10:30:00Z") == datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
+    assert READER.read_time("created_at", "2026-03-02") == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert READER.read_time("created_at", "2026-03-02 10:30") == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert READER.read_time("created_at", "2026-03-02T10:30:00Z") == datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
 
 
 def test_ids_of_ours():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -131,3 +131,30 @@ def test_a_persons_own_word_goes_by_its_time_too(rows: Rows, shop) -> None:
     )
     assert rows({"email_consent_at": MARCH}) == 0
     assert not rows.agreed()
+
+
+def test_dates_with_slashes_are_read_as_the_file_shows() -> None:
+    profiles = ProfileReader(attributes={}, orders={"email_consent_at": "dmy"})
+    reader = ConsentReader(EVERYBODY, ["email_consent_at"], profiles)
+    (said,) = reader.read({"email_consent_at": "3/4/2025"})
+    assert said.at == datetime(2025, 4, 3, tzinfo=UTC)
+    with pytest.raises(ValueError, match=r"^email_withdrawn_at: may be day or month first.*--dates dmy or mdy"):
+        reader.read({"email_withdrawn_at": "3/4/2025"})
+
+
+def test_a_status_that_says_gone(rows: Rows) -> None:
+    for number, word in enumerate(["Unsubscribed", "bounced", "complained"]):
+        rows.email = f"ann{number}@example.com"
+        rows({"email_consent_at": MARCH})
+        rows({"email_status": word})
+        assert not rows.agreed(), word
+
+
+def test_a_plain_no_takes_back_what_an_import_granted_without_a_date(rows: Rows) -> None:
+    rows({})
+    rows({"email_consent": "no"})
+    assert not rows.agreed()
+    rows.email = "bob@example.com"
+    rows({"email_consent_at": MARCH})
+    rows({"email_consent": "no"})
+    assert rows.agreed()
