@@ -10,13 +10,14 @@ import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from messaging_email.quoting import quote
 
 #: A reply that is longer is no reply. RFC 5321 4.5.3.1.5 allows 512 octets a line; servers write more.
 _LONGEST_REPLY = 65_536
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Lost(Exception):
@@ -35,6 +36,8 @@ class Reply:
 
     code: int
     lines: tuple[str, ...]
+    #: What it may echo and nobody is to see.
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def kind(self) -> int:
@@ -43,8 +46,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All of it in one line that is safe to show."""
-        return _CONTROLS.sub(" ", " ".join(self.lines)).strip()[:500]
+        """All of it in one line, to be looked into. `str` is what may be shown."""
+        return " ".join(self.lines)
 
     @property
     def enhanced(self) -> str | None:
@@ -53,19 +56,20 @@ class Reply:
         return match[1] if match else None
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".strip()
+        return f"{self.code} {quote(self.text, self.secrets)}".strip()
 
 
 class Wire:
     """A connection to a mail server. For one thread at a time."""
 
-    def __init__(self, host: str, port: int, *, timeout: float) -> None:
-        """Connect.
+    def __init__(self, host: str, port: int, *, timeout: float, secrets: tuple[str, ...] = ()) -> None:
+        """Connect. `secrets`: what no reply is shown with.
 
         Raises:
             OSError: nobody answers there.
         """
         self._host = host
+        self._secrets = secrets
         self._socket = socket.create_connection((host, port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = bytearray()
@@ -121,7 +125,7 @@ class Wire:
             code, more, text = match.groups()
             lines.append((text or b"").decode("utf-8", "replace"))
             if more != b"-":
-                return Reply(int(code), tuple(lines))
+                return Reply(int(code), tuple(lines), self._secrets)
 
     def close(self) -> None:
         """Hang up."""

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from messaging import Adapter, AdapterContext, MessageClass, Receipt, RenderedMessage
 from messaging_email.sendgrid import SendGrid, SendGridSettings
+from messaging_email.smtp import Smtp, SmtpSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -272,6 +273,22 @@ def sendgrid(context: AdapterContext) -> Iterator[Callable[..., SendGrid]]:
             **settings,
         }
         opened.append(SendGrid(SendGridSettings(**values), context))
+        return opened[-1]
+
+    yield make
+    for adapter in opened:
+        adapter.close()
+
+
+@pytest.fixture
+def smtp(context: AdapterContext) -> Iterator[Callable[..., Smtp]]:
+    """The adapter, for a server on this machine."""
+    opened: list[Smtp] = []
+
+    def make(port: int, **settings: Any) -> Smtp:
+        values = {"host": "127.0.0.1", "port": port, "security": "none", "connections": 1, "timeout": 5.0, **settings}
+        final = AdapterContext(workspace=context.workspace, timeout=values.pop("final", 5.0))
+        opened.append(Smtp(SmtpSettings(**values), final))
         return opened[-1]
 
     yield make
