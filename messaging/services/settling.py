@@ -49,8 +49,6 @@ class Settling:
             message = messages[receipt.message_id]
             outcome = self._outcome(message, receipt, adapter, now)
             outcomes.append(outcome)
-            if outcome.state is MessageState.SENT:
-                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
             if receipt.suppress and message.address:
                 suppressions.append(
                     Suppression(
@@ -75,6 +73,7 @@ class Settling:
         """Settle messages whose answer was lost, as far as that can be done without doubling one."""
         outcomes = [self._lost(message, why, adapter, now) for message in messages]
         self._store.outbox.settle(outcomes)
+        self.tell()  # of those that an adapter, when asked, says it took
         return [outcome.state for outcome in outcomes]
 
     def tell(self) -> None:
@@ -85,6 +84,7 @@ class Settling:
 
     def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
         if receipt.verdict is Verdict.ACCEPTED:
+            self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
             return Outcome(
                 message_id=message.id,
                 state=MessageState.SENT,

@@ -121,6 +121,8 @@ def test_refunds():
     again = event("order.refunded", 2, id="y", refund={"id": "r1", "amount": "10"})
     nameless = event("order.refunded", 2, id="z", refund={"amount": "5"})
     assert folded(placed, part, again, nameless, nameless).refunded == Decimal(15)
+    another = event("order.refunded", 2, id="z2", refund={"amount": "2"})
+    assert folded(placed, nameless, another).refunded == Decimal(7)
     whole = event("order.refunded", 3, id="w")
     assert folded(whole, placed, part, whole).refunded == Decimal(100)
     unknown = event("order.refunded", order={"number": "C1", "total": "7.50", "currency": "EUR"})
