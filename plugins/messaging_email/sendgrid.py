@@ -43,7 +43,8 @@ class SendGridSettings(AdapterSettings):
 
     #: A secret: better in the environment than in messaging.toml. It needs "Mail Send" only.
     api_key: SecretStr = Field(min_length=1, json_schema_extra={"env": "SENDGRID_API_KEY"})
-    #: `https://api.eu.sendgrid.com` for subusers in the EU.
+    #: `https://api.eu.sendgrid.com` for subusers in the EU. Gone to through `HTTPS_PROXY` (`http://HOST:PORT`), unless
+    #: `NO_PROXY` names it.
     host: str = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})
     #: Seconds to wait for an answer.
     timeout: float = Field(30.0, gt=0)
