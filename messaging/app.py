@@ -141,7 +141,7 @@ class Messaging:
             brand=brand_values(self.settings),
             from_=brand.from_,
             reply_to=brand.reply_to,
-            filters=tuple(self.plugins.filters()),
+            additions=self.renderer.additions,
             cache=self.workspace.data / "prepared",
         )
 
@@ -161,7 +161,11 @@ class Messaging:
 
     @cached_property
     def renderer(self) -> Renderer:
-        return Renderer(filters=self.plugins.filters(), prepare_environment=self.plugins.prepare_environment)
+        return Renderer(
+            filters=self.plugins.filters(),
+            prepare_environment=self.plugins.prepare_environment,
+            names=self.plugins.context_names(),
+        )
 
     @cached_property
     def composer(self) -> Composer:

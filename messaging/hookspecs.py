@@ -56,6 +56,15 @@ def register_filters() -> Mapping[str, Callable[..., Any]]:
 
 
 @hookspec
+def register_context_names() -> Sequence[str]:
+    """Return the names that `prepare_context` adds, as paths (`weather`, `customer.tier`). Called once when the
+    workspace opens.
+
+    `templates check` then takes them as known and there. An exception disables the plugin.
+    """
+
+
+@hookspec
 def prepare_environment(environment: Environment) -> None:
     """Add tests or globals (plain values and functions) to the sandboxed Jinja2 environment.
 

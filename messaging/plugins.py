@@ -205,6 +205,26 @@ class Plugins:
                 self._disable(plugin, self._fault(plugin, "register_filters failed", error))
         return filters
 
+    def context_names(self) -> list[str]:
+        """What plugins add to the context, as paths."""
+        names: list[str] = []
+        for plugin, register in list(self._implementations("register_context_names")):
+            try:
+                paths = list(register())
+                for path in paths:
+                    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
+                        raise PluginError(
+                            f"register_context_names returned {path!r}, which is no path like weather.today",
+                            plugin=plugin.name,
+                            distribution=plugin.distribution,
+                        )
+                names += paths
+            except PluginError as error:
+                self._disable(plugin, error)
+            except (Exception, SystemExit) as error:
+                self._disable(plugin, self._fault(plugin, "register_context_names failed", error))
+        return names
+
     def register_commands(self, group: click.Group) -> None:
         """Let plugins add commands that are not there yet."""
         for plugin, register in list(self._implementations("register_commands")):

@@ -208,6 +208,17 @@ def test_a_plugin_adds_commands_but_replaces_none(drop_in: Callable[..., Plugins
     assert "hello" in group.commands
 
 
+def test_names_for_the_context(drop_in: Callable[..., Plugins]) -> None:
+    head = "from messaging import hookimpl\n@hookimpl\ndef register_context_names():\n    return "
+    plugins = drop_in(
+        adds=head + "['weather', 'customer.mood']\n", wrong=head + "['not a path']\n", broken=head + "1/0\n"
+    )
+    assert sorted(plugins.context_names()) == ["customer.mood", "weather"]
+    faults = {plugin.name: str(plugin.fault) for plugin in plugins.found if plugin.fault}
+    assert "which is no path like" in faults["wrong"]
+    assert "ZeroDivisionError" in faults["broken"]
+
+
 def test_prepare_context_failing_names_the_plugin(drop_in: Callable[..., Plugins]) -> None:
     plugins = drop_in(
         adds="from messaging import hookimpl\n@hookimpl\ndef prepare_context(context):\n    context['x'] = context['missing']\n"

@@ -84,7 +84,7 @@ def decimal(value: Any) -> Decimal:
     return number
 
 
-def concatenate(run: Run, *values: Any) -> str:
+def concatenate(run: Run, /, *values: Any) -> str:
     """`a ~ b`."""
     texts = [value if isinstance(value, Markup) else text_of(value) for value in values]
     run.spend(sum(len(text) for text in texts) >> 2)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from babel import Locale
 from jinja2 import StrictUndefined, TemplateRuntimeError, Undefined
+from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 from markupsafe import Markup
 
@@ -139,9 +140,10 @@ class Run:
                 stack.extend(value)
             elif isinstance(value, range):
                 self.spend(1 + len(value))
-            elif isinstance(value, Namespace):
-                # It can hold itself, and what holds it: neither compared nor written, only its fields are.
-                raise TemplateRuntimeError("a namespace is no value: use its fields")
+            elif isinstance(value, (Namespace, LoopContext)):
+                # The one can hold itself, and what holds it; looking through the other uses up the loop it is of.
+                kind = "namespace" if isinstance(value, Namespace) else "loop"
+                raise TemplateRuntimeError(f"a {kind} is no value: use its fields")
             else:
                 self.spend(1)
 

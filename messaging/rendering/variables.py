@@ -18,6 +18,8 @@ from messaging.rendering.guard import RESERVED
 #: (line, problem, hint, whether it is certain)
 Found = Callable[[int, str, str | None, bool], None]
 
+#: Findings that are explained: looking for what is meant takes time, and nobody reads on.
+_EXPLAINED = 200
 #: Filters that take a missing value.
 _LENIENT = ("default", "d")
 _TESTS = (
@@ -219,7 +221,9 @@ class Variables:
         shown = path.replace("[]", "")
         place = f'[fallbacks] "{path}" = …, ' if "[]" not in path else ""
         why = f": {shape.reason}" if shape.reason else ""
-        self._found(line, f"{shown} may be missing{why}", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False)
+        self._found(
+            line, f"{shown} may be missing{why}", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False
+        )
 
     def _unknown(self, line: int, names: list[str], path: str, shape: Field) -> None:
         """The first of `names` is not in `shape`, which is what stands at `path`."""
@@ -228,7 +232,7 @@ class Variables:
         if (line, written) in self._told or names[0].startswith("_") or (not path and names[0] in RESERVED):
             return
         self._told.add((line, written))
-        meant = near(shape, names)
+        meant = near(shape, names) if len(self._told) < _EXPLAINED else []
         if meant:
             hint = f"did you mean {' or '.join(map(repr, meant))}?"
         elif path:

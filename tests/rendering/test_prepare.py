@@ -109,6 +109,14 @@ def test_a_fault_of_ours_is_not_called_a_limit(
     assert not isinstance(caught.value, TemplateLimit)
 
 
+def test_the_folder_one_is_in_brings_no_modules(
+    template: Make, brand: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "orjson.py").write_text("raise SystemExit('taken from the folder')")
+    monkeypatch.chdir(tmp_path)
+    assert prepare(template(html="<p>from here</p>"), brand, from_="shop@example.com").version
+
+
 def test_an_email_needs_a_subject(template: Make, brand: dict[str, Any]) -> None:
     made = template(html="x")
     sources = {key: value for key, value in made.sources.items() if key[2] != "subject"}
