@@ -36,7 +36,10 @@ class Rows:
                 self._store.put_note(_withheld_key(campaign.name), dict(why))
 
     def fill(self, campaign: Campaign, *, progress: Callable[[int], object] | None = None) -> Campaign:
-        """Make those that are missing, for as long as it is being planned; return how it is then."""
+        """Make those that are missing, for as long as it is in this state; return how it is then.
+
+        One that is being planned is sent from then on.
+        """
         name = campaign.name
         assert campaign.version is not None
         version = self._store.version(campaign.version)
@@ -51,19 +54,20 @@ class Rows:
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction():
                 found = self._found(name)
-                if found.state is not CampaignState.PLANNING:
+                if found.state is not campaign.state:
                     return found
                 self._store.outbox.add(rows)
             if progress is not None:
                 progress(len(rows))
         with self._store.transaction():
             found = self._found(name)
-            if found.state is not CampaignState.PLANNING:
+            if found.state is not campaign.state:
                 return found
             self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
-            filled = replace(found, state=CampaignState.SENDING)
-            self._store.campaigns.put(filled)
-        return filled
+            if found.state is CampaignState.PLANNING:
+                found = replace(found, state=CampaignState.SENDING)
+                self._store.campaigns.put(found)
+        return found
 
     def _found(self, name: str) -> Campaign:
         campaign = self._store.campaigns.get(name)

@@ -238,10 +238,12 @@ class Campaigning:
         campaign = self.get(name)
         if campaign.state in (CampaignState.DONE, CampaignState.CANCELLED):
             raise Conflict(f"campaign {name} is {campaign.state}: nothing to cancel")
-        if campaign.version is not None:
-            # Its rows must add up to its audience also now, if they were not all made.
-            self._move(campaign, replace(campaign, state=CampaignState.PLANNING))
-            campaign = self.fill(name)
+        if campaign.version is not None and campaign.state is not CampaignState.SENDING:
+            # Its rows must add up to its audience also now, if they were not all made. Nobody sends it meanwhile.
+            paused = replace(campaign, state=CampaignState.PAUSED)
+            self._move(campaign, paused)
+            self._rows.fill(paused)
+            campaign = paused
         cancelled = replace(campaign, state=CampaignState.CANCELLED, reason=None, finished_at=self._clock.now())
         with self._store.transaction():
             self._move(campaign, cancelled)
@@ -254,12 +256,15 @@ class Campaigning:
             if campaign.state is CampaignState.CANCELLED:
                 self._store.outbox.stop(campaign.name, CANCELLED)
 
-    def hold(self, name: str, reason: str) -> None:
-        """Leave a campaign that is due to a person to decide about."""
-        campaign = self.get(name)
-        if campaign.state in _GOING:
-            self._move(campaign, replace(campaign, state=CampaignState.HELD, reason=reason))
-            log.warning("campaign %s is held: %s (go on with: messaging campaigns resume %s)", name, reason, name)
+    def hold(self, name: str, reason: str, *, states: Collection[CampaignState] = (CampaignState.SCHEDULED,)) -> bool:
+        """Leave a campaign that is due to a person to decide about; false if it is in another state by now."""
+        with self._store.transaction():
+            campaign = self.get(name)
+            if campaign.state not in states:
+                return False
+            self._store.campaigns.put(replace(campaign, state=CampaignState.HELD, reason=reason))
+        log.warning("campaign %s is held: %s (go on with: messaging campaigns resume %s)", name, reason, name)
+        return True
 
     def retry(self, name: str) -> int:
         """Plan again those the provider refused or that gave up; return how many."""
@@ -320,7 +325,7 @@ class Campaigning:
             if since is None:
                 return
             what = "its time was" if campaign.state is CampaignState.SCHEDULED else "it was interrupted at"
-            self.hold(name, f"{what} {since.isoformat(timespec='minutes')}, too long ago")
+            self.hold(name, f"{what} {since.isoformat(timespec='minutes')}, too long ago", states=_GOING)
 
     def late_since(self, campaign: Campaign) -> datetime | None:
         """Since when a campaign should have been going on, if that is too long ago."""

@@ -154,8 +154,8 @@ class Dispatcher:
         try:
             return self.send(name, stop=stop, sent=progress, patience=patience)
         except Conflict as error:
-            self._campaigning.hold(name, error.message)
-            return error
+            # Or another one was quicker, or a person paused it.
+            return error if self._campaigning.hold(name, error.message) else None
         except MessagingError as error:
             return error  # the others have their turn
 

@@ -334,3 +334,25 @@ def test_rows_left_half_made_for_hours_are_held(live_shop: Any, monkeypatch: pyt
     live_shop.app.dispatcher.run_due()
     assert live_shop.app.campaigning.get("spring").state is CampaignState.HELD
     assert live_shop.pigeon.handed == []
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_while_its_rows_are_made_to_cancel_it_nobody_sends_it(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch, paused: bool
+) -> None:
+    live_shop.add_customers(PAGE + 7)
+    cut_short(live_shop, monkeypatch)
+    if paused:
+        live_shop.app.campaigning.pause("spring", "by hand")
+    server = live_shop.open()
+    get = live_shop.app.store.customers.get
+
+    def get_while_a_server_looks_on(ids: Any) -> Any:
+        server.dispatcher.run_due()
+        return get(ids)
+
+    monkeypatch.setattr(live_shop.app.store.customers, "get", get_while_a_server_looks_on)
+    live_shop.app.campaigning.cancel("spring")
+    assert live_shop.pigeon_of(server).handed == []
+    assert live_shop.counts() == {"skipped": PAGE + 7}
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.CANCELLED

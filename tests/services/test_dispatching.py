@@ -231,6 +231,28 @@ def test_a_server_waits_for_no_retry_while_others_are_due(live_shop: Any, server
     assert live_shop.clock.now() == before
 
 
+def test_two_servers_that_start_one_at_once_hold_it_not(
+    live_shop: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(3)
+    at = live_shop.clock.now() + timedelta(minutes=5)
+    live_shop.app.campaigning.create("spring", template="letter", segment="all", at=at)
+    live_shop.app.campaigning.start("spring")
+    live_shop.clock.advance(timedelta(minutes=5))
+    other = live_shop.open()
+    members = live_shop.app.audience.members
+
+    def the_other_is_quicker(segment: str) -> Any:
+        other.campaigning.start("spring")
+        return members(segment)
+
+    monkeypatch.setattr(live_shop.app.audience, "members", the_other_is_quicker)
+    server()
+    assert state(live_shop) is CampaignState.PLANNING
+    server()
+    assert live_shop.counts() == {"sent": 3}
+
+
 def together(*calls: Callable[[], object]) -> list[object]:
     """Call all at one moment; what each returned, or the conflict it met."""
     gate = threading.Barrier(len(calls))
