@@ -107,6 +107,7 @@ def test_numbers_that_are_ids_or_money():
         ({"data": {"order": {"number": "1", "total": "1,5"}}}, "data.order.total"),
         ({"data": {"order": {"number": "1", "total": 10**20}}}, "data.order.total"),
         ({"data": {"order": {"number": "1", "currency": "Euro"}}}, "data.order.currency"),
+        ({"data": {"order": {"number": "1", "currency": 978}}}, "data.order.currency"),
         ({"data": {"order": {"number": "1", "items": [{}, {"price": "x"}]}}}, "data.order.items.1.price"),
         ({"data": {"order": {"number": "1", "items": [{"quantity": -1}]}}}, "data.order.items.0.quantity"),
         ({"data": {"shipment": {"eta": "soon"}}}, "data.shipment.eta"),

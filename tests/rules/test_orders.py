@@ -159,6 +159,16 @@ def test_a_refund_that_names_no_order_counts_all_the_same() -> None:
     assert not order.counts
 
 
+def test_a_refund_that_names_no_order_is_known_by_its_own_id_where_it_has_one() -> None:
+    def told(event_id, **refund):
+        document = {"id": event_id, "type": "refund.created", "time": START.isoformat(), "customer": {"id": "17"}}
+        return read_event({**document, "data": {"refund": {"amount": "3.00", **refund}}})
+
+    assert order_of(told("a", id="r")) == order_of(told("b", id="r"))
+    assert order_of(told("a", id="r")) != order_of(told("b", id="s"))
+    assert order_of(told("a")) != order_of(told("b"))
+
+
 def test_a_refund_keeps_the_time_it_was_told_first() -> None:
     def told(hours, amount="3.00"):
         return event(
