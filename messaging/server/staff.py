@@ -47,6 +47,7 @@ FRAME_POLICY = (
 )
 #: Our own open pixel: staff looking at a message is no open.
 _PIXEL = re.compile(r"<img\b[^>]{0,500}/o/[A-Za-z0-9_-]{60}\.gif[^>]{0,500}>", re.IGNORECASE)
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]*)?")
 _VIEWS = {"html": "HTML", "text": "Text", "source": "Source"}
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
@@ -82,10 +83,9 @@ class Guard:
 
 
 def _host(header: str) -> str:
-    """A Host header without its port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].lower()
+    """A Host header without its port; nothing if it is none."""
+    match = _HOST.fullmatch(header)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def _password(authorization: str) -> bytes | None:

@@ -119,7 +119,7 @@ class TestDoors:
         for path in ("/mailbox", "/report", "/docs"):
             for method in ("POST", "PUT", "DELETE", "PATCH"):
                 answer = staff.request(method, path)
-                assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+                assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
                 assert "Pages can be looked at only." in answer.text
 
     @pytest.mark.parametrize("path", ["/nothing", "/mailbox/x/y/z", "/static/../keys.toml", "/report/x", "/%00"])
