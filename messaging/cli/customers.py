@@ -6,6 +6,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from messaging.cli.common import (
     yes_option,
 )
 from messaging.errors import InputError, PartlyFailed
+from messaging.nouns.consent import ALL_TOPICS
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -146,7 +148,7 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
     print_table(("", ""), list(_profile(data["customer"])))
     for place in data["addresses"]:
         said = [
-            f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']}"
+            f"{'agreed to' if consent['granted'] else 'withdrew from'} {_topic(consent['topic'])}"
             f" on {consent['at'][:10]} ({consent['source']})"
             for consent in place["consents"]
         ]
@@ -154,9 +156,11 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
             said.append(f"suppressed: {place['suppression']['reason']}")
         say(f"{place['channel']} {place['address']}: {'; '.join(said) or 'nothing said about consent'}")
     orders = [(o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]]
-    print_table(("order", "placed", "total", "currency"), orders)
+    if orders:
+        print_table(("order", "placed", "total", "currency"), orders)
     messages = [(m["id"], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
-    print_table(("message", "template", "channel", "state", "reason"), messages)
+    if messages:
+        print_table(("message", "template", "channel", "state", "reason"), messages)
 
 
 @customers.command()
@@ -206,10 +210,16 @@ def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for name, value in customer.items():
         if name == "attributes":
             yield from value.items()
+        elif name in ("created_at", "updated_at"):
+            yield name, f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
         elif isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", each) for inner, each in value.items())
         else:
             yield name, value
+
+
+def _topic(topic: str) -> str:
+    return "everything" if topic == ALL_TOPICS else topic
 
 
 def _people(app: Messaging, segment: str | None) -> Iterable[Customer]:
@@ -261,7 +271,6 @@ def _grant(app: Messaging, text: str) -> Grant:
     from difflib import get_close_matches
 
     from messaging.ids import is_name
-    from messaging.nouns.consent import ALL_TOPICS
     from messaging.services.import_consent import Grant
 
     channel, colon, topic = (part.strip() for part in text.partition(":"))

@@ -113,7 +113,7 @@ def _warnings(app: Messaging, library: SegmentLibrary, name: str, known: set[str
     expression = library.expression(name)
     warnings = [f"there is no template or campaign {mention!r} yet" for mention in sorted(expression.mentions - known)]
     if expression.graded and app.audience.cuts() is None:
-        warnings.append("it asks for RFM grades, and there are none before: messaging segments grade")
+        warnings.append("it asks for RFM grades, and none are made yet: run messaging segments grade")
     return warnings
 
 
@@ -247,13 +247,14 @@ def grade(app: Messaging, as_json: bool) -> None:
     if as_json:
         print_json(cuts.to_document())
         return
-    say(f"Graded by {counted(cuts.customers, 'customer')} with an order, on {cuts.graded_at:%Y-%m-%d %H:%M} UTC.")
     if not cuts.customers:
+        say("Nobody has ordered yet, so there is nothing to grade.")
         return
+    say(f"Graded by {counted(cuts.customers, 'customer')} with an order, on {cuts.graded_at:%Y-%m-%d %H:%M} UTC.")
     rows = [
         ("r: days since the last order", *(f"{float(-cut):.1f} or more" for cut in cuts.r)),
         ("f: orders", *(f"{cut:f} or less" for cut in cuts.f)),
-        (f"m: total in {cuts.currency}", *(f"{cut:.2f} or less" for cut in cuts.m)),
+        ("m: total of orders", *(f"{cut:.2f} or less" for cut in cuts.m)),
     ]
     print_table(("", "grade 1", "grade 2", "grade 3", "grade 4"), rows)
     say("Who is beyond the last column has grade 5.")

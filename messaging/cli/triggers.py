@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import counted, json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import counted, duration_text, json_option, pass_app, print_json, print_table, say
 from messaging.errors import MessagingError, NotFound
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ def list_(app: Messaging, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    waits = any(row["waiting"] for row in rows)
     print_table(
-        ("template", "event", "on", "when", "unless", "waiting", "problem"),
+        ("template", "event", "on", "when", "waiting", "problem"),
         [
             (
                 row["template"],
                 row["event"],
                 "on" if row["enabled"] else "off",
-                row["when"],
-                row["unless"],
-                row["waiting"],
+                row["when"] + (f" unless {row['unless']}" if row["unless"] else ""),
+                row["waiting"] if waits else None,
                 row["problem"],
             )
             for row in rows
@@ -131,16 +131,7 @@ def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
 def _when(trigger: Trigger) -> str:
     if trigger.at is not None:
         return trigger.at
-    return f"after {_duration(trigger.after.total_seconds())}" if trigger.after else "at once"
-
-
-def _duration(seconds: float) -> str:
-    parts = []
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        number, seconds = divmod(seconds, size)
-        if number:
-            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
-    return " ".join(parts)
+    return f"after {duration_text(trigger.after)}" if trigger.after else "at once"
 
 
 def _sentence(trigger: Trigger) -> str:

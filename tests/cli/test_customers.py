@@ -120,7 +120,7 @@ def test_list_and_show(run, people):
     assert (code, err.splitlines()[0][:26]) == (1, "messaging: no customer '19")
     code, _, err = run("customers", "show", "17")
     assert code == 0
-    assert "agreed to *" in err
+    assert "agreed to everything on 2026-03-02 (the till)" in err
 
 
 def test_show_is_readable(run, people):
