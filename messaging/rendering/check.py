@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,11 +111,7 @@ class _Checker:
         channel, locale = shown.channel, shown.locale
         if channel in _MACHINES:
             return
-        file = next(
-            name
-            for key, name in self._template.files.items()
-            if key[:2] == (channel, locale) and key[2] not in ("subject", "preheader")
-        )
+        file = self._file(channel, locale)
         contacts = [path for path in _CONTACT if path in shown.used]
         if not contacts and not shown.direct:
             self._add(
@@ -170,7 +166,8 @@ class _Checker:
         now = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
         context = {"customer": dict(CUSTOMER), "now": now, **sample_context(self._template, now)}
         context["customer"] = {**CUSTOMER, **self._template.sample.get("customer", {})}
-        for channel, locale, file in self._variants(version):
+        for channel, locale in [(channel, locale) for channel, found in version.parts.items() for locale in found]:
+            file = self._file(channel, locale)
             try:
                 parts = self._renderer.render(
                     version, channel=channel, locale=locale, context=context, links=_PlainLinks()
@@ -198,18 +195,14 @@ class _Checker:
             return False
         return any(found.file == error.file and found.line == error.line for found in self._found.values())
 
-    def _variants(self, version: TemplateVersion) -> Iterator[tuple[str, str, str]]:
-        for channel, by_locale in version.parts.items():
-            for locale in by_locale:
-                file = next(
-                    (
-                        name
-                        for key, name in self._template.files.items()
-                        if key[:2] == (channel, locale) and key[2] not in ("subject", "preheader")
-                    ),
-                    self._settings,
-                )
-                yield channel, locale, file
+    def _file(self, channel: str, locale: str) -> str:
+        """Where the body of one channel and locale is written."""
+        bodies = (
+            file
+            for key, file in self._template.files.items()
+            if key[:2] == (channel, locale) and key[2] not in ("subject", "preheader")
+        )
+        return next(bodies, self._settings)
 
     def _email(self, file: str, prepared: Mapping[str, str], parts: Mapping[str, str]) -> None:
         if not _JINJA.sub("", prepared.get("text", "")).strip() and not parts.get("text", "").strip():

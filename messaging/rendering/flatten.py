@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from messaging.errors import TemplateError, TemplateLimit
-from messaging.rendering.arguments import Arguments, literal_names, parameters, read_call
-from messaging.rendering.binding import bind
+from messaging.rendering.calls import Arguments, bind, literal_names, parameters, read_call
 from messaging.rendering.pieces import Kind, Piece, cut, lexer, write
 
 #: What one source may grow to. Characters, and pieces.
