@@ -33,7 +33,8 @@ class StandIn(asyncio.Protocol):
     latency = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: asyncio.Transport = transport
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
         self.buffer = bytearray()
 
     def data_received(self, data: bytes) -> None:
