@@ -23,6 +23,8 @@ EVENT_LANES = (Lane.ORDER, Lane.EVENT)
 
 #: How often a run that waits for another one looks whether that is through, in seconds.
 POLL = 0.5
+#: How long a server leaves alone a campaign that met a fault, in seconds: each try is written down.
+FAULT_PAUSE = 30.0
 
 
 class Dispatcher:
@@ -174,13 +176,19 @@ class Dispatcher:
 
     def campaign_round(self, stop: threading.Event) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""
+        not_before: dict[str, float] = {}
 
         def send() -> None:
             for name in self._campaigning.due():
                 if stop.is_set():
                     return
+                if time.monotonic() < not_before.get(name, 0.0):
+                    continue
                 # It does not wait for one of them while others are due.
-                self._tell(f"campaign {name}", self._send_due(name, stop, timedelta(0)))
+                fault = self._send_due(name, stop, timedelta(0))
+                self._tell(f"campaign {name}", fault)
+                if fault is not None:
+                    not_before[name] = time.monotonic() + FAULT_PAUSE
 
         return send
 

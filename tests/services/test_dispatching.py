@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from messaging import Conflict, Receipt, RenderedMessage
+from messaging import Conflict, Receipt, RenderedMessage, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.services.sending import GROUP, PAGE
@@ -219,6 +219,29 @@ def test_one_that_cannot_begin_keeps_no_other_from_its_turn(
     assert state(live_shop, "a") is CampaignState.SCHEDULED
     if by == "server":
         assert caplog.text.count("gone") == 1  # said once, not at every round
+
+
+def test_a_server_leaves_one_that_met_a_fault_alone_for_a_while(
+    live_shop: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    tries: list[str] = []
+
+    def faulty(name: str) -> Any:
+        tries.append(name)
+        raise SettingsError("no such adapter")
+
+    monkeypatch.setattr(live_shop.app.adapters, "get", faulty)
+    server()
+    server()
+    assert len(tries) == 1
+    monkeypatch.setattr("messaging.services.dispatching.FAULT_PAUSE", 0.0)
+    other = live_shop.app.dispatcher.campaign_round(threading.Event())  # as after a restart
+    other()
+    other()
+    assert len(tries) == 3
+    assert state(live_shop) is CampaignState.SENDING  # a mistake in the settings leaves it as it is
 
 
 def test_a_server_waits_for_no_retry_while_others_are_due(live_shop: Any, server: Any) -> None:
