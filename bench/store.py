@@ -184,7 +184,7 @@ def beside(path: Path, size: int) -> dict[str, float]:
     }
 
 
-STEPS: dict[str, Callable[..., dict[str, float]]] = {
+STEPS: dict[str, Callable[..., dict[str, float] | None]] = {
     "fill": fill,
     "start": start,
     "campaign": campaign,
