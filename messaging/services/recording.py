@@ -82,6 +82,7 @@ class Recorder:
 
         Raises:
             NotFound: there is no such message.
+            StoreError: it could be kept nowhere.
         """
         told = Engagement(
             id=random_id(),
@@ -96,7 +97,10 @@ class Recorder:
                 recorded = self._record([told])
         except StoreError as error:
             # Under the same id: should it have been written after all, it is known.
-            self._spool.append(write_line(told.id, told.kind, message_id, told.at, told.raw, None), durable=True)
+            try:
+                self._spool.append(write_line(told.id, told.kind, message_id, told.at, told.raw, None), durable=True)
+            except OSError as second:
+                raise StoreError(f"an unsubscribe could be kept nowhere: {second}") from None
             log.warning("an unsubscribe waits for the store: %s", error)
             return
         if recorded:

@@ -237,6 +237,20 @@ class TestUnsubscribe:
         assert public.post(httpx.URL(f"{public.base_url}{url}").join(action)).status_code == 200
         assert site.consented() is False
 
+    def test_a_full_disk_is_admitted(self, site, public, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*args: object, **kwargs: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        def fail(*args: object, **kwargs: object) -> None:
+            raise StoreError("the disk is full")
+
+        url = site.message().unsubscribe()
+        monkeypatch.setattr(site.store, "transaction", fail)
+        monkeypatch.setattr(site.recorder._spool, "append", full)
+        answer = public.post(url)
+        assert answer.status_code == 503
+        assert "One moment, please" in answer.text
+
     def test_another_customers_address_is_not_touched(self, site, public) -> None:
         site.message("bob")
         public.post(site.message().unsubscribe(), data={"token": "x", "email": "bob@example.com"})
