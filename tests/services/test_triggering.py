@@ -261,6 +261,14 @@ def test_an_event_about_a_product_goes_to_a_segment(shop):
     assert len(shop.messages()) == 5
 
 
+def test_who_told_of_a_product_is_not_its_audience(shop):
+    turn_on(shop, "restocked", Trigger(event="product.restocked", audience="waiting"))
+    shop.intake.receive(shop.event(id="e1", customer={"id": "1", "email": "c1@example.com"}))
+    shop.segments["waiting"] = ["1"]
+    shop.intake.receive(shop.event("product.restocked", product={"sku": "MUG"}))
+    assert the_message(shop).customer_id == "1"
+
+
 def test_a_trigger_without_audience_for_an_event_without_customer(shop):
     turn_on(shop, "restocked", Trigger(event="product.restocked"))
     accepted = shop.intake.receive(shop.event("product.restocked", customer={}, product={"sku": "MUG"}))
