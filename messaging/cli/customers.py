@@ -182,7 +182,8 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
         return
     try:
         with output.open("w", encoding="utf-8", newline="") as file:
-            _write_csv(file, people, list(app.settings.attributes))
+            number = _write_csv(file, people, list(app.settings.attributes))
+        say(f"Wrote {counted(number, 'customer')} to {output}.")
     except OSError as error:
         raise InputError(f"{output}: {error.strerror}") from None
 
@@ -236,15 +237,19 @@ def _everybody(app: Messaging) -> Iterator[Customer]:
         yield from page
 
 
-def _write_csv(file: IO[str], people: Iterable[Customer], attributes: Sequence[str]) -> None:
+def _write_csv(file: IO[str], people: Iterable[Customer], attributes: Sequence[str]) -> int:
+    """Write them; return how many."""
     from messaging.services.csv_file import safe_cell
 
     writer = csv.writer(file)
     writer.writerow([*_EXPORT, *attributes])
+    number = 0
     for customer in people:
+        number += 1
         values = [getattr(customer, name) for name in _EXPORT]
         values += [customer.attributes.get(name) for name in attributes]
         writer.writerow(["" if value is None else safe_cell(str(value)) for value in values])
+    return number
 
 
 def _write(output: Path | None, text: str) -> None:

@@ -142,7 +142,7 @@ def test_export_is_safe_in_a_spreadsheet_and_can_be_imported(run, people):
     assert rows[0]["phone"] == "+436641234567"
     assert rows[0]["points"] == "12"
     before = run("customers", "list", "--json")[1]
-    run("customers", "export", "--output", "out.csv")
+    assert run("customers", "export", "--output", "out.csv")[2] == "Wrote 2 customers to out.csv.\n"
     assert json.loads(run("customers", "import", "out.csv", "--json")[1])["updated"] == 2
     after = json.loads(run("customers", "list", "--json")[1])
     assert [c["first_name"] for c in after] == [c["first_name"] for c in json.loads(before)]
