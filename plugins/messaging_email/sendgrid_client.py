@@ -183,7 +183,7 @@ def _proxy(host: str) -> SplitResult | None:
         return None
     proxy = urlsplit(named if "://" in named else f"http://{named}")
     try:
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+        usable = proxy.scheme == "http" and bool((proxy.hostname or "").encode("idna")) and proxy.port != 0
     except ValueError:
         usable = False
     if not usable:

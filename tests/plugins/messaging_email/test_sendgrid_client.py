@@ -47,7 +47,7 @@ def test_a_request_that_never_left_whole_is_tried_again(
     """The server reads nothing: more than fits its buffers and ours."""
     done = threading.Event()
     adapter = sendgrid(serve(lambda connection: done.wait(10)).port, timeout=0.3)
-    (receipt,) = deliver(adapter, message(parts={"html": "tea " * 8_000_000}))
+    (receipt,) = deliver(adapter, message(parts={"html": "tea " * 4_000_000}))
     done.set()
     assert receipt.verdict is Verdict.TRY_AGAIN
 
@@ -61,7 +61,7 @@ def test_an_answer_that_came_before_the_request_was_through_counts(
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    (receipt,) = deliver(sendgrid(serve(talk).port), message(parts={"html": "tea " * 8_000_000}))
+    (receipt,) = deliver(sendgrid(serve(talk).port), message(parts={"html": "tea " * 4_000_000}))
     assert (receipt.verdict, receipt.reason) == (Verdict.REFUSED, "sendgrid: 413 (no reason given)")
 
 
@@ -211,7 +211,9 @@ def test_a_proxy_that_lets_nobody_through(
     assert receipt.reason == "sendgrid: cannot connect to 127.0.0.1: Tunnel connection failed: 407 Who are you"
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://x:y:z"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://x:y:z", "http://" + "x" * 70]
+)
 def test_a_proxy_that_cannot_be_used_is_not_gone_around(
     sendgrid: Open, message: Make, monkeypatch: pytest.MonkeyPatch, proxy: str, deliver: Deliver
 ) -> None:
