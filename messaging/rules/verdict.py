@@ -21,8 +21,10 @@ TOO_SOON = 2.0
 _SKEW = 60.0
 #: So many different links of one message within so many seconds are a machine's that opens them all.
 BURST = 3, 2.0
-#: Two at once, under one name: a hand needs longer from one link to the next.
+#: Two at once, under one name, in the minute after sending, when scanners look: a hand needs longer from one link to
+#: the next. Later it is left to doubt.
 PAIR = 2, 0.3
+PAIR_SECONDS = 60.0
 #: A browser asks for a link with GET only. What asked with another method within so many seconds is a program, that
 #: goes on with GET.
 PROBE_SECONDS = 10.0
@@ -112,10 +114,15 @@ def _own_reasons(hit: Hit) -> list[str]:
         reasons.append(f"agent: {suspicion}")
     if hit.sending:
         reasons.append("before it was handed over")
-    # At the very same instant: business time stands still (MESSAGING_NOW), and tells nothing.
-    if hit.seconds is not None and hit.seconds != 0 and -_SKEW < hit.seconds < TOO_SOON:
+    if _soon(hit, TOO_SOON):
         reasons.append(f"within {TOO_SOON:g} s of sending")
     return reasons
+
+
+def _soon(hit: Hit, seconds: float) -> bool:
+    """Whether it came within so many seconds of sending."""
+    # At the very same instant: business time stands still (MESSAGING_NOW), and tells nothing.
+    return hit.seconds is not None and hit.seconds != 0 and -_SKEW < hit.seconds < seconds
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +162,8 @@ def _bursts(hits: Sequence[Hit]) -> dict[int, str]:
     order = sorted((index for index, hit in enumerate(hits) if hit.click), key=lambda index: hits[index].arrived)
     by_agent: defaultdict[str, list[int]] = defaultdict(list)
     for index in order:
-        by_agent[hits[index].agent].append(index)
+        if _soon(hits[index], PAIR_SECONDS):
+            by_agent[hits[index].agent].append(index)
     found: dict[int, str] = {}
     for among, (links, seconds) in ((order, BURST), *((same, PAIR) for same in by_agent.values())):
         for index in _burst(hits, among, links, seconds):

@@ -130,11 +130,13 @@ class TestBurst:
         assert reasons(*hits[:2]) == [(), ()]
 
     def test_two_links_at_once_are_no_hands(self) -> None:
-        at_once = [click(slot="1", arrived=100.0), click(slot="2", arrived=100.3)]
+        at_once = [click(slot="1", arrived=100.0, seconds=9.7), click(slot="2", arrived=100.3, seconds=10.0)]
         assert reasons(*at_once) == [("2 links within 0.3 s",)] * 2
-        assert reasons(at_once[0], click(slot="2", arrived=100.31)) == [(), ()]
+        assert reasons(at_once[0], click(slot="2", arrived=100.31, seconds=10.01)) == [(), ()]
         # A person who happens to click while a scanner looks.
-        assert reasons(at_once[0], click(slot="2", arrived=100.1, agent=PEOPLE[1])) == [(), ()]
+        assert reasons(at_once[0], click(slot="2", arrived=100.1, seconds=9.8, agent=PEOPLE[1])) == [(), ()]
+        # Scanners look when the mail comes.
+        assert reasons(*(click(slot=slot, arrived=100.0, seconds=61.0) for slot in "12")) == [(), ()]
 
     def test_one_link_again_and_again(self) -> None:
         assert reasons(*(click(arrived=100.0 + n / 10) for n in range(10))) == [()] * 10
@@ -152,7 +154,7 @@ class TestBurst:
 
     @given(st.lists(st.tuples(st.sampled_from("1234"), st.floats(0, 20), st.sampled_from(PEOPLE[:2])), max_size=25))
     def test_as_defined(self, clicks: list[tuple[str, float, str]]) -> None:
-        hits = [click(slot=slot, arrived=arrived, agent=agent) for slot, arrived, agent in clicks]
+        hits = [click(slot=slot, arrived=arrived, agent=agent, seconds=30.0) for slot, arrived, agent in clicks]
 
         def in_burst(mine: float, among: list[tuple[str, float]], links: int, seconds: float) -> bool:
             windows = (
