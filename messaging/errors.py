@@ -121,3 +121,8 @@ class TokenError(MessagingError):
     """A link's token is forged, damaged, or made for something else."""
 
     status = 404
+
+
+#: What a plugin's code may raise, to be caught where it is called: anything but an interrupt. `sys.exit` ends the
+#: plugin's part, never the program.
+PLUGIN_FAULTS = (Exception, SystemExit)

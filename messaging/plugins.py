@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from messaging import hookspecs
-from messaging.errors import PluginError, SettingsError
+from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
 from messaging.ids import is_name
 from messaging.nouns.adapter import Adapter
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
@@ -101,7 +101,7 @@ class Plugins:
             self._owners[plugin.name] = plugin
         except PluginError as error:
             self._disable(plugin, error)
-        except (Exception, SystemExit) as error:
+        except PLUGIN_FAULTS as error:
             self._disable(plugin, self._fault(plugin, "could not be loaded", error))
 
     def _disable(self, plugin: Plugin, fault: PluginError) -> None:
@@ -140,7 +140,7 @@ class Plugins:
                 plugin.adapters = {adapter.name: adapter for adapter in classes}
             except PluginError as error:
                 self._disable(plugin, error)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_adapters failed", error))
 
     def _check_adapter(self, plugin: Plugin, adapter: Any) -> None:
@@ -201,7 +201,7 @@ class Plugins:
         for plugin, register in list(self._implementations("register_filters")):
             try:
                 filters = {**register(), **filters}
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_filters failed", error))
         return filters
 
@@ -221,7 +221,7 @@ class Plugins:
                 names += paths
             except PluginError as error:
                 self._disable(plugin, error)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_context_names failed", error))
         return names
 
@@ -231,7 +231,7 @@ class Plugins:
             ours = dict(group.commands)
             try:
                 register(group=group)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_commands failed", error))
             group.commands.update(ours)
 
@@ -240,7 +240,7 @@ class Plugins:
         for plugin, prepare in list(self._implementations("prepare_environment")):
             try:
                 prepare(environment=environment)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "prepare_environment failed", error))
 
     def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
@@ -252,7 +252,7 @@ class Plugins:
         for plugin, prepare in self._implementations("prepare_context"):
             try:
                 prepare(context=context, message=message)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 raise self._fault(plugin, "prepare_context failed", error) from error
 
     def check_messages(
@@ -268,7 +268,7 @@ class Plugins:
         for plugin, check in self._implementations("check_messages"):
             try:
                 answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 raise self._fault(plugin, "check_messages failed", error) from error
             for answer in answers:
                 if not isinstance(answer, Deny | NotBefore) or answer.message_id not in ids:
@@ -296,7 +296,7 @@ class Plugins:
         for plugin, tell in self._implementations(hook):
             try:
                 tell(**arguments)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 log.error("%s", self._fault(plugin, f"{hook} failed", error))
 
 

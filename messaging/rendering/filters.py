@@ -17,6 +17,7 @@ from jinja2 import TemplateRuntimeError, Undefined
 from jinja2.runtime import LoopContext
 from markupsafe import Markup
 
+from messaging.errors import PLUGIN_FAULTS
 from messaging.rendering import formats, listing, wording
 from messaging.rendering.addresses import guarded_image, guarded_images, pixel, tracked
 from messaging.rendering.operators import concatenate, decimal
@@ -60,7 +61,7 @@ def plugin_filter(name: str, function: Filter) -> Filter:
             run.weigh(value)
         try:
             result = function(*args, **kwargs)
-        except (Exception, SystemExit) as error:
+        except PLUGIN_FAULTS as error:
             raise TemplateRuntimeError(f"filter {name}: {type(error).__name__}: {error}") from error
         return run.bounded(run.weigh(result))
 

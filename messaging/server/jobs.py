@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from messaging.errors import MessagingError
+from messaging.errors import PLUGIN_FAULTS, MessagingError
 
 log = logging.getLogger("messaging.server")
 
@@ -56,7 +56,7 @@ class Job:
         except (MessagingError, OSError) as error:
             self._failures += 1
             log.error("%s: %s", self.name, error)
-        except (Exception, SystemExit):  # plugins work in here: they may raise anything
+        except PLUGIN_FAULTS:
             self._failures += 1
             log.exception("%s failed", self.name)
         else:

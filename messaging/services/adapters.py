@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from messaging.errors import MessagingError, PluginError, SettingsError
+from messaging.errors import PLUGIN_FAULTS, MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings
 from messaging.plugins import Plugins
 
@@ -54,7 +54,7 @@ class Adapters:
                     self._made[name] = adapter(settings, self._context)
                 except MessagingError:
                     raise
-                except (Exception, SystemExit) as error:
+                except PLUGIN_FAULTS as error:
                     raise self.blame(name, f"could not be made: {type(error).__name__}: {error}") from error
             return self._made[name]
 

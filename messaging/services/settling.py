@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from messaging.errors import PLUGIN_FAULTS
 from messaging.nouns.adapter import Adapter, Receipt, Verdict
 from messaging.nouns.consent import Suppression
 from messaging.nouns.message import Message, MessageClass, MessageState
@@ -131,7 +132,7 @@ class Settling:
         if adapter.capabilities.lookup:
             try:
                 found = adapter.lookup(message.id)
-            except (Exception, SystemExit) as error:  # the code is the plugin's: it may raise anything
+            except PLUGIN_FAULTS as error:
                 problem = f"lookup raised {type(error).__name__}: {error}"
                 log.error("%s", self._plugins.blame(adapter.name, problem))
                 found = None
