@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 
 from messaging.clock import FrozenClock
 from messaging.errors import NotFound, StoreError
-from messaging.ids import message_id
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.consent import ALL_TOPICS, Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement, EngagementKind
-from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.nouns.template import LinkSlot, TemplateVersion
 from messaging.services import hits as hits_module
 from messaging.services.preferences import Preferences
@@ -43,7 +41,8 @@ class Told:
 class Back:
     """Everything about the way back."""
 
-    def __init__(self, store: Store, clock: FrozenClock, folder: Path) -> None:
+    def __init__(self, store: Store, clock: FrozenClock, folder: Path, letter: Callable[..., Message]) -> None:
+        self._letter = letter
         self.store = store
         self.clock = clock
         self.told = Told()
@@ -52,27 +51,12 @@ class Back:
 
     def message(self, name: str = "ann", state: MessageState = MessageState.SENT, **fields: Any) -> str:
         """A message to `name`, sent an hour ago unless its state says otherwise; its id."""
-        id = message_id("campaign:spring", name, "email")
-        message = Message(
-            id=id,
-            origin="campaign:spring",
-            customer_id=name,
-            channel="email",
-            address=f"{name}@example.com",
-            template="promotion",
-            version=VERSION,
-            message_class=MessageClass.MARKETING,
-            topic="offers",
-            lane=Lane.CAMPAIGN,
-            campaign="spring",
-            due_at=self.clock.now(),
-            created_at=self.clock.now(),
-        )
-        self.store.outbox.add([replace(message, **fields)])
+        message = self._letter(name, **fields)
+        self.store.outbox.add([message])
         if state is not MessageState.PLANNED:
             sent_at = self.clock.now() - timedelta(hours=1) if state is MessageState.SENT else None
-            self.store.outbox.settle([Outcome(message_id=id, state=state, sent_at=sent_at)])
-        return id
+            self.store.outbox.settle([Outcome(message_id=message.id, state=state, sent_at=sent_at)])
+        return message.id
 
     def hand_over(self, id: str) -> None:
         """Begin to hand a planned message over."""
@@ -109,8 +93,8 @@ class Back:
 
 
 @pytest.fixture
-def back(store: Store, clock: FrozenClock, tmp_path: Path) -> Iterator[Back]:
-    back = Back(store, clock, tmp_path / "data" / "hits")
+def back(store: Store, clock: FrozenClock, tmp_path: Path, letter: Callable[..., Message]) -> Iterator[Back]:
+    back = Back(store, clock, tmp_path / "data" / "hits", letter)
     yield back
     back.recorder.close()
 

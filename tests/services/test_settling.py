@@ -10,7 +10,7 @@ import pytest
 
 from messaging.clock import FrozenClock
 from messaging.nouns.adapter import Adapter, Capabilities, Receipt, RenderedMessage
-from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.services.settling import Settling
 from messaging.stores.tinydb.store import TinyStore
@@ -69,7 +69,7 @@ def told() -> Told:
 
 
 @pytest.fixture
-def lose(store: TinyStore, told: Told) -> Callable[..., Message]:
+def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callable[..., Message]:
     """Hand a message over with an adapter, lose the answer, and say what the message is then."""
 
     def lose(
@@ -79,22 +79,7 @@ def lose(store: TinyStore, told: Told) -> Callable[..., Message]:
         at_least_once: bool = False,
         tries: int = 1,
     ) -> Message:
-        message = Message(
-            id="m1",
-            origin="campaign:spring",
-            customer_id="ann",
-            channel="email",
-            address="ann@example.com",
-            template="promotion",
-            version="v1",
-            message_class=kind,
-            topic="news",
-            lane=Lane.CAMPAIGN,
-            campaign="spring",
-            due_at=NOW,
-            created_at=NOW,
-            attempts=tries - 1,
-        )
+        message = letter(id="m1", message_class=kind, attempts=tries - 1)
         store.outbox.add([message])
         worker = store.enlist()
         store.outbox.claim(worker, now=NOW, limit=1)
