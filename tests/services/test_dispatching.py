@@ -312,7 +312,7 @@ def test_two_retries_at_once_send_to_each_once_more(live_shop: Any) -> None:
         return number
 
     numbers = together(*(lambda app=app: retry(app) for app in apps))
-    assert sum(numbers) == len(people)  # type: ignore[arg-type]
+    assert sum(numbers) == len(people)
     handed = [message.to for app in apps for message in live_shop.pigeon_of(app).handed]
     assert len(handed) == len(set(handed)) == len(people)
     assert live_shop.counts() == {"sent": len(people)}

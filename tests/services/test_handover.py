@@ -83,7 +83,9 @@ def raising(error: BaseException) -> Callable[[Sequence[RenderedMessage]], Itera
 def test_raising_is_named_and_the_rest_is_missing(error: BaseException) -> None:
     got, handover = run(raising(error))
     assert (got, handover.missing) == (["1"], ["2", "3"])
-    assert f"plugin birds (from messaging-birds): scripted: deliver raised {type(error).__name__}" in str(handover.fault)
+    assert f"plugin birds (from messaging-birds): scripted: deliver raised {type(error).__name__}" in str(
+        handover.fault
+    )
 
 
 def test_unusable_is_passed_on_as_it_is() -> None:
