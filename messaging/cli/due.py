@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from messaging.cli.common import json_option, pass_app, print_json, progress_bar, say
+from messaging.errors import PartlyFailed
+from messaging.nouns.message import MessageState
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -26,3 +28,7 @@ def send_due(app: Messaging, as_json: bool) -> None:
         say(f"Event-driven messages: {told or 'none due'}.")
     if fault is not None:
         raise fault
+    lost = {state: report.states.get(state, 0) for state in (MessageState.REFUSED, MessageState.UNKNOWN)}
+    if any(lost.values()):
+        told = ", ".join(f"{number} {state.value}" for state, number in lost.items() if number)
+        raise PartlyFailed(f"not all could be sent: {told}", hint="see why: messaging messages list --state refused")

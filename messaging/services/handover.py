@@ -10,8 +10,11 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+
+from pydantic import BaseModel, SecretBytes, SecretStr
 
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
@@ -20,6 +23,8 @@ log = logging.getLogger("messaging.handover")
 
 #: How long a receipt may wait to be recorded together with the next ones, in seconds.
 LINGER = 0.002
+#: Characters of a reason that are kept.
+LONGEST = 1000
 
 
 class _End:
@@ -59,6 +64,7 @@ class Handover:
     def __iter__(self) -> Iterator[list[Receipt]]:
         """The receipts as they come, those of a moment together."""
         waiting = dict.fromkeys(self.missing)
+        problems: list[str] = []
         ended = False
         while not ended:
             receipts = []
@@ -69,13 +75,20 @@ class Handover:
                     break
                 problem = _problem(said, waiting)
                 if problem is not None:
-                    log.error("%s", self._blame(self._adapter.name, problem))
+                    problems.append(problem)
                     continue
                 del waiting[said.message_id]
-                receipts.append(said)
+                receipts.append(
+                    said if said.reason is None else replace(said, reason=self._without_secrets(said.reason))
+                )
             if receipts:
                 yield receipts
         self.missing = list(waiting)
+        if self.missing and self.fault is None:
+            # The next group would fare no better.
+            self.fault = self._named(f"no receipt for {len(self.missing)} of {len(self._messages)} messages", problems)
+        elif problems:
+            log.error("%s", self._named("all messages have their receipts, but", problems))
 
     def _listen(self) -> Iterator[Receipt | _End]:
         """What is said now; waits until something is, and a moment for what comes right behind it."""
@@ -103,7 +116,36 @@ class Handover:
         if error is None or isinstance(error, AdapterUnusable):
             return error
         what = "deliver hangs" if self.hung else f"deliver raised {type(error).__name__}"
-        return self._blame(self._adapter.name, f"{what}: {error}")
+        return self._named(what, [str(error)])
+
+    def _named(self, what: str, problems: Sequence[str]) -> PluginError:
+        more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
+        text = f"{what}: {problems[0]}{more}" if problems else what
+        return self._blame(self._adapter.name, self._without_secrets(text))
+
+    def _without_secrets(self, text: str) -> str:
+        """What an adapter says, without the secrets of its settings: it is stored, shown and logged."""
+        for secret in secrets_in(self._adapter.settings):
+            text = text.replace(secret, "…")
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def secrets_in(settings: object) -> Iterator[str]:
+    """The values of all secrets (`pydantic.SecretStr`) in an adapter's settings, however deep."""
+    if isinstance(settings, SecretStr | SecretBytes):
+        value = settings.get_secret_value()
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if len(text) > 3:  # a shorter one would be found in every other word
+            yield text
+    elif isinstance(settings, BaseModel):
+        for name in type(settings).model_fields:
+            yield from secrets_in(getattr(settings, name))
+    elif isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from secrets_in(value)
+    elif isinstance(settings, list | tuple | set | frozenset):
+        for value in settings:
+            yield from secrets_in(value)
 
 
 def _problem(said: object, waiting: dict[str, None]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from pydantic import Field, SecretStr
 
 from messaging import (
     Adapter,
@@ -125,4 +126,38 @@ def test_answers_that_make_no_sense_count_for_nobody(answer: Callable[..., Any])
 def test_a_second_receipt_is_not_listened_to(caplog: pytest.LogCaptureFixture) -> None:
     got, handover = run(lambda messages: [Receipt.accepted("1"), Receipt.refused("1", "no")])
     assert (got, handover.missing) == (["1"], ["2", "3"])
+    assert "a second one" in str(handover.fault)
+    got, handover = run(lambda messages: [Receipt.accepted(id) for id in ("1", "2", "3", "3")])
+    assert (got, handover.missing, handover.fault) == (["1", "2", "3"], [], None)
     assert "a second one" in caplog.text
+
+
+def test_what_is_no_receipt_stops_it_once_and_with_a_name() -> None:
+    got, handover = run(lambda messages: ("hello" for _ in messages))
+    assert (got, handover.missing) == ([], ["1", "2", "3"])
+    assert isinstance(handover.fault, PluginError)
+    assert "no receipt for 3 of 3 messages: deliver yielded str, not a Receipt (2 more like it)" in str(handover.fault)
+
+
+def test_silence_is_a_fault_of_the_adapter() -> None:
+    got, handover = run(lambda messages: iter([Receipt.accepted("1")]))
+    assert (got, handover.missing) == (["1"], ["2", "3"])
+    assert "no receipt for 2 of 3 messages" in str(handover.fault)
+
+
+class Keys(AdapterSettings):
+    key: SecretStr = SecretStr("s3cret-key")
+    more: dict[str, tuple[SecretStr, ...]] = Field({"others": (SecretStr("an0ther-key"),)})
+
+
+def test_no_secret_of_its_settings_is_told() -> None:
+    def deliver(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        yield Receipt.refused("1", "no: key=s3cret-key")
+        raise RuntimeError("an0ther-key is not s3cret-key")
+
+    leaky = adapter(deliver)
+    leaky.settings = Keys()
+    handover = Handover(leaky, LETTERS, timeout=30, blame=blame)
+    (receipts,) = handover
+    assert receipts[0].reason == "no: key=…"
+    assert "RuntimeError: … is not …" in str(handover.fault)

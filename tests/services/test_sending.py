@@ -53,7 +53,9 @@ def test_receipts_become_states(live_shop: Any) -> None:
     assert [address[1][:5] for address, status in statuses.items() if status.suppression] == ["c0001"]
 
 
-def test_try_again_comes_back_later_and_gives_up_in_the_end(live_shop: Any) -> None:
+def test_try_again_comes_back_later_and_gives_up_in_the_end(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGING__SENDING__ATTEMPTS", "4")  # all within the patience of one run
+    live_shop.app = live_shop.open()
     live_shop.add_customers(1)
     live_shop.campaign()
     begun = live_shop.clock.now()
@@ -148,7 +150,20 @@ def test_missing_foreign_and_double_receipts(live_shop: Any) -> None:
     ]
     live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 1, "unknown": 2}
-    assert live_shop.reasons() == {"the adapter gave no receipt": 2}
+    ((reason, number),) = live_shop.reasons().items()
+    assert number == 2
+    assert "plugin pigeon" in reason
+    assert "no receipt for 2 of 3 messages" in reason
+
+
+def test_an_adapter_that_gives_no_receipts_burns_no_audience(live_shop: Any) -> None:
+    live_shop.add_customers(100)
+    live_shop.campaign()
+    live_shop.pigeon.answer = lambda messages: ["hello" for _ in messages]
+    fault = live_shop.app.send_campaign("spring")
+    assert "not a Receipt" in str(fault)
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.PAUSED
+    assert live_shop.counts() == {"unknown": 16, "planned": 84}
 
 
 def test_one_that_hangs_is_given_up_on(live_shop: Any) -> None:
