@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import shutil
+import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from messaging.errors import SettingsError
@@ -27,16 +31,39 @@ def declare_attributes(file: Path, types: Mapping[str, str]) -> None:
         f"{file}: attributes could not be declared", hint=f"add under [attributes]: {', '.join(lines)}"
     )
     try:
-        text = file.read_text("utf-8-sig")
-        changed = _added(text, lines)
-        declared = tomllib.loads(changed).get("attributes", {})
-        if not all(declared.get(name) == type for name, type in types.items()):
-            raise by_hand
-        temporary = file.with_name(f".{file.name}.new")
-        temporary.write_text(changed, "utf-8")
-        os.replace(temporary, file)
-    except (OSError, tomllib.TOMLDecodeError):
+        file = file.resolve()  # what a link leads to is changed, the link stays
+        with _alone(file.parent):
+            changed = _added(file.read_text("utf-8-sig"), lines)
+            declared = tomllib.loads(changed).get("attributes", {})
+            if not all(declared.get(name) == type for name, type in types.items()):
+                raise by_hand
+            _replace(file, changed)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise by_hand from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: another import may be declaring what it found."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _replace(file: Path, text: str) -> None:
+    """In one step, with the permissions it has."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as new:
+            new.write(text)
+        shutil.copymode(file, temporary)
+        os.replace(temporary, file)
+    except BaseException:  # undone and handed on
+        os.unlink(temporary)
+        raise
 
 
 def _added(text: str, lines: list[str]) -> str:

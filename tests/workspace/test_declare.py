@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tomllib
 
 import pytest
@@ -55,3 +56,34 @@ def test_what_cannot_be_added_to_is_left_as_it_is(tmp_path, text):
     with pytest.raises(SettingsError, match="could not be declared"):
         declare_attributes(file, TYPES)
     assert file.read_text("utf-8") == text
+
+
+def declare_some(file, worker):
+    for number in range(10):
+        declare_attributes(file, {f"a{worker}_{number}": "text"})
+
+
+def test_several_processes_lose_nothing(tmp_path):
+    file = tmp_path / "messaging.toml"
+    file.write_text("[brand]\nname = 'x'\n", "utf-8")
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=declare_some, args=(file, worker)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    assert len(tomllib.loads(file.read_text("utf-8"))["attributes"]) == 40
+    assert [path.name for path in tmp_path.iterdir()] == ["messaging.toml"]
+
+
+def test_permissions_and_links_stay(tmp_path):
+    real = tmp_path / "real.toml"
+    real.write_text("", "utf-8")
+    real.chmod(0o640)
+    link = tmp_path / "messaging.toml"
+    link.symlink_to(real)
+    declare_attributes(link, TYPES)
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert tomllib.loads(real.read_text("utf-8"))["attributes"] == TYPES
