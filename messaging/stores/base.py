@@ -402,9 +402,13 @@ class Store(ABC):
     def take_tokens(self, bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
         """Take up to `wanted` tokens from a bucket that all processes share.
 
-        The bucket fills at `rate` a second (monotonic time) up to `burst`. Returns how many were taken (possibly 0)
-        and in how many seconds the next will be there. Not durable.
+        The bucket fills at `rate` a second up to `burst`, by a clock that other boots and machines share. Returns how
+        many were taken (possibly 0) and in how many seconds the next will be there. Not durable.
         """
+
+    @abstractmethod
+    def give_back_tokens(self, bucket: str, number: int, *, burst: int) -> None:
+        """Put tokens that were taken and not used back into a bucket that holds `burst`. Not durable."""
 
     @abstractmethod
     def enlist(self) -> str:

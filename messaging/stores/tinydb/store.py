@@ -28,7 +28,7 @@ from messaging.stores.tinydb.workers import Workers
 class TinyStore(Store):
     """Everything in one file at `path`, and a few small ones beside it.
 
-    `disk` and `monotonic` are for tests.
+    `disk` and `seconds`, the clock that rates go by, are for tests.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TinyStore(Store):
         *,
         clock: Clock,
         disk: Disk | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = time.time,
     ) -> None:
         """Open it, or make an empty one when first written to.
 
@@ -46,7 +46,7 @@ class TinyStore(Store):
             StoreError: it cannot be read.
         """
         self.path = path
-        self._monotonic = monotonic
+        self._seconds = seconds
         self._journal = JournalStorage(path, clock=clock, disk=disk)
         self._workers = Workers(path.parent / "workers")
         #: TinyDB, for scripts: its own methods work and are journalled.
@@ -108,16 +108,23 @@ class TinyStore(Store):
         if rate <= 0:
             raise InputError(f"a bucket that fills at {rate} a second never has a token")
         with self._journal.changing(durable=False):
-            now = self._monotonic()
+            # Not the monotonic clock: what is kept is read by other boots and machines, and each has one of its own.
+            now = self._seconds()
             known = self._buckets.documents.get(bucket, {"tokens": burst, "at": now})
-            # The clock starts anew with the machine.
-            passed = max(0.0, now - known["at"])
-            tokens = min(float(burst), known["tokens"] + passed * rate)
+            passed = now - known["at"]
+            tokens = min(float(burst), known["tokens"] + max(0.0, passed) * rate)
             taken = min(wanted, int(tokens))
-            if taken:
+            # A clock that was set back counts from where it stands, else nothing comes until it is there again.
+            if taken or passed < 0:
                 tokens -= taken
                 self._buckets.put(bucket, {"tokens": tokens, "at": now})
             return taken, 0.0 if tokens >= 1 else (1 - tokens) / rate
+
+    def give_back_tokens(self, bucket: str, number: int, *, burst: int) -> None:
+        with self._journal.changing(durable=False):
+            known = self._buckets.documents.get(bucket)
+            if known is not None:
+                self._buckets.put(bucket, {**known, "tokens": min(float(burst), known["tokens"] + number)})
 
     def enlist(self) -> str:
         try:

@@ -105,6 +105,15 @@ class TestTokens:
         assert store.take_tokens("smtp", 1, rate=0.001, burst=5)[0] == 0
         assert store.take_tokens("other", 1, rate=0.001, burst=5)[0] == 1
 
+    def test_what_was_not_used_is_given_back(self, store, open_store):
+        assert store.take_tokens("smtp", 5, rate=0.001, burst=5) == (5, pytest.approx(1000, abs=1))
+        open_store().give_back_tokens("smtp", 3, burst=5)
+        assert store.take_tokens("smtp", 9, rate=0.001, burst=5)[0] == 3
+        store.give_back_tokens("smtp", 9, burst=5)  # never more than the bucket holds
+        store.give_back_tokens("never used", 9, burst=5)
+        assert store.take_tokens("smtp", 9, rate=0.001, burst=5)[0] == 5
+        assert store.take_tokens("never used", 9, rate=0.001, burst=5)[0] == 5
+
     def test_a_rate_of_nothing_is_refused(self, store):
         with pytest.raises(InputError):
             store.take_tokens("smtp", 1, rate=0, burst=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 
 class Hands:
-    """A monotonic clock."""
+    """The machine's clock."""
 
     at = 1000.0
 
@@ -21,7 +23,7 @@ def hands():
 
 @pytest.fixture
 def take(open_tiny, hands):
-    store = open_tiny(monotonic=hands)
+    store = open_tiny(seconds=hands)
     return lambda wanted: store.take_tokens("smtp", wanted, rate=2.0, burst=4)
 
 
@@ -41,7 +43,23 @@ def test_most_of_a_token_is_none(take, hands):
     assert wait == pytest.approx(0.05)
 
 
-def test_a_clock_that_began_anew_takes_nothing_away(take, hands):
-    assert take(1)[0] == 1
+@pytest.mark.parametrize("spent", [1, 4])
+def test_a_clock_that_was_set_back_takes_nothing_away(take, hands, spent):
+    assert take(spent)[0] == spent
     hands.at = 5.0
-    assert take(9)[0] == 3
+    assert take(9)[0] == 4 - spent
+    hands.at += 1.0
+    assert take(9)[0] == 2
+
+
+def test_a_clock_that_was_set_forward_gives_no_more_than_the_burst(take, hands):
+    take(4)
+    hands.at = 1e9
+    assert take(99)[0] == 4
+
+
+def test_the_clock_does_not_begin_anew_with_the_machine(open_tiny):
+    """One that counts from the start of the machine stands behind what was kept until it is up as long again."""
+    open_tiny().take_tokens("smtp", 1, rate=1.0, burst=1)
+    (bucket,) = open_tiny()._buckets.documents.values()
+    assert abs(bucket["at"] - time.time()) < 60
