@@ -86,7 +86,9 @@ class Compiled:
         file = file or self._name
         if isinstance(error, OverLimit):
             return TemplateLimit(str(error), file=file, line=line)
-        if isinstance(error, (RecursionError, MemoryError, OverflowError)):
+        if isinstance(error, (ArithmeticError, TypeError, ValueError)):
+            return TemplateError(_in_words(error), file=file, line=line)
+        if isinstance(error, (RecursionError, MemoryError)):
             return TemplateLimit(f"it needs more than one message may cost ({error})", file=file, line=line)
         if isinstance(error, JinjaError):
             return TemplateError(error.message or type(error).__name__, file=file, line=line)
@@ -100,3 +102,10 @@ class Compiled:
                 found = traceback.tb_lineno
             traceback = traceback.tb_next
         return None if found is None else self.template.get_corresponding_lineno(found)
+
+
+def _in_words(error: Exception) -> str:
+    """What a person is told of a value that an operator, a method or a filter cannot work with."""
+    if isinstance(error, ArithmeticError):
+        return "a number or a date that cannot be worked out: divided by zero, or too large"
+    return f"a value that does not fit: {error}"

@@ -6,6 +6,7 @@ no larger than a value may be. Names with `_` are for prepared templates only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import wraps
@@ -22,6 +23,9 @@ from messaging.rendering import formats, listing, wording
 from messaging.rendering.addresses import guarded_image, guarded_images, pixel, tracked
 from messaging.rendering.operators import concatenate, decimal
 from messaging.rendering.run import Run, digits_of, text_of
+
+#: What a value may have inside a style.
+_STYLE_VALUE = re.compile(r"[\w #%.,-]*")
 
 Filter = Callable[..., Any]
 
@@ -150,6 +154,14 @@ def quoted(run: Run, value: Any, /) -> Any:
     return Markup(str(value).replace('"', "&#34;").replace("'", "&#39;"))  # noqa: S704 - only less is special in it
 
 
+def css(run: Run, value: Any, /) -> str:
+    """A value inside a style: a colour, a length, a word; nothing that could end its declaration or load a file."""
+    text = text_of(value)
+    if _STYLE_VALUE.fullmatch(text) is None:
+        raise TemplateRuntimeError(f"{text[:40]!r} is no value for a style: letters, digits, spaces and # % . , - only")
+    return text
+
+
 def loop(run: Run, value: Any, /, weight: int) -> Any:
     """What a `for` goes over; pays for all its turns."""
     if isinstance(value, Undefined):
@@ -257,4 +269,5 @@ FILTERS.update(
     _images=guarded_images,
     _pixel=pixel,
     _quoted=quoted,
+    _css=css,
 )

@@ -47,6 +47,11 @@ _OPEN_TAG = re.compile(r"</?\Z")
 #: Elements whose content is text, not markup.
 _TEXT_ELEMENTS = ("style", "script", "title", "textarea", "noscript", "xmp", "iframe", "noembed", "noframes")
 
+#: Attributes that are run or read as a page of their own.
+_ACTING = re.compile(r"on[a-z]+|srcdoc|http-equiv")
+_JSON = re.compile(r"\|\s*tojson\s*(\(\s*\)\s*)?\Z")
+_BRANDS = re.compile(r"\s*brand\.\w+\s*")
+
 
 class Shelter:
     """The code of one source, by number."""
@@ -208,6 +213,8 @@ class _Scanner:
             )
         elif self._state == "content":
             self._out.append(f"<!--{self._keeper.add(piece, Place.CONTENT)}-->")
+        elif self._state == "script" and piece.kind is Kind.OUTPUT and not _JSON.search(piece.text):
+            raise _error("a value inside a script acts as code", piece, "write {{ … | tojson }}")
         elif self._state == "style":
             if piece.kind is not Kind.OUTPUT and not self._kept_style:
                 raise _error(
@@ -215,7 +222,8 @@ class _Scanner:
                     piece,
                     'put it into a style attribute, or mark the sheet <style data-css-inline="keep">',
                 )
-            self._out.append(self._keeper.add(piece, Place.TEXT if self._kept_style else Place.STYLE))
+            place = Place.TEXT if self._kept_style else Place.STYLE
+            self._out.append(self._keeper.add(piece, place, html=source_of(_styling(piece))))
         else:
             self._out.append(self._keeper.add(piece, Place.TEXT))
 
@@ -302,6 +310,7 @@ class _Scanner:
         pieces, self._value = self._value, []
         self._values += 1
         self._address(pieces)
+        self._refuse_code(pieces)
         if self._attribute == "style" and any(piece.kind is Kind.STATEMENT for piece in pieces):
             value = f"--{self._whole(pieces)}:0"
         else:
@@ -309,6 +318,13 @@ class _Scanner:
         if self._attribute == "data-css-inline" and value.lower() == "keep":
             self._kept_style = True
         self._out.append(f"{self._quote}{value}{self._quote}")
+
+    def _refuse_code(self, value: Sequence[Piece]) -> None:
+        """What is run, or read as a page of its own: to escape a value for HTML does not make it harmless there."""
+        output = next((piece for piece in value if piece.kind is Kind.OUTPUT), None)
+        acts = _ACTING.fullmatch(self._attribute) or (self._tag == "meta" and self._attribute == "content")
+        if acts and output is not None:
+            raise _error(f"a value inside {self._attribute}=… of <{self._tag}> acts as code", output, "write it out")
 
     def _address(self, value: Sequence[Piece]) -> None:
         """Keep where the address of a link stands: what the HTML tools make of it has no lines."""
@@ -326,7 +342,7 @@ class _Scanner:
 
     def _in_quotes(self, piece: Piece) -> str:
         """Code in an attribute's value: what it shows must not end the value."""
-        safe = source_of(_unquoting(piece))
+        safe = source_of(_styling(piece) if self._attribute == "style" else _unquoting(piece))
         return self._keeper.add(piece, Place.ATTRIBUTE, self._values, html=safe, text=source_of(piece))
 
     def _whole(self, pieces: list[Piece]) -> str:
@@ -335,7 +351,7 @@ class _Scanner:
         code = write(
             Piece(piece.kind, piece.text.replace('"', "&quot;"), piece.file, piece.line)
             if piece.kind is Kind.DATA
-            else _unquoting(piece)
+            else _styling(piece)
             for piece in pieces
         )
         whole = Piece(Kind.OUTPUT, "…", first.file, first.line)
@@ -355,6 +371,13 @@ def _unquoting(piece: Piece) -> Piece:
     if piece.kind is not Kind.OUTPUT:
         return piece
     return Piece(piece.kind, f"({piece.text}) | _quoted", piece.file, piece.line)
+
+
+def _styling(piece: Piece) -> Piece:
+    """An output that can be no more than a value of the style it stands in. The brand's are the shop's own."""
+    if piece.kind is not Kind.OUTPUT or _BRANDS.fullmatch(piece.text):
+        return _unquoting(piece)
+    return Piece(piece.kind, f"({piece.text}) | _css", piece.file, piece.line)
 
 
 def _error(message: str, piece: Piece, hint: str) -> TemplateError:
