@@ -28,7 +28,7 @@ from messaging.server.html import Pages, language
 from messaging.server.limits import Attempts, TooLarge, TooSlow, client_of, read_body
 from messaging.server.targets import Targets
 from messaging.services.intake import Accepted
-from messaging.services.preferences import Preferences
+from messaging.services.preferences import Preferences, TooOften
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
 
@@ -106,6 +106,8 @@ class Tracking:
                 return self._unknown(request, error)
             except TooLarge as error:
                 return self._problem(request, error.status, "too_much")
+            except TooOften as error:
+                return self._problem(request, error.status, "too_often")
             except TooSlow as error:
                 return self._problem(request, error.status, "later")
             return response

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from operator import attrgetter
 
+from messaging.errors import InputError
 from messaging.ids import random_id
 from messaging.nouns.consent import ALL_TOPICS, Consent
 from messaging.nouns.engagement import Engagement, EngagementKind
@@ -19,6 +21,9 @@ from messaging.services.recording import Recorder
 from messaging.stores.base import Store
 
 PROOF = "preferences page"
+#: How often in a day a reader may agree again, for one address: each decision is kept for ever, and whoever was
+#: forwarded a message could fill the disk. Withdrawing is never refused.
+MOST_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,12 @@ class Choice:
     topic: str
     channel: str
     granted: bool
+
+
+class TooOften(InputError):
+    """Somebody changes their mind more often than people do."""
+
+    status = 429
 
 
 class Preferences:
@@ -70,6 +81,7 @@ class Preferences:
 
         Raises:
             NotFound: there is no such message.
+            TooOften: it would be agreed to something more than `MOST_A_DAY` times; nothing is changed.
         """
         with self._store.transaction():
             message = self._recorder.message(message_id)
@@ -98,7 +110,10 @@ class Preferences:
         consents = []
         for (topic, channel), granted in changes.items():
             address = channel, addresses[channel]
-            latest = max(self._store.addresses.status([address])[address].consents, key=attrgetter("at"), default=None)
+            known = self._store.addresses.status([address])[address].consents
+            if granted and self._agreed_lately(known) >= MOST_A_DAY:
+                raise TooOften("too many changes today", hint="try again tomorrow")
+            latest = max(known, key=attrgetter("at"), default=None)
             if latest is not None and (latest.topic, latest.granted) == (ALL_TOPICS, False) and not granted:
                 continue
             consents.append(
@@ -117,6 +132,10 @@ class Preferences:
             about_it = consent.channel == message.channel and consent.topic in (message.topic, ALL_TOPICS)
             if about_it and not consent.granted:
                 self._recorder.record([_withdrawal(consent)], moves=False)
+
+    def _agreed_lately(self, consents: Sequence[Consent]) -> int:
+        since = self._recorder.now_after(None) - timedelta(days=1)
+        return sum(consent.granted and consent.source == PROOF and consent.at > since for consent in consents)
 
     def _offered(self, message: Message) -> list[str]:
         topics = list(dict.fromkeys(self._topics()))

@@ -339,6 +339,15 @@ class TestPreferences:
         assert self.page(public, url)[2] == set()
         assert site.consented("news") is False
 
+    def test_nobody_fills_the_disk_by_changing_their_mind(self, site, public) -> None:
+        url = site.message().preferences()
+        on, off = {"shown": ["news:email"], "news:email": "on"}, {"shown": ["news:email"]}
+        statuses = [public.post(url, data=form).status_code for _ in range(25) for form in (on, off)]
+        assert statuses.count(429) == 5
+        assert set(statuses) == {200, 429}
+        assert site.consented("news") is False, "withdrawing is never refused"
+        assert "tomorrow" in public.post(url, data=on).text
+
     @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"=&=&&", b"shown=" + b"a" * 1000, b"a=1&" * 5000])
     def test_garbage_changes_nothing(self, site, public, body: bytes) -> None:
         answer = public.post(
