@@ -15,6 +15,7 @@ from messaging.errors import (
     MessagingError,
     NotFound,
     PluginError,
+    RequestRejected,
     SettingsError,
     StoreError,
     TemplateError,
@@ -24,7 +25,9 @@ from messaging.nouns.adapter import (
     Adapter,
     AdapterContext,
     AdapterSettings,
+    Callback,
     Capabilities,
+    Measure,
     Receipt,
     RenderedMessage,
     Verdict,
@@ -34,6 +37,8 @@ from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.event import Event
 from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.nouns.request import Request
+from messaging.nouns.source import EventSource, SourceContext, SourceSettings
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -45,6 +50,7 @@ __all__ = [
     "AdapterContext",
     "AdapterSettings",
     "AdapterUnusable",
+    "Callback",
     "Capabilities",
     "Conflict",
     "Customer",
@@ -54,7 +60,9 @@ __all__ = [
     "Engagement",
     "EngagementKind",
     "Event",
+    "EventSource",
     "InputError",
+    "Measure",
     "Message",
     "MessageClass",
     "MessageFacts",
@@ -66,7 +74,11 @@ __all__ = [
     "PluginError",
     "Receipt",
     "RenderedMessage",
+    "Request",
+    "RequestRejected",
     "SettingsError",
+    "SourceContext",
+    "SourceSettings",
     "StoreError",
     "TemplateError",
     "Verdict",

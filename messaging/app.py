@@ -19,6 +19,7 @@ from messaging.rules.profile import ProfileReader
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
+from messaging.services.callbacks import Callbacks
 from messaging.services.campaign_plans import Plans
 from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
@@ -36,6 +37,7 @@ from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Sender
 from messaging.services.settling import Settling
+from messaging.services.sources import Sources
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
 from messaging.settings import Sending, Settings, load_settings
@@ -303,6 +305,14 @@ class Messaging:
     @cached_property
     def recorder(self) -> Recorder:
         return Recorder(self.store, self.clock, self.plugins, folder=self.workspace.data / "hits")
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        return Callbacks(self.plugins, self.recorder, adapter=self.adapters.get)
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.plugins, settings=self.settings.sources, receive=self.intake.receive)
 
     @cached_property
     def reporter(self) -> Reporter:

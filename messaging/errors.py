@@ -99,6 +99,8 @@ class StoreBroken(StoreError):
 class PluginError(MessagingError):
     """A plugin failed. Names the plugin and the distribution it came from."""
 
+    status = 503
+
     def __init__(self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None) -> None:
         self.plugin = plugin
         self.distribution = distribution
@@ -121,3 +123,9 @@ class TokenError(MessagingError):
     """A link's token is forged, damaged, or made for something else."""
 
     status = 404
+
+
+class RequestRejected(MessagingError):
+    """A provider's or a shop's request is not genuine: its signature is missing, wrong, or too old."""
+
+    status = 403

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from messaging.nouns.decision import Decision, MessageFacts
     from messaging.nouns.engagement import Engagement
     from messaging.nouns.message import Message
+    from messaging.nouns.source import EventSource
 
 hookspec = pluggy.HookspecMarker("messaging")
 hookimpl = pluggy.HookimplMarker("messaging")
@@ -36,6 +37,14 @@ def register_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body]
     """Return adapter classes. Called once when the workspace opens.
 
     Two adapters of one name are refused with both owners named. An exception disables the plugin.
+    """
+
+
+@hookspec
+def register_event_sources() -> Sequence[type[EventSource]]:  # type: ignore[empty-body]
+    """Return event-source classes: kinds of shop whose webhooks become events. Called once when the workspace opens.
+
+    Two sources of one name are refused with both owners named. An exception disables the plugin.
     """
 
 

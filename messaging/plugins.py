@@ -27,6 +27,7 @@ from messaging.nouns.adapter import Adapter
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.message import Message
+from messaging.nouns.source import EventSource
 
 if TYPE_CHECKING:
     import click
@@ -49,8 +50,9 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     #: Why it is left out, if it is.
     fault: PluginError | None = None
-    #: Adapter name -> class.
+    #: By name.
     adapters: dict[str, type[Adapter]] = field(default_factory=dict)
+    sources: dict[str, type[EventSource]] = field(default_factory=dict)
 
 
 class Plugins:
@@ -75,7 +77,7 @@ class Plugins:
                 self._load(Plugin(name=path.stem, distribution=str(path)), partial(_import_file, path))
         for plugin in self.found:
             if plugin.fault is None:
-                self._collect_adapters(plugin)
+                self._collect(plugin)
 
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         self.found.append(plugin)
@@ -129,35 +131,54 @@ class Plugins:
             if plugin.fault is None:
                 yield plugin, _by_name(implementation)
 
-    def _collect_adapters(self, plugin: Plugin) -> None:
-        for owner, register in self._implementations("register_adapters"):
+    def _collect(self, plugin: Plugin) -> None:
+        """The classes that a plugin registers; one that is wrong disables it."""
+        try:
+            adapters: dict[str, type[Adapter]] = self._registered(plugin, "register_adapters", Adapter)
+            sources: dict[str, type[EventSource]] = self._registered(plugin, "register_event_sources", EventSource)
+            for name, adapter in adapters.items():
+                channel = getattr(adapter, "channel", None)
+                if not isinstance(channel, str) or not is_name(channel):
+                    raise self._wrong(plugin, f"{adapter.__name__}.channel must be a word like email, sms, webhook")
+                self._first(plugin, "adapter", name, lambda other: other.adapters)
+            for name in sources:
+                self._first(plugin, "event source", name, lambda other: other.sources)
+            plugin.adapters, plugin.sources = adapters, sources
+        except PluginError as error:
+            self._disable(plugin, error)
+
+    def _registered(self, plugin: Plugin, hook: str, base: type) -> dict[str, Any]:
+        """What `plugin` answers to `hook`: subclasses of `base`, by name."""
+        found: dict[str, Any] = {}
+        for owner, register in self._implementations(hook):
             if owner is not plugin:
                 continue
             try:
                 classes = list(register())
-                for adapter in classes:
-                    self._check_adapter(plugin, adapter)
-                plugin.adapters = {adapter.name: adapter for adapter in classes}
-            except PluginError as error:
-                self._disable(plugin, error)
             except (Exception, SystemExit) as error:
-                self._disable(plugin, self._fault(plugin, "register_adapters failed", error))
+                raise self._fault(plugin, f"{hook} failed", error) from error
+            for each in classes:
+                if not (isinstance(each, type) and issubclass(each, base)):
+                    raise self._wrong(
+                        plugin, f"{hook} returned {each!r}, which is no subclass of messaging.{base.__name__}"
+                    )
+                name = getattr(each, "name", None)
+                if not isinstance(name, str) or not is_name(name):
+                    raise self._wrong(plugin, f"{each.__name__}.name must be lower-case letters, digits, - and _")
+                lacking = sorted(getattr(each, "__abstractmethods__", ()))
+                if lacking:
+                    raise self._wrong(plugin, f"{each.__name__} has no {' and no '.join(lacking)}")
+                found[name] = each
+        return found
 
-    def _check_adapter(self, plugin: Plugin, adapter: Any) -> None:
-        problem = None
-        if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
-            problem = f"register_adapters returned {adapter!r}, which is no subclass of messaging.Adapter"
-        elif not isinstance(getattr(adapter, "name", None), str) or not is_name(adapter.name):
-            problem = f"{adapter.__name__}.name must be lower-case letters, digits, - and _"
-        elif not isinstance(getattr(adapter, "channel", None), str) or not is_name(adapter.channel):
-            problem = f"{adapter.__name__}.channel must be a word like email, sms, webhook"
-        else:
-            for other in self.found:
-                if other is not plugin and adapter.name in other.adapters:
-                    owner = f"plugin {other.name} ({other.distribution})"
-                    problem = f"the adapter {adapter.name!r} is already there, from {owner}"
-        if problem:
-            raise PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
+    def _first(self, plugin: Plugin, kind: str, name: str, of: Callable[[Plugin], Mapping[str, object]]) -> None:
+        for other in self.found:
+            if other is not plugin and name in of(other):
+                owner = f"plugin {other.name} ({other.distribution})"
+                raise self._wrong(plugin, f"the {kind} {name!r} is already there, from {owner}")
+
+    def _wrong(self, plugin: Plugin, problem: str) -> PluginError:
+        return PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
 
     # What the core asks of plugins.
 
@@ -179,6 +200,18 @@ class Plugins:
             f"there is no adapter {name!r}" + (f" ({faults})" if faults else ""),
             hint=f"installed: {', '.join(sorted(adapters)) or 'none'}",
         )
+
+    def sources(self) -> dict[str, type[EventSource]]:
+        """All event sources by name."""
+        return {name: source for plugin in self.found if not plugin.fault for name, source in plugin.sources.items()}
+
+    def owner_of(self, made: object) -> Plugin:
+        """The plugin that an adapter or source, or its class, came from."""
+        kind = made if isinstance(made, type) else type(made)
+        for plugin in self.found:
+            if kind in plugin.adapters.values() or kind in plugin.sources.values():
+                return plugin
+        return Plugin(name=kind.__module__, distribution=kind.__module__)
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All template filters; of two with one name, the first plugin's."""

@@ -181,6 +181,8 @@ class Settings(_Section):
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     #: Settings of adapters, each in a table of its name.
     adapters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    #: Shops whose own webhooks are taken in: kind of shop, then shop, then its settings.
+    sources: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     sending: Sending = Sending()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()

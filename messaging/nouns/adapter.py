@@ -10,12 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from messaging.nouns.engagement import Engagement
 from messaging.nouns.message import MessageClass
+from messaging.nouns.request import Request
 
 
 class Verdict(StrEnum):
@@ -36,16 +39,18 @@ class Receipt:
     provider_id: str | None = None
     reason: str | None = None
     after: timedelta | None = None
-    #: The address can never be reached (no such user): the core suppresses it.
-    suppress: bool = False
+    #: The address must not be tried again, and why: `bounced`, `opted out`. The core suppresses it.
+    suppress: str | None = None
 
     @classmethod
     def accepted(cls, message_id: str, provider_id: str | None = None) -> Receipt:
         return cls(message_id=message_id, verdict=Verdict.ACCEPTED, provider_id=provider_id)
 
     @classmethod
-    def refused(cls, message_id: str, reason: str, *, suppress: bool = False) -> Receipt:
-        return cls(message_id=message_id, verdict=Verdict.REFUSED, reason=reason, suppress=suppress)
+    def refused(cls, message_id: str, reason: str, *, suppress: bool | str = False) -> Receipt:
+        """`suppress`: the address can never be reached (True: it bounced), or its owner wants nothing."""
+        word = "bounced" if suppress is True else suppress or None
+        return cls(message_id=message_id, verdict=Verdict.REFUSED, reason=reason, suppress=word)
 
     @classmethod
     def try_again(cls, message_id: str, reason: str, after: timedelta | None = None) -> Receipt:
@@ -66,6 +71,8 @@ class Capabilities:
     idempotency_key: bool = False
     #: `lookup` can tell whether the provider took a message.
     lookup: bool = False
+    #: The provider posts what came back to `/callbacks/NAME`, and `callback` understands it.
+    callbacks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,31 @@ class RenderedMessage:
     attempt: int = 1
     #: Seconds since the epoch of business time: for Date headers, so that a run repeats exactly.
     timestamp: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What one message comes to on its channel: shown before anything is sent."""
+
+    #: How many the provider counts and charges for: the parts of a long SMS.
+    units: int
+    #: For all of them, in `currency`; None if no price is set.
+    price: Decimal | None = None
+    #: ISO 4217.
+    currency: str | None = None
+    #: What a person should know of it: `UCS-2 because of “ł”: 70 characters a part, not 160`.
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What an adapter makes of a request of its provider's."""
+
+    #: What came back, in the common words. With the provider's own event id: it is recorded once, however often told.
+    engagements: Sequence[Engagement] = ()
+    #: What the provider wants to read back.
+    answer: str = ""
+    media_type: str = "text/plain"
 
 
 class AdapterSettings(BaseModel):
@@ -128,6 +160,22 @@ class Adapter(ABC):
 
     def lookup(self, message_id: str) -> Receipt | None:
         """What became of a message whose answer was lost; None if it cannot be told."""
+        return None
+
+    def callback(self, request: Request) -> Callback:
+        """What the provider tells by a request to `/callbacks/NAME`. Called if `capabilities.callbacks` says so.
+
+        Check the signature over the raw body first. An event that has no common word is left out; the raw event goes
+        into `Engagement.raw`.
+
+        Raises:
+            RequestRejected: the signature is missing, wrong, or too old. Nothing is recorded; the provider gets a 403.
+            InputError: it is not what this provider sends.
+        """
+        raise NotImplementedError
+
+    def measure(self, message: RenderedMessage) -> Measure | None:
+        """What a message comes to on this channel; None where there is nothing to count."""
         return None
 
     def close(self) -> None:  # noqa: B027 - most adapters hold nothing open

@@ -220,12 +220,13 @@ def public_app(
     api_key: str,
     brand: Mapping[str, Any],
     targets: Targets | None = None,
+    more: Sequence[BaseRoute] = (),
     max_body: int = 1_000_000,
 ) -> PublicApp:
-    """The app. `receive` takes an event in; `brand` is the shop as pages show it."""
+    """The app. `receive` takes an event in; `brand` is the shop as pages show it; `more` are routes beside ours."""
     tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
     api = events_api(store, receive=receive, api_key=api_key, max_body=max_body)
-    return PublicApp([*tracking.routes(), Mount("/", api)], api)
+    return PublicApp([*tracking.routes(), *more, Mount("/", api)], api)
 
 
 _CHANNELS = {"email": "Email", "sms": "SMS"}

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from messaging.app import Messaging, brand_values
 from messaging.errors import InputError, MessagingError
+from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
 from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
@@ -81,6 +82,12 @@ def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASG
         api_key=app.keys.api_key,
         brand=brand,
         targets=targets,
+        more=callback_routes(
+            app.callbacks,
+            app.sources,
+            base_url=app.settings.server.base_url,
+            max_body=app.settings.server.max_body,
+        ),
         max_body=app.settings.server.max_body,
     )
     staff = staff_app(

@@ -56,7 +56,7 @@ class Settling:
                     Suppression(
                         channel=message.channel,
                         address=message.address,
-                        reason="bounced",
+                        reason=receipt.suppress,
                         at=now,
                         source=f"{adapter.name}: {receipt.reason}",
                     )
