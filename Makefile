@@ -28,7 +28,7 @@ types: $(READY)
 wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --quiet
-	$(BIN)/check-wheel-contents dist/*.whl --toplevel messaging,messaging_email
+	$(BIN)/check-wheel-contents dist/*.whl --toplevel messaging,messaging_email,messaging_webhook
 
 docs: $(READY)
 	$(BIN)/python docs/make_settings.py

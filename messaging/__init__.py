@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from messaging.errors import (
     AdapterUnusable,
+    AddressRefused,
     Conflict,
     DeliveryError,
     InputError,
     MessagingError,
     NotFound,
+    NotSent,
     PluginError,
     RequestRejected,
     SettingsError,
     StoreError,
     TemplateError,
+    Unanswered,
+    Untrusted,
 )
 from messaging.hookspecs import hookimpl
 from messaging.nouns.adapter import (
@@ -36,6 +40,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.event import Event
+from messaging.nouns.http import HttpAnswer, HttpClient
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
@@ -50,6 +55,7 @@ __all__ = [
     "AdapterContext",
     "AdapterSettings",
     "AdapterUnusable",
+    "AddressRefused",
     "Callback",
     "Capabilities",
     "Conflict",
@@ -61,6 +67,8 @@ __all__ = [
     "EngagementKind",
     "Event",
     "EventSource",
+    "HttpAnswer",
+    "HttpClient",
     "InputError",
     "Measure",
     "Message",
@@ -71,6 +79,7 @@ __all__ = [
     "MessagingError",
     "NotBefore",
     "NotFound",
+    "NotSent",
     "PluginError",
     "Receipt",
     "RenderedMessage",
@@ -81,6 +90,8 @@ __all__ = [
     "SourceSettings",
     "StoreError",
     "TemplateError",
+    "Unanswered",
+    "Untrusted",
     "Verdict",
     "__version__",
     "hookimpl",

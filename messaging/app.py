@@ -13,6 +13,7 @@ from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
 from messaging.nouns.message import Message, MessageClass
+from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
 from messaging.rules.profile import ProfileReader
@@ -97,7 +98,7 @@ class Messaging:
 
     def close(self) -> None:
         """Give back connections and files."""
-        for name in ("adapters", "recorder", "store"):
+        for name in ("adapters", "http", "recorder", "store"):
             part = self.__dict__.pop(name, None)
             if part is not None and hasattr(part, "close"):
                 part.close()
@@ -145,11 +146,25 @@ class Messaging:
         )
 
     @cached_property
+    def http(self) -> Outgoing:
+        outgoing = self.settings.outgoing
+        return Outgoing(
+            allow_private=outgoing.allow_private,
+            allow_http=outgoing.allow_http,
+            connect_timeout=outgoing.connect_timeout.total_seconds(),
+            timeout=outgoing.timeout.total_seconds(),
+            ca_file=str(self.workspace.root / outgoing.ca_file) if outgoing.ca_file else None,
+            proxy=outgoing.proxy.get_secret_value() if outgoing.proxy else None,
+        )
+
+    @cached_property
     def adapters(self) -> Adapters:
         return Adapters(
             self.plugins,
             AdapterContext(
-                workspace=str(self.workspace.root), timeout=self.settings.sending.timeout.total_seconds() / 2
+                workspace=str(self.workspace.root),
+                timeout=self.settings.sending.timeout.total_seconds() / 2,
+                http=self.http,
             ),
             settings=self.settings.adapters,
             base_url=self.settings.server.base_url,
@@ -312,7 +327,7 @@ class Messaging:
 
     @cached_property
     def sources(self) -> Sources:
-        return Sources(self.plugins, settings=self.settings.sources, receive=self.intake.receive)
+        return Sources(self.plugins, settings=self.settings.sources, receive=self.intake.receive, http=self.http)
 
     @cached_property
     def reporter(self) -> Reporter:
@@ -338,6 +353,7 @@ class Messaging:
                 first_wait=sending.backoff,
                 longest_wait=sending.backoff_max,
                 at_least_once=sending.unknown == "at_least_once",
+                record=self.recorder.record,
             ),
             due_checks=self.triggering.due_checks,
             adapter_for=self.settings.adapter_for,

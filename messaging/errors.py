@@ -119,6 +119,22 @@ class AdapterUnusable(DeliveryError):
     """The adapter itself is refused (bad key, closed account, no route): stop, do not burn the audience."""
 
 
+class NotSent(DeliveryError):
+    """A request to somebody else surely did not arrive."""
+
+
+class AddressRefused(NotSent):
+    """We do not send requests there: it is private, not https, or no address at all."""
+
+
+class Untrusted(NotSent):
+    """Whoever answers there cannot prove to be who they are said to be: their certificate."""
+
+
+class Unanswered(DeliveryError):
+    """A request to somebody else left, and no answer came."""
+
+
 class TokenError(MessagingError):
     """A link's token is forged, damaged, or made for something else."""
 

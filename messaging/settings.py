@@ -8,9 +8,11 @@ by whom they belong to.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     TypeAdapter,
     ValidationError,
     computed_field,
@@ -143,6 +146,41 @@ class Sending(_Section):
     )
 
 
+class OutgoingSettings(_Section):
+    """Requests to others: receivers of webhooks, providers, shops. No variable of the environment speaks in."""
+
+    #: Networks that may be reached although they are not public: `["10.1.0.0/16"]`.
+    allow_private: tuple[str, ...] = ()
+    #: Let requests travel in the clear.
+    allow_http: bool = False
+    #: How long finding, connecting to and greeting a host may take.
+    connect_timeout: timedelta = timedelta(seconds=10)
+    #: How long a whole request may take, answer included, where whoever asks does not say it.
+    timeout: timedelta = timedelta(seconds=30)
+    #: Further certificate authorities to trust: a PEM file, relative to the workspace.
+    ca_file: str | None = None
+    #: `http://[user:password@]host:port`: all requests go through it. It finds the hosts itself, so it must keep
+    #: private addresses shut.
+    proxy: SecretStr | None = None
+
+    _durations = field_validator("connect_timeout", "timeout", mode="before")(_duration)
+
+    @field_validator("allow_private")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(text)) for text in value)
+        except ValueError:
+            raise ValueError('must be networks, like ["10.1.0.0/16"]') from None
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.fullmatch(r"http://[^/?#\s]+/?", value.get_secret_value()) is None:
+            raise ValueError("must be like http://proxy.example:3128")
+        return value
+
+
 class Retention(_Section):
     """How long what is kept."""
 
@@ -184,6 +222,7 @@ class Settings(_Section):
     #: Shops whose own webhooks are taken in: kind of shop, then shop, then its settings.
     sources: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     sending: Sending = Sending()
+    outgoing: OutgoingSettings = OutgoingSettings()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()
     #: What is known about customers beyond the usual fields: name and type. An import adds what it finds.

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from messaging.nouns.engagement import Engagement
+from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
 from messaging.nouns.request import Request
 
@@ -41,10 +42,12 @@ class Receipt:
     after: timedelta | None = None
     #: The address must not be tried again, and why: `bounced`, `opted out`. The core suppresses it.
     suppress: str | None = None
+    #: It is where it should be: who took it is the receiver's own machine. The core records it as delivered.
+    delivered: bool = False
 
     @classmethod
-    def accepted(cls, message_id: str, provider_id: str | None = None) -> Receipt:
-        return cls(message_id=message_id, verdict=Verdict.ACCEPTED, provider_id=provider_id)
+    def accepted(cls, message_id: str, provider_id: str | None = None, *, delivered: bool = False) -> Receipt:
+        return cls(message_id=message_id, verdict=Verdict.ACCEPTED, provider_id=provider_id, delivered=delivered)
 
     @classmethod
     def refused(cls, message_id: str, reason: str, *, suppress: bool | str = False) -> Receipt:
@@ -190,3 +193,5 @@ class AdapterContext:
     workspace: str
     #: How long one hand-over may take, in seconds; the core gives up on the adapter some time after that.
     timeout: float = 30.0
+    #: For requests to others: bounded, and to nobody private (`[outgoing]`).
+    http: HttpClient = field(default_factory=Offline)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 
 
@@ -31,6 +32,8 @@ class SourceContext:
 
     #: The shop's name in the address and in the settings; the `shop` of its events.
     shop: str
+    #: For requests to the shop: bounded, and to nobody private (`[outgoing]`).
+    http: HttpClient = field(default_factory=Offline)
 
 
 class EventSource(ABC):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from messaging.errors import Conflict, InputError, MessagingError, NotFound, PluginError
+from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.plugins import Plugins
@@ -26,11 +27,13 @@ class Sources:
         *,
         settings: Mapping[str, Mapping[str, Mapping[str, Any]]],
         receive: Callable[[object], Accepted],
+        http: HttpClient,
     ) -> None:
-        """`settings` are the `[sources.NAME.SHOP]` tables; `receive` is the one door for events."""
+        """`settings` are the `[sources.NAME.SHOP]` tables; `receive` is the one door for events, `http` the way out."""
         self._plugins = plugins
         self._settings = settings
         self._receive = receive
+        self._http = http
         self._made: dict[tuple[str, str], EventSource] = {}
         self._lock = threading.Lock()
 
@@ -48,7 +51,7 @@ class Sources:
                 if kind is None or table is None:
                     raise NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
                 settings = read_settings(kind.Settings, table, ("sources", name, shop))
-                self._made[name, shop] = source = kind(settings, SourceContext(shop=shop))
+                self._made[name, shop] = source = kind(settings, SourceContext(shop=shop, http=self._http))
             return source
 
     def take(self, name: str, shop: str, request: Request) -> list[Accepted]:
