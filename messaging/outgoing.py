@@ -12,7 +12,6 @@ not answered, and lets one moment end every wait, however slowly the other side 
 from __future__ import annotations
 
 import http.client
-import io
 import queue
 import select
 import socket
@@ -24,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from ipaddress import ip_address, ip_network
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from messaging.errors import AddressRefused, NotSent, SettingsError, Unanswered, Untrusted
@@ -184,10 +183,10 @@ class Outgoing(HttpClient):
             status = response.status
             response.close()
         except (OSError, http.client.HTTPException) as error:
-            wire.close()
+            wire.hang_up()
             raise NotSent(f"the proxy made no connection: {_why(error)}") from None
         if not 200 <= status < 300:
-            wire.close()
+            wire.hang_up()
             raise NotSent(f"the proxy made no connection: it answered {status}")
         return wire
 
@@ -249,28 +248,26 @@ class _Line:
         response.close()
         return HttpAnswer(status=response.status, headers=_joined(response), body=content, cut=cut)
 
-    def has_ended(self) -> bool:
-        """Whether the other side hung up, or said what nobody asked for."""
-        poll = select.poll()
-        try:
-            poll.register(self._wire.socket, select.POLLIN)
-            return bool(poll.poll(0))
-        except (OSError, ValueError):
-            return True
+    def is_quiet(self) -> bool:
+        """Whether it can take a request."""
+        return self._wire.is_quiet()
 
     def close(self) -> None:
-        self._connection.close()
-        self._wire.close()
+        self._wire.hang_up()
 
 
 class _Wire:
-    """A socket whose every wait ends at the moment `until` (monotonic seconds), as `http.client` wants to see it."""
+    """A socket whose every wait ends at the moment `until` (monotonic seconds), as `http.client` wants to see it.
+
+    What came in stays here until it is read, so that it is known whether something was said that nobody asked for.
+    """
 
     def __init__(self, connection: socket.socket, until: float) -> None:
         self.socket = connection
         self.until = until
         #: The other side has nothing more to say.
         self.ended = False
+        self._came = bytearray()
 
     def arm(self) -> None:
         """Let the next wait end in time."""
@@ -285,32 +282,50 @@ class _Wire:
             self.arm()
             view = view[self.socket.send(view) :]
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
+    def makefile(self, mode: str) -> _Wire:
+        return self
+
+    def readline(self, limit: int) -> bytes:
+        end = 0
+        while not (end := self._came.find(b"\n") + 1) and len(self._came) < limit and self._receive():
+            pass
+        return self._take(min(end or limit, limit))
+
+    def read(self, size: int = -1) -> bytes:
+        while (size < 0 or len(self._came) < size) and self._receive():
+            pass
+        return self._take(len(self._came) if size < 0 else size)
 
     def close(self) -> None:
+        """Nothing yet: `http.client` closes what it is done with, while the answer is still to be read."""
+
+    flush = close
+
+    def hang_up(self) -> None:
         self.socket.close()
 
+    def is_quiet(self) -> bool:
+        """Whether the other side waits for us: it did not hang up, nor say what nobody asked for."""
+        if self._came or self.ended or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+            return False
+        poll = select.poll()
+        try:
+            poll.register(self.socket, select.POLLIN)
+            return not poll.poll(0)
+        except (OSError, ValueError):
+            return False
 
-class _Incoming(io.RawIOBase):
-    """What comes in on a wire. It holds the socket open until it is closed itself, as a socket's own file does."""
+    def _receive(self) -> bool:
+        self.arm()
+        block = self.socket.recv(BLOCK)
+        self.ended = not block
+        self._came += block
+        return not self.ended
 
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
-        self._file = wire.socket.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._wire.arm()
-        number = self._file.readinto(buffer)
-        self._wire.ended = number == 0
-        return number
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    def _take(self, number: int) -> bytes:
+        taken = bytes(self._came[:number])
+        del self._came[:number]
+        return taken
 
 
 class _Shelf:
@@ -335,7 +350,7 @@ class _Shelf:
                 line.close()
             if found is None:
                 return None
-            if not found[2].has_ended():
+            if found[2].is_quiet():
                 return found[2]
             found[2].close()
 
@@ -363,10 +378,10 @@ def _secure(wire: _Wire, tls: ssl.SSLContext, host: str) -> _Wire:
         wire.arm()
         return _Wire(tls.wrap_socket(wire.socket, server_hostname=host), wire.until)
     except ssl.SSLCertVerificationError as error:
-        wire.close()
+        wire.hang_up()
         raise Untrusted(f"the certificate of {host} cannot be trusted: {error.verify_message}") from None
     except OSError as error:
-        wire.close()
+        wire.hang_up()
         raise NotSent(f"no secure connection to {host}: {_why(error)}") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import ssl
 import threading
@@ -654,8 +653,3 @@ class TestRetryAfter:
         now = 1795341600.0  # 2026-11-22 10:00 UTC
         found = HttpAnswer(status=429, headers={"retry-after": text}).retry_after(now=now)
         assert (None if found is None else found.total_seconds()) == seconds
-
-
-def test_http_client_still_fits() -> None:
-    """We hand `http.client` a socket of our own: what it uses of one must be what we have."""
-    assert {"auto_open", "default_port"} <= set(dir(http.client.HTTPConnection))
