@@ -126,6 +126,4 @@ def _run(provider: StandIn) -> None:
             click.echo(f"export {name}={shlex.quote(value)}")
         for line in provider.advice():
             say(line)
-        # Whoever waits for these lines through a pipe shall have them.
-        click.get_text_stream("stdout").flush()
         stop.wait()

@@ -103,7 +103,7 @@ class HTTPServer:
 def cannot_listen(host: str, port: int, error: Exception) -> InputError:
     """The line for an address that cannot be had."""
     reason = getattr(error, "strerror", None) or error
-    return InputError(f"cannot listen on {host}, port {port}: {reason}", hint="choose another with --port")
+    return InputError(f"cannot listen on {host}, port {port}: {reason}", hint="choose another port")
 
 
 def reset(connection: socket.socket) -> None:

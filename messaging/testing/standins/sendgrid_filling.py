@@ -51,7 +51,8 @@ def filled(value: Any, tags: list[tuple[str, str]]) -> Any:
     for _ in range(_ROUNDS):
         before = value
         for tag, text in tags:
-            if tag and tag in value and len(value) < _LONGEST:
+            times = value.count(tag) if tag else 0
+            if times and len(value) + times * (len(text) - len(tag)) <= _LONGEST:
                 value = value.replace(tag, text)
         if value == before:
             break
