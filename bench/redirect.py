@@ -12,12 +12,17 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from messaging.server.jobs import Job
 
 ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = 1000
@@ -94,7 +99,11 @@ def _serve(kind: str) -> None:
         run([Door(app, opened)], jobs, on_start=say)
 
 
-def _bare() -> tuple:
+#: An app, what runs beside it, and the paths to ask it for.
+Served: TypeAlias = "tuple[ASGIApp, list[Job], list[str]]"
+
+
+def _bare() -> Served:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -106,18 +115,25 @@ def _bare() -> tuple:
     return Starlette(routes=[Route("/c/{token}", click)]), [], [f"/c/{number:060d}" for number in range(MESSAGES)]
 
 
-def _ours(folder: Path) -> tuple:
+def _ours(folder: Path) -> Served:
     from messaging.clock import Clock
+    from messaging.errors import InputError
     from messaging.ids import message_id
     from messaging.nouns.message import Lane, Message, MessageClass, MessageState
     from messaging.nouns.template import LinkSlot, TemplateVersion
     from messaging.plugins import Plugins
     from messaging.rules.tokens import LinkSigner, SigningKeys
+    from messaging.server.jobs import Job
     from messaging.server.public import public_app
+    from messaging.server.run import POLL
+    from messaging.services.intake import Accepted
     from messaging.services.preferences import Preferences
     from messaging.services.recording import Recorder
     from messaging.stores.base import Outcome
     from messaging.stores.tinydb.store import TinyStore
+
+    def no_events(document: object) -> Accepted:
+        raise InputError("a bench takes none")
 
     version, then = "ab" * 16, datetime.now(UTC) - timedelta(days=1)
     store = TinyStore(folder / "store.jsonl", clock=Clock())
@@ -147,17 +163,18 @@ def _ours(folder: Path) -> tuple:
         store,
         recorder,
         Preferences(store, recorder, topics=list, channels=list),
-        receive=lambda document: None,  # type: ignore[arg-type,return-value]
+        receive=no_events,
         keys=keys,
         api_key="none",
         brand={"name": "Shop"},
     )
     signer = LinkSigner(keys, "")
 
-    def drain(stop: threading.Event) -> None:
-        recorder.serve(stop)
-
-    return app, [drain], [signer.for_message(id, version).click(1, 0, None) for id in ids]
+    return (
+        app,
+        [Job("hits", recorder.drain, every=POLL)],
+        [signer.for_message(id, version).click(1, 0, None) for id in ids],
+    )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,7 +184,12 @@ def beside(path: Path, size: int) -> dict[str, float]:
     }
 
 
-STEPS = {"fill": fill, "start": start, "campaign": campaign, "beside": beside}
+STEPS: dict[str, Callable[..., dict[str, float] | None]] = {
+    "fill": fill,
+    "start": start,
+    "campaign": campaign,
+    "beside": beside,
+}
 
 
 def step(name: str, *arguments: object) -> dict[str, float]:
@@ -196,8 +202,8 @@ def step(name: str, *arguments: object) -> dict[str, float]:
 def main() -> None:
     """Measure each size and print them beside each other."""
     if len(sys.argv) > 1 and sys.argv[1] in STEPS:
-        name, path, *sizes = sys.argv[1:]
-        print(json.dumps(STEPS[name](Path(path), *map(int, sizes))))  # type: ignore[operator]
+        name, file, *numbers = sys.argv[1:]
+        print(json.dumps(STEPS[name](Path(file), *map(int, numbers))))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, action="append", help="how many customers, each with a message")

@@ -22,6 +22,8 @@ from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
 from messaging.services.callbacks import Callbacks
 from messaging.services.campaign_plans import Plans
+from messaging.services.campaign_rows import Rows
+from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.conditions import Conditions
@@ -34,6 +36,7 @@ from messaging.services.library import TemplateLibrary
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
 from messaging.services.preferences import Preferences
+from messaging.services.rechecking import Rechecks
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Sender
@@ -127,7 +130,7 @@ class Messaging:
 
     @cached_property
     def signing_keys(self) -> SigningKeys:
-        return SigningKeys(current=self.keys.current, keys=self.keys.signing)
+        return SigningKeys(current=self.keys.current, keys=self.keys.signing, retired=self.keys.retired)
 
     @cached_property
     def links(self) -> LinkSigner:
@@ -141,7 +144,7 @@ class Messaging:
             brand=brand_values(self.settings),
             from_=brand.from_,
             reply_to=brand.reply_to,
-            filters=tuple(self.plugins.filters()),
+            additions=self.renderer.additions,
             cache=self.workspace.data / "prepared",
         )
 
@@ -175,7 +178,11 @@ class Messaging:
 
     @cached_property
     def renderer(self) -> Renderer:
-        return Renderer(filters=self.plugins.filters(), prepare_environment=self.plugins.prepare_environment)
+        return Renderer(
+            filters=self.plugins.filters(),
+            prepare_environment=self.plugins.prepare_environment,
+            names=self.plugins.context_names(),
+        )
 
     @cached_property
     def composer(self) -> Composer:
@@ -299,11 +306,16 @@ class Messaging:
             self.clock,
             library=self.library,
             audience=self.audience,
-            planner=self.planner,
             plans=Plans(self.workspace.data / "plans", self.planner, self.composer),
+            rows=Rows(self.store, self.clock, self.planner),
+            runs=self.runs,
             has_adapter=self.adapter_name,
             late=self.settings.sending.campaign_late,
         )
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store, self.clock, grain=self.settings.sending.campaign_late / 10)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -311,6 +323,7 @@ class Messaging:
             self.store,
             self.clock,
             campaigning=self.campaigning,
+            runs=self.runs,
             make_sender=self.make_sender,
             channels=self.channels,
             take_up=self.intake.resume,
@@ -331,7 +344,7 @@ class Messaging:
 
     @cached_property
     def reporter(self) -> Reporter:
-        return Reporter(self.store, self.recorder)
+        return Reporter(self.store, self.recorder, templates=self.library.names)
 
     def make_sender(self, stop: threading.Event) -> Sender:
         """A sender for the calling thread."""
@@ -343,7 +356,7 @@ class Messaging:
         return Sender(
             self.store,
             self.clock,
-            planner=self.planner,
+            rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks),
             composer=self.composer,
             adapters=self.adapters,
             settling=Settling(
@@ -355,7 +368,6 @@ class Messaging:
                 at_least_once=sending.unknown == "at_least_once",
                 record=self.recorder.record,
             ),
-            due_checks=self.triggering.due_checks,
             adapter_for=self.settings.adapter_for,
             rates=sending.rate,
             timeout=sending.timeout,

@@ -145,3 +145,8 @@ class RequestRejected(MessagingError):
     """A provider's or a shop's request is not genuine: its signature is missing, wrong, or too old."""
 
     status = 403
+
+
+#: What a plugin's code may raise, to be caught where it is called: anything but an interrupt. `sys.exit` ends the
+#: plugin's part, never the program.
+PLUGIN_FAULTS = (Exception, SystemExit)

@@ -33,7 +33,7 @@ hookimpl = pluggy.HookimplMarker("messaging")
 
 
 @hookspec
-def register_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body]
+def register_adapters() -> Sequence[type[Adapter]]:
     """Return adapter classes. Called once when the workspace opens.
 
     Two adapters of one name are refused with both owners named. An exception disables the plugin.
@@ -41,7 +41,7 @@ def register_adapters() -> Sequence[type[Adapter]]:  # type: ignore[empty-body]
 
 
 @hookspec
-def register_event_sources() -> Sequence[type[EventSource]]:  # type: ignore[empty-body]
+def register_event_sources() -> Sequence[type[EventSource]]:
     """Return event-source classes: kinds of shop whose webhooks become events. Called once when the workspace opens.
 
     Two sources of one name are refused with both owners named. An exception disables the plugin.
@@ -57,10 +57,19 @@ def register_commands(group: click.Group) -> None:
 
 
 @hookspec
-def register_filters() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+def register_filters() -> Mapping[str, Callable[..., Any]]:
     """Return template filters by name. Called once when the workspace opens.
 
     A filter gets and returns plain values. One that raises fails the message it was rendering, by name.
+    """
+
+
+@hookspec
+def register_context_names() -> Sequence[str]:
+    """Return the names that `prepare_context` adds, as paths (`weather`, `customer.tier`). Called once when the
+    workspace opens.
+
+    `templates check` then takes them as known and there. An exception disables the plugin.
     """
 
 
@@ -81,7 +90,7 @@ def prepare_context(context: MutableMapping[str, Any], message: Message) -> None
 
 
 @hookspec
-def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:  # type: ignore[empty-body]
+def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:
     """Return `Deny` or `NotBefore` for those of `messages` that must not go, or not now. Called when messages are
     planned and again before they are handed over.
 

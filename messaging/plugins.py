@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from messaging import hookspecs
-from messaging.errors import PluginError, SettingsError
+from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
 from messaging.ids import is_name
 from messaging.nouns.adapter import Adapter
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
@@ -103,7 +103,7 @@ class Plugins:
             self._owners[plugin.name] = plugin
         except PluginError as error:
             self._disable(plugin, error)
-        except (Exception, SystemExit) as error:
+        except PLUGIN_FAULTS as error:
             self._disable(plugin, self._fault(plugin, "could not be loaded", error))
 
     def _disable(self, plugin: Plugin, fault: PluginError) -> None:
@@ -155,7 +155,7 @@ class Plugins:
                 continue
             try:
                 classes = list(register())
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 raise self._fault(plugin, f"{hook} failed", error) from error
             for each in classes:
                 if not (isinstance(each, type) and issubclass(each, base)):
@@ -167,7 +167,7 @@ class Plugins:
                     raise self._wrong(plugin, f"{each.__name__}.name must be lower-case letters, digits, - and _")
                 lacking = sorted(getattr(each, "__abstractmethods__", ()))
                 if lacking:
-                    raise self._wrong(plugin, f"{each.__name__} has no {' and no '.join(lacking)}")
+                    raise self._wrong(plugin, f"{each.__name__} is not finished: it has no method {', '.join(lacking)}")
                 found[name] = each
         return found
 
@@ -205,13 +205,27 @@ class Plugins:
         """All event sources by name."""
         return {name: source for plugin in self.found if not plugin.fault for name, source in plugin.sources.items()}
 
-    def owner_of(self, made: object) -> Plugin:
-        """The plugin that an adapter or source, or its class, came from."""
-        kind = made if isinstance(made, type) else type(made)
-        for plugin in self.found:
-            if kind in plugin.adapters.values() or kind in plugin.sources.values():
-                return plugin
-        return Plugin(name=kind.__module__, distribution=kind.__module__)
+    def blame(self, adapter: str, problem: str) -> PluginError:
+        """The error for what an adapter did wrong: names its plugin and where that came from."""
+        owner = next((plugin for plugin in self.found if adapter in plugin.adapters), None)
+        return PluginError(
+            f"adapter {adapter}: {problem}",
+            plugin=owner.name if owner else adapter,
+            distribution=owner.distribution if owner else None,
+            hint=f"mend it, or choose another adapter: [channels.{owner.adapters[adapter].channel}] adapter"
+            if owner
+            else None,
+        )
+
+    def blame_source(self, source: str, problem: str) -> PluginError:
+        """The same for what an event source did wrong."""
+        owner = next((plugin for plugin in self.found if source in plugin.sources), None)
+        return PluginError(
+            f"event source {source}: {problem}",
+            plugin=owner.name if owner else source,
+            distribution=owner.distribution if owner else None,
+            hint="mend it; what was posted is posted again",
+        )
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All template filters; of two with one name, the first plugin's."""
@@ -219,9 +233,29 @@ class Plugins:
         for plugin, register in list(self._implementations("register_filters")):
             try:
                 filters = {**register(), **filters}
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_filters failed", error))
         return filters
+
+    def context_names(self) -> list[str]:
+        """What plugins add to the context, as paths."""
+        names: list[str] = []
+        for plugin, register in list(self._implementations("register_context_names")):
+            try:
+                paths = list(register())
+                for path in paths:
+                    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
+                        raise PluginError(
+                            f"register_context_names returned {path!r}, which is no path like weather.today",
+                            plugin=plugin.name,
+                            distribution=plugin.distribution,
+                        )
+                names += paths
+            except PluginError as error:
+                self._disable(plugin, error)
+            except PLUGIN_FAULTS as error:
+                self._disable(plugin, self._fault(plugin, "register_context_names failed", error))
+        return names
 
     def register_commands(self, group: click.Group) -> None:
         """Let plugins add commands that are not there yet."""
@@ -229,7 +263,7 @@ class Plugins:
             ours = dict(group.commands)
             try:
                 register(group=group)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "register_commands failed", error))
             group.commands.update(ours)
 
@@ -238,7 +272,7 @@ class Plugins:
         for plugin, prepare in list(self._implementations("prepare_environment")):
             try:
                 prepare(environment=environment)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 self._disable(plugin, self._fault(plugin, "prepare_environment failed", error))
 
     def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
@@ -250,7 +284,7 @@ class Plugins:
         for plugin, prepare in self._implementations("prepare_context"):
             try:
                 prepare(context=context, message=message)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 raise self._fault(plugin, "prepare_context failed", error) from error
 
     def check_messages(
@@ -266,7 +300,7 @@ class Plugins:
         for plugin, check in self._implementations("check_messages"):
             try:
                 answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 raise self._fault(plugin, "check_messages failed", error) from error
             for answer in answers:
                 if not isinstance(answer, Deny | NotBefore) or answer.message_id not in ids:
@@ -294,7 +328,7 @@ class Plugins:
         for plugin, tell in self._implementations(hook):
             try:
                 tell(**arguments)
-            except (Exception, SystemExit) as error:
+            except PLUGIN_FAULTS as error:
                 log.error("%s", self._fault(plugin, f"{hook} failed", error))
 
 
@@ -324,7 +358,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # undone and handed on
         del sys.modules[name]
         raise
     return module

@@ -7,14 +7,16 @@ by whom they belong to.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -25,13 +27,26 @@ from pydantic import (
     ValidationError,
     computed_field,
     field_validator,
+    model_validator,
 )
 
 from messaging.errors import SettingsError
+from messaging.rules.addresses import normalise_locale, normalise_zone
+from messaging.rules.brand import (
+    read_base_url,
+    read_currency,
+    read_line,
+    read_link,
+    read_mailbox,
+    read_region,
+    read_url,
+)
 from messaging.rules.colors import text_on
 from messaging.rules.timing import parse_duration
 
 PREFIX = "MESSAGING__"
+#: Longer than any wait that is meant; a time so far from now can still be told.
+_LONGEST = timedelta(days=3650)
 
 
 class _Section(BaseModel):
@@ -40,6 +55,23 @@ class _Section(BaseModel):
 
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
+
+
+def _not_negative(value: timedelta) -> timedelta:
+    if not timedelta() <= value <= _LONGEST:
+        raise ValueError("must be from 0 to 10 years")
+    return value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be more than 0")
+    return value
+
+
+def _if_set(read: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    """`read`, for a setting that need not be there; an empty text is none."""
+    return lambda text: read(text) if text else None
 
 
 class Brand(_Section):
@@ -76,7 +108,18 @@ class Brand(_Section):
     #: ISO 3166 region that phone numbers without a country code belong to.
     country: str | None = None
 
-    @computed_field  # type: ignore[prop-decorator]
+    _name = field_validator("name")(read_line)
+    _from = field_validator("from_")(read_mailbox)
+    _reply_to = field_validator("reply_to")(_if_set(read_mailbox))
+    _lines = field_validator("phone", "hours")(_if_set(read_line))
+    _pages = field_validator("url", "logo_url")(_if_set(read_url))
+    _links = field_validator("contact_url", "faq_url")(_if_set(read_link))
+    _currency = field_validator("currency")(read_currency)
+    _locale = field_validator("locale")(normalise_locale)
+    _timezone = field_validator("timezone")(normalise_zone)
+    _country = field_validator("country")(_if_set(read_region))
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic has it so
     @property
     def color_text(self) -> str:
         """The colour of text on `color`: templates have it beside the others."""
@@ -98,6 +141,8 @@ class Server(_Section):
     allow_insecure_links: bool = False
     #: Largest request body, in bytes.
     max_body: int = Field(default=1_000_000, ge=1)
+
+    _base_url = field_validator("base_url")(read_base_url)
 
 
 class StoreSettings(_Section):
@@ -144,6 +189,16 @@ class Sending(_Section):
     _durations = field_validator("backoff", "backoff_max", "timeout", "campaign_late", "message_late", mode="before")(
         _duration
     )
+    _bounds = field_validator("backoff", "backoff_max", "timeout", "campaign_late", "message_late")(_not_negative)
+    _some = field_validator("timeout", "campaign_late", "message_late")(_positive)
+
+    @field_validator("rate")
+    @classmethod
+    def _rates(cls, rates: dict[str, float]) -> dict[str, float]:
+        for adapter, rate in rates.items():
+            if not math.isfinite(rate) or rate < 0:
+                raise ValueError(f"{adapter} must have a number from 0 on")
+        return rates
 
 
 class OutgoingSettings(_Section):
@@ -190,6 +245,7 @@ class Retention(_Section):
     campaigns: bool = False
 
     _durations = field_validator("content", mode="before")(_duration)
+    _bounds = field_validator("content")(_not_negative)
 
 
 class PluginSettings(_Section):
@@ -200,10 +256,17 @@ class PluginSettings(_Section):
     #: Names of plugins that are not loaded.
     off: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _tables(self) -> Self:
+        for name, table in (self.model_extra or {}).items():
+            if not isinstance(table, Mapping):
+                raise ValueError(f"{name} is no setting: a plugin's own are a table, [plugins.{name}]")
+        return self
+
     def of(self, name: str) -> Mapping[str, Any]:
         """The plugin's own table."""
-        table = (self.model_extra or {}).get(name, {})
-        return table if isinstance(table, Mapping) else {}
+        table: Mapping[str, Any] = (self.model_extra or {}).get(name, {})
+        return table
 
 
 AttributeType = Literal["text", "number", "boolean", "date"]
@@ -246,7 +309,12 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
         values: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(f"no settings at {file}", hint="make a workspace with: messaging init DIR") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{file}, line {line}: not UTF-8 text", hint="save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: {error}") from None
     origin: dict[str, str] = {}
     for name, text in sorted(os.environ.items()):
@@ -259,11 +327,28 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
         return Settings.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
-        path_text = ".".join(str(part) for part in problem["loc"])
-        where = origin.get(path_text, f"{file}: {path_text}")
+        path = tuple(str(part) for part in problem["loc"])
+        where = next(
+            (origin[name] for end in range(len(path), 0, -1) if (name := ".".join(path[:end])) in origin),
+            f"{file}: {'.'.join(path)}",
+        )
         if problem["type"] == "extra_forbidden":
-            raise SettingsError(f"{where}: there is no such setting") from None
+            near = get_close_matches(path[-1], _names(path[:-1]), 1)
+            hint = f"did you mean {near[0]}?" if near else None
+            raise SettingsError(f"{where}: there is no such setting", hint=hint) from None
+        if problem["type"] in ("model_type", "dict_type"):
+            raise SettingsError(f"{where}: must be a table", hint=f"write [{'.'.join(path)}] above it") from None
         raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def _names(path: tuple[str, ...]) -> list[str]:
+    """The settings that the table at `path` has."""
+    model: Any = Settings
+    for part in path:
+        fields = getattr(model, "model_fields", None)
+        # Under a table of tables any name leads to the same one.
+        model = fields[part].annotation if fields else get_args(model)[-1]
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], text: str, name: str) -> None:

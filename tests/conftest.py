@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from messaging import Receipt, RenderedMessage
 from messaging.clock import FrozenClock
+from messaging.ids import message_id
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
-from messaging.nouns.message import MessageState
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.workspace.folder import Workspace, make_workspace
 
 if TYPE_CHECKING:
@@ -66,6 +68,31 @@ def shared() -> Callable[[str], Path]:
 def clock() -> FrozenClock:
     """A business time that stands still: 2026-03-02, 10:00 UTC, a Monday."""
     return FrozenClock(datetime(2026, 3, 2, 10, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def letter(clock: FrozenClock) -> Callable[..., Message]:
+    """`letter("ann", topic="offers")`: a planned message of the campaign `spring` to her, from `promotion`."""
+
+    def make(name: str = "ann", **fields: Any) -> Message:
+        message = Message(
+            id=message_id("campaign:spring", name, "email"),
+            origin="campaign:spring",
+            customer_id=name,
+            channel="email",
+            address=f"{name}@example.com",
+            template="promotion",
+            version="ab" * 16,
+            message_class=MessageClass.MARKETING,
+            topic="offers",
+            lane=Lane.CAMPAIGN,
+            campaign="spring",
+            due_at=clock.now(),
+            created_at=clock.now(),
+        )
+        return replace(message, **fields)
+
+    return make
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +163,7 @@ class Shop:
     @staticmethod
     def pigeon_of(app: Messaging) -> SimpleNamespace:
         """The adapter's module, as another app has it: each loads its own."""
-        return next(plugin.module for plugin in app.plugins.found if plugin.name == "pigeon")  # type: ignore[return-value]
+        return next(plugin.module for plugin in app.plugins.found if plugin.name == "pigeon")
 
     def write_template(self, name: str, toml: str, html: str | None = None) -> None:
         folder = self.workspace.templates / name
@@ -181,7 +208,7 @@ class Shop:
 
     def campaign(self, name: str = "spring", **options: object) -> Campaign:
         """A campaign of the letter to everybody, its rows made."""
-        self.app.campaigning.create(name, template="letter", segment="all", **options)  # type: ignore[arg-type]
+        self.app.campaigning.create(name, template="letter", segment="all", **options)
         self.app.campaigning.start(name)
         return self.app.campaigning.fill(name)
 

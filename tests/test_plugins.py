@@ -72,6 +72,12 @@ def test_the_bundled_adapters_come_in_by_entry_point() -> None:
     assert not any(plugin.fault for plugin in plugins.found)
 
 
+def test_an_adapters_fault_names_its_plugin_and_distribution() -> None:
+    text = str(Plugins().blame("smtp", "deliver raised ValueError: odd"))
+    assert text.startswith("plugin email (from customer-messaging): adapter smtp: deliver raised ValueError: odd (")
+    assert "choose another adapter: [channels.email] adapter" in text
+
+
 def test_none_are_loaded_when_told() -> None:
     assert Plugins(none=True).found == []
 
@@ -110,6 +116,8 @@ def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
             "no subclass",
         ),
         (ADAPTER.format(name="No Name"), "Pigeon.name must be"),
+        (ADAPTER.format(name="p").replace("deliver", "delivr"), "Pigeon is not finished: it has no method deliver"),
+        (ADAPTER.format(name="p").replace("def deliver", "deliver = None\n    def send"), "it has no method deliver"),
         (ADAPTER.format(name="smtp"), "the adapter 'smtp' is already there, from plugin email"),
     ],
 )
@@ -198,6 +206,17 @@ def test_a_plugin_adds_commands_but_replaces_none(drop_in: Callable[..., Plugins
     plugins.register_commands(group)
     assert group.commands["send"] is ours
     assert "hello" in group.commands
+
+
+def test_names_for_the_context(drop_in: Callable[..., Plugins]) -> None:
+    head = "from messaging import hookimpl\n@hookimpl\ndef register_context_names():\n    return "
+    plugins = drop_in(
+        adds=head + "['weather', 'customer.mood']\n", wrong=head + "['not a path']\n", broken=head + "1/0\n"
+    )
+    assert sorted(plugins.context_names()) == ["customer.mood", "weather"]
+    faults = {plugin.name: str(plugin.fault) for plugin in plugins.found if plugin.fault}
+    assert "which is no path like" in faults["wrong"]
+    assert "ZeroDivisionError" in faults["broken"]
 
 
 def test_prepare_context_failing_names_the_plugin(drop_in: Callable[..., Plugins]) -> None:

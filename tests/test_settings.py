@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,7 +76,16 @@ def test_a_plugin_has_its_own_table(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[server]\nprot = 1\n", "server.prot: there is no such setting"),
+        ("[server]\nprot = 1\n", "server.prot: there is no such setting (did you mean port?)"),
+        ("[sevrer]\nport = 1\n", "sevrer: there is no such setting (did you mean server?)"),
+        (
+            "[channels.email]\nadaptor = 'smtp'\n",
+            "channels.email.adaptor: there is no such setting (did you mean adapter?)",
+        ),
+        ("[brand]\nfrom_ = 'a@example.com'\n", "brand.from_: there is no such setting (did you mean from?)"),
+        ("[plugins]\nof = ['email']\n", "plugins: of is no setting: a plugin's own are a table, [plugins.of]"),
+        ("server = 1\n", "server: must be a table (write [server] above it)"),
+        ("[sending]\nrate = 5\n", "sending.rate: must be a table (write [sending.rate] above it)"),
         ('[server]\nport = "many"\n', "server.port: Input should be a valid integer"),
         ("[server]\nport = 99999\n", "server.port: Input should be less than or equal to 65535"),
         ('[sending]\nbackoff = "soon"\n', "sending.backoff: 'soon' is not a duration"),
@@ -93,6 +103,91 @@ def test_a_mistake_in_the_file_says_where(file: Path, text: str, message: str) -
         load_settings(file)
     assert message in str(raised.value)
     assert str(file) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("brand.from", "Shop\nBcc: x@example.com <a@example.com>", "must be on one line, without control characters"),
+        ("brand.from", "Shop <a@example.com>\x7f", "must be on one line, without control characters"),
+        ("brand.from", "a@example.com, b@example.com", "must be one address"),
+        ("brand.from", "Shop <shop>", "not an email address"),
+        ("brand.from", "", "must be one address"),
+        ("brand.reply_to", "nobody", "not an email address"),
+        ("brand.name", "A\tshop", "must be on one line"),
+        ("brand.phone", "1\r\n2", "must be on one line"),
+        ("brand.url", "shop.example", "must be an address of the web"),
+        ("brand.url", "https://", "must be an address of the web"),
+        ("brand.contact_url", "javascript:alert(1)", "must be an address of the web"),
+        ("brand.logo_url", "mailto:a@example.com", "must be an address of the web"),
+        ("brand.currency", "EURO", "is no currency: write its ISO 4217 code, like EUR"),
+        ("brand.currency", "XYZ", "is no currency"),
+        ("brand.locale", "german!", "not a language tag"),
+        ("brand.timezone", "Mars/Olympus", "not a time zone"),
+        ("brand.country", "Ruritania", "is no country: write its two letters, like AT"),
+        ("brand.country", "XX", "is no country"),
+        ("server.base_url", "mail.shop.example", "must be an address of the web"),
+        ("server.base_url", "https://shop.example:70000", "must be an address of the web"),
+        ("server.base_url", "https://shop.example/?a=b", "must have no ?, # or @"),
+        ("server.port", 70000, "less than or equal to 65535"),
+        ("server.port", -1, "greater than or equal to 0"),
+        ("server.max_body", 0, "greater than or equal to 1"),
+        ("sending.attempts", 0, "greater than or equal to 1"),
+        ("sending.backoff", -5, "must be from 0 to 10 years"),
+        ("sending.backoff_max", "200000 days", "must be from 0 to 10 years"),
+        ("sending.timeout", 0, "must be more than 0"),
+        ("sending.message_late", "0 days", "must be more than 0"),
+        ("sending.rate", {"smtp": -1.0}, "smtp must have a number from 0 on"),
+        ("sending.rate", {"smtp": math.nan}, "smtp must have a number from 0 on"),
+        ("retention.content", -1, "must be from 0 to 10 years"),
+    ],
+)
+def test_a_value_that_cannot_be(file: Path, setting: str, value: object, message: str) -> None:
+    section, _, name = setting.partition(".")
+    with pytest.raises(SettingsError) as raised:
+        load_settings(file, {section: {name: value}})
+    assert str(raised.value).startswith(f"{file}: {setting}: ")
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "kept"),
+    [
+        ("brand.from", "Müller & Co <shop@müller.example>", "Müller & Co <shop@müller.example>"),
+        ("brand.reply_to", "", None),
+        ("brand.contact_url", "mailto:help@example.com", "mailto:help@example.com"),
+        ("brand.contact_url", "", None),
+        ("brand.currency", "chf", "CHF"),
+        ("brand.locale", "de_at", "de-AT"),
+        ("brand.timezone", "europe/vienna", "Europe/Vienna"),
+        ("brand.country", "Austria", "AT"),
+        ("server.base_url", "https://[::1]:8400/mail", "https://[::1]:8400/mail"),
+        ("server.port", 0, 0),
+        ("sending.rate", {"smtp": 0}, {"smtp": 0}),
+        ("retention.content", "0 days", timedelta()),
+    ],
+)
+def test_a_value_in_the_form_we_keep(file: Path, setting: str, value: object, kept: object) -> None:
+    section, _, name = setting.partition(".")
+    settings = load_settings(file, {section: {name: value}})
+    assert getattr(getattr(settings, section), "from_" if name == "from" else name) == kept
+
+
+def test_a_file_that_is_not_utf_8(file: Path) -> None:
+    file.write_bytes('[brand]\nname = "Café"\n'.encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"messaging\.toml, line 2: not UTF-8 text \(save it as UTF-8\)$"):
+        load_settings(file)
+
+
+def test_a_folder_instead_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Is a directory"):
+        load_settings(tmp_path)
+
+
+def test_a_mistake_in_a_table_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGING__SENDING__RATE", '{"smtp": "fast"}')
+    with pytest.raises(SettingsError, match="^MESSAGING__SENDING__RATE: Input should be a valid number"):
+        load_settings(file)
 
 
 def test_a_mistake_in_the_environment_names_the_variable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,13 @@
-"""SendGrid's mail-send API as far as an adapter sees it, taking everything: for measuring what stands before
-it.
+"""SendGrid's mail-send API as far as an adapter sees it, taking everything: for measuring what stands before it.
 
     python bench/standins/sendgrid.py [--port 4010] [--latency MS]
 
 Prints `listening on PORT` when it is ready. Answers on connections that stay open:
 
-- `POST /v3/mail/send`: 202 with an `X-Message-Id`; 401 without a bearer, 400 with SendGrid's error format
-where the
+- `POST /v3/mail/send`: 202 with an `X-Message-Id`; 401 without a bearer, 400 with SendGrid's error format where the
   body is not JSON or lacks recipients, sender, subject or content;
+- the same to a recipient at `answer.example`: what its local part says. `503` is that status, `503-120` with
+  `Retry-After: 120`; `silent` never answers, `cut` breaks off in the answer, `reset` resets the connection instead;
 - `GET /count`: the number of recipients taken so far;
 - `GET /messages`: the last bodies taken, as a JSON list.
 """
@@ -21,6 +21,7 @@ from collections import deque
 from typing import Any, ClassVar
 
 KEPT = 1000
+CUT = b"HTTP/1.1 2"
 
 
 class StandIn(asyncio.Protocol):
@@ -32,7 +33,8 @@ class StandIn(asyncio.Protocol):
     latency = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
         self.buffer = bytearray()
 
     def data_received(self, data: bytes) -> None:
@@ -46,7 +48,10 @@ class StandIn(asyncio.Protocol):
             body = bytes(self.buffer[end + 4 : end + 4 + size])
             del self.buffer[: end + 4 + size]
             answer = self.answer(request, headers, body)
-            close = headers.get("connection", "").lower() == "close"
+            if answer is None:
+                self.transport.abort()
+                return
+            close = headers.get("connection", "").lower() == "close" or answer == CUT
             asyncio.get_running_loop().call_later(self.latency, self.reply, answer, close)
 
     def reply(self, answer: bytes, close: bool) -> None:
@@ -54,7 +59,8 @@ class StandIn(asyncio.Protocol):
         if close:
             self.transport.close()
 
-    def answer(self, request: str, headers: dict[str, str], body: bytes) -> bytes:
+    def answer(self, request: str, headers: dict[str, str], body: bytes) -> bytes | None:
+        """What to say; None: reset the connection."""
         method, path, _ = request.split(" ", 2)
         if (method, path) == ("GET", "/count"):
             return response("200 OK", b"%d" % StandIn.taken)
@@ -66,7 +72,7 @@ class StandIn(asyncio.Protocol):
             return response("401 Unauthorized", error("The provided authorization grant is invalid"))
         return self.send(body)
 
-    def send(self, body: bytes) -> bytes:
+    def send(self, body: bytes) -> bytes | None:
         try:
             mail = json.loads(body)
             recipients = [to["email"] for one in mail["personalizations"] for to in one["to"]]
@@ -75,10 +81,22 @@ class StandIn(asyncio.Protocol):
             return response("400 Bad Request", error("Bad Request"))
         if missing or not recipients:
             return response("400 Bad Request", error(f"The {missing} is required.", missing))
+        told = next((to.partition("@")[0] for to in recipients if to.endswith("@answer.example")), None)
+        if told is not None:
+            return as_told(told)
         StandIn.requests += 1
         StandIn.taken += len(recipients)
         StandIn.kept.append(mail)
         return response("202 Accepted", b"", b"X-Message-Id: standin-%d\r\n" % StandIn.requests)
+
+
+def as_told(what: str) -> bytes | None:
+    if what == "reset":
+        return None
+    if what in ("silent", "cut"):
+        return CUT if what == "cut" else b""
+    status, _, wait = what.partition("-")
+    return response(f"{status} As Told", error(f"told {status}"), f"Retry-After: {wait}\r\n".encode() if wait else b"")
 
 
 def error(message: str, field: str | None = None) -> bytes:

@@ -27,7 +27,8 @@ class Sink(asyncio.Protocol):
     latency = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
         self.buffer = bytearray()
         self.in_content = False
         self.envelope: list[bytes] = []

@@ -69,7 +69,7 @@ class Family(click.Group):
             raise
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx is not None else ctx.command_path
-            click.echo(f"{path}: {error.format_message()} See {path} --help.", err=True)
+            click.echo(f"{path}: {_sentence(error.format_message())} See {path} --help.", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             # Whoever read our output has seen enough.
@@ -92,8 +92,11 @@ def _one_line(error: MessagingError) -> str:
         return f"{text} ({error.hint})"
     if not error.hint:
         return text
-    end = "" if error.hint.endswith((".", "?", "!")) else "."
-    return f"{text}. {error.hint[0].upper()}{error.hint[1:]}{end}"
+    return f"{text}. {error.hint[0].upper()}{_sentence(error.hint[1:])}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 @click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})

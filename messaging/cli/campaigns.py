@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from messaging.cli.common import (
     TIME,
     json_option,
+    must_ask,
     pass_app,
     print_json,
     print_table,
@@ -20,7 +20,7 @@ from messaging.cli.common import (
     yes_option,
 )
 from messaging.errors import InputError, PartlyFailed
-from messaging.nouns.campaign import CampaignState
+from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.message import MessageState
 
 if TYPE_CHECKING:
@@ -100,12 +100,24 @@ def plan(app: Messaging, name: str, as_json: bool) -> None:
 def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: bool) -> None:
     """Send NAME, or the rest of it. After any interruption say it again: nobody gets it twice."""
     campaign = app.campaigning.get(name)
-    if campaign.state is CampaignState.DRAFT and not (yes or plan_hash) and sys.stdin.isatty():
-        number = app.audience.count(campaign.segment)
-        click.confirm(
-            f"Send {campaign.template} to segment {campaign.segment} ({number} people)?", abort=True, err=True
-        )
+    if campaign.state in (CampaignState.DRAFT, CampaignState.HELD):
+        # Whoever names a plan has looked at it.
+        if must_ask(yes or plan_hash is not None, "--yes, or --plan HASH"):
+            click.confirm(_question(app, campaign), abort=True, err=True)
+        if campaign.state is CampaignState.HELD:
+            say(f"Campaign {name} was held: {campaign.reason}. It goes on now.")
+            app.campaigning.resume(name)
+    late = app.campaigning.late_since(campaign)
+    if late is not None:
+        say(f"Campaign {name} should have gone out at {late:%Y-%m-%d %H:%M} UTC. It does now.")
     _go_on(app, name, as_json, plan_hash=plan_hash)
+
+
+def _question(app: Messaging, campaign: Campaign) -> str:
+    if campaign.state is CampaignState.HELD:
+        return f"{campaign.name} is held: {campaign.reason}. Send it now?"
+    number = app.audience.count(campaign.segment)
+    return f"Send {campaign.template} to segment {campaign.segment} ({number} people)?"
 
 
 @campaigns.command()
@@ -146,7 +158,7 @@ def pause(app: Messaging, name: str, as_json: bool) -> None:
 @pass_app
 def cancel(app: Messaging, name: str, yes: bool, as_json: bool) -> None:
     """Skip everybody who has not got NAME yet. It cannot be taken back."""
-    if not yes and sys.stdin.isatty():
+    if must_ask(yes):
         click.confirm(f"Cancel {name} for good?", abort=True, err=True)
     app.campaigning.cancel(name)
     _show(app, name, as_json)
@@ -185,14 +197,14 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
     total = campaign.audience or app.store.customers.count()
     with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
         fault = app.send_campaign(name, plan_hash=plan_hash, listed=listed, sent=sent)
-    shown = _show(app, name, as_json)
+    shown = _print(app, name, as_json)
     if fault is not None:
         raise fault
     if shown.campaign.state is CampaignState.SCHEDULED:
         say("It goes out then, as long as messaging serve runs (or by messaging send-due).")
         return
-    if shown.campaign.state is CampaignState.PAUSED:
-        raise InputError(f"campaign {name} was paused", hint=f"messaging campaigns resume {name}")
+    if shown.campaign.state in (CampaignState.PAUSED, CampaignState.HELD):
+        raise InputError(f"campaign {name} was {shown.campaign.state}", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
         say(f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}.")
@@ -206,7 +218,13 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
         )
 
 
-def _show(app: Messaging, name: str, as_json: bool) -> Status:
+def _show(app: Messaging, name: str, as_json: bool) -> None:
+    """Where it stands, and how it goes on if it waits for a person."""
+    if _print(app, name, as_json).campaign.state in (CampaignState.PAUSED, CampaignState.HELD):
+        say(f"Let it go on: messaging campaigns resume {name}. Drop it: messaging campaigns cancel {name}.")
+
+
+def _print(app: Messaging, name: str, as_json: bool) -> Status:
     status = app.campaigning.status(name)
     campaign = status.campaign
     if as_json:

@@ -6,8 +6,8 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import click
 import orjson
@@ -24,6 +24,17 @@ T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def must_ask(yes: bool, instead: str = "--yes") -> bool:
+    """Whether a person has to be asked first.
+
+    Raises:
+        UsageError: there is nobody to ask: a program says `instead`.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(f"nobody can be asked here: say {instead}.", click.get_current_context())
+    return not yes
 
 
 def open_app(ctx: click.Context) -> Messaging:
@@ -71,23 +82,33 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on standard output; columns of numbers are right-aligned."""
+    """A table on standard output; columns of numbers are right-aligned.
+
+    Where it is wider than the terminal, what is empty is left out and words are kept whole, if there is room for them.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        numeric = bool(lines) and all(_is_number(line[index]) for line in lines)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for line in lines:
-        # Text, not markup: a customer's name is not ours to interpret.
-        table.add_row(*(Text(_visible(cell)) for cell in line))
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = 200
+    lines = [["" if cell is None else _visible(str(cell)) for cell in row] for row in rows]
+    shown = [[column, *(line[index] for line in lines)] for index, column in enumerate(columns)]
+    narrow = sum(max(map(len, cells)) + 3 for cells in shown) > console.width
+    if narrow and lines:
+        shown = [cells for cells in shown if any(cells[1:])]
+    words = [max(len(word) for cell in cells for word in cell.split() or [""]) for cells in shown]
+    whole = narrow and sum(words) + 2 * len(words) <= console.width
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if narrow else (0, 1))
+    for cells, longest in zip(shown, words, strict=True):
+        numeric = bool(lines) and all(map(_is_number, cells[1:]))
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(cells[0], justify=justify, overflow="fold", min_width=longest if whole else None)
+    for line in zip(*(cells[1:] for cells in shown), strict=True):
+        # Text, not markup: a customer's name is not ours to interpret.
+        table.add_row(*map(Text, line))
     if title:
         console.print(Text(_visible(title), style="bold"))
     console.print(table)
@@ -107,6 +128,24 @@ def _visible(text: str) -> str:
 def say(text: str) -> None:
     """Talk, on standard error."""
     click.echo(_visible(text), err=True)
+
+
+def counted(number: int, noun: str, verbs: str = "") -> str:
+    """`1 row`, `2 rows`; with `verbs` (of one/of more) `1 row was`, `2 rows were`."""
+    verb, _, verb_of_more = verbs.partition("/")
+    words = (noun, verb) if number == 1 else (f"{noun}s", verb_of_more)
+    return " ".join((f"{number}", *filter(None, words)))
+
+
+def duration_text(duration: timedelta) -> str:
+    """`1 day 12 hours`, as settings and templates are written."""
+    seconds = duration.total_seconds()
+    parts = []
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, seconds = divmod(seconds, size) if size > 1 else (seconds, 0)
+        if number:
+            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
+    return " ".join(parts) or "0 seconds"
 
 
 @contextmanager
@@ -166,6 +205,23 @@ def the_customer(app: Messaging, text: str) -> Customer:
     if len(found) > 1:
         raise Conflict(f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}")
     return found[0]
+
+
+def the_template(app: Messaging, name: str) -> str:
+    """The name of a template that there is, or that messages were once made from.
+
+    Raises:
+        NotFound: it is neither.
+    """
+    from difflib import get_close_matches
+
+    there_are = app.library.names()
+    known = [*there_are, *(version.template for version in app.store.versions() if name not in there_are)]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "see them with: messaging templates list"
+        raise NotFound(f"no template {name!r}", hint=hint)
+    return name
 
 
 class TimeWithZone(click.ParamType[datetime]):

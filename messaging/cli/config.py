@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table
+from messaging.cli.common import duration_text, json_option, pass_app, print_json, print_table
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -32,14 +32,15 @@ def show(app: Messaging, as_json: bool) -> None:
     if as_json:
         print_json([{"setting": name, "environment": variable, "value": value} for name, variable, value in rows])
     else:
-        print_table(("setting", "environment", "value"), rows)
+        told = [(*names, str(value).lower() if isinstance(value, bool) else value) for *names, value in rows]
+        print_table(("setting", "environment", "value"), told)
 
 
 def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     if isinstance(value, dict):
         return [row for key, inner in value.items() for row in _flat(inner, (*path, key))]
     if isinstance(value, timedelta):
-        return [(path, f"{value.total_seconds():f}".rstrip("0").rstrip(".") + " s")]
+        return [(path, duration_text(value))]
     return [(path, list(value) if isinstance(value, tuple) else value)]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from messaging.cli.common import (
+    counted,
     json_option,
+    must_ask,
     pass_app,
     print_json,
     print_table,
@@ -23,6 +26,7 @@ from messaging.cli.common import (
     yes_option,
 )
 from messaging.errors import InputError, PartlyFailed
+from messaging.nouns.consent import ALL_TOPICS
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -82,31 +86,34 @@ def import_(
     dates: Any,
     as_json: bool,
 ) -> None:
-    """Take customers in from a CSV file. Run it again as you like: nobody is taken in twice."""
-    from messaging.services.csv_file import CsvFile
+    """Take customers in from a CSV file; - is standard input. Run it again as you like: nobody is taken in twice."""
+    from messaging.services.csv_file import open_csv
     from messaging.services.rejected import RejectedFile
 
-    grants = [_grant(text) for text in consents]
-    table = CsvFile(file)
-    with progress_bar("Reading the file") as step:
-        survey = app.customer_import.survey(table, _mapping(maps), order=dates, progress=step)
-    rejected = RejectedFile(app.store, file, app.workspace.root, ".csv")
-    with progress_bar("Importing customers", survey.rows) as step:
-        summary = app.customer_import.run(
-            table,
-            survey,
-            grants=grants,
-            source=consent_source or f"import {file.name}",
-            rejected=rejected,
-            progress=step,
-        )
+    grants = [_grant(app, text) for text in consents]
+    mapping = _mapping(maps)
+    with open_csv(file, sys.stdin.buffer) as table:
+        with progress_bar("Reading the file") as step:
+            survey = app.customer_import.survey(table, mapping, order=dates, progress=step)
+        # There is no place beside a pipe.
+        beside = file if file.is_file() else app.workspace.root / "customers.csv"
+        rejected = RejectedFile(app.store, beside, app.workspace.root, ".csv")
+        with progress_bar("Importing customers", survey.rows) as step:
+            summary = app.customer_import.run(
+                table,
+                survey,
+                grants=grants,
+                source=consent_source or f"import {table.path.name}",
+                rejected=rejected,
+                progress=step,
+            )
     _say_attributes(survey)
     if as_json:
         print_json(asdict(summary))
     else:
         print_table(("read", "created", "updated", "rejected"), [tuple(asdict(summary).values())])
     if summary.rejected:
-        raise PartlyFailed(f"{summary.rejected} rows were rejected: see {rejected.path}")
+        raise PartlyFailed(f"{counted(summary.rejected, 'row', 'was/were')} rejected: see {rejected.path}")
 
 
 @customers.command("list")
@@ -138,10 +145,10 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    print_table(("", ""), list(data["customer"].items()))
+    print_table(("", ""), list(_profile(data["customer"])))
     for place in data["addresses"]:
         said = [
-            f"{'agreed to' if consent['granted'] else 'withdrew'} {consent['topic']}"
+            f"{'agreed to' if consent['granted'] else 'withdrew from'} {_topic(consent['topic'])}"
             f" on {consent['at'][:10]} ({consent['source']})"
             for consent in place["consents"]
         ]
@@ -149,9 +156,11 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
             said.append(f"suppressed: {place['suppression']['reason']}")
         say(f"{place['channel']} {place['address']}: {'; '.join(said) or 'nothing said about consent'}")
     orders = [(o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]]
-    print_table(("order", "placed", "total", "currency"), orders)
+    if orders:
+        print_table(("order", "placed", "total", "currency"), orders)
     messages = [(m["id"], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
-    print_table(("message", "template", "channel", "state", "reason"), messages)
+    if messages:
+        print_table(("message", "template", "channel", "state", "reason"), messages)
 
 
 @customers.command()
@@ -173,7 +182,8 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
         return
     try:
         with output.open("w", encoding="utf-8", newline="") as file:
-            _write_csv(file, people, list(app.settings.attributes))
+            number = _write_csv(file, people, list(app.settings.attributes))
+        say(f"Wrote {counted(number, 'customer')} to {output}.")
     except OSError as error:
         raise InputError(f"{output}: {error.strerror}") from None
 
@@ -186,7 +196,7 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
 def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     """Erase a customer everywhere; counts stay. It cannot be undone."""
     found = the_customer(app, customer)
-    if not yes:
+    if must_ask(yes):
         click.confirm(f"Erase customer {found.id} and all that is kept about them?", abort=True, err=True)
     receipt = asdict(app.eraser.erase(found.id))
     if as_json:
@@ -196,25 +206,50 @@ def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
         say("The files you imported from are yours to clean. Backups you made elsewhere too.")
 
 
+def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Field and value, attributes and addresses by the names that segments have for them."""
+    for name, value in customer.items():
+        if name == "attributes":
+            yield from value.items()
+        elif name in ("created_at", "updated_at"):
+            yield name, f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
+        elif isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
+        else:
+            yield name, value
+
+
+def _topic(topic: str) -> str:
+    return "everything" if topic == ALL_TOPICS else topic
+
+
 def _people(app: Messaging, segment: str | None) -> Iterable[Customer]:
     if segment is not None:
-        yield from app.audience.members(segment)
-        return
+        app.audience.check(segment)  # before anything is written
+        return app.audience.members(segment)
+    return _everybody(app)
+
+
+def _everybody(app: Messaging) -> Iterator[Customer]:
     after = None
     while page := app.store.customers.page(after=after):
         after = page[-1].id
         yield from page
 
 
-def _write_csv(file: IO[str], people: Iterable[Customer], attributes: Sequence[str]) -> None:
+def _write_csv(file: IO[str], people: Iterable[Customer], attributes: Sequence[str]) -> int:
+    """Write them; return how many."""
     from messaging.services.csv_file import safe_cell
 
     writer = csv.writer(file)
     writer.writerow([*_EXPORT, *attributes])
+    number = 0
     for customer in people:
+        number += 1
         values = [getattr(customer, name) for name in _EXPORT]
         values += [customer.attributes.get(name) for name in attributes]
         writer.writerow(["" if value is None else safe_cell(str(value)) for value in values])
+    return number
 
 
 def _write(output: Path | None, text: str) -> None:
@@ -230,21 +265,29 @@ def _write(output: Path | None, text: str) -> None:
 def _mapping(maps: Sequence[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for text in maps:
-        ours, equals, theirs = text.partition("=")
-        if not equals or not ours.strip() or not theirs.strip():
-            raise InputError(f"--map {text}: write it like --map email=COLUMN")
-        mapping[ours.strip()] = theirs.strip()
+        ours, _, theirs = (part.strip() for part in text.partition("="))
+        if not ours or not theirs:
+            raise click.UsageError(f"--map {text}: write it like --map email=COLUMN.")
+        mapping[ours] = theirs
     return mapping
 
 
-def _grant(text: str) -> Grant:
+def _grant(app: Messaging, text: str) -> Grant:
+    from difflib import get_close_matches
+
     from messaging.ids import is_name
-    from messaging.nouns.consent import ALL_TOPICS
     from messaging.services.import_consent import Grant
 
-    channel, _, topic = text.partition(":")
-    if not is_name(channel) or (topic and not is_name(topic)):
-        raise InputError(f"--consent {text}: write it like --consent email or --consent email:news")
+    channel, colon, topic = (part.strip() for part in text.partition(":"))
+    # A shop may gather numbers before it has what writes to them.
+    adapters = app.plugins.adapters().values()
+    known = sorted({"email", "sms", *app.settings.channels, *(adapter.channel for adapter in adapters)})
+    if channel not in known:
+        near = get_close_matches(channel.lower(), known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
+        raise click.UsageError(f"--consent {text}: no channel {channel!r}: {hint}")
+    if colon and not is_name(topic):
+        raise click.UsageError(f"--consent {text}: no topic {topic!r}: write it like --consent {channel}:news.")
     return Grant(channel, topic or ALL_TOPICS)
 
 

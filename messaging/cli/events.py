@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say
+from messaging.cli.common import (
+    counted,
+    json_option,
+    pass_app,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    the_customer,
+)
 from messaging.errors import InputError, MessagingError, PartlyFailed
 
 if TYPE_CHECKING:
@@ -29,15 +39,15 @@ def events() -> None:
 @json_option
 @pass_app
 def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
-    """Take history in from a file of JSON Lines. Triggers nothing; run it again as you like."""
+    """Take history in from a file of JSON Lines; - is standard input. Triggers nothing; run it again as you like."""
     from messaging.services.rejected import RejectedFile
 
     try:
-        lines = file.open("rb")
-        size = file.stat().st_size
+        lines = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from None
-    rejected = RejectedFile(app.store, file, app.workspace.root, ".jsonl")
+    beside, size = (file, file.stat().st_size) if file.is_file() else (app.workspace.root / "events.jsonl", None)
+    rejected = RejectedFile(app.store, beside, app.workspace.root, ".jsonl")
     with lines, progress_bar("Importing events", size) as step:
         summary = app.intake.import_history(
             _bounded(lines, step),
@@ -50,10 +60,10 @@ def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     else:
         print_table(tuple(asdict(summary)), [tuple(asdict(summary).values())])
     if summary.rejected:
-        raise PartlyFailed(f"{summary.rejected} lines were rejected: see {rejected.path}")
+        raise PartlyFailed(f"{counted(summary.rejected, 'line', 'was/were')} rejected: see {rejected.path}")
     if summary.failed:
         raise PartlyFailed(
-            f"{summary.failed} events had no effect",
+            f"{counted(summary.failed, 'event')} had no effect",
             hint="see why with: messaging events list --state failed",
         )
 
@@ -96,8 +106,8 @@ def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
 
 
 @events.command("list")
-@click.option("--customer", metavar="ID")
-@click.option("--type", "type_")
+@click.option("--customer", metavar="CUSTOMER", help="By id, email or phone.")
+@click.option("--type", "type_", metavar="TYPE")
 @click.option("--state", type=click.Choice(["received", "done", "failed"]))
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @json_option
@@ -109,7 +119,10 @@ def list_(
     from messaging.nouns.event import EventState
 
     found = app.store.events.page(
-        customer_id=customer, type=type_, state=EventState(state) if state else None, limit=limit
+        customer_id=the_customer(app, customer).id if customer else None,
+        type=type_,
+        state=EventState(state) if state else None,
+        limit=limit,
     )
     if as_json:
         print_json([event.to_document() for event in found])

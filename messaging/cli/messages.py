@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import json_option, pass_app, print_json, print_table, say, the_customer, the_template
 from messaging.errors import Conflict, NotFound
 from messaging.nouns.message import Message, MessageState
 from messaging.stores.base import Outcome
@@ -21,9 +21,9 @@ def messages() -> None:
 
 
 @messages.command("list")
-@click.option("--campaign")
-@click.option("--customer", metavar="ID")
-@click.option("--template")
+@click.option("--campaign", metavar="NAME")
+@click.option("--customer", metavar="CUSTOMER", help="By id, email or phone.")
+@click.option("--template", metavar="NAME")
 @click.option("--state", type=click.Choice([state.value for state in MessageState]))
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
@@ -42,8 +42,8 @@ def list_(
         app.campaigning.get(campaign)
     found = app.store.outbox.page(
         campaign=campaign,
-        customer_id=customer,
-        template=template,
+        customer_id=the_customer(app, customer).id if customer else None,
+        template=the_template(app, template) if template else None,
         state=MessageState(state) if state else None,
         limit=limit,
     )

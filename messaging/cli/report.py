@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say
-from messaging.errors import NotFound
+from messaging.cli.common import counted, json_option, pass_app, print_json, print_table, say, the_template
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 @pass_app
 def report(app: Messaging, campaign: str | None, template: str | None, rejudge: bool, as_json: bool) -> None:
     """Show what each template's messages brought: sent, opened, clicked by people and by machines."""
-    if template is not None and template not in app.library.names():
-        known = {version.template for version in app.store.versions()}
-        if template not in known:
-            raise NotFound(f"no template {template!r}", hint="see them with: messaging templates list")
+    if template is not None:
+        the_template(app, template)
+    if campaign is not None:
+        app.campaigning.get(campaign)
     if rejudge:
         app.recorder.drain()
-        say(f"{app.recorder.rejudge(campaign=campaign, template=template)} verdicts changed.")
+        say(f"{counted(app.recorder.rejudge(campaign=campaign, template=template), 'verdict')} changed.")
     reports = app.reporter.report(campaign=campaign, template=template)
     if as_json:
         print_json({"templates": [report.to_document() for report in reports]})

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say, the_customer
+from messaging.cli.common import (
+    counted,
+    json_option,
+    pass_app,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    the_customer,
+)
 from messaging.errors import MessagingError, SourceError
 
 if TYPE_CHECKING:
@@ -69,7 +78,7 @@ def _error_of(library: SegmentLibrary, name: str) -> MessagingError | None:
 @pass_app
 @click.pass_context
 def check(ctx: click.Context, app: Messaging, name: str | None, as_json: bool) -> None:
-    """Check segment NAME, or all: every error with its file, line and column."""
+    """Check segment NAME, or all: the first error of each, with its file, line and column."""
     library = app.audience.library()
     if name is not None and name not in library.names():
         library.expression(name)  # raises, with the nearest name
@@ -85,7 +94,7 @@ def check(ctx: click.Context, app: Messaging, name: str | None, as_json: bool) -
             if not result["ok"]:
                 hint = f" ({result['hint']})" if result["hint"] else ""
                 say(f"{result['error']}{hint}")
-        say(f"{len(results) - len(wrong)} of {len(results)} segments are right")
+        say(f"{len(results) - len(wrong)} of {counted(len(results), 'segment', 'is/are')} right")
     ctx.exit(1 if wrong else 0)
 
 
@@ -104,7 +113,7 @@ def _warnings(app: Messaging, library: SegmentLibrary, name: str, known: set[str
     expression = library.expression(name)
     warnings = [f"there is no template or campaign {mention!r} yet" for mention in sorted(expression.mentions - known)]
     if expression.graded and app.audience.cuts() is None:
-        warnings.append("it asks for RFM grades, and there are none before: messaging segments grade")
+        warnings.append("it asks for RFM grades, and none are made yet: run messaging segments grade")
     return warnings
 
 
@@ -122,7 +131,7 @@ def count(app: Messaging, name: str, as_json: bool) -> None:
         return
     share = f", {number / total:.1%}" if total else ""
     click.echo(str(number))
-    say(f"of {total} customers{share}")
+    say(f"of {counted(total, 'customer')}{share}")
 
 
 @segments.command()
@@ -238,13 +247,14 @@ def grade(app: Messaging, as_json: bool) -> None:
     if as_json:
         print_json(cuts.to_document())
         return
-    say(f"Graded by {cuts.customers} customers with an order, on {cuts.graded_at:%Y-%m-%d %H:%M} UTC.")
     if not cuts.customers:
+        say("Nobody has ordered yet, so there is nothing to grade.")
         return
+    say(f"Graded by {counted(cuts.customers, 'customer')} with an order, on {cuts.graded_at:%Y-%m-%d %H:%M} UTC.")
     rows = [
         ("r: days since the last order", *(f"{float(-cut):.1f} or more" for cut in cuts.r)),
         ("f: orders", *(f"{cut:f} or less" for cut in cuts.f)),
-        (f"m: total in {cuts.currency}", *(f"{cut:.2f} or less" for cut in cuts.m)),
+        ("m: total of orders", *(f"{cut:.2f} or less" for cut in cuts.m)),
     ]
     print_table(("", "grade 1", "grade 2", "grade 3", "grade 4"), rows)
     say("Who is beyond the last column has grade 5.")

@@ -125,7 +125,6 @@ def _problems(app: Messaging, name: str) -> list[Problem]:
             reply_to=app.settings.brand.reply_to,
             attributes=app.settings.attributes,
             renderer=app.renderer,
-            filters=app.plugins.filters(),
             cache=app.workspace.data / "prepared",
         )
     except TemplateError as error:

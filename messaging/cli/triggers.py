@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import counted, duration_text, json_option, pass_app, print_json, print_table, say
 from messaging.errors import MessagingError, NotFound
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ def list_(app: Messaging, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    waits = any(row["waiting"] for row in rows)
     print_table(
-        ("template", "event", "on", "when", "unless", "waiting", "problem"),
+        ("template", "event", "on", "when", "waiting", "problem"),
         [
             (
                 row["template"],
                 row["event"],
                 "on" if row["enabled"] else "off",
-                row["when"],
-                row["unless"],
-                row["waiting"],
+                row["when"] + (f" unless {row['unless']}" if row["unless"] else ""),
+                row["waiting"] if waits else None,
                 row["problem"],
             )
             for row in rows
@@ -59,7 +59,10 @@ def plan(app: Messaging, template: str, days: float, as_json: bool) -> None:
         print_json(made.summary())
         return
     state = "on" if made.enabled else "off"
-    click.echo(f"{template} is {state}. In the last {days:g} days: {made.events} events, {made.planned} messages.")
+    click.echo(
+        f"{template} is {state}. In the last {days:g} {'day' if days == 1 else 'days'}: "
+        f"{counted(made.events, 'event')}, {counted(made.planned, 'message')}."
+    )
     if made.skipped:
         print_table(("not sent", "because"), [(number, why) for why, number in made.skipped.most_common()])
     if made.warnings:
@@ -91,7 +94,7 @@ def disable(app: Messaging, templates: tuple[str, ...]) -> None:
     for name in templates:
         was_on = app.triggers.disable(name)
         skipped = app.triggering.skip_waiting(name, "trigger disabled")
-        said = f"{skipped} waiting messages skipped" if skipped else "nothing was waiting"
+        said = f"{counted(skipped, 'waiting message')} skipped" if skipped else "nothing was waiting"
         say(f"{name} is off ({said})." if was_on else f"{name} was off ({said}).")
 
 
@@ -128,16 +131,7 @@ def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
 def _when(trigger: Trigger) -> str:
     if trigger.at is not None:
         return trigger.at
-    return f"after {_duration(trigger.after.total_seconds())}" if trigger.after else "at once"
-
-
-def _duration(seconds: float) -> str:
-    parts = []
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        number, seconds = divmod(seconds, size)
-        if number:
-            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
-    return " ".join(parts)
+    return f"after {duration_text(trigger.after)}" if trigger.after else "at once"
 
 
 def _sentence(trigger: Trigger) -> str:

@@ -99,9 +99,9 @@ def orders_currency(s: Subject) -> str | None:
 def orders_total(s: Subject, window: timedelta | None = None, currency: str | None = None) -> Decimal | None:
     """What counted orders (placed in the window) came to in one currency, less what was refunded of them.
 
-    A refund of an order that we know nothing else of is taken off too (in a window: if it was told within
-    it). An order that names no currency is in the customer's own. 0 without orders; missing if there is
-    no one currency.
+    A refund belongs to its order, whenever it came: so a total, a count and an average in one window are of the
+    same orders. One of an order that we know nothing else of belongs to its own time. An order that names no
+    currency is in the customer's own. 0 without orders; missing if there is no one currency.
     """
     return _money(s, window, currency)[0]
 
@@ -124,14 +124,21 @@ def _money(s: Subject, window: timedelta | None, currency: str | None) -> tuple[
         if order.counts and _in(s, order.placed_at, window):
             total += order.total - order.refunded
             count += 1
-        elif _is_stray(order) and (window is None or _in(s, order.data_at, window)):
-            total -= order.refunded
+        elif _is_stray(order):
+            total -= _strayed(s, order, window)
     return total, count
 
 
 def _is_stray(order: Order) -> bool:
     """Whether all we know of the order is what was given back."""
     return order.placed_at is None and order.cancelled_at is None and bool(order.refunded)
+
+
+def _strayed(s: Subject, order: Order, window: timedelta | None) -> Decimal:
+    """What was given back (in the window) of an order that we know nothing else of."""
+    if window is None or _in(s, order.refunded_whole_at, window):
+        return order.refunded
+    return sum((refund.amount for refund in order.refunds.values() if _in(s, refund.at, window)), Decimal(0))
 
 
 def orders_first_at(s: Subject) -> datetime | None:

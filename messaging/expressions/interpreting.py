@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import assert_never, cast
+from typing import cast
 
-from messaging.expressions import facts, tree, values
+from messaging.expressions import tree, values
 from messaging.expressions.facts import Subject
-from messaging.expressions.tree import Node, Window
+from messaging.expressions.questions import question
+from messaging.expressions.tree import Node
 from messaging.expressions.values import Number, Value
 
 
@@ -55,60 +55,14 @@ def evaluate(node: Node, s: Subject) -> Value:
             return values.days_between(values.moment(evaluate(operand, s)), s.now)
         case tree.DatePart(operand, part):
             return values.part_of(values.moment(evaluate(operand, s)), part)
-        case _:
-            return _fact(node, s)
-
-
-def _fact(
-    node: tree.Field
-    | tree.Attribute
-    | tree.Address
-    | tree.Extra
-    | tree.Now
-    | tree.OrdersCount
-    | tree.OrdersMoney
-    | tree.OrdersMoment
-    | tree.Bought
-    | tree.Happened
-    | tree.Reached
-    | tree.Consented
-    | tree.Grade
-    | tree.InSegment,
-    s: Subject,
-) -> Value:
-    match node:
         case tree.Field(name, type):
-            value = getattr(s.customer, name)
-            return None if value is None else values.READERS[type](value)
-        case tree.Attribute(name, type):
-            return facts.attribute(s, name, type)
-        case tree.Address(channel):
-            return facts.address(s, channel)
-        case tree.Extra(path, type):
-            return facts.event_value(s, path, type)
+            field = getattr(s.customer, name)
+            return None if field is None else values.READERS[type](field)
         case tree.Now():
             return s.now
-        case tree.OrdersCount(window):
-            return facts.orders_count(s, _length(window))
-        case tree.OrdersMoney(which, window, currency):
-            money = facts.orders_total if which == "total" else facts.orders_average
-            return money(s, _length(window), currency)
-        case tree.OrdersMoment(which):
-            return cast(Value, getattr(facts, f"orders_{which}")(s))
-        case tree.Bought(sku, window):
-            return facts.bought(s, sku, _length(window))
-        case tree.Happened(event, window):
-            return facts.happened(s, event, _length(window))
-        case tree.Reached(how, message, window):
-            return bool(getattr(facts, how)(s, message, _length(window)))
-        case tree.Consented(channel, topic):
-            return facts.consented(s, channel, topic)
-        case tree.Grade(which):
-            return facts.rfm(s, which)
-        case tree.InSegment(name):
-            return facts.in_segment(s, name)
         case _:
-            assert_never(node)
+            answer, arguments = question(node)
+            return answer(s, *arguments)
 
 
 def _compare(node: tree.Compare, s: Subject) -> bool:
@@ -135,7 +89,3 @@ def _number(node: Node, s: Subject) -> Number | None:
 
 def _text(node: Node, s: Subject) -> str | None:
     return cast("str | None", evaluate(node, s))
-
-
-def _length(window: Window | None) -> timedelta | None:
-    return None if window is None else window.length

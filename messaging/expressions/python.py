@@ -7,12 +7,13 @@ expression is ever pasted into it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, assert_never
+from typing import Any
 
-from messaging.expressions import facts, tree, values
+from messaging.expressions import tree, values
 from messaging.expressions.facts import Subject
 from messaging.expressions.parsing import Expression
-from messaging.expressions.tree import Node, Window, always_there
+from messaging.expressions.questions import question
+from messaging.expressions.tree import Node, always_there
 from messaging.expressions.values import Type
 
 Matcher = Callable[[Subject], bool]
@@ -41,23 +42,6 @@ _HELPERS: dict[str, object] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
     "moment": values.moment,
-    "attribute": facts.attribute,
-    "address": facts.address,
-    "event_value": facts.event_value,
-    "orders_count": facts.orders_count,
-    "orders_total": facts.orders_total,
-    "orders_average": facts.orders_average,
-    "orders_first_at": facts.orders_first_at,
-    "orders_last_at": facts.orders_last_at,
-    "orders_last_delivered_at": facts.orders_last_delivered_at,
-    "bought": facts.bought,
-    "happened": facts.happened,
-    "sent": facts.sent,
-    "opened": facts.opened,
-    "clicked": facts.clicked,
-    "consented": facts.consented,
-    "rfm": facts.rfm,
-    "in_segment": facts.in_segment,
 }
 
 
@@ -117,57 +101,13 @@ class _Writer:
                 return self._guarded(operand, "length({})")
             case tree.Affix(operand, how, affix):
                 return self._all_known((operand, affix), how + "({}, {})")
-            case _:
-                return self._fact(node)
-
-    def _fact(
-        self,
-        node: tree.Field
-        | tree.Attribute
-        | tree.Address
-        | tree.Extra
-        | tree.Now
-        | tree.OrdersCount
-        | tree.OrdersMoney
-        | tree.OrdersMoment
-        | tree.Bought
-        | tree.Happened
-        | tree.Reached
-        | tree.Consented
-        | tree.Grade
-        | tree.InSegment,
-    ) -> str:
-        match node:
             case tree.Field(name, type):
                 return f"s.customer.{name}" if type is not Type.DAY else f"moment(s.customer.{name})"
-            case tree.Attribute(name, type):
-                return f"attribute(s, {self._constant(name)}, {self._constant(type)})"
-            case tree.Address(channel):
-                return f"address(s, {self._constant(channel)})"
-            case tree.Extra(path, type):
-                return f"event_value(s, {self._constant(path)}, {self._constant(type)})"
             case tree.Now():
                 return "s.now"
-            case tree.OrdersCount(window):
-                return f"orders_count(s{self._window(window)})"
-            case tree.OrdersMoney(which, window, currency):
-                return f"orders_{which}(s, {self._constant(_length(window))}, {self._constant(currency)})"
-            case tree.OrdersMoment(which):
-                return f"orders_{which}(s)"
-            case tree.Bought(sku, window):
-                return f"bought(s, {self._constant(sku)}{self._window(window)})"
-            case tree.Happened(event, window):
-                return f"happened(s, {self._constant(event)}{self._window(window)})"
-            case tree.Reached(how, message, window):
-                return f"{how}(s, {self._constant(message)}{self._window(window)})"
-            case tree.Consented(channel, topic):
-                return f"consented(s, {self._constant(channel)}, {self._constant(topic)})"
-            case tree.Grade(which):
-                return f"rfm(s, {self._constant(which)})"
-            case tree.InSegment(name):
-                return f"in_segment(s, {self._constant(name)})"
             case _:
-                assert_never(node)
+                answer, arguments = question(node)
+                return f"{self._constant(answer)}({', '.join(['s', *map(self._constant, arguments)])})"
 
     def _compare(self, node: tree.Compare) -> str:
         """Each operand is worked out once, from left to right, as far as it takes."""
@@ -213,14 +153,7 @@ class _Writer:
         names = [self._operand(operand, conditions) for operand in operands]
         return f"({' and '.join([*conditions, form.format(*names)])})"
 
-    def _window(self, window: Window | None) -> str:
-        return "" if window is None else f", window={self._constant(_length(window))}"
-
     def _constant(self, value: object) -> str:
         name = f"c{len(self.constants)}"
         self.constants[name] = value
         return name
-
-
-def _length(window: Window | None) -> object:
-    return None if window is None else window.length

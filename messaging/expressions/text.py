@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
@@ -61,24 +62,7 @@ def _in(node: Node, level: int) -> str:
 
 
 def _atom(
-    node: tree.ListOf
-    | tree.Field
-    | tree.Attribute
-    | tree.Address
-    | tree.Extra
-    | tree.Now
-    | tree.OrdersCount
-    | tree.OrdersMoney
-    | tree.OrdersMoment
-    | tree.Bought
-    | tree.Happened
-    | tree.Reached
-    | tree.Consented
-    | tree.Grade
-    | tree.InSegment
-    | tree.DaysSince
-    | tree.DatePart
-    | tree.Affix,
+    node: tree.ListOf | tree.Field | tree.Now | tree.Fact | tree.DaysSince | tree.DatePart | tree.Affix,
 ) -> str:
     match node:
         case tree.ListOf(items, _):
@@ -134,7 +118,7 @@ def _constant(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return _quoted(value if isinstance(value, str) else value.isoformat())  # type: ignore[attr-defined]
+    return _quoted(value.isoformat() if isinstance(value, date) else str(value))
 
 
 def _quoted(text: str) -> str:

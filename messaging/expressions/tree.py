@@ -314,14 +314,11 @@ class Not:
     type: ClassVar[Type] = Type.BOOLEAN
 
 
-Node = (
-    Constant
-    | ListOf
-    | Field
-    | Attribute
+#: What is asked about a customer, other than their own fields.
+Fact = (
+    Attribute
     | Address
     | Extra
-    | Now
     | OrdersCount
     | OrdersMoney
     | OrdersMoment
@@ -331,6 +328,13 @@ Node = (
     | Consented
     | Grade
     | InSegment
+)
+Node = (
+    Constant
+    | ListOf
+    | Field
+    | Now
+    | Fact
     | DaysSince
     | DatePart
     | TextChange

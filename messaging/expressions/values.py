@@ -13,10 +13,12 @@ writes the same out, a SQL back end translates it.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
 
 #: A value of the language; None is missing, a tuple is a list that only has a length.
 Value = str | int | Decimal | bool | datetime | tuple[object, ...] | None
@@ -47,14 +49,14 @@ _PLACES = Decimal("1E-12")
 _DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
-def number(value: object) -> Decimal | int | None:
+def number(value: Any) -> Decimal | int | None:
     """The number that `value` is or, as decimal text, stands for; None if it is none or too large."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value if abs(value) < 10**DIGITS else None
     try:
-        result = Decimal(repr(value) if isinstance(value, float) else value)  # type: ignore[arg-type]
+        result = Decimal(repr(value) if isinstance(value, float) else value)
     except (decimal.InvalidOperation, TypeError, ValueError):
         return None
     return result if _fits(result) else None
@@ -146,21 +148,19 @@ def negate(value: Number | None) -> Number | None:
     return None if value is None else _ARITHMETIC.minus(value) if isinstance(value, Decimal) else -value
 
 
-def compare(operator: str, left: Value, right: Value) -> bool:
-    """`left operator right` for `== != < <= > >=`, of values of one type; false if one is missing."""
-    if left is None or right is None:
-        return False
-    if operator == "==":
-        return left == right
-    if operator == "!=":
-        return left != right
-    if operator == "<":
-        return left < right  # type: ignore[operator]
-    if operator == "<=":
-        return left <= right  # type: ignore[operator]
-    if operator == ">":
-        return left > right  # type: ignore[operator]
-    return left >= right  # type: ignore[operator]
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": eq,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+}
+
+
+def compare(relation: str, left: Value, right: Value) -> bool:
+    """`left relation right` for `== != < <= > >=`, of values of one type; false if one is missing."""
+    return left is not None and right is not None and _COMPARISONS[relation](left, right)
 
 
 def among(item: Value, choices: Iterable[Value], *, wanted: bool) -> bool:

@@ -32,9 +32,20 @@ _TIMES = (
     "cancelled_at",
     "eta",
     "eta_at",
+    "refunded_whole_at",
     "data_at",
     "items_at",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back of an order."""
+
+    #: In the order's currency.
+    amount: Decimal
+    #: When, as it was told first.
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +72,9 @@ class Order:
     total: Decimal = Decimal(0)
     currency: str | None = None
     #: What was given back, by refund id, so that a refund told twice counts once.
-    refunds: Mapping[str, Decimal]
-    #: A refund that named no amount: all of `total`, however often it is told, whatever was refunded in part.
-    refunded_whole: bool = False
+    refunds: Mapping[str, Refund]
+    #: When a refund was told first that named no amount: all of `total`, whatever was refunded in part.
+    refunded_whole_at: datetime | None = None
     #: sku -> quantity.
     skus: Mapping[str, int]
     #: Time of the event that set `total` and `currency`: an older one does not overwrite them.
@@ -74,8 +85,8 @@ class Order:
     @property
     def refunded(self) -> Decimal:
         """What was given back, in the order's currency."""
-        parts = sum(self.refunds.values(), Decimal(0))
-        return max(parts, self.total) if self.refunded_whole else parts
+        parts = sum((refund.amount for refund in self.refunds.values()), Decimal(0))
+        return max(parts, self.total) if self.refunded_whole_at else parts
 
     @property
     def counts(self) -> bool:
@@ -98,8 +109,11 @@ class Order:
                 "eta_at": time_to_text(self.eta_at),
                 "total": money_to_text(self.total),
                 "currency": self.currency,
-                "refunds": {key: money_to_text(value) for key, value in self.refunds.items()},
-                "refunded_whole": self.refunded_whole or None,
+                "refunds": {
+                    key: {"amount": money_to_text(refund.amount), "at": time_to_text(refund.at)}
+                    for key, refund in self.refunds.items()
+                },
+                "refunded_whole_at": time_to_text(self.refunded_whole_at),
                 "skus": dict(self.skus),
                 "data_at": time_to_text(self.data_at),
                 "items_at": time_to_text(self.items_at),
@@ -111,7 +125,9 @@ class Order:
         values = {"id": "", "number": "", "refunds": {}, "skus": {}, **document}
         for name in _TIMES:
             values[name] = time_from_text(values.get(name))
-        values["refunded_whole"] = bool(values.get("refunded_whole"))
         values["total"] = money_from_text(values.get("total")) or Decimal(0)
-        values["refunds"] = {key: Decimal(value) for key, value in values["refunds"].items()}
+        values["refunds"] = {
+            key: Refund(Decimal(refund["amount"]), datetime.fromisoformat(refund["at"]))
+            for key, refund in values["refunds"].items()
+        }
         return cls(**values)

@@ -15,6 +15,7 @@ _WEB = re.compile(r"https?://[^\s/?#\\]", re.IGNORECASE)
 #: Followed, but not counted: they open no page.
 _DIRECT = re.compile(r"(?:mailto|tel|sms):", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
+_CANDIDATE = re.compile(r"[^\s,]\S*(?<!,)(?:\s[^,]*)?")
 #: Longer ones are cut by clients and servers.
 MAX_ADDRESS = 2000
 
@@ -29,7 +30,7 @@ def is_direct(text: str) -> bool:
     return text.startswith("#") or _DIRECT.match(text) is not None
 
 
-def tracked(run: Run, slot: int, *target: Any) -> str:
+def tracked(run: Run, slot: int, /, *target: Any) -> str:
     """The address for link slot `slot`; with a target, one that is known only now.
 
     A target that is no address of the web is not followed: what a customer or a shop sent could be
@@ -44,13 +45,20 @@ def tracked(run: Run, slot: int, *target: Any) -> str:
     return address if _DIRECT.match(address) else "#" if run.html else ""
 
 
-def guarded_image(run: Run, value: Any) -> str:
+def guarded_image(run: Run, value: Any, /) -> str:
     """The address of an image, or none."""
     address = plain_address(value)
     return address if is_web(address) or address.lower().startswith("cid:") else ""
 
 
-def pixel(run: Run, value: Any) -> str:
+def guarded_images(run: Run, value: Any, /) -> str:
+    """The candidates of a `srcset` whose images may be loaded (HTML 4.8.4.2.1: address, descriptor, comma)."""
+    text = html.unescape(str(value)) if isinstance(value, Markup) else str(value)
+    candidates = [match[0].strip() for match in _CANDIDATE.finditer(text)]
+    return ", ".join(candidate for candidate in candidates if guarded_image(run, candidate.split(None, 1)[0]))
+
+
+def pixel(run: Run, value: Any, /) -> str:
     """The address of the open pixel."""
     return run.links.pixel()
 

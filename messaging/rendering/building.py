@@ -5,7 +5,7 @@ unprotected: `prepare` runs it in a process of its own, because a source may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -15,8 +15,9 @@ from messaging.errors import TemplateError, TemplateLimit
 from messaging.ids import digest
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.compiled import Compiled
-from messaging.rendering.environment import Sandbox
+from messaging.rendering.environment import NOTHING, Additions, Sandbox, stand_in
 from messaging.rendering.flatten import flatten
+from messaging.rendering.foreign import misread
 from messaging.rendering.guard import refuse
 from messaging.rendering.inlining import inline_styles, mjml_to_html
 from messaging.rendering.linking import Links
@@ -29,12 +30,17 @@ from messaging.rendering.pieces import (
     syntax_error,
     without_marks,
     write,
+    written_in,
 )
 from messaging.rendering.shelter import Place, Shelter, shelter
+from messaging.rendering.survey import Look
 from messaging.rendering.texts import text_from_html
 
 Key = tuple[str, str, str]
 Problem = Callable[[TemplateError], None]
+
+#: Prepared part -> what it is made of.
+_WRITTEN_AS = {"html": ("html", "mjml"), "text": ("text", "html", "mjml"), "json": ("body",)}
 
 #: Shown beside the subject in a list of messages, never in the message. The filler keeps what follows out of
 #: it.
@@ -54,21 +60,23 @@ def build(
     *,
     from_: str,
     reply_to: str | None,
-    filters: Collection[str] = (),
+    additions: Additions = NOTHING,
     problem: Problem,
+    look: Look | None = None,
     at: Callable[[str], None] = lambda file: None,
 ) -> TemplateVersion:
     """The version of `template`.
 
     Args:
-        filters: names of filters that plugins bring.
+        additions: what plugins bring.
         problem: told of everything that is wrong and can be worked around; the first may be raised from it.
+        look: told of each source once it could be read.
         at: told which file is being worked on.
 
     Raises:
         TemplateError: a part cannot be prepared.
     """
-    builder = _Builder(template, brand, filters, problem, at)
+    builder = _Builder(template, brand, additions, problem, look, at)
     parts = {channel: builder.channel(channel) for channel in template.channels}
     builder.compile(parts)
     content = {
@@ -109,17 +117,21 @@ class _Builder:
         self,
         template: Template,
         brand: Mapping[str, Any],
-        filters: Collection[str],
+        additions: Additions,
         problem: Problem,
+        look: Look | None,
         at: Callable[[str], None],
     ) -> None:
         self._template = template
         self._problem = problem
         self._at = at
         self._current = template.name
-        stubs = dict.fromkeys(filters, str)
-        self._html = Sandbox(html=True, filters=stubs)
-        self._text = Sandbox(html=False, filters=stubs)
+        self._look = look
+        self._html = stand_in(additions, html=True)
+        self._text = stand_in(additions, html=False)
+        self._flats: dict[Key, list[Piece]] = {}
+        #: Shared files that Jinja2 can read.
+        self._read: set[str] = set()
         self.links = Links(brand)
 
     def channel(self, channel: str) -> dict[str, dict[str, str]]:
@@ -141,10 +153,11 @@ class _Builder:
     def compile(self, parts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
         """Compile everything once: what the compiler chokes on must not get further than this process."""
         for channel, by_locale in parts.items():
-            for by_part in by_locale.values():
+            for locale, by_part in by_locale.items():
                 for part, source in by_part.items():
-                    self._at(f"{self._template.name} ({channel} {part})")
-                    Compiled(self._html if part == "html" else self._text, source, self._template.name)
+                    key = self._nearest(channel, locale, *_WRITTEN_AS.get(part, (part,)))
+                    file = self._file(key) if key is not None else self._template.name
+                    Compiled(self._html if part == "html" else self._text, source, file)
 
     def _locale(self, channel: str, locale: str) -> dict[str, str]:
         parts: dict[str, str] = {}
@@ -227,24 +240,34 @@ class _Builder:
     def _flat(self, key: Key, *, html: bool = False) -> list[Piece]:
         """The flattened source, looked at for what is not available."""
         file, line = self._file(key), self._template.lines.get(key, 1)
+        if key in self._flats:
+            return self._flats[key]
         source = self._template.sources[key]
-        pieces = flatten(source, file, self._template.shared, line)
+        used: set[str] = set()
+        pieces = flatten(source, file, self._template.shared, line, used)
         environment = self._html if html else self._text
         # Flattened, a source that extends another is its blocks alone.
         self._readable(environment, source, file, line)
+        for name in sorted(used - self._read):
+            self._readable(environment, self._template.shared[name], name, 1)
+        self._read |= used
+        for piece in pieces:
+            other = misread(piece.text) if piece.kind is Kind.OUTPUT else None
+            if other is not None:
+                raise written_in(other, "", piece.file, piece.line)
         written = write(pieces)
         origins = Origins(written)
         try:
-            found = refuse(environment.parse(written), environment)
+            tree = environment.parse(written)
         except TemplateSyntaxError as error:
             where, number = origins.of(error.lineno)
-            raise syntax_error(error.message or "syntax error", where or file, number or line, source) from None
-        except (ValueError, OverflowError) as error:
-            where, number = origins.of(_line_of_number(written))
-            raise TemplateError(f"cannot be read: {error}", file=where or file, line=number or line) from None
-        for number, text, hint in found:
+            raise TemplateError(error.message or "syntax error", file=where or file, line=number or line) from None
+        for number, text, hint in refuse(tree, environment):
             where, origin = origins.of(number)
             self._problem(TemplateError(text, file=where or file, line=origin, hint=hint))
+        if self._look is not None:
+            self._look(key, pieces, tree, written)
+        self._flats[key] = pieces
         return pieces
 
     @staticmethod
@@ -257,7 +280,7 @@ class _Builder:
         try:
             environment.parse(source)
         except TemplateSyntaxError as error:
-            raise syntax_error(error.message or "syntax error", file, error.lineno + line - 1, source) from None
+            raise syntax_error(error.message or "syntax error", file, error.lineno, source, line) from None
         except (ValueError, OverflowError) as error:
             # Jinja2's lexer makes numbers of digits as it goes.
             number = _line_of_number(source) + line - 1

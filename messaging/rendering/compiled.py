@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError, meta
 from messaging.errors import MessagingError, TemplateError, TemplateLimit
 from messaging.rendering.environment import RUN, Sandbox
 from messaging.rendering.guard import guard
-from messaging.rendering.pieces import Origins, syntax_error
+from messaging.rendering.pieces import Origins
 from messaging.rendering.run import MAX_OUTPUT, OverLimit, Run
 
 #: Chunks that are joined before the length is looked at.
@@ -30,7 +30,7 @@ class Compiled:
 
         Raises:
             TemplateError: it cannot be compiled.
-            TemplateLimit: it is nested too deeply for the compiler.
+            TemplateLimit: it is too much for the compiler.
         """
         self._environment = environment
         self._origins = Origins(source)
@@ -46,9 +46,13 @@ class Compiled:
             code: CodeType = environment.compile(tree, self._frame, self._frame)
         except TemplateSyntaxError as error:
             file, line = self._origins.of(error.lineno)
-            raise syntax_error(error.message or "syntax error", file or name, line or error.lineno, source) from None
-        except (RecursionError, MemoryError, SyntaxError, OverflowError, ValueError) as error:
+            raise TemplateError(error.message or "syntax error", file=file or name, line=line or error.lineno) from None
+        except (RecursionError, MemoryError) as error:
             raise TemplateLimit(f"it is too deeply nested to be compiled ({type(error).__name__})", file=name) from None
+        except (SyntaxError, OverflowError, ValueError) as error:
+            # Python's own limits: twenty loops inside each other, a number of more than 4,300 digits.
+            why = error.msg if isinstance(error, SyntaxError) else error
+            raise TemplateLimit(f"it cannot be compiled: {why}", file=name) from None
         self.template = environment.template_class.from_code(environment, code, environment.globals)
         self.root_render_func = self.template.root_render_func
         self.root_render_func.__globals__["show"] = environment.show
@@ -74,7 +78,7 @@ class Compiled:
             return "".join(parts)
         except MessagingError:
             raise
-        except Exception as error:
+        except Exception as error:  # of the template, or of a filter in it: named with its line
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> TemplateError:

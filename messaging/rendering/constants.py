@@ -10,8 +10,7 @@ from jinja2 import Environment, TemplateError, nodes
 from messaging.rendering.pieces import Kind, Piece
 from messaging.rendering.shelter import Shelter, number_of
 
-#: Only parses: nothing is rendered with it.
-_PARSER = Environment()  # noqa: S701
+_PARSER = Environment()  # noqa: S701 - it only parses, nothing is rendered
 
 
 class Constants:

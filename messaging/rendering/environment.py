@@ -7,6 +7,7 @@ it is compiled; here is what it counts with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from markupsafe import Markup, escape
 try:
     from markupsafe import _speedups
 except ImportError:  # built without a C compiler
-    from markupsafe import _native as _speedups  # type: ignore[no-redef]
+    from markupsafe import _native as _speedups  # type: ignore[no-redef] # the same in Python
 
 from messaging.rendering.filters import FILTERS, plugin_filter
 from messaging.rendering.operators import decimal, operate
@@ -124,6 +125,19 @@ NUMBER_TESTS: dict[str, Callable[..., bool]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What plugins add for templates, by name: enough to prepare and check one without running them."""
+
+    filters: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    #: Values of the context and functions, by name or dotted path.
+    names: tuple[str, ...] = ()
+
+
+NOTHING = Additions()
+
+
 class Missing(Undefined):
     """What is not there. It can be tested (`if`, `is defined`, `default`), and every comparison with it is
     false, as in segments; showing it, looping over it, or computing with it is an error that names it.
@@ -144,6 +158,9 @@ class Missing(Undefined):
     __eq__ = __ne__ = __contains__ = _false
     __lt__ = __le__ = __gt__ = __ge__ = _false
     __str__ = __len__ = __iter__ = __hash__ = _fail
+
+
+_GLOBALS: dict[str, Any] = {"range": safe_range, "dict": dict, "namespace": Namespace}
 
 
 class _Code(CodeGenerator):
@@ -167,7 +184,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         prepare: Callable[[Sandbox], None] | None = None,
     ) -> None:
         super().__init__(autoescape=html, undefined=Missing, keep_trailing_newline=True, cache_size=0)
-        self.globals = {"range": safe_range, "dict": dict, "namespace": Namespace}
+        self.globals = dict(_GLOBALS)
         self.filters = dict(FILTERS)
         for name, function in (filters or {}).items():
             self.filters.setdefault(name, plugin_filter(name, function))
@@ -181,6 +198,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._functions = {id(function) for function in self.globals.values() if callable(function)}
         #: What compiled templates call to write a value.
         self.show: Callable[[Any], str] = show_html if html else text_of
+
+    def additions(self) -> Additions:
+        """What plugins brought."""
+        return Additions(
+            filters=tuple(sorted(self.filters.keys() - FILTERS.keys())),
+            tests=tuple(sorted(self.tests.keys() - set(TESTS))),
+            names=tuple(sorted(self.globals.keys() - _GLOBALS.keys())),
+        )
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: of a table its own field first, so that `order.items` are the items."""
@@ -224,7 +249,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         owner = getattr(obj, "__self__", None)
         if id(obj) not in self._functions and type(owner) not in _METHODS:
             raise SecurityError(f"{type(obj).__name__} cannot be called")
-        run.weigh(owner if type(owner) in _METHODS else None)
+        run.weigh(owner if type(owner) in _METHODS and not isinstance(owner, LoopContext) else None)
         for value in (*args, *kwargs.values()):
             run.weigh(value)
         made = super().call(context, obj, *args, **kwargs)
@@ -239,9 +264,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return operate(context.parent[RUN], operator, left, right)
 
 
+def stand_in(additions: Additions, *, html: bool) -> Sandbox:
+    """An environment that knows what plugins add, and has none of it."""
+    sandbox = Sandbox(html=html, filters=dict.fromkeys(additions.filters, str))
+    sandbox.tests = {**{name: lambda value, *args: True for name in additions.tests}, **sandbox.tests}
+    return sandbox
+
+
 def show_html(value: Any) -> str:
     """A value as it stands in HTML."""
     kind = type(value)
     if kind is Markup:
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return] # its kind was looked at
     return _escape(value if kind is str and len(value) < 10_000 else text_of(value))

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from messaging.errors import TemplateError, TemplateLimit
-from messaging.rendering.arguments import Arguments, literal_names, parameters, read_call
-from messaging.rendering.binding import bind
+from messaging.rendering.calls import Arguments, bind, literal_names, parameters, read_call
 from messaging.rendering.pieces import Kind, Piece, cut, lexer, write
 
 #: What one source may grow to. Characters, and pieces.
@@ -66,21 +65,24 @@ class _Scope:
         return _Scope(**{**values, **changes})
 
 
-def flatten(source: str, file: str, shared: Mapping[str, str], line: int = 1) -> list[Piece]:
-    """The pieces of `source` with everything it calls in its place.
+def flatten(
+    source: str, file: str, shared: Mapping[str, str], line: int = 1, used: set[str] | None = None
+) -> list[Piece]:
+    """The pieces of `source` with everything it calls in its place; `used` gets the names of the shared files.
 
     Raises:
         TemplateError: with file and line.
     """
     try:
-        return _Flattener(shared).template(cut(source, file, line))
+        return _Flattener(shared, set() if used is None else used).template(cut(source, file, line))
     except RecursionError:
         raise TemplateLimit("it is nested too deeply", file=file) from None
 
 
 class _Flattener:
-    def __init__(self, shared: Mapping[str, str]) -> None:
+    def __init__(self, shared: Mapping[str, str], used: set[str]) -> None:
         self._shared = shared
+        self._used = used
         self._open: list[str] = []
         self._characters = 0
         self._pieces = 0
@@ -156,6 +158,7 @@ class _Flattener:
         names = literal_names(piece)
         for name in names:
             if name in self._shared:
+                self._used.add(name)
                 return name, self._shared[name]
         known = ", ".join(sorted(self._shared)) or "none"
         raise _error(f"there is no shared file {names[0]!r}", piece, hint=f"there are: {known}")

@@ -22,7 +22,7 @@ from messaging.rendering.run import Run
 _MAX_PATTERN = 60
 
 
-def money(run: Run, amount: Any, currency: Any = None) -> str:
+def money(run: Run, amount: Any, /, currency: Any = None) -> str:
     """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given."""
     if currency is None or isinstance(currency, Undefined) or currency == "":
         currency = run.currency
@@ -36,7 +36,7 @@ def _money(amount: Decimal, currency: str, locale: Locale) -> str:
     return format_currency(amount, currency, locale=locale)
 
 
-def number(run: Run, value: Any, decimals: int | None = None) -> str:
+def number(run: Run, value: Any, /, decimals: int | None = None) -> str:
     """`1234.5` as `1,234.5`; with `decimals`, exactly so many."""
     amount = decimal(value)
     if decimals is None:
@@ -45,13 +45,13 @@ def number(run: Run, value: Any, decimals: int | None = None) -> str:
     return format_decimal(amount, format="#,##0." + "0" * places if places else "#,##0", locale=run.locale)
 
 
-def percent(run: Run, value: Any, decimals: int = 0) -> str:
+def percent(run: Run, value: Any, /, decimals: int = 0) -> str:
     """`0.25` as `25%`."""
     places = max(0, min(int(decimals), 20))
     return format_percent(decimal(value), format="#,##0." + "0" * places + "%" if places else None, locale=run.locale)
 
 
-def date_(run: Run, value: Any, format: str = "long") -> str:
+def date_(run: Run, value: Any, /, format: str = "long") -> str:
     """A day: `March 5, 2026`. `format`: short, medium, long, full, or a CLDR pattern like `EEEE, d MMMM`."""
     moment = moment_of(value)
     if isinstance(moment, datetime):
@@ -64,13 +64,13 @@ def _date(day: date, pattern: str, locale: Locale) -> str:
     return format_date(day, pattern, locale=locale)
 
 
-def datetime_(run: Run, value: Any, format: str = "medium") -> str:
+def datetime_(run: Run, value: Any, /, format: str = "medium") -> str:
     """A day and time in the customer's zone: `Mar 5, 2026, 4:30 PM`."""
     moment = _with_time(moment_of(value))
     return format_datetime(moment.astimezone(run.zone), _pattern(format), locale=run.date_locale)
 
 
-def time_(run: Run, value: Any, format: str = "short") -> str:
+def time_(run: Run, value: Any, /, format: str = "short") -> str:
     """A time of day in the customer's zone: `4:30 PM`."""
     moment = _with_time(moment_of(value)).astimezone(run.zone)
     return format_time(moment, _pattern(format), locale=run.date_locale)

@@ -39,7 +39,7 @@ _INSTEAD = {
 
 
 #: Jinja2's own names for what is resolved before, or left out.
-_RESERVED = ("self", "super", "caller", "varargs", "kwargs")
+RESERVED = ("self", "super", "caller", "varargs", "kwargs")
 #: Methods of tables that are filters here.
 _TABLE_FILTERS = {"items": "items", "keys": "list"}
 
@@ -85,7 +85,7 @@ class _Refuse(NodeVisitor):
         self.generic_visit(node)
 
     def _name(self, node: nodes.Node, name: str) -> None:
-        if name.startswith("_") or (isinstance(node, nodes.Name) and name in _RESERVED):
+        if name.startswith("_") or (isinstance(node, nodes.Name) and name in RESERVED):
             self._add(node, f"{name!r} is not available here")
 
     def _add(self, node: nodes.Node, problem: str, hint: str | None = None) -> None:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from messaging.errors import TemplateError
+from messaging.errors import TemplateError, TemplateLimit
 from messaging.nouns.template import LinkSlot
-from messaging.rendering.addresses import is_direct, is_web
+from messaging.rendering.addresses import MAX_ADDRESS, is_direct, is_web
 from messaging.rendering.constants import Constants
+from messaging.rendering.foreign import silent
 from messaging.rendering.pieces import Kind, Piece, source_of
 from messaging.rendering.shelter import Place, Shelter, Sheltered, number_of
+from messaging.rules.tokens import MAX_SLOT
 
 _ATTRIBUTES = r"""(?:[^\s=>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']+))?[\s/]*)*"""
 _TAG = re.compile(rf"<([A-Za-z][\w:-]*)\s+({_ATTRIBUTES})>")
 _ADDRESS = re.compile(
-    r"""(?<![\w-])(href|src|background|action|formaction|data|poster)(\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE
+    r"""(?<![\w-])(href|srcset|src|background|action|formaction|data|poster)(\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE
 )
 #: Their addresses are loaded or completed, not clicked: only looked at, as those of images are.
 _NOT_FOLLOWED = ("link", "base")
@@ -98,7 +102,7 @@ class Links:
                 value = found[3][1:-1]
                 address = _read(value, keeper)
                 if found[1].lower() != "href" or name in _NOT_FOLLOWED:
-                    word = self._image(address, keeper)
+                    word = self._image(address, keeper, several=found[1].lower() == "srcset")
                 else:
                     constants.read_to(match.start())
                     label = _label(text, match.end(), keeper, constants) if name == "a" else ""
@@ -110,14 +114,16 @@ class Links:
         return _TAG.sub(tag, text)
 
     def in_text(self, pieces: Sequence[Piece], *, channel: str, locale: str, part: str, file: str) -> list[Piece]:
-        """The pieces of a plain text with a call for every address to be followed."""
+        """The pieces of a plain text, cut into lines, with a call for every address to be followed."""
         keeper = Shelter(pieces)
-        text = "".join(piece.text if piece.kind is Kind.DATA else keeper.add(piece, Place.TEXT) for piece in pieces)
-        where = {"channel": channel, "locale": locale, "part": part, "file": file}
+        texts = [piece.text if piece.kind is Kind.DATA else keeper.add(piece, Place.TEXT) for piece in pieces]
+        ends = list(accumulate(map(len, texts)))
+        where: dict[str, Any] = {"channel": channel, "locale": locale, "part": part, "file": file}
 
         def web(match: re.Match[str]) -> str:
             address, rest = _ending(match[0], keeper)
-            word = self._link(_read(address, keeper, plain=True), keeper, "", **where)
+            line = pieces[bisect_right(ends, match.start())].line
+            word = self._link(_read(address, keeper, plain=True), keeper, "", **where, line=line)
             return match[0] if word is None else word + rest
 
         def alone(match: re.Match[str]) -> str:
@@ -126,7 +132,7 @@ class Links:
                 return match[0]
             return self._link(_Address((item,)), keeper, "", **where) or match[0]
 
-        text = keeper.pattern.sub(alone, _WEB_TEXT.sub(web, text))
+        text = keeper.pattern.sub(alone, _WEB_TEXT.sub(web, "".join(texts)))
         return _pieces(text, keeper, file)
 
     def _link(
@@ -139,6 +145,7 @@ class Links:
         locale: str,
         part: str,
         file: str,
+        line: int | None = None,
     ) -> str | None:
         """The word for a link's call; None: it stays as it is."""
         code = address.code
@@ -150,10 +157,17 @@ class Links:
             return None
         wrong = target if not code else first if isinstance(first, str) and not is_web(first + "x") else None
         if wrong is not None and not is_web(wrong):
-            self.problems.append(_not_web(wrong, code[0].piece if code else None, file))
+            place = (code[0].piece.file, code[0].piece.line) if code else self._place(wrong, keeper) or (file, line)
+            self.problems.append(_not_web(wrong, *place))
             return None
         if target is not None and not is_web(target):
             target = None
+        if len(self.slots) == MAX_SLOT:
+            raise TemplateLimit(
+                f"a template may have {MAX_SLOT:,} links, all its channels and languages together",
+                file=file,
+                hint="take out what nobody would click, or make two templates of it",
+            )
         slot = len(self.slots) + 1
         written = "".join(part if isinstance(part, str) else source_of(part.piece) for part in address.parts)
         self.slots.append(
@@ -168,14 +182,21 @@ class Links:
         )
         return _call(f"{slot} | _click", None if target is not None else address, keeper)
 
-    def _image(self, address: _Address, keeper: Shelter) -> str | None:
-        # A literal beginning decides where the image is from.
-        if not address.parts or isinstance(address.parts[0], str):
+    @staticmethod
+    def _place(address: str, keeper: Shelter) -> tuple[str, int] | None:
+        """Where the next link to `address` stands in the source."""
+        places = keeper.addresses.get(address)
+        return places.pop(0) if places else None
+
+    def _image(self, address: _Address, keeper: Shelter, *, several: bool) -> str | None:
+        # A literal beginning decides where an image is from; in a list of them, only where the first is.
+        if not address.code or (isinstance(address.parts[0], str) and not several):
             return None
+        guard = "_images" if several else "_image"
         expression = address.expression()
         if expression is not None:
-            return _output(f"({expression}) | _image", address.code[0].piece, keeper)
-        return _captured(address, "_h | _image", keeper)
+            return _output(f"({expression}) | {guard}", address.code[0].piece, keeper)
+        return _captured(address, f"_h | {guard}", keeper)
 
 
 def _call(call: str, address: _Address | None, keeper: Shelter) -> str:
@@ -212,7 +233,11 @@ def _read(value: str, keeper: Shelter, *, plain: bool = False) -> _Address:
         parts.append(keeper.items[number_of(match)])
         position = match.end()
     parts.append(value[position:])
-    read = [html.unescape(part).strip() if isinstance(part, str) and not plain else part for part in parts]
+    read = parts if plain else [html.unescape(part) if isinstance(part, str) else part for part in parts]
+    for end, strip in ((0, str.lstrip), (-1, str.rstrip)):
+        outer = read[end]
+        if isinstance(outer, str) and not plain:
+            read[end] = strip(outer)
     return _Address(tuple(part for part in read if part != ""))
 
 
@@ -261,10 +286,11 @@ def _literal(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _not_web(address: str, piece: Piece | None, file: str) -> TemplateError:
-    return TemplateError(
-        f"the link {address[:60]!r} is not http(s)",
-        file=piece.file if piece else file,
-        line=piece.line if piece else None,
-        hint="write the whole address: https://…; mailto: and tel: work too",
-    )
+def _not_web(address: str, file: str, line: int | None) -> TemplateError:
+    if len(address) > MAX_ADDRESS:
+        problem = f"the link {address[:60] + '…'!r} has {len(address):,} characters; {MAX_ADDRESS:,} are the most"
+        return TemplateError(problem, file=file, line=line)
+    other = next(silent(address), None)
+    problem = f"the link {address[:60]!r} is " + (f"written in {other[0].language}" if other else "not http(s)")
+    hint = f"write {other[0].ours}" if other else "write the whole address: https://…; mailto: and tel: work too"
+    return TemplateError(problem, file=file, line=line, hint=hint)

@@ -70,17 +70,17 @@ def _sort_key(value: Any, case_sensitive: bool) -> tuple[int, Any]:
     return (3, value)
 
 
-def first(run: Run, value: Any) -> Any:
+def first(run: Run, value: Any, /) -> Any:
     items = items_of(value)
     return items[0] if items else run.missing("first of an empty list")
 
 
-def last(run: Run, value: Any) -> Any:
+def last(run: Run, value: Any, /) -> Any:
     items = items_of(value)
     return items[-1] if items else run.missing("last of an empty list")
 
 
-def join(run: Run, value: Any, separator: str = "", attribute: str | None = None) -> str:
+def join(run: Run, value: Any, /, separator: str = "", attribute: str | None = None) -> str:
     items = [pick(item, attribute) for item in items_of(value)]
     texts = [item if isinstance(item, Markup) else text_of(item) for item in items]
     run.spend(sum(map(len, texts)) + len(separator) * len(texts) >> 3)
@@ -89,14 +89,14 @@ def join(run: Run, value: Any, separator: str = "", attribute: str | None = None
     return separator.join(texts)
 
 
-def sum_(run: Run, value: Any, attribute: str | None = None, start: Any = 0) -> Any:
+def sum_(run: Run, value: Any, /, attribute: str | None = None, start: Any = 0) -> Any:
     total = start
     for item in items_of(value):
         total = operate(run, "+", total, pick(item, attribute))
     return total
 
 
-def extreme(run: Run, value: Any, attribute: str | None, choose: Callable[..., Any]) -> Any:
+def extreme(run: Run, value: Any, /, attribute: str | None, choose: Callable[..., Any]) -> Any:
     items = items_of(value)
     if not items:
         return run.missing("largest or smallest of an empty list")
@@ -104,19 +104,19 @@ def extreme(run: Run, value: Any, attribute: str | None, choose: Callable[..., A
 
 
 def sort(
-    run: Run, value: Any, reverse: bool = False, case_sensitive: bool = False, attribute: str | None = None
+    run: Run, value: Any, /, reverse: bool = False, case_sensitive: bool = False, attribute: str | None = None
 ) -> list[Any]:
     items = items_of(value)
     run.spend(len(items) * 8)
     return sorted(items, key=lambda item: _sort_key(pick(item, attribute), case_sensitive), reverse=reverse)
 
 
-def dictsort(run: Run, value: Mapping[str, Any], case_sensitive: bool = False, by: str = "key") -> list[Any]:
+def dictsort(run: Run, value: Mapping[str, Any], /, case_sensitive: bool = False, by: str = "key") -> list[Any]:
     position = 0 if by == "key" else 1
     return sorted(value.items(), key=lambda item: _sort_key(item[position], case_sensitive))
 
 
-def unique(run: Run, value: Any, case_sensitive: bool = False, attribute: str | None = None) -> list[Any]:
+def unique(run: Run, value: Any, /, case_sensitive: bool = False, attribute: str | None = None) -> list[Any]:
     seen: dict[str, Any] = {}
     for item in items_of(value):
         key = pick(item, attribute)
@@ -125,7 +125,7 @@ def unique(run: Run, value: Any, case_sensitive: bool = False, attribute: str | 
     return list(seen.values())
 
 
-def groupby(run: Run, value: Any, attribute: str, default: Any = None) -> list[dict[str, Any]]:
+def groupby(run: Run, value: Any, /, attribute: str, default: Any = None) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for item in items_of(value):
         key = pick(item, attribute)
@@ -134,7 +134,7 @@ def groupby(run: Run, value: Any, attribute: str, default: Any = None) -> list[d
     return sorted(groups.values(), key=lambda group: _sort_key(group["grouper"], False))
 
 
-def batch(run: Run, value: Any, size: int, fill: Any = None) -> list[list[Any]]:
+def batch(run: Run, value: Any, /, size: int, fill: Any = None) -> list[list[Any]]:
     items = items_of(value)
     if not 1 <= size <= 100:
         raise TemplateRuntimeError("batch: 1 to 100 in a row")
@@ -145,7 +145,7 @@ def batch(run: Run, value: Any, size: int, fill: Any = None) -> list[list[Any]]:
 
 
 def choose(
-    run: Run, value: Any, attribute: str | None, test: str | None, args: tuple[Any, ...], keep: bool
+    run: Run, value: Any, /, attribute: str | None, test: str | None, args: tuple[Any, ...], keep: bool
 ) -> list[Any]:
     chosen = []
     for item in items_of(value):

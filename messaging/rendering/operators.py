@@ -84,14 +84,14 @@ def decimal(value: Any) -> Decimal:
     return number
 
 
-def concatenate(run: Run, *values: Any) -> str:
+def concatenate(run: Run, /, *values: Any) -> str:
     """`a ~ b`."""
     texts = [value if isinstance(value, Markup) else text_of(value) for value in values]
     run.spend(sum(len(text) for text in texts) >> 2)
     if any(isinstance(text, Markup) for text in texts):
         texts = [escape(text) for text in texts]
-        return run.bounded(Markup("").join(texts))  # type: ignore[no-any-return]
-    return run.bounded("".join(texts))  # type: ignore[no-any-return]
+        return run.bounded(Markup("").join(texts))
+    return run.bounded("".join(texts))
 
 
 def _is_number(value: Any) -> bool:

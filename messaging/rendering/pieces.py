@@ -16,7 +16,7 @@ from jinja2 import Environment, TemplateSyntaxError
 from jinja2.lexer import Lexer
 
 from messaging.errors import TemplateError
-from messaging.rendering.foreign import other_language
+from messaging.rendering.foreign import Foreign, unreadable
 
 
 class Kind(Enum):
@@ -72,23 +72,26 @@ def cut(source: str, file: str, line: int = 1) -> list[Piece]:
             elif lexeme == "data" and value:
                 pieces.append(Piece(Kind.DATA, value, file, number + line - 1))
     except TemplateSyntaxError as error:
-        raise syntax_error(error.message or "syntax error", file, error.lineno + line - 1, source) from None
+        raise syntax_error(error.message or "syntax error", file, error.lineno, source, line) from None
     if code is not None:
-        raise syntax_error("a {{ or {% is never closed", file, began + line - 1, source)
+        raise syntax_error("a {{ or {% is never closed", file, began, source, line)
     return pieces
 
 
-def syntax_error(message: str, file: str, line: int, source: str) -> TemplateError:
-    """The error for a source that Jinja2 cannot read."""
-    language = other_language(source)
-    if language:
-        return TemplateError(
-            f"this is written in {language}; templates here are Jinja2 ({message})",
-            file=file,
-            line=line,
-            hint="write {{ customer.first_name }}, {% for item in order.items %} … {% endfor %}",
-        )
-    return TemplateError(message, file=file, line=line)
+def syntax_error(message: str, file: str, number: int, source: str, line: int = 1) -> TemplateError:
+    """The error for a `source` that Jinja2 cannot read in its line `number`; it begins at `line` of `file`."""
+    other = unreadable(source, number)
+    if other is not None:
+        return written_in(other, message, file, number + line - 1)
+    return TemplateError(message, file=file, line=number + line - 1)
+
+
+def written_in(other: Foreign, message: str, file: str, line: int) -> TemplateError:
+    """The error for a source in another language, at which Jinja2 says `message`."""
+    problem = f"this is written in {other.language}; templates here are Jinja2"
+    return TemplateError(
+        f"{problem} ({message})" if message else problem, file=file, line=line, hint=f"write {other.ours}"
+    )
 
 
 #: What ends a text so that it would run into a delimiter after it, or is one itself (it came from a raw

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache as cached
 from importlib import metadata
@@ -23,6 +23,9 @@ import orjson
 from messaging.errors import TemplateError, TemplateLimit
 from messaging.ids import digest
 from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.environment import NOTHING, Additions
+from messaging.rendering.fields import Field
+from messaging.rendering.survey import Survey
 from messaging.rendering.wire import problem_from, template_to
 
 #: What preparing one version may cost, with the start of the process. Seconds of processor time, and bytes.
@@ -34,7 +37,7 @@ MAX_MEMORY = 256 * 1024 * 1024
 _PATIENCE = 30.0
 _KEPT = 128
 #: Changes when the same source would give another result.
-_FORMAT = "2"
+_FORMAT = "3"
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +49,8 @@ class Prepared:
 
     version: TemplateVersion | None
     problems: tuple[TemplateError, ...]
+    #: Only if it was asked for.
+    survey: Survey | None = None
 
 
 _remembered: OrderedDict[str, Prepared] = OrderedDict()
@@ -58,7 +63,7 @@ def prepare(
     *,
     from_: str,
     reply_to: str | None = None,
-    filters: Collection[str] = (),
+    additions: Additions = NOTHING,
     cache: Path | None = None,
 ) -> TemplateVersion:
     """The version of `template`: layouts flattened, styles inlined, text derived, links numbered; frozen.
@@ -66,14 +71,14 @@ def prepare(
     Args:
         brand: as templates see it; part of the version.
         from_: the sender, unless the template names one; so `reply_to`.
-        filters: names of the filters that plugins bring.
+        additions: what plugins bring.
         cache: a folder to remember results in.
 
     Raises:
         TemplateError: something is wrong; names file and line.
         TemplateLimit: it takes more than 2 seconds or 256 MB.
     """
-    prepared = examine(template, brand, from_=from_, reply_to=reply_to, filters=filters, cache=cache)
+    prepared = examine(template, brand, from_=from_, reply_to=reply_to, additions=additions, cache=cache)
     if prepared.problems:
         raise prepared.problems[0]
     assert prepared.version is not None
@@ -86,32 +91,45 @@ def examine(
     *,
     from_: str,
     reply_to: str | None = None,
-    filters: Collection[str] = (),
+    additions: Additions = NOTHING,
+    schema: Field | None = None,
     cache: Path | None = None,
 ) -> Prepared:
-    """The same, with everything that is wrong instead of an exception for the first."""
-    request = orjson.dumps(
-        {
-            "template": template_to(template),
-            "brand": dict(brand),
-            "from": from_,
-            "reply_to": reply_to,
-            "filters": sorted(filters),
-            "limits": {"seconds": _seconds(template), "memory": MAX_MEMORY},
-        },
-        default=str,
-        option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
-    )
-    key = digest(_FORMAT, _libraries(), request.decode())
+    """The same, with everything that is wrong instead of an exception for the first.
+
+    `schema` is what the template may find in its context: with it comes a survey of what the template asks for.
+    """
+    request: dict[str, Any] = {
+        "template": template_to(template),
+        "brand": dict(brand),
+        "from": from_,
+        "reply_to": reply_to,
+        "additions": {"filters": sorted(additions.filters), "tests": sorted(additions.tests)},
+        "limits": {"seconds": _seconds(template), "memory": MAX_MEMORY},
+    }
+    keys = [digest(_FORMAT, _libraries(), _json(request).decode())]
+    if schema is not None:
+        # What may be asked for changes with events and plugins; the version does not, and is found without it too.
+        request["schema"] = schema
+        keys.insert(0, digest(*keys, _json(schema).decode()))
     with _lock:
-        known = _remembered.get(key)
+        known = _remembered.get(keys[0])
+    known = known or _from_disk(cache, keys[0])
+    answer = None
     if known is None:
-        known = _from_disk(cache, key) or _in_child(template.name, request, cache, key)
+        known, answer = _in_child(template.name, _json(request))
+    for key in keys:
+        if answer is not None:
+            _to_disk(cache, key, answer)
         with _lock:
             _remembered[key] = known
             while len(_remembered) > _KEPT:
                 _remembered.popitem(last=False)
     return known
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def _seconds(template: Template) -> float:
@@ -132,29 +150,29 @@ def _version(name: str) -> str:
         return ""
 
 
-def _in_child(name: str, request: bytes, cache: Path | None, key: str) -> Prepared:
+def _in_child(name: str, request: bytes) -> tuple[Prepared, bytes | None]:
+    """What came of it, and the answer if it is worth remembering beyond this process."""
     # No secrets, and no path from which a workspace's own modules could come in.
     environment = {key: value for key, value in os.environ.items() if key in _PASSED_ON}
     environment["PYTHONPATH"] = str(_ROOT)
-    command = [sys.executable, "-m", "messaging.rendering.probe"]
+    # -P: the folder that somebody happens to be in is no place for modules.
+    command = [sys.executable, "-P", "-m", "messaging.rendering.probe"]
     try:
         child = subprocess.run(
             command, input=request, capture_output=True, timeout=_PATIENCE, env=environment, check=False
         )
     except subprocess.TimeoutExpired as error:
-        return Prepared(None, (_too_much(name, error.stderr or b""),))
+        return Prepared(None, (_too_much(name, error.stderr or b""),)), None
     if child.returncode > 0 and b"MemoryError" not in child.stderr:
         # Not the limits: a fault of ours, or of an installation.
-        return Prepared(None, (_failed(name, child.stderr),))
+        return Prepared(None, (_failed(name, child.stderr),)), None
     if child.returncode != 0:
-        return Prepared(None, (_too_much(name, child.stderr),))
+        return Prepared(None, (_too_much(name, child.stderr),)), None
     try:
         prepared = _read(child.stdout)
     except (ValueError, KeyError, TypeError) as error:
-        return Prepared(None, (_failed(name, f"its answer cannot be read: {error}".encode()),))
-    if prepared.version is not None:
-        _to_disk(cache, key, child.stdout)
-    return prepared
+        return Prepared(None, (_failed(name, f"its answer cannot be read: {error}".encode()),)), None
+    return prepared, child.stdout if prepared.version is not None else None
 
 
 def _too_much(name: str, said: bytes) -> TemplateLimit:
@@ -175,10 +193,11 @@ def _failed(name: str, said: bytes) -> TemplateError:
 
 def _read(answer: bytes) -> Prepared:
     document = orjson.loads(answer)
-    version = document["version"]
+    version, survey = document["version"], document["survey"]
     return Prepared(
         TemplateVersion.from_document(version) if version is not None else None,
         tuple(problem_from(problem) for problem in document["problems"]),
+        Survey.from_document(survey) if survey is not None else None,
     )
 
 

@@ -16,6 +16,9 @@ import orjson
 
 from messaging.errors import TemplateError, TemplateLimit
 from messaging.rendering.building import build
+from messaging.rendering.environment import Additions
+from messaging.rendering.fields import Field
+from messaging.rendering.survey import Surveyor
 from messaging.rendering.wire import problem_to, template_from
 
 
@@ -28,9 +31,12 @@ def main() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The version, if there is one, and the problems."""
+    """The version, if there is one, the problems, and the survey if there is a schema for one."""
     problems: list[TemplateError] = []
     version = None
+    template = template_from(request["template"])
+    schema = request.get("schema")
+    surveyor = Surveyor(template, Field.from_document(schema)) if schema is not None else None
     current = ""
 
     def at(file: str) -> None:
@@ -40,12 +46,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
     try:
         version = build(
-            template_from(request["template"]),
+            template,
             request["brand"],
             from_=request["from"],
             reply_to=request["reply_to"],
-            filters=request["filters"],
+            additions=Additions(**{name: tuple(values) for name, values in request["additions"].items()}),
             problem=problems.append,
+            look=surveyor.look if surveyor is not None else None,
             at=at,
         )
     except TemplateError as error:
@@ -54,12 +61,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         problems.append(TemplateLimit("it is too large or too deeply nested to be prepared", file=current))
     except Exception as error:
         # A fault of ours, which must not keep the other templates from being looked at.
-        name = request["template"]["name"]
-        problem = f"template {name} cannot be prepared: {type(error).__name__}: {error}"
+        problem = f"template {template.name} cannot be prepared: {type(error).__name__}: {error}"
         problems.append(TemplateError(problem[:500], file=current or None))
     return {
         "version": version.to_document() if version is not None else None,
         "problems": [problem_to(error) for error in problems],
+        "survey": surveyor.document() if surveyor is not None else None,
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -50,10 +50,14 @@ class Renderer:
         *,
         filters: Mapping[str, Callable[..., Any]] | None = None,
         prepare_environment: Callable[[Sandbox], None] | None = None,
+        names: Collection[str] = (),
     ) -> None:
-        """`filters` and `prepare_environment` are the plugins'."""
+        """All of it is the plugins'; `names` are what they add to the context of each message."""
         self._html = Sandbox(html=True, filters=filters, prepare=prepare_environment)
         self._text = Sandbox(html=False, filters=filters, prepare=prepare_environment)
+        added = self._text.additions()
+        #: What plugins bring.
+        self.additions = replace(added, names=(*added.names, *names))
         self._variants: OrderedDict[tuple[str, str, str], _Variant] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -11,14 +11,17 @@ import sys
 import time
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from babel import Locale
 from jinja2 import StrictUndefined, TemplateRuntimeError, Undefined
+from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 from markupsafe import Markup
 
 from messaging.nouns.links import MessageLinks
+
+T = TypeVar("T")
 
 #: What a message may cost: about the number of nodes of the template that run. A usual message costs some
 #: hundred.
@@ -137,13 +140,14 @@ class Run:
                 stack.extend(value)
             elif isinstance(value, range):
                 self.spend(1 + len(value))
-            elif isinstance(value, Namespace):
-                # It can hold itself, and what holds it: neither compared nor written, only its fields are.
-                raise TemplateRuntimeError("a namespace is no value: use its fields")
+            elif isinstance(value, (Namespace, LoopContext)):
+                # The one can hold itself, and what holds it; looking through the other uses up the loop it is of.
+                kind = "namespace" if isinstance(value, Namespace) else "loop"
+                raise TemplateRuntimeError(f"a {kind} is no value: use its fields")
             else:
                 self.spend(1)
 
-    def bounded(self, value: Any) -> Any:
+    def bounded(self, value: T) -> T:
         """`value`, made by an operator or filter, if it is no larger than a value may be."""
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
@@ -182,7 +186,7 @@ def text_of(value: Any) -> str:
     if kind is str:
         if len(value) > MAX_TEXT:
             raise OverLimit(f"a text of {len(value):,} characters is shown; {MAX_TEXT:,} are the most")
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return] # its kind was looked at
     if kind is int or kind is float or kind is bool:
         return str(value)
     if kind is Decimal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from messaging.nouns.customer import PROFILE_FIELDS
 from messaging.nouns.template import Template
+from messaging.rendering.fields import FUNCTIONS, Field
 from messaging.rules.envelope import DataPart
 
 #: What a shop's settings say of itself; always there, empty where it is not set.
@@ -33,24 +33,6 @@ BRAND_FIELDS = [
 ]
 
 
-@dataclass(slots=True)
-class Field:
-    """A value: its fields if it is a table, its items if it is a list; neither: a plain value."""
-
-    #: Whether it may be missing.
-    optional: bool = False
-    fields: dict[str, Field] = field(default_factory=dict)
-    items: Field | None = None
-    #: Nothing is known of what is inside.
-    open: bool = False
-
-    def child(self, name: str) -> Field | None:
-        """The field `name`; None if there is none of that name."""
-        if name in self.fields:
-            return self.fields[name]
-        return Field(optional=True, open=True) if self.open else None
-
-
 def schema_for(
     template: Template,
     *,
@@ -63,7 +45,8 @@ def schema_for(
     Args:
         brand: names of the brand's values, beyond the usual ones.
         attributes: names of the customers' attributes.
-        known: further names, that plugins add to the context or the environment.
+        known: further names and paths, that plugins add to the context or the environment: nothing is said of
+            what is inside them.
     """
     context = Field()
     context.fields["customer"] = Field(
@@ -75,21 +58,23 @@ def schema_for(
     )
     for name in ("unsubscribe_url", "preferences_url", "locale", "timezone", "now", "preheader"):
         context.fields[name] = Field()
-    for name in ("range", "dict", "namespace"):
+    for name in FUNCTIONS:
         context.fields[name] = Field(open=True)
-    for name in known:
-        context.fields[name] = Field(optional=True, open=True)
     if template.triggers:
         context.fields["event"] = Field(fields={name: Field() for name in ("id", "type", "time", "source", "shop")})
-        kinds = {trigger.event.partition(".")[0] for trigger in template.triggers}
+        events = dict.fromkeys(trigger.event for trigger in template.triggers)
         for name, part in _model(DataPart).fields.items():
             # There in every case only if every event that sends the template is about it.
-            part.optional = kinds != {name}
+            others = [event for event in events if event.partition(".")[0] != name]
+            part.optional = bool(others)
+            part.reason = f"{' and '.join(others)} need not bring it" if others else ""
             context.fields[name] = part
     for name, value in template.sample.items():
         _learn(context, name, value)
     for path in (*template.requires, *template.fallbacks):
         _learn_path(context, path.split("."), required=path in template.requires)
+    for path in known:
+        _learn_path(context, path.split("."), required=True).open = True
     return context
 
 
@@ -124,8 +109,9 @@ def _learn(table: Field, name: str, value: Any) -> None:
                     _learn(here.items, str(key), inner)
 
 
-def _learn_path(table: Field, path: list[str], *, required: bool) -> None:
+def _learn_path(table: Field, path: list[str], *, required: bool) -> Field:
     for name in path:
         table = table.fields.setdefault(name, Field(optional=True))
         if required:
             table.optional = False
+    return table

@@ -7,6 +7,7 @@ moved or lost one, the message would say something else, so that is an error wit
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ class Sheltered:
 
 _TAG_NAME = re.compile(r"[A-Za-z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"\s*([^\s=>/\"']+)(\s*=\s*)?|\s*(/?>)|\s*([\"'=/])")
+_BARE_VALUE = re.compile(r"[^\s>\"']+")
 _OPEN_TAG = re.compile(r"</?\Z")
 #: Elements whose content is text, not markup.
 _TEXT_ELEMENTS = ("style", "script", "title", "textarea", "noscript", "xmp", "iframe", "noembed", "noframes")
@@ -51,6 +53,8 @@ class Shelter:
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.items: list[Sheltered] = []
+        #: Addresses of links without code in them -> the files and lines where they stand.
+        self.addresses: dict[str, list[tuple[str, int]]] = {}
         self._word = "jt"
         data = "".join(piece.text for piece in pieces if piece.kind is Kind.DATA).lower()
         while re.search(rf"{self._word}\d", data):
@@ -177,6 +181,10 @@ class _Scanner:
         self._value: list[Piece] = []
         self._values = 0
         self._kept_style = False
+        #: File and line where the attribute's value begins.
+        self._place = ("", 0)
+        #: The text that is read, a position in it, and the line there.
+        self._counted: tuple[Piece | None, int, int] = (None, 0, 0)
 
     def scan(self, pieces: Sequence[Piece]) -> str:
         for piece in pieces:
@@ -251,6 +259,14 @@ class _Scanner:
         return stop
 
     def _in_tag(self, text: str, position: int, piece: Piece) -> int:
+        bare = _BARE_VALUE.match(text, position) if self._after_equals else None
+        if bare is not None:
+            self._place = self._place_of(text, position, piece)
+            self._out.append(bare[0])
+            self._address([Piece(Kind.DATA, bare[0], *self._place)])
+            # At the end of the text it may go on with code.
+            self._after_equals = bare.end() == len(text)
+            return bare.end()
         match = _ATTRIBUTE.match(text, position)
         if match is None:
             self._out.append(text[position:])
@@ -260,6 +276,7 @@ class _Scanner:
             self._state = self._tag if self._tag in _TEXT_ELEMENTS else "content"
         elif match[4] in ("'", '"') and self._after_equals:
             self._state, self._quote = "value", match[4]
+            self._place = self._place_of(text, match.end(), piece)
             self._out[-1] = match[0][:-1]
         elif match[1] and not self._after_equals:
             self._attribute = match[1].lower()
@@ -284,6 +301,7 @@ class _Scanner:
             return
         pieces, self._value = self._value, []
         self._values += 1
+        self._address(pieces)
         if self._attribute == "style" and any(piece.kind is Kind.STATEMENT for piece in pieces):
             value = f"--{self._whole(pieces)}:0"
         else:
@@ -291,6 +309,20 @@ class _Scanner:
         if self._attribute == "data-css-inline" and value.lower() == "keep":
             self._kept_style = True
         self._out.append(f"{self._quote}{value}{self._quote}")
+
+    def _address(self, value: Sequence[Piece]) -> None:
+        """Keep where the address of a link stands: what the HTML tools make of it has no lines."""
+        if self._attribute == "href" and all(piece.kind is Kind.DATA for piece in value):
+            address = html.unescape("".join(piece.text for piece in value)).strip()
+            self._keeper.addresses.setdefault(address, []).append(self._place)
+
+    def _place_of(self, text: str, position: int, piece: Piece) -> tuple[str, int]:
+        last, start, line = self._counted
+        if last is not piece:
+            start, line = 0, piece.line
+        line += text.count("\n", start, position)
+        self._counted = (piece, position, line)
+        return piece.file, line
 
     def _in_quotes(self, piece: Piece) -> str:
         """Code in an attribute's value: what it shows must not end the value."""

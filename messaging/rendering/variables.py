@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import nodes
 
-from messaging.rendering.schema import Field
+from messaging.rendering.fields import Field, near
+from messaging.rendering.guard import RESERVED
 
 #: (line, problem, hint, whether it is certain)
 Found = Callable[[int, str, str | None, bool], None]
 
+#: Findings that are explained: looking for what is meant takes time, and nobody reads on.
+_EXPLAINED = 200
 #: Filters that take a missing value.
 _LENIENT = ("default", "d")
 _TESTS = (
@@ -97,7 +99,7 @@ class Variables:
     def _forget(self, node: nodes.If, names: dict[str, _Known]) -> None:
         """What a condition sets is known by name only afterwards."""
         for assign in node.find_all((nodes.Assign, nodes.AssignBlock)):
-            self._shape(assign.target, _OPEN, names)  # type: ignore[attr-defined]
+            self._shape(assign.target, _OPEN, names)  # type: ignore[attr-defined] # both have one
 
     def _if(self, node: nodes.If, scope: _Scope) -> None:
         self._expr(node.test, scope, lenient=True)
@@ -197,12 +199,12 @@ class Variables:
             path, shape = known.path or "", known.shape
         if known is not None and known.path and not names:
             self._there(node.lineno, known.path, shape, scope, lenient)
-        for name in names:
+        for position, name in enumerate(names):
             below = shape.child(name)
             if below is None:
                 if not shape.fields and known is None and not path:
                     return
-                self._unknown(node.lineno, name, path or (base if known else ""), shape)
+                self._unknown(node.lineno, names[position:], path or (base if known else ""), shape)
                 return
             written = f"{path}.{name}" if path else name if known is None else ""
             path, shape = written, below
@@ -218,18 +220,24 @@ class Variables:
         self._told.add((line, path))
         shown = path.replace("[]", "")
         place = f'[fallbacks] "{path}" = …, ' if "[]" not in path else ""
-        self._found(line, f"{shown} may be missing", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False)
+        why = f": {shape.reason}" if shape.reason else ""
+        self._found(
+            line, f"{shown} may be missing{why}", f"give it {place}{{{{ … | default('…') }}}} or {{% if %}}", False
+        )
 
-    def _unknown(self, line: int, name: str, path: str, shape: Field) -> None:
-        written = f"{path}.{name}".replace("[]", "") if path else name
-        if (line, written) in self._told:
+    def _unknown(self, line: int, names: list[str], path: str, shape: Field) -> None:
+        """The first of `names` is not in `shape`, which is what stands at `path`."""
+        written = f"{path}.{names[0]}".replace("[]", "") if path else names[0]
+        # Names that nobody may write are told of already (`guard.refuse`).
+        if (line, written) in self._told or names[0].startswith("_") or (not path and names[0] in RESERVED):
             return
         self._told.add((line, written))
-        close = get_close_matches(name, list(shape.fields), 1, 0.6)
-        hint = f"did you mean {close[0]!r}?" if close else None
-        if hint is None and path:
+        meant = near(shape, names) if len(self._told) < _EXPLAINED else []
+        if meant:
+            hint = f"did you mean {' or '.join(map(repr, meant))}?"
+        elif path:
             hint = f"there are: {', '.join(sorted(shape.fields)[:12])}" if shape.fields else "it has no fields"
-        elif hint is None:
+        else:
             hint = "no event that sends this template brings it; name it in requires if a plugin does"
         self._found(line, f"there is no {written!r}", hint, True)
 

@@ -20,16 +20,16 @@ def soft(value: Any) -> str:
 
 def method(name: str) -> Callable[..., Any]:
     """A method of text as a filter."""
-    call_method = operator.methodcaller(name)
+    call_method: Callable[[str], str] = operator.methodcaller(name)
 
-    def call(run: Run, value: Any) -> str:
-        return call_method(soft(value))  # type: ignore[no-any-return]
+    def call(run: Run, value: Any, /) -> str:
+        return call_method(soft(value))
 
     call.__name__ = name
     return call
 
 
-def replace(run: Run, value: Any, old: str, new: str, count: int = -1) -> str:
+def replace(run: Run, value: Any, /, old: str, new: str, count: int = -1) -> str:
     text, new = soft(value), soft(new)
     if isinstance(text, Markup):
         old, new = escape(old), escape(new)
@@ -37,7 +37,9 @@ def replace(run: Run, value: Any, old: str, new: str, count: int = -1) -> str:
     return text.replace(old, new, count)
 
 
-def truncate(run: Run, value: Any, length: int = 255, killwords: bool = False, end: str = "…", leeway: int = 5) -> str:
+def truncate(
+    run: Run, value: Any, /, length: int = 255, killwords: bool = False, end: str = "…", leeway: int = 5
+) -> str:
     text = text_of(value)
     if len(text) <= length + leeway:
         return text
@@ -45,7 +47,7 @@ def truncate(run: Run, value: Any, length: int = 255, killwords: bool = False, e
     return (cut if killwords else cut.rsplit(" ", 1)[0]) + end
 
 
-def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
+def indent(run: Run, value: Any, /, width: int = 4, first: bool = False, blank: bool = False) -> str:
     text, space = soft(value), " " * min(int(width), 80)
     run.spend(len(text) + text.count("\n") * len(space) >> 3)
     lines = text.split("\n")
@@ -53,20 +55,20 @@ def indent(run: Run, value: Any, width: int = 4, first: bool = False, blank: boo
     return (Markup("\n") if isinstance(text, Markup) else "\n").join(moved)
 
 
-def escape_(run: Run, value: Any) -> str:
+def escape_(run: Run, value: Any, /) -> str:
     if not run.html:
         return text_of(value)
     return value if isinstance(value, Markup) else escape(text_of(value))
 
 
-def nl2br(run: Run, value: Any) -> str:
+def nl2br(run: Run, value: Any, /) -> str:
     """Line breaks that are seen in HTML too."""
     if not run.html:
         return text_of(value)
     return Markup("<br>\n").join(escape(line) for line in text_of(value).split("\n"))
 
 
-def striptags(run: Run, value: Any) -> str:
+def striptags(run: Run, value: Any, /) -> str:
     """Text without tags and comments; what is never closed stays."""
     text = text_of(value)
     run.spend(len(text))
@@ -90,13 +92,13 @@ def striptags(run: Run, value: Any) -> str:
     return " ".join("".join([*kept, text[position:]]).split())
 
 
-def urlencode(run: Run, value: Any) -> str:
+def urlencode(run: Run, value: Any, /) -> str:
     if isinstance(value, Mapping):
         return "&".join(f"{quote(text_of(k), safe='')}={quote(text_of(v), safe='')}" for k, v in value.items())
     return quote(text_of(value), safe="/")
 
 
-def wordwrap(run: Run, value: Any, width: int = 79) -> str:
+def wordwrap(run: Run, value: Any, /, width: int = 79) -> str:
     """Lines of at most `width` characters, broken between words where there are any."""
     text, width = text_of(value), max(1, min(width, 1000))
     # A word without end is copied once for every line it fills.

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from messaging.nouns.event import Event
-from messaging.nouns.order import Order, order_key
+from messaging.nouns.order import Order, Refund, order_key
 
 #: Event type -> the moment of the order it tells. Partial shipments and cancellations tell none.
 MOMENTS: Mapping[str, str] = {
@@ -82,7 +82,9 @@ def fold(order: Order | None, event: Event, *, currency: str | None = None) -> O
 
 def _total(order: Order, told: Mapping[str, Any], at: datetime, currency: str | None) -> dict[str, Any]:
     if told.get("total") is None:
-        return {}
+        # Of a refund whose order never comes, the currency still counts.
+        bare = told.get("currency") if order.data_at is None else None
+        return {"currency": max(bare, order.currency or "")} if bare else {}
     new = (at, Decimal(told["total"]), told.get("currency") or currency or "")
     if order.data_at is not None and new <= (order.data_at, order.total, order.currency or ""):
         return {}
@@ -126,6 +128,9 @@ def _refund(order: Order, event: Event) -> dict[str, Any]:
     refund = event.data.get("refund")
     if isinstance(refund, Mapping):
         # Without an id of its own, a refund is known by the event that told it.
-        key, amount = refund.get("id") or f"event {event.id}", Decimal(refund["amount"])
-        return {"refunds": {**order.refunds, key: max(amount, order.refunds.get(key, amount))}}
-    return {"refunded_whole": True} if event.type in WHOLE_REFUNDS else {}
+        key, told = refund.get("id") or f"event {event.id}", Refund(Decimal(refund["amount"]), event.time)
+        known = order.refunds.get(key, told)
+        return {"refunds": {**order.refunds, key: Refund(max(told.amount, known.amount), min(told.at, known.at))}}
+    if event.type in WHOLE_REFUNDS:
+        return {"refunded_whole_at": min(event.time, order.refunded_whole_at or event.time)}
+    return {}

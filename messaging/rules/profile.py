@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -109,7 +110,7 @@ class ProfileReader:
             id=self._try("id", told.get("id"), _read_id, problems),
             fields=fields,
             attributes=attributes,
-            created_at=self._try("created_at", told.get("created_at"), self._time_reader("created_at"), problems),
+            created_at=self._try("created_at", told.get("created_at"), partial(self.read_time, "created_at"), problems),
         )
         return profile, problems
 
@@ -140,15 +141,9 @@ class ProfileReader:
         day = read_date(text, order=self._orders.get("birthday"), zone=self._zone)
         return day.astimezone(self._zone).date() if isinstance(day, datetime) else day
 
-    def _time_reader(self, name: str) -> Callable[[str], datetime]:
-        def read(text: str) -> datetime:
-            return self.read_time(text, self._orders.get(name))
-
-        return read
-
-    def read_time(self, text: str, order: SlashOrder | None = None) -> datetime:
-        """A moment, from a time or a day."""
-        value = read_date(text, order=order, zone=self._zone)
+    def read_time(self, name: str, text: str) -> datetime:
+        """A moment, from a time or a day as field `name` has them."""
+        value = read_date(text, order=self._orders.get(name), zone=self._zone)
         if isinstance(value, datetime):
             return value
         return datetime(value.year, value.month, value.day, tzinfo=self._zone).astimezone(UTC)

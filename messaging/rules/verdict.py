@@ -7,7 +7,8 @@ comes from facts that are kept raw, so that a better rule can judge old hits aga
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,9 +19,15 @@ from crawlerdetect import CrawlerDetect
 TOO_SOON = 2.0
 #: The clocks of two machines differ, but not by more than this many seconds.
 _SKEW = 60.0
-#: This many different links of one message within `BURST_SECONDS` are a machine's that opens them all.
-BURST_LINKS = 3
-BURST_SECONDS = 2.0
+#: So many different links of one message within so many seconds are a machine's that opens them all.
+BURST = 3, 2.0
+#: Two at once, under one name, in the minute after sending, when scanners look: a hand needs longer from one link to
+#: the next. Later it is left to doubt.
+PAIR = 2, 0.3
+PAIR_SECONDS = 60.0
+#: A browser asks for a link with GET only. What asked with another method within so many seconds is a program, that
+#: goes on with GET.
+PROBE_SECONDS = 10.0
 
 #: Scanners of mail systems and other machines that crawlerdetect does not know, as they name themselves.
 _MACHINES = re.compile(
@@ -54,6 +61,8 @@ class Hit:
     arrived: float = 0.0
     #: Business seconds since the message was handed over; None if that is not known.
     seconds: float | None = None
+    #: The message was still being handed over when the hit was recorded.
+    sending: bool = False
 
     def to_raw(self) -> dict[str, Any]:
         """The facts beside kind and slot, as an engagement's `raw`."""
@@ -63,6 +72,7 @@ class Hit:
             "prefetch": self.prefetch,
             "arrived": self.arrived,
             "seconds": self.seconds,
+            "sending": self.sending,
         }
 
     @classmethod
@@ -76,6 +86,7 @@ class Hit:
             prefetch=raw.get("prefetch") or "",
             arrived=raw.get("arrived") or 0.0,
             seconds=raw.get("seconds"),
+            sending=bool(raw.get("sending")),
         )
 
 
@@ -84,15 +95,12 @@ def judge(hits: Sequence[Hit]) -> list[tuple[bool, tuple[str, ...]]]:
 
     All at once, since a burst makes machines of its first hits too.
     """
-    in_burst = _bursts(hits)
-    verdicts = []
-    for index, hit in enumerate(hits):
-        reasons = [
-            *_own_reasons(hit),
-            *([f"{BURST_LINKS} links within {BURST_SECONDS:g} s"] if index in in_burst else []),
-        ]
-        verdicts.append((bool(reasons), tuple(reasons)))
-    return verdicts
+    reasons = [_own_reasons(hit) for hit in hits]
+    for index in _probed(hits):
+        reasons[index].append("after another method")
+    for index, burst in _bursts(hits).items():
+        reasons[index].append(burst)
+    return [(bool(why), tuple(why)) for why in reasons]
 
 
 def _own_reasons(hit: Hit) -> list[str]:
@@ -104,10 +112,17 @@ def _own_reasons(hit: Hit) -> list[str]:
     suspicion = agent_suspicion(hit.agent, click=hit.click)
     if suspicion:
         reasons.append(f"agent: {suspicion}")
-    # At the very same instant: business time stands still (MESSAGING_NOW), and tells nothing.
-    if hit.seconds is not None and hit.seconds != 0 and -_SKEW < hit.seconds < TOO_SOON:
+    if hit.sending:
+        reasons.append("before it was handed over")
+    if _soon(hit, TOO_SOON):
         reasons.append(f"within {TOO_SOON:g} s of sending")
     return reasons
+
+
+def _soon(hit: Hit, seconds: float) -> bool:
+    """Whether it came within so many seconds of sending."""
+    # At the very same instant: business time stands still (MESSAGING_NOW), and tells nothing.
+    return hit.seconds is not None and hit.seconds != 0 and -_SKEW < hit.seconds < seconds
 
 
 @lru_cache(maxsize=4096)
@@ -128,21 +143,46 @@ def agent_suspicion(agent: str, *, click: bool) -> str | None:
     return None if _BROWSER.match(agent) else "no browser"
 
 
-def _bursts(hits: Sequence[Hit]) -> set[int]:
-    """Which hits belong to a burst of clicks."""
+def _probed(hits: Sequence[Hit]) -> list[int]:
+    """Which hits came with GET from an agent that asked with another method just before or after."""
+    probes: dict[str, list[float]] = {}
+    for hit in hits:
+        if hit.method != "GET":
+            probes.setdefault(hit.agent, []).append(hit.arrived)
+    return [
+        index
+        for index, hit in enumerate(hits)
+        if hit.method == "GET"
+        and any(abs(hit.arrived - arrived) <= PROBE_SECONDS for arrived in probes.get(hit.agent, ()))
+    ]
+
+
+def _bursts(hits: Sequence[Hit]) -> dict[int, str]:
+    """Which hits belong to a burst of clicks, and to which."""
     order = sorted((index for index, hit in enumerate(hits) if hit.click), key=lambda index: hits[index].arrived)
-    found: set[int] = set()
+    by_agent: defaultdict[str, list[int]] = defaultdict(list)
+    for index in order:
+        if _soon(hits[index], PAIR_SECONDS):
+            by_agent[hits[index].agent].append(index)
+    found: dict[int, str] = {}
+    for among, (links, seconds) in ((order, BURST), *((same, PAIR) for same in by_agent.values())):
+        for index in _burst(hits, among, links, seconds):
+            found.setdefault(index, f"{links} links within {seconds:g} s")
+    return found
+
+
+def _burst(hits: Sequence[Hit], order: Sequence[int], links: int, seconds: float) -> Iterator[int]:
+    """Those of `order` (by arrival) that are among `links` different links within `seconds`."""
     counts: dict[str | None, int] = {}
     first = marked = 0
     for last, index in enumerate(order):
         counts[hits[index].slot] = counts.get(hits[index].slot, 0) + 1
-        while hits[index].arrived - hits[order[first]].arrived > BURST_SECONDS:
+        while hits[index].arrived - hits[order[first]].arrived > seconds:
             slot = hits[order[first]].slot
             counts[slot] -= 1
             if not counts[slot]:
                 del counts[slot]
             first += 1
-        if len(counts) >= BURST_LINKS:
-            found.update(order[max(first, marked) : last + 1])
+        if len(counts) >= links:
+            yield from order[max(first, marked) : last + 1]
             marked = last + 1
-    return found

@@ -35,8 +35,18 @@ class WrongType(MessagingError):
     status = 415
 
 
-def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: str, max_body: int) -> FastAPI:
-    """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes."""
+def events_api(
+    store: Store,
+    *,
+    receive: Callable[[object], Accepted],
+    api_key: str,
+    max_body: int,
+    check_jobs: Callable[[], object] = lambda: None,
+) -> FastAPI:
+    """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes.
+
+    `check_jobs` raises if what is done beside answering is not well.
+    """
     # Its description is for staff (see `openapi`), not for everybody who finds the address.
     api = FastAPI(
         title="Customer messaging",
@@ -46,7 +56,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
         redoc_url=None,
     )
     api.add_exception_handler(MessagingError, _failed)
-    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(HTTPException, refused)
 
     async def take_event(request: Request) -> Response:
         _authorize(request, api_key)
@@ -63,6 +73,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
 
     async def readyz() -> dict[str, str]:
         await run_in_threadpool(store.health)
+        check_jobs()
         return {"status": "ready"}
 
     api.add_api_route(
@@ -77,6 +88,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
             202: {"description": "Taken in"},
             400: {"description": "Not an event; says which field is wrong"},
             401: {"description": "The API key is missing or wrong"},
+            408: {"description": "The body did not come in time"},
             409: {"description": "The id is known for another content"},
             413: {"description": "Too large"},
             415: {"description": "Not JSON"},
@@ -85,7 +97,7 @@ def events_api(store: Store, *, receive: Callable[[object], Accepted], api_key: 
         response_model=None,
     )
     api.add_api_route("/healthz", healthz, summary="Whether the process runs")
-    api.add_api_route("/readyz", readyz, summary="Whether the store can be used")
+    api.add_api_route("/readyz", readyz, summary="Whether the store can be used and all jobs are well")
     return api
 
 
@@ -138,6 +150,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     return JSONResponse(error_body(error.message, error.hint), error.status, headers)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
+    """There is no such address, or not with this method."""
     assert isinstance(error, HTTPException)
     return JSONResponse(error_body(str(error.detail).lower()), error.status_code, error.headers)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import Response
+
+from messaging.rules.colors import text_on
 
 FOLDER = Path(__file__).parent / "pages"
 
@@ -41,6 +42,9 @@ class Pages:
         self._environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
         self.brand = dict(brand)
         self._environment.globals.update(brand=self.brand, stylesheet=stylesheet)
+        self._style = (FOLDER / "style.css").read_text("utf-8")
+        if color := self.brand.get("color"):
+            self._style += f":root {{ --brand: {color}; --on-brand: {text_on(color)}; }}\n"
 
     def render(self, name: str, **values: Any) -> str:
         """The page or piece `name` with `values`."""
@@ -50,21 +54,15 @@ class Pages:
         """The page as an answer."""
         return Response(self.render(name, **values), status, HEADERS, "text/html")
 
-
-async def stylesheet(request: Request) -> Response:
-    """The one style sheet of all pages."""
-    headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
-    return Response(_style(), 200, headers, "text/css")
-
-
-@cache
-def _style() -> bytes:
-    return (FOLDER / "style.css").read_bytes()
+    async def style(self, request: Request) -> Response:
+        """The one style sheet of all pages, with the shop's colour."""
+        headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
+        return Response(self._style, 200, headers, "text/css")
 
 
-def language(accepted: str) -> str:
-    """The first of our languages that an Accept-Language header names, in its order; else English."""
-    for entry in accepted[:200].split(","):
+def language(*wanted: str | None) -> str:
+    """The first of our languages in `wanted`, locales and Accept-Language headers in their order; else English."""
+    for entry in ",".join(text[:200] for text in wanted if text).split(","):
         code = entry.partition(";")[0].strip().lower().partition("-")[0]
         if code in LANGUAGES:
             return code

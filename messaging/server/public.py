@@ -8,13 +8,14 @@ is asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -22,9 +23,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from messaging.errors import MessagingError, NotFound, StoreError, TokenError
 from messaging.nouns.engagement import EngagementKind
 from messaging.rules.tokens import LinkSigner, Purpose, SigningKeys, Token, read_token
-from messaging.server.events import events_api
-from messaging.server.html import Pages, language, stylesheet
-from messaging.server.limits import Attempts, TooLarge, client_of, read_body
+from messaging.server.events import events_api, refused
+from messaging.server.html import Pages, language
+from messaging.server.limits import Attempts, TooLarge, TooSlow, client_of, read_body
 from messaging.server.targets import Targets
 from messaging.services.intake import Accepted
 from messaging.services.preferences import Preferences
@@ -47,6 +48,10 @@ _PIXEL = {
     "X-Content-Type-Options": "nosniff",
 }
 _PREFETCH = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+
+
+#: Answers a request that there is nothing for.
+Refused = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Tracking:
@@ -80,7 +85,7 @@ class Tracking:
             Route("/o/{token}", self._guarded(Purpose.OPEN, self.open), methods=["GET"]),
             Route("/u/{token}", self._guarded(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]),
             Route("/p/{token}", self._guarded(Purpose.PREFERENCES, self.choose), methods=["GET", "POST"]),
-            Route("/style.css", stylesheet, methods=["GET"]),
+            Route("/style.css", self._pages.style, methods=["GET"]),
         ]
 
     def _guarded(self, purpose: Purpose, answer: Callable[[Request, Token], Any]) -> Callable[[Request], Any]:
@@ -96,13 +101,13 @@ class Tracking:
                 response: Response = await answer(request, token)
             except StoreError as error:
                 log.error("%s", error)
-                return self._problem(
-                    503, "One moment, please", "We cannot do this right now.", "Try again in a minute."
-                )
+                return self._problem(request, 503, "later")
             except (NotFound, TokenError) as error:
                 return self._unknown(request, error)
-            except TooLarge:
-                return self._problem(413, "Too much", "This is more than the form sends.", None)
+            except TooLarge as error:
+                return self._problem(request, error.status, "too_much")
+            except TooSlow as error:
+                return self._problem(request, error.status, "later")
             return response
 
         return endpoint
@@ -110,13 +115,23 @@ class Tracking:
     def _unknown(self, request: Request, error: MessagingError) -> Response:
         """The same answer for every link that is not ours, whatever is wrong with it."""
         if self._bad.fail(client_of(request)):
-            response = self._problem(429, "Too many", "Too many links that are not ours came from you.", None)
+            response = self._problem(request, 429, "too_many")
             response.headers["Retry-After"] = "60"
             return response
-        return self._problem(404, "This link does not work", "It may have been cut short on its way.", None)
+        return self._problem(request, 404, "not_ours")
 
-    def _problem(self, status: int, heading: str, message: str, hint: str | None) -> Response:
-        return self._pages.response("problem.html", status=status, heading=heading, message=message, hint=hint)
+    def _problem(self, request: Request, status: int, problem: str) -> Response:
+        lang = language(request.headers.get("accept-language"), self._pages.brand.get("locale"))
+        return self._pages.response("problem.html", status=status, lang=lang, problem=problem)
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """What no address or method of ours is: a page for people, JSON for programs."""
+        assert isinstance(error, HTTPException)
+        if "text/html" not in request.headers.get("accept", ""):
+            return await refused(request, error)
+        response = self._problem(request, error.status_code, "nothing_here")
+        response.headers.update(error.headers or {})
+        return response
 
     async def click(self, request: Request, token: Token) -> Response:
         """302 to where the link leads."""
@@ -151,20 +166,26 @@ class Tracking:
             one_click = b"List-Unsubscribe" in body and b"One-Click" in body
             proof = "one-click unsubscribe" if one_click else "unsubscribe page"
             await run_in_threadpool(self._recorder.unsubscribe, token.message_id, proof=proof)
+        lang, topic = await run_in_threadpool(self._reader, request, token)
         return self._pages.response(
             "unsubscribed.html" if done else "unsubscribe.html",
-            lang=language(request.headers.get("accept-language", "")),
+            lang=lang,
             action=text,
             preferences_url=self._links.for_message(token.message_id, token.version).preferences(),
-            topic=await run_in_threadpool(self._topic, token),
+            topic=topic,
         )
 
-    def _topic(self, token: Token) -> str:
-        """What the message was about; of the shop, while the store cannot tell."""
+    def _reader(self, request: Request, token: Token) -> tuple[str, str]:
+        """The reader's language, and what the message was about; else the browser's, and the shop."""
+        locale, topic = None, str(self._pages.brand["name"])
         try:
-            return _label(self._recorder.message(token.message_id).topic)
-        except StoreError:
-            return str(self._pages.brand["name"])
+            message = self._recorder.message(token.message_id)
+            topic = _label(message.topic)
+            customer = self._store.customers.get([message.customer_id]).get(message.customer_id)
+            locale = customer.locale if customer else None
+        except StoreError as error:
+            log.warning("%s", error)
+        return language(locale, request.headers.get("accept-language"), self._pages.brand.get("locale")), topic
 
     async def choose(self, request: Request, token: Token) -> Response:
         """GET shows what the reader gets. POST saves what was ticked, or withdraws from everything."""
@@ -192,9 +213,10 @@ class Tracking:
             }
             for topic in dict.fromkeys(choice.topic for choice in choices)
         ]
+        lang, _ = await run_in_threadpool(self._reader, request, token)
         return self._pages.response(
             "preferences.html",
-            lang=language(request.headers.get("accept-language", "")),
+            lang=lang,
             action=request.path_params["token"],
             channels=[{"name": channel, "label": _CHANNELS.get(channel, _label(channel))} for channel in channels],
             topics=topics,
@@ -205,8 +227,10 @@ class Tracking:
 class PublicApp(Starlette):
     """The app, and the API that is a part of it."""
 
-    def __init__(self, routes: Sequence[BaseRoute], api: FastAPI) -> None:
-        super().__init__(routes=routes)
+    def __init__(self, routes: Sequence[BaseRoute], api: FastAPI, *, refused: Refused) -> None:
+        """`refused` answers for both what they do not have."""
+        super().__init__(routes=routes, exception_handlers={HTTPException: refused})
+        api.add_exception_handler(HTTPException, refused)
         self.api = api
 
 
@@ -222,11 +246,15 @@ def public_app(
     targets: Targets | None = None,
     more: Sequence[BaseRoute] = (),
     max_body: int = 1_000_000,
+    check_jobs: Callable[[], object] = lambda: None,
 ) -> PublicApp:
-    """The app. `receive` takes an event in; `brand` is the shop as pages show it; `more` are routes beside ours."""
+    """The app. `receive` takes an event in; `brand` is the shop as pages show it.
+
+    `more` are routes beside ours; `check_jobs` raises for `/readyz`.
+    """
     tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
-    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body)
-    return PublicApp([*tracking.routes(), *more, Mount("/", api)], api)
+    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body, check_jobs=check_jobs)
+    return PublicApp([*tracking.routes(), *more, Mount("/", api)], api, refused=tracking.refused)
 
 
 _CHANNELS = {"email": "Email", "sms": "SMS"}

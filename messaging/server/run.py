@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import threading
@@ -15,22 +14,23 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from messaging.app import Messaging, brand_values
-from messaging.errors import InputError, MessagingError
+from messaging.errors import InputError
 from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
+from messaging.server.jobs import Job, check
 from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
-from messaging.stores.base import Store
 
-log = logging.getLogger("messaging.server")
-
-#: Works in the background until its event is set.
-Job = Callable[[threading.Event], object]
-
+#: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
+POLL = 0.5
+#: How often it looks for template versions that are new, in seconds.
+VERSIONS = 20.0
 #: How often what other processes wrote is taken in, in seconds, so that no request has to.
 REFRESH = 0.1
+#: How often it tidies up, in seconds.
+HOUSEKEEPING = 3600.0
 #: How long threads may take to finish what they have in hand, in seconds.
 PATIENCE = 30.0
 
@@ -59,18 +59,21 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
     """
     app.store.health()
     targets = Targets(app.store)
-    public, staff = make_apps(app, targets, host)
+    stop = threading.Event()
+    jobs = make_jobs(app, targets, stop)
+    public, staff = make_apps(app, targets, host, jobs)
     with listen(host, port) as here, listen(host, staff_port) as there:
         doors = Door(public, here), Door(staff, there)
         run(
             doors,
-            make_jobs(app, targets),
+            jobs,
             on_start=lambda: announce(*(door.url for door in doors)),
             wake=app.wake,
+            stop=stop,
         )
 
 
-def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASGIApp]:
+def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] = ()) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
     public = public_app(
@@ -89,6 +92,7 @@ def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASG
             max_body=app.settings.server.max_body,
         ),
         max_body=app.settings.server.max_body,
+        check_jobs=lambda: check(jobs),
     )
     staff = staff_app(
         app.store,
@@ -102,25 +106,17 @@ def make_apps(app: Messaging, targets: Targets, host: str) -> tuple[ASGIApp, ASG
     return public, staff
 
 
-def make_jobs(app: Messaging, targets: Targets) -> list[Job]:
-    """What a server does beside answering."""
+def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[Job]:
+    """What a server does beside answering, until `stop`."""
+    dispatcher = app.dispatcher
     return [
-        lambda stop: app.dispatcher.serve_events(stop, app.wake),
-        app.dispatcher.serve_campaigns,
-        app.recorder.serve,
-        targets.serve,
-        lambda stop: keep_fresh(app.store, stop),
+        Job("events", dispatcher.event_round(stop), every=POLL, wake=app.wake),
+        Job("campaigns", dispatcher.campaign_round(stop), every=POLL),
+        Job("hits", app.recorder.drain, every=POLL),
+        Job("links", targets.load, every=VERSIONS),
+        Job("store", app.store.refresh, every=REFRESH),
+        Job("housekeeping", dispatcher.tidy, every=HOUSEKEEPING),
     ]
-
-
-def keep_fresh(store: Store, stop: threading.Event) -> None:
-    """Take in what other processes write, until `stop`."""
-    while not stop.wait(REFRESH):
-        try:
-            store.refresh()
-        except MessagingError as error:
-            log.error("%s", error)
-            stop.wait(1)
 
 
 @contextlib.contextmanager
@@ -147,7 +143,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
 
 def run(
     doors: Sequence[Door],
-    jobs: Sequence[Job] = (),
+    jobs: Sequence[Callable[[threading.Event], object]] = (),
     *,
     on_start: Callable[[], object] = lambda: None,
     wake: threading.Event | None = None,
@@ -157,7 +153,7 @@ def run(
     stop = stop or threading.Event()
     # Daemons: one that hangs (an adapter that never answers) must not keep the process from ending.
     threads = [
-        threading.Thread(target=job, args=(stop,), name=f"messaging-{number}", daemon=True)
+        threading.Thread(target=job, args=(stop,), name=f"messaging-{getattr(job, 'name', number)}", daemon=True)
         for number, job in enumerate(jobs)
     ]
     for thread in threads:

@@ -1,11 +1,12 @@
 """The staff app: mailbox, report, API description. For reading only, and never on the public door.
 
 On loopback it answers to loopback's own names only, so that no web page can reach it by a name that suddenly
-points here (DNS rebinding). Elsewhere it wants the staff password.
+points here (DNS rebinding). Elsewhere it wants the staff password: the right one always works, wrong ones wait.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from binascii import Error as Base64Error
@@ -17,14 +18,15 @@ from urllib.parse import urlencode
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from messaging.errors import MessagingError
-from messaging.server.html import HEADERS, Pages, stylesheet
+from messaging.errors import MessagingError, NotFound
+from messaging.server.html import HEADERS, Pages
 from messaging.server.limits import Attempts
 from messaging.server.mails import Mail, Mailbox
 from messaging.server.plots import clicks_plot, rates_plot
@@ -32,8 +34,10 @@ from messaging.services.reporting import Reporter, TemplateReport
 from messaging.stores.base import Store
 
 PAGE = 50
-#: Wrong passwords a minute and client.
+#: Wrong passwords a minute and client, before the answer to another comes late.
 BAD_LOGINS = 10
+#: How late, in seconds.
+SLOW = 1.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 #: What a message may do in its frame: look like itself, and open links in another tab.
@@ -43,6 +47,8 @@ FRAME_POLICY = (
 )
 #: Our own open pixel: staff looking at a message is no open.
 _PIXEL = re.compile(r"<img\b[^>]{0,500}/o/[A-Za-z0-9_-]{60}\.gif[^>]{0,500}>", re.IGNORECASE)
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]*)?")
+_VIEWS = {"html": "HTML", "text": "Text", "source": "Source"}
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
 
@@ -57,32 +63,29 @@ class Guard:
         self._failed = Attempts(BAD_LOGINS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = await self._refusal(scope) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if self._names and _host(headers.get("host", "")) not in self._names:
             return PlainTextResponse("These pages are not served under this name.\n", 421)
         if self._password is None:
             return None
-        client = (scope.get("client") or ("",))[0]
-        if self._failed.too_many(client):
-            return PlainTextResponse("Too many wrong passwords: wait a minute.\n", 429, {"Retry-After": "60"})
         given = _password(headers.get("authorization", ""))
         if given is not None and compare_digest(given, self._password.encode("utf-8")):
-            return None
-        if given is not None:
-            self._failed.fail(client)
+            return None  # whatever was tried before: nobody can lock the staff out
+        if given is not None and self._failed.fail((scope.get("client") or ("",))[0]):
+            await asyncio.sleep(SLOW)
+            return PlainTextResponse("Too many wrong passwords: wait a minute.\n", 429, {"Retry-After": "60"})
         challenge = {"WWW-Authenticate": 'Basic realm="messaging staff", charset="UTF-8"'}
         return PlainTextResponse("Sign in with the staff password of keys.toml; any user name.\n", 401, challenge)
 
 
 def _host(header: str) -> str:
-    """A Host header without its port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].lower()
+    """A Host header without its port; nothing if it is none."""
+    match = _HOST.fullmatch(header)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def _password(authorization: str) -> bytes | None:
@@ -122,7 +125,7 @@ class StaffPages:
             Route("/report", self.report),
             Route("/docs", self.docs),
             Route("/openapi.json", self.openapi),
-            Route("/style.css", stylesheet),
+            Route("/style.css", self._pages.style),
         ]
 
     async def start(self, request: Request) -> Response:
@@ -131,8 +134,10 @@ class StaffPages:
     async def mailbox(self, request: Request) -> Response:
         """Messages, newest first; `q` searches, `from` leafs."""
         query = request.query_params.get("q", "")[:200].strip()
-        start = _number(request.query_params.get("from", ""))
+        start = _number(request.query_params.get("from", "0"))
         found, total = await run_in_threadpool(self._mailbox.find, query, start=start, count=PAGE)
+        if start and not found:
+            raise NotFound("the mailbox has no such page")
         rows = await run_in_threadpool(self._store.outbox.get, [mail.id for mail in found])
 
         def leaf(position: int) -> str:
@@ -162,6 +167,8 @@ class StaffPages:
         mail = await self._mail(request)
         views = [view for view, there in (("html", mail.html), ("text", mail.text), ("source", True)) if there]
         view = request.query_params.get("view", views[0])
+        if view not in _VIEWS:
+            raise NotFound(f"a message has no view {view!r}", hint=f"it has: {', '.join(views)}")
         return self._pages.response(
             "message.html",
             here="mailbox",
@@ -173,9 +180,7 @@ class StaffPages:
                 "headers": mail.headers,
             },
             view=view if view in views else views[0],
-            views=[
-                {"name": name, "label": name.capitalize(), "url": f"/mailbox/{mail.id}?view={name}"} for name in views
-            ],
+            views=[{"name": name, "label": _VIEWS[name], "url": f"/mailbox/{mail.id}?view={name}"} for name in views],
             frame_url=f"/mailbox/{mail.id}/frame",
             text=mail.text,
             source=mail.source,
@@ -202,6 +207,7 @@ class StaffPages:
             "report.html",
             here="report",
             totals=_totals(reports),
+            seldom=[column for column in _SELDOM if any(getattr(report, column[0]) for report in reports)],
             templates=[_row(report) for report in reports],
             plots={"rates": rates_plot(self._pages, reports), "time": clicks_plot(self._pages, clicks)},
             filters=filters,
@@ -232,14 +238,19 @@ class StaffPages:
         )
 
     async def failed(self, request: Request, error: Exception) -> Response:
+        """A page that says what is wrong."""
         assert isinstance(error, MessagingError)
-        return self._pages.response(
-            "problem.html",
-            status=error.status,
-            heading="This did not work",
-            message=error.message,
-            hint=error.hint,
-        )
+        hint = f" ({error.hint})" if error.hint else ""
+        message = error.message[:1].upper() + error.message[1:]
+        return self._pages.response("staff_problem.html", status=error.status, message=f"{message}{hint}.")
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """What no page or method of ours is."""
+        assert isinstance(error, HTTPException)
+        message = "There is no such page." if error.status_code == 404 else "Pages can be looked at only."
+        response = self._pages.response("staff_problem.html", status=error.status_code, message=message)
+        response.headers.update(error.headers or {})
+        return response
 
 
 def staff_app(
@@ -256,11 +267,26 @@ def staff_app(
     pages = StaffPages(store, reporter, mailbox, describe_api=describe_api, brand=brand)
     here = host in LOOPBACK
     guard = Middleware(Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password)
-    return Starlette(routes=pages.routes(), middleware=[guard], exception_handlers={MessagingError: pages.failed})
+    handlers = {MessagingError: pages.failed, HTTPException: pages.refused}
+    return Starlette(routes=pages.routes(), middleware=[guard], exception_handlers=handlers)
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    if text.isascii() and text.isdecimal() and len(text) < 9:
+        return int(text)
+    raise NotFound("the mailbox has no such page")
+
+
+#: Columns of the report, and their heads, that are left out while there is nothing but zeros in them.
+_SELDOM = (
+    ("opens", "Opens"),
+    ("delivered", "Delivered"),
+    ("bounced", "Bounced"),
+    ("complained", "Complained"),
+    ("refused", "Refused"),
+    ("unknown", "Unknown"),
+    ("unsubscribes", "Unsubscribes"),
+)
 
 
 def _percent(rate: float | None) -> str:

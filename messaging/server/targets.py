@@ -5,18 +5,14 @@ What was looked up once is kept in this process, so that redirects work while th
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from messaging.errors import MessagingError, NotFound
+from messaging.errors import NotFound
 from messaging.nouns.template import LinkSlot
 from messaging.rules.tokens import VERSION_BYTES, Token
 from messaging.stores.base import Store
-
-log = logging.getLogger("messaging.server")
 
 #: Scheme and authority of an address a redirect may go to: no user, no backslash, no escape.
 _ADDRESS = re.compile(r"https?://[^\s/?#@\\%\x00-\x20\x7f]+(?=[/?#]|$)", re.IGNORECASE)
@@ -63,16 +59,6 @@ class Targets:
         """Look up all versions there are."""
         for version in self._store.versions():
             self._known[version.version[: 2 * VERSION_BYTES]] = _links(version.links)
-
-    def serve(self, stop: threading.Event, *, every: float = 20.0) -> None:
-        """Keep up with new versions, until `stop`."""
-        while True:
-            try:
-                self.load()
-            except MessagingError as error:
-                log.warning("links: %s", error)
-            if stop.wait(every):
-                return
 
 
 def location(address: str) -> str | None:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from messaging.errors import MessagingError, PluginError, SettingsError
+from messaging.errors import PLUGIN_FAULTS, MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext
 from messaging.plugins import Plugins
 from messaging.services.plugin_settings import read_settings
@@ -52,15 +52,13 @@ class Adapters:
                     self._made[name] = adapter(settings, self._context)
                 except MessagingError:
                     raise
-                except (Exception, SystemExit) as error:
-                    plugin = self._plugins.owner_of(adapter)
-                    raise PluginError(
-                        f"adapter {name} could not be made: {type(error).__name__}: {error}",
-                        plugin=plugin.name,
-                        distribution=plugin.distribution,
-                        hint="mend it, or choose another adapter",
-                    ) from error
+                except PLUGIN_FAULTS as error:
+                    raise self.blame(name, f"could not be made: {type(error).__name__}: {error}") from error
             return self._made[name]
+
+    def blame(self, name: str, problem: str) -> PluginError:
+        """The error for what an adapter did wrong: names its plugin and where that came from."""
+        return self._plugins.blame(name, problem)
 
     def renew(self, name: str) -> None:
         """Forget an adapter that hung: the next `get` makes a new one."""

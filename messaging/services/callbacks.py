@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from messaging.errors import MessagingError, NotFound, PluginError
+from messaging.errors import PLUGIN_FAULTS, MessagingError, NotFound
 from messaging.nouns.adapter import Adapter, Callback
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.request import Request
@@ -42,14 +42,8 @@ class Callbacks:
             told = [replace(_checked(each), source=name) for each in callback.engagements]
         except MessagingError:
             raise
-        except Exception as error:
-            plugin = self._plugins.owner_of(adapter)
-            raise PluginError(
-                f"callback of adapter {name} raised {type(error).__name__}: {error}",
-                plugin=plugin.name,
-                distribution=plugin.distribution,
-                hint="the provider posts it again; mend the plugin",
-            ) from error
+        except PLUGIN_FAULTS as error:
+            raise self._plugins.blame(name, f"callback raised {type(error).__name__}: {error}") from error
         self._recorder.record(told)
         return callback
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from messaging.clock import Clock
 from messaging.errors import Conflict, InputError, MessagingError, NotFound
-from messaging.ids import is_name, message_id
+from messaging.ids import is_name
 from messaging.nouns.campaign import Campaign, CampaignState
-from messaging.nouns.customer import Customer
-from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.message import MessageClass, MessageState
 from messaging.nouns.template import TemplateVersion
 from messaging.services.audience import Audience
-from messaging.services.campaign_plans import PAGE, Plan, Plans, content_of, decide
+from messaging.services.campaign_plans import PAGE, Plan, Plans, content_of
+from messaging.services.campaign_rows import Rows
+from messaging.services.campaign_runs import Runs
 from messaging.services.library import TemplateLibrary
-from messaging.services.planning import Planner
 from messaging.stores.base import Outcome, Store
+
+log = logging.getLogger("messaging.campaigning")
 
 LEFT = "left the segment since the plan"
 CANCELLED = "cancelled"
+
+#: States in which a server or a timer takes a campaign up by itself.
+_GOING = (CampaignState.SCHEDULED, CampaignState.PLANNING, CampaignState.SENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +48,9 @@ class Campaigning:
         *,
         library: TemplateLibrary,
         audience: Audience,
-        planner: Planner,
         plans: Plans,
+        rows: Rows,
+        runs: Runs,
         has_adapter: Callable[[str, str | None], str],
         late: timedelta,
     ) -> None:
@@ -52,8 +59,9 @@ class Campaigning:
         self._clock = clock
         self._library = library
         self._audience = audience
-        self._planner = planner
         self._plans = plans
+        self._rows = rows
+        self._runs = runs
         self._has_adapter = has_adapter
         self._late = late
 
@@ -169,10 +177,7 @@ class Campaigning:
         )
         with self._store.transaction():
             self._move(campaign, started)
-            self._store.put_version(version)
-            self._store.campaigns.put_members(name, members)
-            if withheld:
-                self._store.put_note(_withheld_key(name), withheld)
+            self._rows.keep(started, version, members, withheld)
         return started
 
     def _compare(
@@ -191,58 +196,10 @@ class Campaigning:
         withheld.update((member, LEFT) for member in plan.members if member not in present)
         return plan.members, withheld
 
-    def fill(self, name: str, *, progress: Callable[[int], None] | None = None) -> Campaign:
+    def fill(self, name: str, *, progress: Callable[[int], object] | None = None) -> Campaign:
         """Make the rows of a campaign that is being planned; nothing of it leaves before all are there."""
         campaign = self.get(name)
-        if campaign.state is not CampaignState.PLANNING:
-            return campaign
-        assert campaign.version is not None
-        version = self._store.version(campaign.version)
-        assert version is not None
-        members = self._store.campaigns.members(name) or []
-        withheld = self._store.get_note(_withheld_key(name)) or {}
-        now = self._clock.now()
-        gone: list[str] = []
-        done, seen = self._rows_of(name)
-        people = self._people([member for member in members if member not in done], gone)
-        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen):
-            rows = [_withhold(message, withheld) for message in messages]
-            with self._store.transaction():
-                if self._state(name) is not CampaignState.PLANNING:
-                    return self.get(name)
-                self._store.outbox.add(rows)
-            if progress is not None:
-                progress(len(rows))
-        with self._store.transaction():
-            if self._state(name) is not CampaignState.PLANNING:
-                return self.get(name)
-            self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
-            filled = replace(campaign, state=CampaignState.SENDING)
-            self._store.campaigns.put(filled)
-        return filled
-
-    def _rows_of(self, name: str) -> tuple[set[str], set[str]]:
-        """Who has a row already, when this was cut short before, and which addresses those rows go to."""
-        people: set[str] = set()
-        addresses: set[str] = set()
-        after: str | None = None
-        while page := self._store.outbox.page(campaign=name, after=after, limit=1000):
-            after = page[-1].id
-            people.update(message.customer_id for message in page)
-            addresses.update(
-                message.address.casefold()
-                for message in page
-                if message.address and message.state is not MessageState.SKIPPED
-            )
-        return people, addresses
-
-    def _people(self, members: list[str], gone: list[str]) -> Iterator[Customer]:
-        """The members as customers; ids of those who are no more go to `gone`."""
-        for start in range(0, len(members), PAGE):
-            page = members[start : start + PAGE]
-            found = self._store.customers.get(page)
-            gone.extend(member for member in page if member not in found)
-            yield from (found[member] for member in page if member in found)
+        return self._rows.fill(campaign, progress=progress) if campaign.state is CampaignState.PLANNING else campaign
 
     def pause(self, name: str, reason: str | None = None) -> Campaign:
         """Stop sending within seconds, everywhere."""
@@ -271,7 +228,9 @@ class Campaigning:
             reason=None,
             at=None if campaign.state is CampaignState.HELD else campaign.at,
         )
-        self._move(campaign, resumed)
+        with self._store.transaction():
+            self._move(campaign, resumed)
+            self._runs.let_go_on(name)
         return resumed
 
     def cancel(self, name: str) -> Campaign:
@@ -279,10 +238,12 @@ class Campaigning:
         campaign = self.get(name)
         if campaign.state in (CampaignState.DONE, CampaignState.CANCELLED):
             raise Conflict(f"campaign {name} is {campaign.state}: nothing to cancel")
-        if campaign.version is not None:
-            # Its rows must add up to its audience also now, if they were not all made.
-            self._move(campaign, replace(campaign, state=CampaignState.PLANNING))
-            campaign = self.fill(name)
+        if campaign.version is not None and campaign.state is not CampaignState.SENDING:
+            # Its rows must add up to its audience also now, if they were not all made. Nobody sends it meanwhile.
+            paused = replace(campaign, state=CampaignState.PAUSED)
+            self._move(campaign, paused)
+            self._rows.fill(paused)
+            campaign = paused
         cancelled = replace(campaign, state=CampaignState.CANCELLED, reason=None, finished_at=self._clock.now())
         with self._store.transaction():
             self._move(campaign, cancelled)
@@ -295,11 +256,15 @@ class Campaigning:
             if campaign.state is CampaignState.CANCELLED:
                 self._store.outbox.stop(campaign.name, CANCELLED)
 
-    def hold(self, name: str, reason: str) -> None:
-        """Leave a campaign that is due to a person to decide about."""
-        campaign = self.get(name)
-        if campaign.state in (CampaignState.SCHEDULED, CampaignState.PLANNING):
-            self._move(campaign, replace(campaign, state=CampaignState.HELD, reason=reason))
+    def hold(self, name: str, reason: str, *, states: Collection[CampaignState] = (CampaignState.SCHEDULED,)) -> bool:
+        """Leave a campaign that is due to a person to decide about; false if it is in another state by now."""
+        with self._store.transaction():
+            campaign = self.get(name)
+            if campaign.state not in states:
+                return False
+            self._store.campaigns.put(replace(campaign, state=CampaignState.HELD, reason=reason))
+        log.warning("campaign %s is held: %s (go on with: messaging campaigns resume %s)", name, reason, name)
+        return True
 
     def retry(self, name: str) -> int:
         """Plan again those the provider refused or that gave up; return how many."""
@@ -337,22 +302,54 @@ class Campaigning:
                 self._store.campaigns.put(campaign)
         return campaign
 
-    def due(self) -> list[str]:
-        """Campaigns that should be going on now; those that are too late are held instead."""
-        now = self._clock.now()
-        names = []
+    def due(self) -> Iterator[str]:
+        """Campaigns that should be going on and that nobody runs, each looked at when its turn comes.
+
+        Those that are too late are held instead.
+        """
         for campaign in self._store.campaigns.all():
-            if campaign.state is CampaignState.SCHEDULED and (campaign.at or now) > now:
+            name = campaign.name
+            campaign = self.get(name)
+            since = self._since(campaign) if campaign.state in _GOING else None
+            if since is None or since > self._clock.now():
                 continue
-            if campaign.state in (CampaignState.SCHEDULED, CampaignState.PLANNING):
-                time = campaign.at or campaign.started_at or now
-                if now - time > self._late:
-                    self.hold(campaign.name, f"its time was {time.isoformat()}, too long ago")
-                else:
-                    names.append(campaign.name)
-            elif campaign.state is CampaignState.SENDING:
-                names.append(campaign.name)
-        return names
+            if self.late_since(campaign) is None:
+                yield name
+            else:
+                self._hold_late(name)
+
+    def _hold_late(self, name: str) -> None:
+        with self._store.transaction():  # in which nobody can resume it
+            campaign = self.get(name)
+            since = self.late_since(campaign)
+            if since is None:
+                return
+            what = "its time was" if campaign.state is CampaignState.SCHEDULED else "it was interrupted at"
+            self.hold(name, f"{what} {since.isoformat(timespec='minutes')}, too long ago", states=_GOING)
+
+    def late_since(self, campaign: Campaign) -> datetime | None:
+        """Since when a campaign should have been going on, if that is too long ago."""
+        since = self._since(campaign)
+        return since if since is not None and self._clock.now() - since > self._late else None
+
+    def _since(self, campaign: Campaign) -> datetime | None:
+        """Since when, or from when on, it should be going on; None: somebody is at it, or there is nothing to do."""
+        if self._runs.is_going(campaign.name):
+            return None
+        got = self._runs.last(campaign.name) or campaign.started_at
+        if campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED):
+            return campaign.at
+        if campaign.state is CampaignState.PLANNING:
+            return _latest(got, campaign.started_at)
+        if campaign.state is not CampaignState.SENDING:
+            return None
+        due = self._store.outbox.next_due(campaign=campaign.name)
+        if due is not None:
+            # What waited for its own time (a retry, quiet hours) is not late by that.
+            return _latest(got, due)
+        counts = self._store.outbox.counts(campaign.name)
+        # In somebody's hands; or else only to be called done.
+        return None if counts[MessageState.PLANNED] + counts[MessageState.SENDING] else self._clock.now()
 
     def status(self, name: str) -> Status:
         """How far it has come."""
@@ -362,9 +359,6 @@ class Campaigning:
                 counts=self._store.outbox.counts(name),
                 reasons=self._store.outbox.reasons(name),
             )
-
-    def _state(self, name: str) -> CampaignState:
-        return self.get(name).state
 
     def _change(self, name: str, from_: Collection[CampaignState], to: CampaignState, reason: str | None) -> Campaign:
         campaign = self.get(name)
@@ -392,32 +386,5 @@ def _say_why(version: TemplateVersion, service_notice: str | None) -> None:
         )
 
 
-def _withheld_key(name: str) -> str:
-    return f"campaign-withheld:{name}"
-
-
-def _withhold(message: Message, withheld: dict[str, str]) -> Message:
-    reason = withheld.get(message.customer_id)
-    if reason is None or message.state is not MessageState.PLANNED:
-        return message
-    return replace(message, state=MessageState.SKIPPED, reason=reason)
-
-
-def _gone(campaign: Campaign, version: TemplateVersion, member: str, now: datetime) -> Message:
-    return Message(
-        id=message_id(campaign.origin, member, campaign.channel),
-        origin=campaign.origin,
-        customer_id=member,
-        channel=campaign.channel,
-        address=None,
-        template=version.template,
-        version=version.version,
-        message_class=version.message_class,
-        topic=version.topic,
-        lane=Lane.CAMPAIGN,
-        campaign=campaign.name,
-        state=MessageState.SKIPPED,
-        reason="the customer is gone",
-        due_at=now,
-        created_at=now,
-    )
+def _latest(*times: datetime | None) -> datetime | None:
+    return max((time for time in times if time is not None), default=None)

@@ -12,6 +12,7 @@ from messaging.clock import Clock
 from messaging.errors import Conflict, MessagingError, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
+from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.sending import Sender, SendReport
 from messaging.stores.base import Store
@@ -20,10 +21,10 @@ log = logging.getLogger("messaging.dispatching")
 
 EVENT_LANES = (Lane.ORDER, Lane.EVENT)
 
-#: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
+#: How often a run that waits for another one looks whether that is through, in seconds.
 POLL = 0.5
-#: How often it tidies up, in seconds.
-HOUSEKEEPING = 3600.0
+#: How long a server leaves alone a campaign that met a fault, in seconds: each try is written down.
+FAULT_PAUSE = 30.0
 
 
 class Dispatcher:
@@ -35,6 +36,7 @@ class Dispatcher:
         clock: Clock,
         *,
         campaigning: Campaigning,
+        runs: Runs,
         make_sender: Callable[[threading.Event], Sender],
         channels: Callable[[], Sequence[str]],
         take_up: Callable[[], object],
@@ -47,11 +49,14 @@ class Dispatcher:
         self._store = store
         self._clock = clock
         self._campaigning = campaigning
+        self._runs = runs
         self._make_sender = make_sender
         self._channels = channels
         self._take_up = take_up
         self._keep_contexts = keep_contexts
         self._patience = patience
+        #: The last fault of each part of a server's work.
+        self._told: dict[str, str | None] = {}
 
     def send(
         self,
@@ -59,10 +64,11 @@ class Dispatcher:
         *,
         plan_hash: str | None = None,
         stop: threading.Event | None = None,
-        listed: Callable[[int], None] | None = None,
-        sent: Callable[[int], None] | None = None,
+        listed: Callable[[int], object] | None = None,
+        sent: Callable[[int], object] | None = None,
+        patience: timedelta | None = None,
     ) -> MessagingError | None:
-        """Start a campaign or take it up where it was, and send it, waiting out short delays.
+        """Start a campaign or take it up where it was, and send it, waiting out delays shorter than `patience`.
 
         Returns what stopped it, if something did. `listed` and `sent` are told of progress.
 
@@ -71,23 +77,30 @@ class Dispatcher:
         """
         stop = stop or threading.Event()
         sender = self._make_sender(stop)
+
+        def noting(tell: Callable[[int], object] | None) -> Callable[[int], None]:
+            def step(number: int) -> None:
+                self._runs.progress(name, sender.worker)
+                if tell is not None:
+                    tell(number)
+
+            return step
+
         try:
             # Before anything of it can be seen: a server leaves it to us.
-            runner = self._store.get_note(_runner_key(name))
-            if runner is None or not self._store.is_alive(runner):
-                self._store.put_note(_runner_key(name), sender.worker)
+            self._runs.begin(name, sender.worker)
             if self._campaigning.start(name, plan_hash=plan_hash).state is CampaignState.SCHEDULED:
                 return None
-            self._campaigning.fill(name, progress=listed)
-            return self._send(sender, name, stop, sent)
+            self._campaigning.fill(name, progress=noting(listed))
+            return self._send(sender, name, stop, noting(sent), self._patience if patience is None else patience)
         finally:
             sender.close()
             self._campaigning.sweep()
 
     def _send(
-        self, sender: Sender, name: str, stop: threading.Event, progress: Callable[[int], None] | None
+        self, sender: Sender, name: str, stop: threading.Event, progress: Callable[[int], object], patience: timedelta
     ) -> MessagingError | None:
-        until = time.monotonic() + self._patience.total_seconds()
+        until = time.monotonic() + patience.total_seconds()
         while not stop.is_set():
             sender.bury_the_dead()
             report = sender.send_campaign(name, progress=progress)
@@ -104,7 +117,7 @@ class Dispatcher:
                 stop.wait(POLL)
                 continue
             wait = due - self._clock.now()
-            if wait > self._patience:
+            if wait > patience:
                 return None
             self._clock.wait(max(0.0, wait.total_seconds()), stop)
         return None
@@ -129,67 +142,68 @@ class Dispatcher:
             sender.close()
         fault = report.fault
         for name in self._campaigning.due():
-            fault = self._send_due(name, stop, progress) or fault
+            fault = self._send_due(name, stop, self._patience, progress) or fault
         return report, fault
 
     def _send_due(
-        self, name: str, stop: threading.Event, progress: Callable[[int], None] | None = None
+        self,
+        name: str,
+        stop: threading.Event,
+        patience: timedelta,
+        progress: Callable[[int], None] | None = None,
     ) -> MessagingError | None:
         """Send a campaign whose time has come; one that is no longer what its plan showed is held."""
         try:
-            return self.send(name, stop=stop, sent=progress)
+            return self.send(name, stop=stop, sent=progress, patience=patience)
         except Conflict as error:
-            self._campaigning.hold(name, error.message)
-            return error
+            # Or another one was quicker, or a person paused it.
+            return error if self._campaigning.hold(name, error.message) else None
+        except MessagingError as error:
+            return error  # the others have their turn
 
-    def serve_events(self, stop: threading.Event, wake: threading.Event) -> None:
-        """Send event-driven messages as they become due, until `stop`."""
+    # What a server's threads repeat.
+
+    def event_round(self, stop: threading.Event) -> Callable[[], object]:
+        """Sends the event-driven messages that are due."""
         sender = self._make_sender(stop)
-        forget_at = time.monotonic()
-        try:
-            while not stop.is_set():
-                try:
-                    sender.bury_the_dead()
-                    self._take_up()
-                    if time.monotonic() >= forget_at:
-                        self._forget()
-                        self._store.tidy()
-                        forget_at = time.monotonic() + HOUSEKEEPING
-                    report = sender.send_lanes(EVENT_LANES, self._channels())
-                    if report.fault is not None:
-                        log.error("%s", report.fault)
-                except MessagingError as error:
-                    log.error("%s", error)
-                except (Exception, SystemExit):
-                    log.exception("sending failed")
-                wake.wait(POLL)
-                wake.clear()
-        finally:
-            try:
-                sender.close()
-            except MessagingError as error:
-                log.error("%s", error)
+
+        def send() -> None:
+            sender.bury_the_dead()
+            self._take_up()
+            self._tell("events", sender.send_lanes(EVENT_LANES, self._channels()).fault)
+
+        return send
+
+    def campaign_round(self, stop: threading.Event) -> Callable[[], object]:
+        """Sends what is due of campaigns that nobody else is sending."""
+        not_before: dict[str, float] = {}
+
+        def send() -> None:
+            for name in self._campaigning.due():
+                if stop.is_set():
+                    return
+                if time.monotonic() < not_before.get(name, 0.0):
+                    continue
+                # It does not wait for one of them while others are due.
+                fault = self._send_due(name, stop, timedelta(0))
+                self._tell(f"campaign {name}", fault)
+                if fault is not None:
+                    not_before[name] = time.monotonic() + FAULT_PAUSE
+
+        return send
+
+    def tidy(self) -> None:
+        """Drop what was kept long enough."""
+        self._forget()
+        self._store.tidy()
 
     def _forget(self) -> None:
         """Drop rendering contexts that were kept long enough."""
         self._store.outbox.forget_contexts(self._clock.now() - self._keep_contexts)
 
-    def serve_campaigns(self, stop: threading.Event) -> None:
-        """Send campaigns that nobody else is sending, until `stop`."""
-        while not stop.wait(POLL):
-            try:
-                for name in self._campaigning.due():
-                    runner = self._store.get_note(_runner_key(name))
-                    if runner is not None and self._store.is_alive(runner):
-                        continue
-                    fault = self._send_due(name, stop)
-                    if fault is not None:
-                        log.error("%s", fault)
-            except MessagingError as error:
-                log.error("%s", error)
-            except (Exception, SystemExit):
-                log.exception("sending a campaign failed")
-
-
-def _runner_key(name: str) -> str:
-    return f"campaign-runner:{name}"
+    def _tell(self, what: str, fault: MessagingError | None) -> None:
+        """Log a fault, once for as long as it stays the same."""
+        text = None if fault is None else str(fault)
+        if text is not None and text != self._told.get(what):
+            log.error("%s: %s", what, text)
+        self._told[what] = text

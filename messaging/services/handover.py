@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
@@ -32,11 +32,22 @@ class _End:
 class Handover:
     """Begins when it is made. Iterate it once: it yields the receipts; then the attributes tell the rest."""
 
-    def __init__(self, adapter: Adapter, messages: Sequence[RenderedMessage], *, timeout: float) -> None:
-        """`timeout`: seconds without a receipt after which the call counts as hung."""
+    def __init__(
+        self,
+        adapter: Adapter,
+        messages: Sequence[RenderedMessage],
+        *,
+        timeout: float,
+        blame: Callable[[str, str], PluginError],
+    ) -> None:
+        """`timeout`: seconds without a receipt after which the call counts as hung.
+
+        `blame` makes the error for an adapter's name and what is wrong with it.
+        """
         self._adapter = adapter
         self._messages = messages
         self._timeout = timeout
+        self._blame = blame
         self._said: queue.SimpleQueue[Receipt | _End] = queue.SimpleQueue()
         #: Ids of messages without a receipt, in the order they were given.
         self.missing: list[str] = [message.id for message in messages]
@@ -58,7 +69,7 @@ class Handover:
                     break
                 problem = _problem(said, waiting)
                 if problem is not None:
-                    log.error("%s", self._named(problem))
+                    log.error("%s", self._blame(self._adapter.name, problem))
                     continue
                 del waiting[said.message_id]
                 receipts.append(said)
@@ -75,7 +86,7 @@ class Handover:
             yield _End(DeliveryError(f"no receipt for {self._timeout:g} seconds; given up on"))
             return
         until = time.monotonic() + LINGER
-        with suppress(queue.Empty):
+        with suppress(queue.Empty):  # nothing more came
             while (left := until - time.monotonic()) > 0:
                 yield self._said.get(timeout=left)
 
@@ -91,12 +102,8 @@ class Handover:
     def _judge(self, error: BaseException | None) -> AdapterUnusable | DeliveryError | PluginError | None:
         if error is None or isinstance(error, AdapterUnusable):
             return error
-        if self.hung:
-            return self._named(f"deliver hangs: {error}")
-        return self._named(f"deliver raised {type(error).__name__}: {error}")
-
-    def _named(self, problem: str) -> PluginError:
-        return PluginError(problem, plugin=self._adapter.name, distribution=type(self._adapter).__module__)
+        what = "deliver hangs" if self.hung else f"deliver raised {type(error).__name__}"
+        return self._blame(self._adapter.name, f"{what}: {error}")
 
 
 def _problem(said: object, waiting: dict[str, None]) -> str | None:

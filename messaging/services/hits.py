@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from messaging.nouns.engagement import Engagement, EngagementKind
-from messaging.nouns.message import Message
+from messaging.nouns.message import Message, MessageState
 from messaging.rules.verdict import Hit, judge
 from messaging.stores.base import Store
 
@@ -57,7 +57,8 @@ def judge_new(
 ) -> tuple[list[Engagement], Verdicts]:
     """New `hits` with their verdicts, and the verdicts that change on those recorded before.
 
-    Of a burst, the first hits become machines' when the last comes.
+    Of a burst, the first hits become machines' when the last comes. What comes beyond `MAX_HITS` is counted in the
+    log only.
     """
     by_message: dict[str, list[Engagement]] = defaultdict(list)
     for told in hits:
@@ -65,14 +66,19 @@ def judge_new(
             by_message[told.message_id].append(_timed(told, messages[told.message_id]))
     known = store.engagements.of_messages(list(by_message))
     judged: list[Engagement] = []
+    beyond = 0
     changed: Verdicts = {}
     for message_id, news in by_message.items():
         before = [told for told in known.get(message_id, ()) if is_hit(told)]
         ids = {told.id for told in before}
-        news = [told for told in news if told.id not in ids][: max(0, MAX_HITS - len(before))]
-        old, new = _judged(before, news)
+        news = [told for told in news if told.id not in ids]
+        room = max(0, MAX_HITS - len(before))
+        beyond += len(news[room:])
+        old, new = _judged(before, news[:room])
         changed |= old
         judged += new
+    if beyond:
+        log.warning("%d hits on messages that had %d already were not recorded", beyond, MAX_HITS)
     return judged, changed
 
 
@@ -105,7 +111,9 @@ def _facts(told: Engagement) -> Hit:
 
 
 def _timed(told: Engagement, message: Message) -> Engagement:
-    """With the seconds since the message was handed over among its facts, if it was."""
+    """With the seconds since the message was handed over among its facts, if it was; or that it just is."""
+    if message.state is MessageState.SENDING:
+        return replace(told, raw={**told.raw, "sending": True})
     if message.sent_at is None:
         return told
     return replace(told, raw={**told.raw, "seconds": (told.at - message.sent_at).total_seconds()})

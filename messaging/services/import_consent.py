@@ -92,29 +92,37 @@ class ConsentReader:
         return [said for channel in self._channels for said in self._of(channel, told)]
 
     def _of(self, channel: str, told: Mapping[str, str]) -> list[Said]:
-        status = told.get(f"{channel}_status", "").strip().lower()
         withdrawn_at = self._time(told, f"{channel}_withdrawn_at")
-        if withdrawn_at or status in _GONE or means_yes(told.get(f"{channel}_withdrawn", "")):
-            return [Said(channel, ALL_TOPICS, False, withdrawn_at)]
+        given_at = self._time(told, f"{channel}_consent_at")
+        status = told.get(f"{channel}_status", "").strip().lower()
+        if status in _GONE or means_yes(told.get(f"{channel}_withdrawn", "")):
+            # That is how it stands now, whatever they agreed to before.
+            at = max(withdrawn_at, given_at or withdrawn_at) if withdrawn_at else None
+            return [Said(channel, ALL_TOPICS, False, at)]
+        agreed = self._agreed(channel, told, given_at)
+        if withdrawn_at:
+            # Two facts, and the later counts.
+            return [Said(channel, ALL_TOPICS, False, withdrawn_at), *(said for said in agreed if said.at)]
+        return agreed
+
+    def _agreed(self, channel: str, told: Mapping[str, str], given_at: datetime | None) -> list[Said]:
         topics = self._topics.get(channel) or [ALL_TOPICS]
         column = next((name for name in (f"{channel}_consent", f"{channel}_status") if name in self._fields), None)
-        if column is None and channel not in self._topics:
+        if column is None:
+            return [Said(channel, topic, True, given_at) for topic in self._topics.get(channel, ())]
+        word = told.get(column, "").strip()
+        if not word:
             return []
-        if column is not None:
-            word = told.get(column, "").strip()
-            if not word:
-                return []
-            if not means_yes(word):
-                return [Said(channel, topic, False, mild=True) for topic in topics]
-        given_at = self._time(told, f"{channel}_consent_at")
-        return [Said(channel, topic, True, given_at) for topic in topics]
+        if means_yes(word):
+            return [Said(channel, topic, True, given_at) for topic in topics]
+        return [Said(channel, topic, False, mild=True) for topic in topics]
 
     def _time(self, told: Mapping[str, str], field: str) -> datetime | None:
         text = told.get(field, "").strip()
         if not text:
             return None
         try:
-            return self._profiles.read_time(text)
+            return self._profiles.read_time(field, text)
         except ValueError as error:
             raise ValueError(f"{field}: {error}") from None
 
@@ -132,28 +140,26 @@ def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, sou
     ]
     if not decisions:
         return 0
-    known = store.addresses.status({(consent.channel, consent.address) for consent, _ in decisions})
-    kept: dict[tuple[str, str, str], Consent] = {}
+    known = dict(store.addresses.status({(consent.channel, consent.address) for consent, _ in decisions}))
+    kept: list[Consent] = []
     for consent, mild in decisions:
-        key = (consent.channel, consent.address, consent.topic)
         status = known[consent.channel, consent.address]
-        before = kept.get(key)
-        if before is not None:
-            # A row before it in this file counts as if it had been imported on its own.
-            status = AddressStatus(consents=(*status.consents, before), suppression=status.suppression)
-        if _changes(status, consent, mild):
-            kept[key] = consent
-    store.addresses.add_consents(kept.values())
+        if _changes(status.consents, consent, mild):
+            kept.append(consent)
+            # The rows after it see it, as if each had been imported on its own.
+            consents = (*status.consents, consent)
+            known[consent.channel, consent.address] = AddressStatus(consents, status.suppression)
+    store.addresses.add_consents(kept)
     return len(kept)
 
 
-def _changes(status: AddressStatus, consent: Consent, mild: bool) -> bool:
-    before = standing(status.consents, consent.topic)
-    if consent.granted:
-        if before is None:
-            return True
-        # A yes without a date: it stands already, or a withdrawal does, which it cannot undo.
-        return consent.dated and consent not in status.consents and not (before.granted and before.dated)
+def _changes(consents: tuple[Consent, ...], consent: Consent, mild: bool) -> bool:
+    before = standing(consents, consent.topic)
+    if consent in consents or (mild and (before is None or before.dated)):
+        return False
     if before is None:
-        return not mild
-    return before.granted and not (mild and before.dated)
+        return True
+    if before.granted == consent.granted:
+        # Said again: it counts if it is later, or the first with the person's own time.
+        return consent.dated and (not before.dated or consent.at > before.at)
+    return standing((*consents, consent), consent.topic) == consent

@@ -98,6 +98,8 @@ class CustomerImport:
             rows += 1
             if rows % PAGE == 0:
                 progress(PAGE)
+            if row.fault:
+                continue
             for position, guess in guesses.items():
                 if position < len(row.cells):
                     guess.observe(row.cells[position])
@@ -212,8 +214,8 @@ class _Batch:
     def _told(self, row: Row) -> tuple[dict[str, str], dict[str, str], str | None]:
         """The row's fields and attributes, and why it cannot be read as a row."""
         width = len(self._file.headers)
-        reason = None
-        if any(cell for cell in row.cells[width:]):
+        reason = row.fault
+        if reason is None and any(cell for cell in row.cells[width:]):
             reason = f"has {len(row.cells)} cells, the header {width}"
         told: dict[str, str] = {}
         attributes: dict[str, str] = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from messaging.errors import NotFound
 from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.environment import NOTHING, Additions
 from messaging.rendering.prepare import prepare
 from messaging.workspace.template_files import read_template, template_names
 
@@ -26,15 +27,15 @@ class TemplateLibrary:
         brand: Mapping[str, Any],
         from_: str,
         reply_to: str | None,
-        filters: Collection[str] = (),
+        additions: Additions = NOTHING,
         cache: Path | None = None,
     ) -> None:
-        """`filters`: names of those that plugins bring; `cache`: a folder to remember prepared versions in."""
+        """`additions`: what plugins bring; `cache`: a folder to remember prepared versions in."""
         self._folder = folder
         self._brand = brand
         self._from = from_
         self._reply_to = reply_to
-        self._filters = filters
+        self._additions = additions
         self._cache = cache
         self._read: dict[str, tuple[_Stamp, Template]] = {}
         self._prepared: dict[str, tuple[_Stamp, TemplateVersion]] = {}
@@ -74,7 +75,7 @@ class TemplateLibrary:
                     self._brand,
                     from_=self._from,
                     reply_to=self._reply_to,
-                    filters=self._filters,
+                    additions=self._additions,
                     cache=self._cache,
                 )
                 self._prepared[name] = known = (stamp, version)

@@ -8,7 +8,6 @@ consent, suppresses addresses, and tells plugins, each once.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from messaging.clock import Clock
-from messaging.errors import MessagingError, NotFound, StoreError
+from messaging.errors import NotFound, StoreError
 from messaging.ids import random_id
 from messaging.nouns.consent import ALL_TOPICS, BOUNCED, OPTED_OUT, Consent, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
@@ -89,25 +88,29 @@ class Recorder:
 
         Raises:
             NotFound: there is no such message.
+            StoreError: it could be kept nowhere.
         """
-        facts = {"proof": proof}
+        told = Engagement(
+            id=random_id(),
+            kind=EngagementKind.UNSUBSCRIBED,
+            at=self._clock.now(),
+            message_id=message_id,
+            raw={"proof": proof},
+        )
         try:
             with self._store.transaction():
-                message = self.message(message_id)
-                decision = self.decision(message.channel, message.address, message.topic)
-                if message.address is None or (decision is not None and not decision.granted):
-                    return
-                at = self.now_after(decision)
-                told = Engagement(
-                    id=random_id(), kind=EngagementKind.UNSUBSCRIBED, at=at, message_id=message_id, raw=facts
-                )
+                self.message(message_id)
                 recorded = self._record([told])
         except StoreError as error:
-            line = write_line(random_id(), EngagementKind.UNSUBSCRIBED, message_id, self._clock.now(), facts, None)
-            self._spool.append(line, durable=True)
+            # Under the same id: should it have been written after all, it is known.
+            try:
+                self._spool.append(write_line(told.id, told.kind, message_id, told.at, told.raw, None), durable=True)
+            except OSError as second:
+                raise StoreError(f"an unsubscribe could be kept nowhere: {second}") from None
             log.warning("an unsubscribe waits for the store: %s", error)
             return
-        self._plugins.engagements_recorded(recorded)
+        if recorded:
+            self._plugins.engagements_recorded(recorded)
 
     # What is recorded
 
@@ -118,16 +121,6 @@ class Recorder:
             StoreError: the store cannot take them; they go on waiting.
         """
         return self._spool.drain(lambda lines: self.record(read_lines(lines)))
-
-    def serve(self, stop: threading.Event, *, every: float = 0.5) -> None:
-        """Drain every so many seconds, until `stop`."""
-        while not stop.wait(every):
-            try:
-                self.drain()
-            except (MessagingError, OSError) as error:
-                log.error("hits wait: %s", error)
-            except Exception:
-                log.exception("recording hits failed")
 
     def record(self, engagements: Iterable[Engagement], *, moves: bool = True) -> list[Engagement]:
         """Record what is new of `engagements`; return it as it was recorded.
@@ -163,6 +156,8 @@ class Recorder:
             # A link to a message that is not there: a preview's, or another workspace's with the same key.
             if told.message_id in messages or told.source != LINKS
         ]
+        if moves:
+            joined = self._asking_anew(joined, messages)
         hits, changed = judge_new([told for told in joined if is_hit(told)], messages, self._store)
         if changed:
             self._store.engagements.judge(changed)
@@ -183,6 +178,25 @@ class Recorder:
         elif told.channel == "sms" and told.address:
             owners = self._store.customers.find(phone=told.address, limit=2)
         return replace(told, customer_id=owners[0].id) if len(owners) == 1 else told
+
+    def _asking_anew(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Engagement]:
+        """Without our own pages' withdrawals of what is withdrawn: one that waited and was done again is done once."""
+        kept: list[Engagement] = []
+        asked: set[tuple[str, str, str]] = set()
+        for told in engagements:
+            if told.source == LINKS and told.kind is EngagementKind.UNSUBSCRIBED:
+                message = messages[told.message_id or ""]
+                if message.address is None:
+                    continue
+                place = message.channel, message.address, message.topic
+                decision = self.decision(*place)
+                if place in asked or (decision is not None and not decision.granted):
+                    continue
+                asked.add(place)
+                if decision is not None and decision.at >= self._clock.now():
+                    told = replace(told, at=self.now_after(decision))
+            kept.append(told)
+        return kept
 
     def _settle(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
         """Whatever comes back with our message id proves that the message left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -73,19 +73,23 @@ class TemplateReport:
 class Reporter:
     """Reports what came back."""
 
-    def __init__(self, store: Store, recorder: Recorder) -> None:
+    def __init__(self, store: Store, recorder: Recorder, *, templates: Callable[[], Collection[str]]) -> None:
+        """`templates` are the names there are, of which nothing may have been sent yet."""
         self._store = store
         self._recorder = recorder
+        self._templates = templates
 
     def report(self, *, campaign: str | None = None, template: str | None = None) -> list[TemplateReport]:
         """Numbers per template, version and channel, of one campaign or template if given, up to this moment.
 
         Raises:
-            NotFound: there is no such campaign.
+            NotFound: there is no such campaign, or no such template and none was ever sent.
         """
         if campaign is not None and self._store.campaigns.get(campaign) is None:
             names = ", ".join(known.name for known in self._store.campaigns.all())
             raise NotFound(f"no campaign {campaign!r}", hint=f"there are: {names}" if names else "there are none yet")
+        if template is not None and template not in {*self._templates(), *self._sent()}:
+            raise NotFound(f"no template {template!r}", hint="see them with: messaging templates list")
         self._recorder.drain()
         versions: dict[str, TemplateVersion | None] = {}
         reports = []
@@ -94,6 +98,9 @@ class Reporter:
                 versions[count.version] = self._store.version(count.version)
             reports.append(_report(count, versions[count.version]))
         return reports
+
+    def _sent(self) -> Iterator[str]:
+        return (version.template for version in self._store.versions())
 
     def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
         """When links were clicked, in order, and whether by a machine."""

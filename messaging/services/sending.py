@@ -10,27 +10,22 @@ What protects a message at each step:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 
 from messaging.clock import Clock
-from messaging.errors import AdapterUnusable, MessagingError, PluginError
+from messaging.errors import AdapterUnusable, MessagingError
 from messaging.nouns.adapter import Adapter, RenderedMessage
-from messaging.nouns.campaign import CampaignState
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
-from messaging.rules import policy
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
-from messaging.services.planning import Planner
+from messaging.services.rechecking import Rechecks, held, skipped
 from messaging.services.settling import Settling
 from messaging.stores.base import Outcome, Store
-
-log = logging.getLogger("messaging.sending")
 
 #: Messages locked and rendered at a time.
 PAGE = 256
@@ -46,12 +41,18 @@ ORDER_SHARE = 0.25
 class SendReport:
     """What a run did."""
 
+    #: Told of each number of messages that are through.
+    progress: Callable[[int], object] | None = None
     states: dict[MessageState, int] = field(default_factory=dict)
     #: Why it stopped early: the adapter was refused, or hung, or a check failed.
     fault: MessagingError | None = None
 
-    def count(self, state: MessageState, number: int = 1) -> None:
-        self.states[state] = self.states.get(state, 0) + number
+    def count(self, states: Sequence[MessageState]) -> None:
+        for state in states:
+            self.states[state] = self.states.get(state, 0) + 1
+        through = sum(state is not MessageState.PLANNED for state in states)
+        if self.progress is not None and through:
+            self.progress(through)
 
     @property
     def handled(self) -> int:
@@ -66,10 +67,6 @@ class _UnderWay:
     handover: Handover
 
 
-#: Says of messages that are due which must be skipped, and why (`unless`).
-DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
-
-
 class Sender:
     """Sends what is due, for as long as it is told to. One per thread: it is one worker of the store."""
 
@@ -78,11 +75,10 @@ class Sender:
         store: Store,
         clock: Clock,
         *,
-        planner: Planner,
+        rechecks: Rechecks,
         composer: Composer,
         adapters: Adapters,
         settling: Settling,
-        due_checks: DueChecks,
         adapter_for: Callable[[str], str | None],
         rates: Mapping[str, float],
         timeout: timedelta,
@@ -95,11 +91,10 @@ class Sender:
         """
         self._store = store
         self._clock = clock
-        self._planner = planner
+        self._rechecks = rechecks
         self._composer = composer
         self._adapters = adapters
         self._settling = settling
-        self._due_checks = due_checks
         self._adapter_for = adapter_for
         self._rates = rates
         self._timeout = timeout.total_seconds()
@@ -109,34 +104,23 @@ class Sender:
 
     # What is called from outside.
 
-    def send_campaign(self, name: str, *, progress: Callable[[int], None] | None = None) -> SendReport:
+    def send_campaign(self, name: str, *, progress: Callable[[int], object] | None = None) -> SendReport:
         """Send what of a campaign is due now; return when nothing of it is, or it was paused, cancelled, or stopped."""
-        report = SendReport()
+        report = SendReport(progress)
         campaign = self._store.campaigns.get(name)
         assert campaign is not None
         adapter_name = campaign.adapter or self._adapter_for(campaign.channel)
-        while not self._stop.is_set() and report.fault is None:
-            before = report.handled
-            if not self._page(report, adapter_name, campaign.channel, campaign=name, progress=progress):
-                break
-            if report.handled == before:
-                break  # it was stopped by somebody else in the meantime
+        self._pages(report, adapter_name, campaign.channel, campaign=name)
         return report
 
     def send_lanes(self, lanes: Collection[Lane], channels: Sequence[str]) -> SendReport:
-        """Send the event-driven messages of `lanes` that are due now."""
+        """Send the event-driven messages of `lanes` that are due now; a fault on one channel stops no other."""
         report = SendReport()
+        fault = None
         for channel in channels:
-            adapter_name = self._adapter_for(channel)
-            while adapter_name is not None and not self._stop.is_set():
-                before = report.handled
-                faults = SendReport()
-                more = self._page(faults, adapter_name, channel, lanes=lanes)
-                for state, number in faults.states.items():
-                    report.count(state, number)
-                report.fault = report.fault or faults.fault
-                if not more or faults.fault or report.handled == before:
-                    break
+            self._pages(report, self._adapter_for(channel), channel, lanes=lanes)
+            fault, report.fault = fault or report.fault, None
+        report.fault = fault
         return report
 
     def bury_the_dead(self) -> int:
@@ -150,12 +134,13 @@ class Sender:
         return lost
 
     def close(self) -> None:
-        """Unlock what is still locked."""
+        """Unlock what is still locked, and be no worker any more."""
         self._store.outbox.release(self.worker)
+        self._store.dismiss(self.worker)
 
     # A page: tokens, lock, render, then group by group.
 
-    def _page(
+    def _pages(
         self,
         report: SendReport,
         adapter_name: str | None,
@@ -163,12 +148,26 @@ class Sender:
         *,
         lanes: Collection[Lane] | None = None,
         campaign: str | None = None,
-        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Send page after page, until nothing is due or something is in the way."""
+        while adapter_name is not None and not self._stop.is_set() and report.fault is None:
+            before = report.handled
+            more = self._page(report, adapter_name, channel, lanes, campaign)
+            if not more or report.handled == before:
+                return  # in the latter case it was stopped by somebody else in the meantime
+
+    def _page(
+        self,
+        report: SendReport,
+        adapter_name: str,
+        channel: str,
+        lanes: Collection[Lane] | None,
+        campaign: str | None,
     ) -> bool:
         """Send one page; return whether there was anything to send."""
         now = self._clock.now()
         due = self._store.outbox.next_due(lanes=lanes, campaign=campaign, channel=channel)
-        if due is None or due > now or adapter_name is None:
+        if due is None or due > now:
             return False
         try:
             adapter = self._adapters.get(adapter_name)
@@ -182,7 +181,7 @@ class Sender:
         if not messages:
             return False
         try:
-            self._send_page(report, adapter, messages, now, progress)
+            self._send_page(report, adapter, messages, now)
         finally:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
@@ -205,52 +204,40 @@ class Sender:
             self._stop.wait(wait)
         return 0
 
-    def _send_page(
-        self,
-        report: SendReport,
-        adapter: Adapter,
-        messages: Sequence[Message],
-        now: datetime,
-        progress: Callable[[int], None] | None,
-    ) -> None:
+    def _send_page(self, report: SendReport, adapter: Adapter, messages: Sequence[Message], now: datetime) -> None:
         customers = self._store.customers.get({message.customer_id for message in messages})
-        ready, decided = self._ready(messages, customers, now)
-        self._record(report, decided, progress)
+        ready, decided = self._rechecks.ready(messages, customers, now)
+        self._settle(report, decided)
         by_id = {message.id: self._with_context(message, customers) for message in ready}
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
         for item in self._composer.compose(ready, now=now, customers=customers):
             if isinstance(item, Unrenderable):
-                failed.append(
-                    Outcome(
-                        message_id=item.id,
-                        state=MessageState.SKIPPED,
-                        reason=f"cannot be rendered: {item.error.message}",
-                    )
-                )
+                failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
                 letters.append(item)
-        self._record(report, failed, progress)
+        self._settle(report, failed)
         size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
         under_way: _UnderWay | None = None
         for start in range(0, len(letters), size):
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
-            begun = self._begin(report, [by_id[letter.id] for letter in group], progress)
+            begun = self._begin(report, [by_id[letter.id] for letter in group])
             if under_way is not None:
-                self._receipts(report, adapter, under_way, progress)
+                self._receipts(report, adapter, under_way)
                 under_way = None
             if begun is None:
                 break
             if self._stop.is_set() or report.fault is not None:
                 self._take_back(begun.values())
                 break
-            begun = self._still(report, begun, progress)
+            begun = self._still(report, begun)
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
-                under_way = _UnderWay(begun, Handover(adapter, sent, timeout=self._timeout))
+                handover = Handover(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
+                under_way = _UnderWay(begun, handover)
         if under_way is not None:
-            self._receipts(report, adapter, under_way, progress)
+            self._receipts(report, adapter, under_way)
 
     def _with_context(self, message: Message, customers: Mapping[str, Customer]) -> Message:
         customer = customers.get(message.customer_id)
@@ -258,103 +245,43 @@ class Sender:
             return message
         return replace(message, context=with_snapshot(message, customer))
 
-    def _ready(
-        self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
-    ) -> tuple[list[Message], list[Outcome]]:
-        """Those that may still go, and what becomes of the others."""
-        decided: list[Outcome] = []
-        timely = []
-        for message in messages:
-            if message.expires_at is not None and message.expires_at <= now:
-                decided.append(_skip(message, "late"))
-            else:
-                timely.append(message)
-        vetoed = self._due_checks(timely, now)
-        decided.extend(_skip(message, vetoed[message.id]) for message in timely if message.id in vetoed)
-        timely = [message for message in timely if message.id not in vetoed]
-        ready = []
-        try:
-            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in timely})
-            checked = self._planner.check(timely, customers, statuses, now=now)
-        except PluginError as error:
-            # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
-            log.error("%s", error)
-            later = now + timedelta(minutes=1)
-            return [], [*decided, *(_hold(message, later, str(error)) for message in timely)]
-        for message in checked:
-            if message.state is MessageState.SKIPPED:
-                decided.append(_skip(message, message.reason or ""))
-            elif message.due_at > now:
-                decided.append(_hold(message, message.due_at, message.reason or "held"))
-            else:
-                ready.append(message)
-        return ready, decided
-
-    def _begin(
-        self, report: SendReport, messages: Sequence[Message], progress: Callable[[int], None] | None
-    ) -> dict[str, Message] | None:
+    def _begin(self, report: SendReport, messages: Sequence[Message]) -> dict[str, Message] | None:
         """Mark a group as `sending`, asking policy once more in the same transaction.
 
         None: its campaign is no longer being sent.
         """
         now = self._clock.now()
         with self._store.transaction():
-            if not all(self._is_being_sent(name) for name in {m.campaign for m in messages if m.campaign}):
+            if self._rechecks.stopped(messages):
                 return None
-            skipped = self._refused(messages)
-            refused = {outcome.message_id for outcome in skipped}
-            begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in refused], now=now))
-            self._store.outbox.settle(skipped)
-        self._count(report, skipped, progress)
+            refused = self._rechecks.refused(messages)
+            gone = {outcome.message_id for outcome in refused}
+            begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in gone], now=now))
+            self._store.outbox.settle(refused)
+        report.count([outcome.state for outcome in refused])
         return {
             message.id: replace(message, state=MessageState.SENDING, attempts=message.attempts + 1)
             for message in messages
             if message.id in begun
         }
 
-    def _still(
-        self, report: SendReport, begun: dict[str, Message], progress: Callable[[int], None] | None
-    ) -> dict[str, Message]:
+    def _still(self, report: SendReport, begun: dict[str, Message]) -> dict[str, Message]:
         """Those of a marked group that may still go, now that the group before is through."""
         with self._store.transaction():
-            if not all(self._is_being_sent(name) for name in {m.campaign for m in begun.values() if m.campaign}):
+            if self._rechecks.stopped(begun.values()):
                 self._take_back(begun.values())
                 return {}
-            skipped = self._refused(begun.values())
-            self._store.outbox.settle(skipped)
-        self._count(report, skipped, progress)
-        gone = {outcome.message_id for outcome in skipped}
+            refused = self._rechecks.refused(begun.values())
+            self._store.outbox.settle(refused)
+        report.count([outcome.state for outcome in refused])
+        gone = {outcome.message_id for outcome in refused}
         return {id: message for id, message in begun.items() if id not in gone}
 
-    def _is_being_sent(self, campaign: str) -> bool:
-        found = self._store.campaigns.get(campaign)
-        return found is not None and found.state is CampaignState.SENDING
-
-    def _refused(self, messages: Collection[Message]) -> list[Outcome]:
-        """What becomes of those whose address must not be written to (any more)."""
-        statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
-        skipped = []
-        for message in messages:
-            status = statuses[message.channel, message.address or ""]
-            why = policy.refusal(status, message.message_class, message.topic)
-            if why is not None:
-                skipped.append(_skip(message, why))
-        return skipped
-
-    def _receipts(
-        self,
-        report: SendReport,
-        adapter: Adapter,
-        under_way: _UnderWay,
-        progress: Callable[[int], None] | None,
-    ) -> None:
+    def _receipts(self, report: SendReport, adapter: Adapter, under_way: _UnderWay) -> None:
         """Record what becomes of a group that was handed over."""
         messages, handover = under_way.messages, under_way.handover
         for receipts in handover:
-            for state in self._settling.receipts(receipts, messages, adapter, now=self._clock.now()):
-                report.count(state)
-            if progress is not None:
-                progress(len(receipts))
+            report.count(self._settling.receipts(receipts, messages, adapter, now=self._clock.now()))
         self._settling.tell()
         report.fault = handover.fault
         if handover.hung:
@@ -362,18 +289,15 @@ class Sender:
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
             later = self._clock.now() + timedelta(minutes=1)
-            self._store.outbox.settle([_hold(messages[id], later, handover.fault.message) for id in handover.missing])
+            self._store.outbox.settle([held(messages[id], later, handover.fault.message) for id in handover.missing])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]
-            for state in self._settling.lost(lost, why, adapter, now=self._clock.now()):
-                report.count(state)
-                if progress is not None:
-                    progress(1)
+            report.count(self._settling.lost(lost, why, adapter, now=self._clock.now()))
 
     def _take_back(self, messages: Iterable[Message]) -> None:
         """These were marked but never handed to the adapter: they are planned as before."""
-        self._store.outbox.settle([_hold(message, message.due_at, "") for message in messages])
+        self._store.outbox.settle([held(message, message.due_at, "") for message in messages])
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -388,21 +312,7 @@ class Sender:
         campaign = self._store.campaigns.get(message.campaign) if message.campaign else None
         return (campaign.adapter if campaign else None) or self._adapter_for(message.channel)
 
-    def _record(self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None) -> None:
+    def _settle(self, report: SendReport, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             self._store.outbox.settle(outcomes)
-            self._count(report, outcomes, progress)
-
-    def _count(self, report: SendReport, outcomes: Sequence[Outcome], progress: Callable[[int], None] | None) -> None:
-        for outcome in outcomes:
-            report.count(outcome.state)
-        if progress is not None:
-            progress(sum(1 for outcome in outcomes if outcome.state is not MessageState.PLANNED))
-
-
-def _skip(message: Message, reason: str) -> Outcome:
-    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)
-
-
-def _hold(message: Message, until: datetime, reason: str) -> Outcome:
-    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=until)
+            report.count([outcome.state for outcome in outcomes])

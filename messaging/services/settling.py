@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from messaging.errors import PLUGIN_FAULTS
 from messaging.nouns.adapter import Adapter, Receipt, Verdict
 from messaging.nouns.consent import Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
@@ -53,10 +54,6 @@ class Settling:
             message = messages[receipt.message_id]
             outcome = self._outcome(message, receipt, adapter, now)
             outcomes.append(outcome)
-            if outcome.state is MessageState.SENT:
-                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
-                if receipt.delivered:
-                    self._delivered.append(_delivery(message, adapter, now))
             if receipt.suppress and message.address:
                 suppressions.append(
                     Suppression(
@@ -81,6 +78,7 @@ class Settling:
         """Settle messages whose answer was lost, as far as that can be done without doubling one."""
         outcomes = [self._lost(message, why, adapter, now) for message in messages]
         self._store.outbox.settle(outcomes)
+        self.tell()  # of those that an adapter, when asked, says it took
         return [outcome.state for outcome in outcomes]
 
     def tell(self) -> None:
@@ -94,6 +92,9 @@ class Settling:
 
     def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
         if receipt.verdict is Verdict.ACCEPTED:
+            self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+            if receipt.delivered:
+                self._delivered.append(_delivery(message, adapter, now))
             return Outcome(
                 message_id=message.id,
                 state=MessageState.SENT,
@@ -140,8 +141,9 @@ class Settling:
         if adapter.capabilities.lookup:
             try:
                 found = adapter.lookup(message.id)
-            except Exception as error:
-                log.error("adapter %s: lookup raised %s: %s", adapter.name, type(error).__name__, error)
+            except PLUGIN_FAULTS as error:
+                problem = f"lookup raised {type(error).__name__}: {error}"
+                log.error("%s", self._plugins.blame(adapter.name, problem))
                 found = None
             if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
                 return self._outcome(message, found, adapter, now)

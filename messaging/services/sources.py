@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from messaging.errors import Conflict, InputError, MessagingError, NotFound, PluginError
+from messaging.errors import PLUGIN_FAULTS, Conflict, InputError, MessagingError, NotFound
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
@@ -70,14 +70,9 @@ class Sources:
             documents = [{**event, "source": name, "shop": shop} for event in source.events(request)]
         except MessagingError:
             raise
-        except Exception as error:
-            plugin = self._plugins.owner_of(source)
-            raise PluginError(
-                f"source {name} failed on a request: {type(error).__name__}: {error}",
-                plugin=plugin.name,
-                distribution=plugin.distribution,
-                hint="the shop posts it again; mend the plugin",
-            ) from error
+        except PLUGIN_FAULTS as error:
+            problem = f"failed on a request: {type(error).__name__}: {error}"
+            raise self._plugins.blame_source(name, problem) from error
         taken = []
         for document in documents:
             try:

@@ -272,8 +272,8 @@ class Outbox(ABC):
         """
 
     @abstractmethod
-    def waiting(self, *, customer_id: str, trigger_key: str | None = None) -> list[Message]:
-        """Planned, unlocked, event-driven messages of a customer (with this trigger key, if given)."""
+    def waiting(self, *, customer_id: str) -> list[Message]:
+        """Planned, unlocked, event-driven messages of a customer."""
 
     @abstractmethod
     def stop(self, campaign: str, reason: str) -> int:
@@ -423,9 +423,6 @@ class Store(ABC):
     def dismiss(self, worker: str) -> None:
         """End a worker of this process. What it has is freed by `Outbox.bury`."""
 
-    def refresh(self) -> None:  # noqa: B027 - most stores have nothing to do
-        """Take in what other processes wrote, so that the next call need not. For a thread in the background."""
-
     @abstractmethod
     def health(self) -> dict[str, Any]:
         """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`.
@@ -434,12 +431,16 @@ class Store(ABC):
             StoreError: it cannot be used.
         """
 
-    def tidy(self) -> None:  # noqa: B027 - most stores have nothing to do
-        """Compact if that is worth while. For a server, now and then."""
-
-    @abstractmethod
-    def compact(self) -> None:
-        """Give back the space of what was replaced, if the store needs that."""
-
     @abstractmethod
     def close(self) -> None: ...
+
+    # For a store in files, with memory of its own. A database does these by itself.
+
+    def refresh(self) -> None:  # noqa: B027 - see above
+        """Take in what other processes wrote, so that the next call need not. For a thread in the background."""
+
+    def compact(self) -> None:  # noqa: B027 - see above
+        """Give back the space of what was replaced."""
+
+    def tidy(self) -> None:  # noqa: B027 - see above
+        """Compact if that is worth while. For a server, now and then."""

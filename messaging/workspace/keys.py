@@ -25,6 +25,8 @@ class Keys:
     signing: Mapping[int, bytes]
     #: The key id that new links are signed with.
     current: int
+    #: Key ids that somebody else may know: `rules.tokens.SigningKeys.retired`.
+    retired: frozenset[int]
     #: What `POST /events` asks for; `MESSAGING_API_KEY` overrides it.
     api_key: str
     #: What the staff app asks for when it is not on loopback; `MESSAGING_STAFF_PASSWORD` overrides it.
@@ -35,7 +37,8 @@ def make_keys(folder: Path) -> None:
     """Write a new `keys.toml`, readable by its owner only."""
     text = (
         "# Signs the links in messages. Keep it secret, back it up: without it, links already sent stop working.\n"
-        "# To rotate: add a key under a new number, make it current, keep the old ones.\n"
+        "# To rotate: add a key under a new number, make it current, keep the old ones, restart the server.\n"
+        "# retired = [1]: a key that leaked; of its links only unsubscribe and preferences go on working.\n"
         "current = 1\n"
         f'api_key = "{secrets.token_urlsafe(32)}"\n'
         f'staff_password = "{secrets.token_urlsafe(12)}"\n\n'
@@ -60,6 +63,7 @@ def read_keys(folder: Path) -> Keys:
         keys = Keys(
             signing=signing,
             current=int(values["current"]),
+            retired=frozenset(int(number) for number in values.get("retired", ())),
             api_key=os.environ.get("MESSAGING_API_KEY") or str(values["api_key"]),
             staff_password=os.environ.get("MESSAGING_STAFF_PASSWORD") or str(values["staff_password"]),
         )
@@ -74,6 +78,8 @@ def read_keys(folder: Path) -> Keys:
         ) from None
     if keys.current not in signing:
         raise SettingsError(f"{path}: current = {keys.current}, but there is no such key under [signing]")
+    if keys.current in keys.retired or not keys.retired <= signing.keys():
+        raise SettingsError(f"{path}: retired names keys under [signing], and not the current one")
     for number, key in signing.items():
         if not 0 <= number <= 255 or len(key) < 32:
             raise SettingsError(

@@ -18,7 +18,7 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 #: A field as it leaves: its name, and lines of which none is empty or blank.
 _FIELD = re.compile(rb"(([A-Za-z][A-Za-z0-9-]*): ?[^\r\n\0]{0,996}\r\n(?:[ \t]+[^\s\0][^\r\n\0]{0,996}\r\n)*)")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 #: RFC 5322 2.1.1: lines should have at most 78 characters and must not have more than 998.
 _LINE = 78
 _LONGEST_LINE = 998
@@ -80,13 +80,12 @@ def mailbox(name: str, display: str, spec: str) -> bytes:
     display = guard(display)
     if not display:
         return f"{name}: {spec}\r\n".encode()
-    if display.isascii() and len(display) < _LINE - len(name) - 4:
-        escaped = display.replace("\\", "\\\\").replace('"', '\\"')
-        phrase = display if _ATOMS.fullmatch(display) else f'"{escaped}"'
-    else:
+    phrase = _phrase(display)
+    if not phrase.isascii() or len(name) + len(": ") + len(phrase) > _LINE:
         phrase = _encoded(display, len(name) + 2)
     # The address may be long: it has a line of its own where it does not fit beside the name.
-    gap = " " if len(name) + 2 + len(phrase) + len(spec) + 3 <= _LINE else "\r\n "
+    longest = _ENCODED_LINE if phrase.startswith("=?") else _LINE
+    gap = " " if len(name) + 2 + len(phrase) + len(spec) + 3 <= longest else "\r\n "
     return f"{name}: {phrase}{gap}<{spec}>\r\n".encode()
 
 
@@ -101,6 +100,14 @@ def names(block: bytes) -> list[str]:
     if b"".join(field for field, _ in fields) != block:
         raise Unmailable("the headers are not safe to send")
     return [name.decode("ascii") for _, name in fields]
+
+
+def _phrase(display: str) -> str:
+    """`display` as words, or as a quoted string where it has anything else (RFC 5322 3.2.5)."""
+    if _WORDS.fullmatch(display):
+        return display
+    escaped = display.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _fold(line: str, *, longest: int = _LINE) -> bytes | None:

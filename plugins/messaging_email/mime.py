@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from itertools import count
 
 from messaging import RenderedMessage
 from messaging_email import headers
@@ -21,6 +22,8 @@ from messaging_email.headers import Unmailable
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: RFC 5321 4.5.3.1.6: octets in a line, without its end.
 _LONGEST_LINE = 998
+#: Of a message's id in a boundary, which has at most 70 characters (RFC 2046 5.1.1) and stands on a line of 78.
+_LONGEST_STEM = 56
 #: Fields that are ours to write; a message that brings one along is refused.
 _OURS = frozenset(
     {
@@ -97,12 +100,14 @@ def _body(message: RenderedMessage, eight_bit: bool) -> bytes:
         body = parts[0]
         return body if body.endswith(b"\r\n") else body + b"\r\n"
     plain, html = parts  # in this order: the last is the one to prefer (RFC 2046 5.1.4)
-    boundary = b"=_" + message.id.encode("ascii")
-    while b"--" + boundary in plain or b"--" + boundary in html:
-        boundary += b"_"
+    stem = boundary = b"=_" + message.id[:_LONGEST_STEM].encode("ascii")
+    for number in count(1):
+        if b"--" + boundary not in plain and b"--" + boundary not in html:
+            break
+        boundary = b"%b_%d" % (stem, number)
     return b"".join(
         (
-            b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n' % boundary,
+            b'Content-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n' % boundary,
             b"--%b\r\n" % boundary,
             plain,
             b"\r\n--%b\r\n" % boundary,

@@ -59,7 +59,7 @@ def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) ->
         try:
             for receipt in work(feed):
                 said.put(receipt)
-        except BaseException as error:
+        except BaseException as error:  # raised again by who waits
             said.put(_Ended(error))
         else:
             said.put(_Ended(None))

@@ -11,7 +11,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -23,8 +23,9 @@ from messaging import (
     Receipt,
     RenderedMessage,
 )
-from messaging_email.headers import Unmailable, guard
+from messaging_email.headers import Unmailable
 from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
+from messaging_email.quoting import quote
 from messaging_email.sendgrid_body import mail_body
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _IDLE = 20.0
 #: A provider that asks for more than this asks for "never"; the core waits less anyway.
 _LONGEST_WAIT = timedelta(days=365)
+_PROVIDER_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class SendGridSettings(AdapterSettings):
@@ -41,7 +43,8 @@ class SendGridSettings(AdapterSettings):
 
     #: A secret: better in the environment than in messaging.toml. It needs "Mail Send" only.
     api_key: SecretStr = Field(min_length=1, json_schema_extra={"env": "SENDGRID_API_KEY"})
-    #: `https://api.eu.sendgrid.com` for subusers in the EU.
+    #: `https://api.eu.sendgrid.com` for subusers in the EU. Gone to through `HTTPS_PROXY` (`http://HOST:PORT`), unless
+    #: `NO_PROXY` names it.
     host: str = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})
     #: Seconds to wait for an answer.
     timeout: float = Field(30.0, gt=0)
@@ -65,9 +68,9 @@ class SendGridSettings(AdapterSettings):
         if "://" not in url:
             url = f"https://{url}"
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        if parts.scheme not in ("http", "https") or not _is_host(parts) or parts.path or parts.query:
             raise ValueError("must be like https://api.sendgrid.com")
-        if parts.scheme == "http" and not _is_near(parts.hostname):
+        if parts.scheme == "http" and not _is_near(parts.hostname or ""):
             raise ValueError("must be https: the key would travel in the clear")
         return url
 
@@ -116,6 +119,7 @@ class SendGrid(Adapter):
 
         try:
             answer = client.send(mail_body(message, sandbox=self.settings.sandbox))
+            return receipt_of(message.id, answer, key=self.settings.api_key.get_secret_value())
         except Unmailable as error:
             return Receipt.refused(message.id, str(error))
         except NotSent as error:
@@ -123,22 +127,30 @@ class SendGrid(Adapter):
             raise Unavailable(f"sendgrid: {error}") from None
         except Unanswered as error:
             return Receipt.unknown(message.id, f"sendgrid: {error}")
-        if answer.status == 429:
+        except Unavailable:
             feed.appendleft(message)
-            raise Unavailable("sendgrid: too many requests", wait_asked(answer.headers, now=time.time()))
-        return receipt_of(message.id, answer)
+            raise
 
 
-def receipt_of(message_id: str, answer: Answer) -> Receipt:
-    """What SendGrid's answer means for the message it was about.
+def receipt_of(message_id: str, answer: Answer, *, key: str = "") -> Receipt:
+    """What SendGrid's answer means for the message it was about; `key` is not to be seen in it.
 
     Raises:
+        Unavailable: it was surely not taken, nor would others be for now.
         AdapterUnusable: it means the same for every message.
     """
     status = answer.status
     if 200 <= status < 300:
-        return Receipt.accepted(message_id, answer.headers.get("X-Message-Id"))
-    problem, about = _problem(answer)
+        given = answer.headers.get("X-Message-Id", "")
+        return Receipt.accepted(message_id, given if _PROVIDER_ID.fullmatch(given) else None)
+    problem, about = _problem(answer, key)
+    wait = wait_asked(answer.headers, now=time.time())
+    if status == 429:
+        raise Unavailable(f"sendgrid: 429 {problem}", wait)
+    if status == 503 and wait is not None and "Retry-After" in answer.headers:
+        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3). A 503 without one may
+        # as well be a gateway's that passed the request on and lost the connection before the answer.
+        raise Unavailable(f"sendgrid: 503 {problem}", wait)
     if status in (401, 403):
         raise AdapterUnusable(
             f"sendgrid: {status} {problem}",
@@ -150,9 +162,11 @@ def receipt_of(message_id: str, answer: Answer) -> Receipt:
         # Checked here before it left: a recipient that SendGrid still calls invalid is one that cannot be.
         dead = about.startswith("personalizations.0.to") and "valid address" in problem
         return Receipt.refused(message_id, f"sendgrid: {status} {problem}", suppress=dead)
-    if status == 408:
+    if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
         return Receipt.try_again(message_id, f"sendgrid: {status} {problem}")
     if status >= 500:
+        # 500 is said by the one that failed over the mail, 502 and 504 by a gateway that does not know what became
+        # of it: it may have been taken. SendGrid knows no idempotency key, so nobody may try again unasked.
         return Receipt.unknown(message_id, f"sendgrid: {status} {problem}")
     raise AdapterUnusable(f"sendgrid: {status} {problem}", hint="this is not how SendGrid answers; check SENDGRID_HOST")
 
@@ -180,14 +194,22 @@ def wait_asked(headers: Message, *, now: float) -> timedelta | None:
     return timedelta(seconds=max(0.0, min(seconds, _LONGEST_WAIT.total_seconds())))
 
 
-def _problem(answer: Answer) -> tuple[str, str]:
-    """What the API complains about in one line, and the field it names; from a body that may be anything."""
+def _problem(answer: Answer, key: str) -> tuple[str, str]:
+    """What the API complains about, fit to be kept, and the field it names; from a body that may be anything."""
     try:
         first: Any = json.loads(answer.body)["errors"][0]
         message, field = str(first["message"]), str(first.get("field") or "")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "(no reason given)", ""
-    return guard(f"{message} [{field}]" if field else message)[:500], field
+    return quote(f"{message} [{field}]" if field else message, [key]), field
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """Whether there is a host that can be looked up, perhaps a port, and no login."""
+    try:
+        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
 
 
 def _is_near(host: str) -> bool:

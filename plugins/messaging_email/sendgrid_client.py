@@ -15,13 +15,14 @@ import ssl
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import python_http_client
 import sendgrid
 
 from messaging import AdapterUnusable
+from messaging_email.quoting import quote
 
 #: An answer that is longer is not SendGrid's.
 _LONGEST_ANSWER = 1_000_000
@@ -69,7 +70,7 @@ class Client:
         self._line.close()
 
 
-class _Endpoint(python_http_client.Client):  # type: ignore[misc]
+class _Endpoint(python_http_client.Client):  # type: ignore[misc] # the package has no types
     """A path of the API; the package makes one for each step of it.
 
     Its own way to post builds an opener and a connection for each request, and logs the key at DEBUG.
@@ -102,11 +103,15 @@ class _Line:
         try:
             connection.request("POST", path, body, headers)
         except OSError as error:
+            # An octet of the body at least never left. Why may have been said: a 413 comes before the end.
+            early = None if isinstance(error, TimeoutError) else _early_refusal(connection)
             self.close()
-            raise NotSent(_why(error)) from None  # an octet of the body at least never left
+            if early is None:
+                raise NotSent(_why(error)) from None
+            return early
         try:
             response = connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read(_LONGEST_ANSWER))
+            answer = _read(response)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unanswered(_why(error)) from None
@@ -124,33 +129,69 @@ class _Line:
             self.close()
         if self._connection is None:
             connection = self._new()
-            host = self._url.hostname
             try:
                 connection.connect()
             except ssl.SSLCertVerificationError as error:
                 raise AdapterUnusable(
-                    f"sendgrid: the certificate of {host} cannot be trusted: {error.verify_message}",
+                    f"sendgrid: the certificate of {self._url.hostname} cannot be trusted: {error.verify_message}",
                     hint="nothing was sent to it; check SENDGRID_HOST",
                 ) from None
             except socket.gaierror as error:
-                raise NotSent(f"cannot find {host}: {error.strerror}") from None
-            except OSError as error:
-                raise NotSent(f"cannot connect to {host}: {_why(error)}") from None
+                raise NotSent(f"cannot find {connection.host}: {error.strerror}") from None
+            except (OSError, http.client.HTTPException) as error:
+                raise NotSent(f"cannot connect to {connection.host}: {_why(error)}") from None
             connection.sock.settimeout(self._timeout)
             self._connection = connection
         return self._connection
 
     def _new(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
+        # The port is always named: http.client takes the end of an IPv6 address for one.
+        host, secure = self._url.hostname or "", self._url.scheme == "https"
+        port = self._url.port or (443 if secure else 80)
         timeout = min(_CONNECT_TIMEOUT, self._timeout)
-        if self._url.scheme == "http":
+        if not secure:
             return http.client.HTTPConnection(host, port, timeout=timeout)
-        proxy = urlsplit(getproxies().get("https", ""))
-        if not proxy.hostname or proxy_bypass(host):
+        proxy = _proxy(host)
+        if proxy is None:
             return http.client.HTTPSConnection(host, port, timeout=timeout)
-        connection = http.client.HTTPSConnection(proxy.hostname, proxy.port or 8080, timeout=timeout)
+        connection = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 8080, timeout=timeout)
         connection.set_tunnel(host, port, _proxy_login(proxy.username, proxy.password))
         return connection
+
+
+def _read(response: http.client.HTTPResponse) -> Answer:
+    return Answer(response.status, response.headers, response.read(_LONGEST_ANSWER))
+
+
+def _early_refusal(connection: http.client.HTTPConnection) -> Answer | None:
+    """What was said against a request that was still under way; None if nothing that is about the request."""
+    try:
+        answer = _read(connection.getresponse())
+    except (OSError, http.client.HTTPException):
+        return None
+    return answer if 400 <= answer.status < 500 else None
+
+
+def _proxy(host: str) -> SplitResult | None:
+    """The proxy that `HTTPS_PROXY` names for `host`, unless `NO_PROXY` has it.
+
+    Raises:
+        AdapterUnusable: it names none that we can go through.
+    """
+    named = getproxies().get("https")
+    if not named or proxy_bypass(host):
+        return None
+    proxy = urlsplit(named if "://" in named else f"http://{named}")
+    try:
+        usable = proxy.scheme == "http" and bool((proxy.hostname or "").encode("idna")) and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise AdapterUnusable(
+            "sendgrid: HTTPS_PROXY names no proxy that can be used",
+            hint="set it to http://HOST:PORT, or name SendGrid's host in NO_PROXY",
+        )
+    return proxy
 
 
 def _proxy_login(username: str | None, password: str | None) -> dict[str, str]:
@@ -174,4 +215,6 @@ def _why(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, http.client.RemoteDisconnected):
         return "the connection was closed without an answer"
-    return getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, OSError):  # one without a number is a proxy that lets nobody through, and has said why
+        return error.strerror or quote(str(error)) or type(error).__name__
+    return type(error).__name__  # its text is the server's, who knows the key

@@ -34,9 +34,11 @@ _IDLE = 30.0
 #: The address itself is wrong (RFC 3463 3.2, RFC 7505): no such mailbox, no such host, bad syntax, moved, no
 #: mail there.
 _DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
-#: The same said by servers that give no such code.
 #: How servers say that they do not carry our mail at all.
 _NO_RELAY = re.compile(r"\brelay(ing)?\b", re.IGNORECASE)
+#: A letter that is too long, or has addresses beyond ASCII (RFC 3463 3.3 and 3.4, RFC 6531 3.5): others may go.
+_THIS_LETTER = frozenset({"5.2.3", "5.3.4", "5.6.7"})
+#: The same as the dead addresses, said by servers that give no code.
 _DEAD_WORDS = re.compile(
     r"\b(?:no such|unknown|invalid|non-?existent) (?:user|mailbox|recipient|address|account)\b"
     r"|\b(?:user|mailbox|recipient|address|account) (?:is )?(?:unknown|not found|does ?n[o']t exist)\b",
@@ -109,7 +111,7 @@ class Smtp(Adapter):
                 if not session.finished:
                     raise Unavailable(lost.reason) from None
                 session = None
-            except BaseException:
+            except BaseException:  # handed on; `GeneratorExit` is one
                 session.abandon()
                 raise
         if session is not None:
@@ -242,7 +244,7 @@ def _refused(message_id: str, refusal: Refusal) -> Receipt:
 def _means_us(refusal: Refusal) -> bool:
     """Whether a refusal is about the sender or the route, and so the same for everybody."""
     if refusal.command == "MAIL":
-        return refusal.reply.code != 552  # that is this letter's size
+        return refusal.reply.code != 552 and refusal.reply.enhanced not in _THIS_LETTER  # 552: its size (RFC 1870)
     return refusal.command == "RCPT" and _NO_RELAY.search(refusal.reply.text) is not None
 
 

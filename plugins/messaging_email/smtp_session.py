@@ -44,6 +44,13 @@ class Server:
     #: Seconds to wait for the answer to a content. Long: giving up here leaves a letter unknown (RFC 1047).
     final_timeout: float
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a server that echoes a login would say: the password, plain and as AUTH puts it."""
+        if not self.password:
+            return ()
+        return (self.password, _base64(self.password).decode(), _plain(self.username or "", self.password).decode())
+
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
@@ -79,7 +86,7 @@ class Session:
         self._wire = _connect(server)
         try:
             self._open(tls)
-        except BaseException:
+        except BaseException:  # handed on
             self.abandon()
             raise
 
@@ -215,7 +222,7 @@ class Session:
             )
         offered = self._extensions.get("AUTH", "").split()
         if "PLAIN" in offered:
-            reply = self._ask(b"AUTH PLAIN %b\r\n" % _base64(f"\0{username}\0{password}"))
+            reply = self._ask(b"AUTH PLAIN %b\r\n" % _plain(username, password))
         elif "LOGIN" in offered:
             reply = self._ask(b"AUTH LOGIN\r\n")
             for answer in (username, password):
@@ -274,7 +281,7 @@ class Session:
 
 def _connect(server: Server) -> Wire:
     try:
-        return Wire(server.host, server.port, timeout=server.timeout)
+        return Wire(server.host, server.port, timeout=server.timeout, secrets=server.secrets)
     except socket.gaierror as error:
         if error.errno == socket.EAI_NONAME:
             raise AdapterUnusable(f"smtp: there is no host {server.host}", hint="check SMTP_HOST") from None
@@ -289,6 +296,11 @@ def _on_the_wire(content: bytes) -> bytes:
     """The content with its dots stuffed and its end (RFC 5321 4.5.2)."""
     # Its lines end in CRLF all of them, and the first is a header.
     return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+
+
+def _plain(username: str, password: str) -> bytes:
+    """Both, as SASL PLAIN has them (RFC 4616)."""
+    return _base64(f"\0{username}\0{password}")
 
 
 def _base64(text: str) -> bytes:

@@ -19,7 +19,7 @@ class Run:
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
-        done = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="messaging")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.exit_code, done.stdout, done.stderr

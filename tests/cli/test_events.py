@@ -86,3 +86,10 @@ def test_some_of_several(run):
     assert code == 3
     assert "1 of 2 events" in err
     assert json.loads(out)[1]["error"].startswith("time:")
+
+
+def test_history_from_standard_input(run):
+    line = json.dumps({"id": "1", "type": "order.placed", "time": "2026-03-01T10:00:00Z", "customer": {"id": "17"}})
+    code, out, err = run("events", "import", "-", "--json", stdin=f"{line}\nno event\n")
+    assert (code, json.loads(out)["new"], json.loads(out)["rejected"]) == (3, 1, 1)
+    assert f"1 line was rejected: see {run.folder / 'events.rejected.jsonl'}" in err

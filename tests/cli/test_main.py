@@ -67,3 +67,10 @@ def test_help_is_quick_because_it_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_wrong_call_is_a_sentence_on_one_line(run):
+    code, _, err = run("events", "send", "nothing.json")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "'nothing.json': No such file or directory. See messaging events send --help." in err

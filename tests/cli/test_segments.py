@@ -172,7 +172,7 @@ def test_check_warns_of_what_finds_nobody(shop: Any) -> None:
     assert told["ok"]
     assert told["warnings"] == [
         "there is no template or campaign 'spring-sael' yet",
-        "it asks for RFM grades, and there are none before: messaging segments grade",
+        "it asks for RFM grades, and none are made yet: run messaging segments grade",
     ]
     assert shop("segments", "grade")[0] == 0
     _, out, _ = shop("segments", "check", "late", "--json")

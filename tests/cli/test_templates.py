@@ -67,6 +67,23 @@ def test_check_strict_fails_on_warnings(few: Run) -> None:
     assert out.startswith("templates/hello/email.html:5: warning: customer.city may be missing")
 
 
+def test_what_a_plugin_brings_is_known_to_check(few: Run) -> None:
+    few("templates", "new", "hello")
+    page = few.folder / "templates" / "hello" / "email.html"
+    page.write_text(page.read_text("utf-8") + "{% if 1 is sunny %}{{ weather.today }}{% endif %}", "utf-8")
+    assert "there is no 'weather'" in few("templates", "check", "hello")[1]
+    (few.folder / "plugins" / "weather.py").write_text(
+        "from messaging import hookimpl\n"
+        "@hookimpl\ndef register_context_names():\n    return ['weather']\n"
+        "@hookimpl\ndef prepare_context(context):\n    context['weather'] = {'today': 'all blue'}\n"
+        "@hookimpl\ndef prepare_environment(environment):\n    environment.tests['sunny'] = lambda value: True\n"
+    )
+    code, out, err = few("templates", "check", "hello")
+    assert (code, out) == (0, ""), out
+    assert "nothing is wrong" in err
+    assert "all blue" in few("templates", "preview", "hello")[1]
+
+
 def test_preview_speaks_the_readers_language(few: Run) -> None:
     _, out, _ = few("templates", "preview", "order-confirmation", "--locale", "de-AT", "--channel", "sms")
     assert "Bestellung 10482" in out

@@ -55,7 +55,7 @@ def test_off_on_off(run, template):
     assert (row["enabled"], row["waiting"], row["problem"]) == (True, 1, None)
     assert "after 4 hours" in run("triggers", "list")[1]
     _, _, err = run("triggers", "disable", "cart")
-    assert "1 waiting messages skipped" in err
+    assert "1 waiting message skipped" in err
     assert listed(run)["enabled"] is False
 
 
@@ -75,7 +75,7 @@ def test_plan_looks_at_what_happened(run, template, tmp_path):
         "warnings": {},
         "waiting": 0,
     }
-    assert "2 events, 1 messages" in run("triggers", "plan", "cart")[1]
+    assert "2 events, 1 message." in run("triggers", "plan", "cart")[1]
 
 
 def test_a_broken_edit_is_said(run, template):

@@ -214,7 +214,7 @@ def test_events_name_every_field() -> None:
 
 
 def test_events_name_every_answer() -> None:
-    api = events_api(None, receive=lambda document: None, api_key="", max_body=1)  # type: ignore[arg-type, return-value]
+    api = events_api(None, receive=lambda document: None, api_key="", max_body=1)
     rows = re.findall(r"^\| ([\d, ]+) \|", _text("events.md"), re.MULTILINE)
     shown = {status.strip() for row in rows for status in row.split(",")}
     assert shown == set(api.openapi()["paths"]["/events"]["post"]["responses"])

@@ -135,7 +135,7 @@ def _values(fence: Any) -> None:
     locale = Locale.parse(options.get("locale", "en"), sep="-")
     html = options.get("part") == "html"
     run = Run(
-        links=None,  # type: ignore[arg-type] # none of these lines has a link
+        links=None,  # none of these lines has a link
         locale=locale,
         date_locale=locale,
         zone=UTC,

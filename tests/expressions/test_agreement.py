@@ -21,7 +21,7 @@ from messaging.expressions.values import Type
 from messaging.nouns.consent import AddressStatus, Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, HistoryNeeds, MessageFact
-from messaging.nouns.order import Order
+from messaging.nouns.order import Order, Refund
 from messaging.rules.rfm import CutPoints
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -174,8 +174,10 @@ ORDERS = st.builds(
     data_at=MAYBE_TIMES,
     total=st.decimals(min_value=0, max_value=100, places=2),
     currency=st.sampled_from(["EUR", "USD", None]),
-    refunds=st.dictionaries(st.sampled_from(["r1", "r2"]), st.decimals(0, 20, places=2), max_size=2),
-    refunded_whole=st.booleans(),
+    refunds=st.dictionaries(
+        st.sampled_from(["r1", "r2"]), st.builds(Refund, st.decimals(0, 20, places=2), TIMES), max_size=2
+    ),
+    refunded_whole_at=MAYBE_TIMES,
     skus=st.dictionaries(st.sampled_from(["MUG", "CUP"]), st.integers(0, 2)),
 )
 CONSENTS = st.builds(

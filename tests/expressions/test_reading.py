@@ -14,7 +14,7 @@ from messaging.expressions import Schema, parse
 
 def fault(text: str, schema: Schema, **place: object) -> ExpressionError:
     with pytest.raises(ExpressionError) as caught:
-        parse(text, schema, **place)  # type: ignore[arg-type]
+        parse(text, schema, **place)
     return caught.value
 
 

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from messaging.errors import TemplateError
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering import prepare, probe
 from messaging.rendering.building import build
+from messaging.rendering.check import Problem, check
+from messaging.rendering.environment import Additions
+from messaging.rendering.prepare import Prepared
 from messaging.rendering.render import Renderer
 
 BRAND = {
@@ -102,7 +107,7 @@ def prepared(template: Callable[..., Template]) -> Callable[..., TemplateVersion
             brand,
             from_="shop@example.com",
             reply_to=None,
-            filters=filters,
+            additions=Additions(filters=filters),
             problem=problem,
         )
 
@@ -134,3 +139,27 @@ def render(prepared: Callable[..., TemplateVersion], links: Links) -> Callable[.
         )
 
     return make
+
+
+@pytest.fixture
+def found(
+    template: Callable[..., Template], brand: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[Problem]]:
+    """`found(html=…)`: the problems. Prepared in this process: the child has tests of its own."""
+
+    def in_this_process(name: str, request: bytes) -> tuple[Prepared, None]:
+        return prepare._read(orjson.dumps(probe.answer(orjson.loads(request)), option=orjson.OPT_NON_STR_KEYS)), None
+
+    monkeypatch.setattr(prepare, "_in_child", in_this_process)
+
+    def run(
+        *,
+        attributes: tuple[str, ...] = (),
+        values: dict[str, Any] | None = None,
+        renderer: Renderer | None = None,
+        **parts: Any,
+    ) -> list[Problem]:
+        prepare._remembered.clear()
+        return check(template(**parts), {**brand, **(values or {})}, attributes=attributes, renderer=renderer)
+
+    return run

@@ -8,39 +8,17 @@ from typing import Any
 
 import pytest
 
-from messaging.errors import TemplateError
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, Trigger
-from messaging.rendering import check as module
-from messaging.rendering.building import build
+from messaging.rendering import prepare
 from messaging.rendering.check import Problem, check
-from messaging.rendering.prepare import Prepared
+from messaging.rendering.render import Renderer
+from messaging.rendering.variables import Variables
 
 Check = Callable[..., list[Problem]]
 
 CONTACT = "<a href='{{ brand.contact_url }}'>write to us</a>"
 PLACED = (Trigger(event="order.placed"),)
-
-
-@pytest.fixture
-def found(template: Callable[..., Template], brand: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Check:
-    """`found(html=…)`: the problems. Prepared in this process: the child has tests of its own."""
-
-    def examine(made: Template, values: Any, *, from_: str, reply_to: Any, filters: Any, cache: Any) -> Prepared:
-        problems: list[TemplateError] = []
-        version = None
-        try:
-            version = build(made, values, from_=from_, reply_to=reply_to, filters=filters, problem=problems.append)
-        except TemplateError as error:
-            problems.append(error)
-        return Prepared(version, tuple(problems))
-
-    monkeypatch.setattr(module, "examine", examine)
-
-    def run(*, attributes: tuple[str, ...] = (), values: dict[str, Any] | None = None, **parts: Any) -> list[Problem]:
-        return check(template(**parts), {**brand, **(values or {})}, attributes=attributes)
-
-    return run
 
 
 def test_nothing_is_wrong(found: Check) -> None:
@@ -100,12 +78,17 @@ def test_nothing_is_wrong(found: Check) -> None:
             {"html": "{{ shipment.eta|date }}", "triggers": (*PLACED, Trigger(event="shipment.shipped"))},
             1,
             "warning",
-            "shipment may be missing",
+            "shipment may be missing: order.placed need not bring it",
         ),
         ({"html": "<a href={{ brand.url }}>x</a>"}, 1, "error", "without quotes"),
         ({"html": "<p>\n<p {% if 1 %}a{% endif %}>x</p>"}, 2, "error", "inside a tag"),
-        ({"html": "<p>\n<a href='/sale'>x</a>"}, None, "error", "not http(s)"),
-        ({"html": "<a href='javascript:alert(1)'>x</a>"}, None, "error", "not http(s)"),
+        ({"html": "<p>\n<a href='/sale'>x</a>"}, 2, "error", "not http(s)"),
+        ({"html": "<a href='javascript:alert(1)'>x</a>"}, 1, "error", "not http(s)"),
+        ({"html": "<p>\n<p><a href=/sale>x</a>"}, 2, "error", "not http(s)"),
+        ({"html": "<a href='https://a.example/" + "x" * 2000 + "'>x</a>"}, 1, "error", "2,018 characters"),
+        ({"text": "a\n\nhttps://. {{ brand.phone }}"}, 3, "error", "not http(s)"),
+        ({"html": "<p>\n{{ name }}</p>"}, 2, "error", "did you mean 'customer.first_name' or 'brand.name'"),
+        ({"html": "<p>\n{{ 'a'|upper(run=1) }}</p>"}, 2, "error", "upper: got an unexpected keyword argument 'run'"),
         ({"html": "<p>\n{{ 'a'|uper }}</p>"}, 2, "error", "did you mean 'upper'"),
         ({"html": "{{ brand.name|safe }}"}, 1, "error", "no filter 'safe'"),
         ({"html": "{% if 1 is evn %}{% endif %}"}, 1, "error", "did you mean 'even'"),
@@ -209,6 +192,104 @@ def test_what_the_sample_brings_is_known(found: Check) -> None:
         )
         == []
     )
+
+
+def test_every_wrong_link_has_its_own_line(found: Check) -> None:
+    html = "<p>\n<a href='/a'>x</a>\n{% if 1 %}<a\nhref='/b&amp;c'>x</a>{% endif %}\n<a href='/a'>y</a></p>"
+    mjml = f"<mjml><mj-body><mj-section><mj-column>\n<mj-button href='/a'>x</mj-button><mj-text>{CONTACT}</mj-text>"
+    mjml += "</mj-column></mj-section></mj-body></mjml>"
+    assert [(problem.line, problem.message[:16]) for problem in found(html=html + CONTACT)] == [
+        (2, "the link '/a' is"),
+        (4, "the link '/b&c' "),
+        (5, "the link '/a' is"),
+    ]
+    assert [problem.line for problem in found(mjml=mjml)] == [2]
+
+
+def test_a_wrong_link_in_a_layout_is_told_there(found: Check) -> None:
+    shared = {"base.html": "<p>x</p>\n<a href='/home'>home</a>{% block body %}{% endblock %}" + CONTACT}
+    [problem] = found(html="{% extends 'base.html' %}{% block body %}y{% endblock %}", shared=shared)
+    assert (problem.file, problem.line) == ("base.html", 2)
+
+
+def test_a_finding_is_one_line(found: Check) -> None:
+    problems = found(html="<p>{% include 'a\nb.html' %}</p>" + CONTACT)
+    assert problems
+    assert all("\n" not in str(problem) for problem in problems)
+
+
+def test_what_names_may_be_missing_on_one_of_several_events(found: Check) -> None:
+    triggers = (Trigger(event="product.restocked"), Trigger(event="order.placed"), Trigger(event="cart.updated"))
+    problems = found(html="{{ product.name }}" + CONTACT, triggers=triggers)
+    assert "product may be missing: order.placed and cart.updated need not bring it" in str(problems[0])
+    assert found(html="{% if product %}{{ product.sku | default('-') }}{% endif %}" + CONTACT, triggers=triggers) == []
+
+
+@pytest.mark.parametrize("wrong", ["{% if %}", "{{ 1 + }}", "{% endfor %}", "{{#each x}}"])
+def test_every_file_of_a_chain_and_every_include_is_read(found: Check, wrong: str) -> None:
+    shared = {
+        "base.html": "<p>{% block body %}{% endblock %}</p>" + CONTACT,
+        "middle.html": "{% extends 'base.html' %}\n{% block body %}{% include 'part.html' %}{% endblock %}\n",
+        "part.html": "{% extends 'rows.html' %}\n",
+        "rows.html": "rows",
+    }
+    html = "{% extends 'middle.html' %}"
+    assert found(html=html, shared=shared) == []
+    for name in ("middle.html", "part.html"):
+        [problem] = found(html=html, shared={**shared, name: shared[name] + wrong})
+        assert (problem.file, problem.line) == (name, shared[name].count("\n") + 1)
+
+
+def test_what_plugins_bring_is_known(found: Check) -> None:
+    def prepare_environment(environment: Any) -> None:
+        environment.tests["sunny"] = lambda value: True
+        environment.globals["twice"] = lambda value: value * 2
+
+    renderer = Renderer(
+        filters={"shout": str.upper}, prepare_environment=prepare_environment, names=["weather", "customer.mood"]
+    )
+    html = (
+        "{{ weather.today }} {{ customer.mood }} {{ twice(2) }} {{ 'a'|shout }} {% if 1 is sunny %}x{% endif %}"
+        + CONTACT
+    )
+    assert found(html=html, renderer=renderer) == []
+    assert "there is no 'weather'" in str(found(html=html))
+    assert "no 'customer.moo'" in str(found(html="{{ customer.moo }}" + CONTACT, renderer=renderer))
+
+
+def test_one_language_that_costs_too_much_is_enough(found: Check) -> None:
+    bomb = "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}" + CONTACT
+    problems = found(html=bomb, de_html=bomb, fr_html=bomb, pt_html=bomb)
+    assert len(problems) == 1
+    assert "more work than one message may cost" in str(problems[0])
+
+
+def test_looking_for_names_is_done_in_the_limited_process(
+    template: Callable[..., Template], brand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise AssertionError("a source was looked through in this process")
+
+    monkeypatch.setattr(Variables, "walk", broken)
+    [problem] = check(template(html="<p>{{ costumer.first_name }}</p>" + CONTACT), brand)
+    assert "did you mean 'customer'" in str(problem)
+
+
+def test_the_survey_is_remembered_and_leaves_the_version_behind(
+    template: Callable[..., Template], brand: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = template(html="<p>{{ customer.first_name }}</p>" + CONTACT)
+    first = check(made, brand, cache=tmp_path)
+    assert "may be missing" in str(first)
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("messaging.rendering.prepare.subprocess.run", broken)
+    for _ in range(2):
+        assert check(made, brand, cache=tmp_path) == first
+        assert prepare.prepare(made, brand, from_="shop@example.com", cache=tmp_path).version
+        prepare._remembered.clear()
 
 
 def test_templates_in_other_languages(found: Check, shared: Callable[[str], Path]) -> None:

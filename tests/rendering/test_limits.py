@@ -168,3 +168,47 @@ def test_counting_is_exact(render: Render, monkeypatch: pytest.MonkeyPatch) -> N
         render(text=source, context={"n": low})
         with pytest.raises(TemplateLimit):
             render(text=source, context={"n": high})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for y in loop %}{{ y }}{% endfor %}",
+        "{{ loop|list|length }}",
+        "{{ 3 in loop }}",
+        "{% set l = loop %}{% for y in l %}{{ y }}{% endfor %}",
+    ],
+)
+def test_a_loop_does_not_eat_the_one_around_it(render: Render, source: str) -> None:
+    with pytest.raises(TemplateError, match="use its fields"):
+        render(text="{% for x in [1, 2, 3] %}" + source + "{% endfor %}")
+
+
+def test_the_fields_of_a_loop_may_be_used(render: Render) -> None:
+    text = "{% for x in [1, 2] %}{{ loop.index }}{{ loop.cycle('a', 'b') }}{{ loop|length }}{% endfor %}"
+    with pytest.raises(TemplateError, match="use its fields"):
+        render(text=text)
+    assert render(text=text.replace("loop|length", "loop.length"))["text"] == "1a22b2"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ 'a'|upper(run=1) }}", "filter upper: got an unexpected keyword argument 'run'"),
+        ("{{ 'a'|upper(value=1) }}", "filter upper: got an unexpected keyword argument 'value'"),
+        ("{{ 'a'|upper(1) }}", "filter upper: too many positional arguments"),
+        ("{{ 'a'|replace('b') }}", "filter replace: missing a required argument: 'new'"),
+        ("{{ [1]|map(run=1)|list }}", "filter map: got an unexpected keyword argument 'run'"),
+    ],
+)
+def test_wrong_arguments_are_told_in_the_templates_words(render: Render, source: str, words: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        render(text=source)
+    assert caught.value.problem == words
+
+
+def test_what_the_compiler_cannot_do_is_told(prepared: Callable[..., TemplateVersion]) -> None:
+    with pytest.raises(TemplateLimit, match="too many statically nested blocks") as caught:
+        prepared(text="{% for x in [1] %}" * 21 + "{% endfor %}" * 21)
+    assert caught.value.file == "templates/t/email.txt"
+    assert "deeply" not in str(caught.value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from messaging.errors import TemplateError
+from messaging.errors import TemplateError, TemplateLimit
 from messaging.nouns.template import TemplateVersion
 
 Prepared = Callable[..., TemplateVersion]
@@ -170,3 +170,42 @@ def test_addresses_that_are_not_clicked_are_of_the_web_too(render: Render, tag: 
 
 def test_other_data_is_left_alone(render: Render) -> None:
     assert 'data="7 apples"' in render(html="<p data='{{ v }}'>a</p>", context={"v": "7 apples"})["html"]
+
+
+def sources(html: str) -> list[str]:
+    return re.findall(r'srcset="([^"]*)"', html)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("{{ a }}", "https://a.example/1.png"),
+        ("{{ a }} 1x, {{ b }} 2x", "https://a.example/1.png 1x, https://a.example/w_1,h_2.png 2x"),
+        ("{{ a }} 1x, {{ evil }} 2x, {{ file }}", "https://a.example/1.png 1x"),
+        ("{{ evil }}", ""),
+        (
+            "https://s.example/{{ n }}.png 1x,{{ b }} 300w",
+            "https://s.example/5.png 1x, https://a.example/w_1,h_2.png 300w",
+        ),
+        ("{% if n %}{{ a }} 2x{% else %}{{ evil }}{% endif %}", "https://a.example/1.png 2x"),
+        ("https://s.example/a.png 2x", "https://s.example/a.png 2x"),
+    ],
+)
+def test_images_of_a_srcset_are_guarded_one_by_one(render: Render, value: str, expected: str) -> None:
+    context = {
+        "a": "https://a.example/1.png",
+        "b": "https://a.example/w_1,h_2.png",
+        "n": 5,
+        "evil": "javascript:alert(1)",
+        "file": "file:///etc/passwd",
+    }
+    html = f"<picture><source srcset='{value}'><img src='https://a.example/x.png' srcset='{value}' alt='x'></picture>"
+    assert sources(render(html=html, text="x", context=context)["html"]) == [expected, expected]
+
+
+def test_the_number_of_links_has_a_limit_that_is_told(prepared: Prepared) -> None:
+    link = "<a href='https://a.example'>x</a>"
+    assert len(prepared(html=link * 4_000, text="x").links) == 4_000
+    with pytest.raises(TemplateLimit, match=r"email\.html: a template may have 4,000 links") as caught:
+        prepared(html=link * 4_001, text="x")
+    assert caught.value.hint

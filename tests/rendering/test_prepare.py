@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,16 +46,22 @@ def test_the_version_is_the_content(
     assert prepared(html="<p>x</p>", reply_to="a@example.com").version != version
 
 
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize(
     "source",
     ["{{ " + "1~" * 40_000 + "1 }}", "<div>" * 200_000, "{{ a." + "b." * 100_000 + "c }}"],
     ids=["compiler", "parser", "chain"],
 )
 def test_a_bomb_is_stopped_and_named(template: Make, brand: dict[str, Any], source: str) -> None:
-    began = time.monotonic()
+    began = _children_seconds()
     with pytest.raises(TemplateLimit) as caught:
         prepare(template(html=source), brand, from_="shop@example.com")
-    assert time.monotonic() - began < 10  # 2 s of processor time; the machine has other things to do
+    # Of the processor: how long that is on the clock is the machine's business.
+    assert _children_seconds() - began < 2.5
     assert caught.value.file is not None
     assert "email" in caught.value.file
 
@@ -107,6 +113,14 @@ def test_a_fault_of_ours_is_not_called_a_limit(
     with pytest.raises(TemplateError, match=r"template t cannot be prepared: (TypeError|ValueError)") as caught:
         prepare(template(html="x"), brand, from_="shop@example.com")
     assert not isinstance(caught.value, TemplateLimit)
+
+
+def test_the_folder_one_is_in_brings_no_modules(
+    template: Make, brand: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "orjson.py").write_text("raise SystemExit('taken from the folder')")
+    monkeypatch.chdir(tmp_path)
+    assert prepare(template(html="<p>from here</p>"), brand, from_="shop@example.com").version
 
 
 def test_an_email_needs_a_subject(template: Make, brand: dict[str, Any]) -> None:

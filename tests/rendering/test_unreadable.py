@@ -45,6 +45,12 @@ def test_a_fault_of_ours_names_the_template(
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(probe, "build", broken)
-    request = {"template": template_to(template(html="x")), "brand": brand, "from": "", "reply_to": None, "filters": []}
+    request = {
+        "template": template_to(template(html="x")),
+        "brand": brand,
+        "from": "",
+        "reply_to": None,
+        "additions": {},
+    }
     problems = probe.answer(request)["problems"]
     assert "template t cannot be prepared: ZeroDivisionError: oh" in str(problems)

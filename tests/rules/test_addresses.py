@@ -105,7 +105,14 @@ def test_phone(text, region, number):
 
 @pytest.mark.parametrize(
     ("text", "region"),
-    [("", None), ("n/a", "DE"), ("030 123456", None), ("12", "US"), ("+1 202 555 0123 x4", None)],
+    [
+        ("", None),
+        ("n/a", "DE"),
+        ("030 123456", None),
+        ("12", "US"),
+        ("+1 202 555 0123 x4", None),
+        ("0044 7700 900123", "US"),
+    ],
 )
 def test_what_is_no_phone_number(text, region):
     with pytest.raises(ValueError, match="phone number"):
@@ -120,6 +127,7 @@ def test_what_is_no_phone_number(text, region):
         ("zh_hant_tw", "zh-Hant-TW"),
         ("de_DE.UTF-8", "de-DE"),
         ("es-419", "es-419"),
+        ("SL-Nedis", "sl-nedis"),
     ],
 )
 def test_locale(text, tag):

@@ -50,6 +50,25 @@ def test_it_reads_what_it_names_and_keeps_what_it_does_not():
     }
 
 
+def test_who_told_it():
+    assert read_event(document(source="till")).source == "till"
+    assert read_event(document(), default_source="import").source == "import"
+    assert read_event(document(source="till"), default_source="import").source == "till"
+
+
+def test_a_refund():
+    event = read_event(document(data={"order": {"number": "#1001"}, "refund": {"id": 7, "amount": 9.9}}))
+    assert event.data["refund"] == {"id": "7", "amount": "9.9"}
+
+
+def test_whole_numbers_of_64_bits():
+    for number in (-(2**63), 2**64 - 1):
+        assert read_event(document(data={"n": number})).data == {"n": number}
+    for number in (-(2**63) - 1, 2**64):
+        with pytest.raises(InputError, match="data.n: a whole number of more than 64 bits"):
+            read_event(document(data={"n": number}))
+
+
 def test_numbers_that_are_ids_or_money():
     event = read_event(
         document(
@@ -88,6 +107,7 @@ def test_numbers_that_are_ids_or_money():
         ({"data": {"order": {"number": "1", "total": "1,5"}}}, "data.order.total"),
         ({"data": {"order": {"number": "1", "total": 10**20}}}, "data.order.total"),
         ({"data": {"order": {"number": "1", "currency": "Euro"}}}, "data.order.currency"),
+        ({"data": {"order": {"number": "1", "currency": 978}}}, "data.order.currency"),
         ({"data": {"order": {"number": "1", "items": [{}, {"price": "x"}]}}}, "data.order.items.1.price"),
         ({"data": {"order": {"number": "1", "items": [{"quantity": -1}]}}}, "data.order.items.0.quantity"),
         ({"data": {"shipment": {"eta": "soon"}}}, "data.shipment.eta"),

@@ -51,6 +51,7 @@ def test_double_and_blank_headers():
 
 def test_ours_goes_before_what_is_recognised():
     assert named("id,email,Work", email="Work") == {"id": "id", "email": "email_attribute", "Work": "email"}
+    assert named("id,email,Work", workplace="Work")["Work"] == "workplace"
     for mapping in (
         {"email": "nothing"},
         {"email": "Work", "phone": "Work"},

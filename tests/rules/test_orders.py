@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.nouns.event import Event
-from messaging.nouns.order import Order
+from messaging.nouns.order import Order, Refund
 from messaging.rules.envelope import read_event
 from messaging.rules.orders import MOMENTS, fold, order_of
 
@@ -121,6 +121,8 @@ def test_refunds():
     again = event("order.refunded", 2, id="y", refund={"id": "r1", "amount": "10"})
     nameless = event("order.refunded", 2, id="z", refund={"amount": "5"})
     assert folded(placed, part, again, nameless, nameless).refunded == Decimal(15)
+    another = event("order.refunded", 2, id="z2", refund={"amount": "2"})
+    assert folded(placed, nameless, another).refunded == Decimal(7)
     whole = event("order.refunded", 3, id="w")
     assert folded(whole, placed, part, whole).refunded == Decimal(100)
     unknown = event("order.refunded", order={"number": "C1", "total": "7.50", "currency": "EUR"})
@@ -155,3 +157,26 @@ def test_a_refund_that_names_no_order_counts_all_the_same() -> None:
     order = fold(fold(None, refund), refund)
     assert order.refunded == Decimal("3.00")
     assert not order.counts
+
+
+def test_a_refund_that_names_no_order_is_known_by_its_own_id_where_it_has_one() -> None:
+    def told(event_id, **refund):
+        document = {"id": event_id, "type": "refund.created", "time": START.isoformat(), "customer": {"id": "17"}}
+        return read_event({**document, "data": {"refund": {"amount": "3.00", **refund}}})
+
+    assert order_of(told("a", id="r")) == order_of(told("b", id="r"))
+    assert order_of(told("a", id="r")) != order_of(told("b", id="s"))
+    assert order_of(told("a")) != order_of(told("b"))
+
+
+def test_a_refund_keeps_the_time_it_was_told_first() -> None:
+    def told(hours, amount="3.00"):
+        return event(
+            "refund.created", hours, order={"number": "1001", "currency": "USD"}, refund={"id": "r", "amount": amount}
+        )
+
+    order = folded(told(5), told(2, "4.00"), told(3))
+    assert order.refunds == {"r": Refund(Decimal("4.00"), START + timedelta(hours=2))}
+    assert order.currency == "USD"
+    whole = folded(event("order.refunded", 6), event("order.refunded", 4))
+    assert whole.refunded_whole_at == START + timedelta(hours=4)

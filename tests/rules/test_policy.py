@@ -55,6 +55,11 @@ def test_marketing_asks_for_consent(consents: list[Consent], answer: str | None)
     assert has_consent({"email": status}, "email", "news") is (answer is None)
 
 
+def test_the_latest_of_two_withdrawals_stands() -> None:
+    told_again = consent(False, 2, dated=False)
+    assert standing([consent(False, 1), told_again], "news") == told_again
+
+
 def test_order_messages_ask_for_no_consent_but_respect_suppression() -> None:
     assert refusal(AddressStatus(consents=(consent(False, 1),)), TRANSACTIONAL, "orders") is None
     bounced = AddressStatus(suppression=Suppression(channel="email", address="a@example.com", reason="bounced", at=T0))
@@ -79,7 +84,7 @@ consents = st.builds(
 @given(st.lists(consents), st.randoms())
 def test_the_order_they_are_told_in_does_not_matter(decisions: list[Consent], rng: object) -> None:
     shuffled = list(decisions)
-    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    rng.shuffle(shuffled)
     first, second = standing(decisions, "news"), standing(shuffled, "news")
     assert (first and first.granted) == (second and second.granted)
 

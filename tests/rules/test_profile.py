@@ -45,6 +45,7 @@ def test_all_fields():
 def test_a_phone_belongs_where_the_customer_lives():
     assert READER.read({"phone": "0664 1234567", "country": "AT"})[0].phone == "+436641234567"
     assert READER.read({"phone": "030 123456"})[0].phone == "+4930123456"
+    assert READER.read({"phone": "030 123456", "country": "Atlantis"})[0].phone == "+4930123456"
 
 
 def test_what_cannot_be_read_is_named_and_left_out():
@@ -76,6 +77,17 @@ def test_a_whole_name(name, first, last):
     assert (fields.get("first_name"), fields.get("last_name")) == (first, last)
 
 
+def test_a_part_of_the_name_counts_more_than_the_whole():
+    fields = READER.read({"email": "a@example.com", "name": "Dr. Ann Lee", "first_name": "Ann"})[0].fields
+    assert (fields.get("first_name"), fields.get("last_name")) == ("Ann", None)
+
+
+def test_a_moment():
+    assert READER.read_time("created_at", "2026-03-02") == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert READER.read_time("created_at", "2026-03-02 10:30") == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert READER.read_time("created_at", "2026-03-02T10:30:00Z") == datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
+
+
 def test_ids_of_ours():
     assert is_made_id(made_id("ann@example.com"))
     assert made_id("ann@example.com") != made_id("ann@example.com", 1)
@@ -104,6 +116,11 @@ def test_a_time_to_come_counts_as_now():
     customer = tell(None, 24 * 365, city="Wien")
     assert customer.updated_at == NOW
     assert tell(customer, 0, city="Graz").city == "Graz"
+
+
+def test_a_new_customer_is_as_old_as_told():
+    told = READER.read({"email": "a@example.com", "created_at": "2024-05-13T10:00:00Z"})[0]
+    assert apply(None, told, customer_id="a", at=NOW, now=NOW).created_at == datetime(2024, 5, 13, 10, tzinfo=UTC)
 
 
 def test_what_tells_nothing_changes_nothing():

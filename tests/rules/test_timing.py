@@ -61,8 +61,8 @@ def test_it_stays_morning_when_clocks_change():
 
 def test_a_time_is_taken_as_it_is():
     assert due(
-        Trigger(event="x", at="order.pickup_at - 1 hour"), {"order.pickup_at": "2026-03-05T10:00:00+01:00"}
-    ) == datetime(2026, 3, 5, 8, tzinfo=UTC)
+        Trigger(event="x", at="order.pickup_at - 1 hour"), {"order.pickup_at": "2026-03-05T10:00:00+05:00"}
+    ) == datetime(2026, 3, 5, 4, tzinfo=UTC)
     assert due(Trigger(event="x", at="order.pickup_at"), {"order.pickup_at": "2026-03-05T10:00"}) == datetime(
         2026, 3, 5, 9, tzinfo=UTC
     )
@@ -87,5 +87,5 @@ def test_what_is_no_at(text):
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     for read in (parse_duration, parse_at):
-        with suppress(ValueError):
+        with suppress(ValueError):  # refused
             read(text)

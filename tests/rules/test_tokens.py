@@ -47,6 +47,14 @@ ALL = {
     Purpose.UNSUBSCRIBE: [token_of(LINKS.unsubscribe())],
     Purpose.PREFERENCES: [token_of(LINKS.preferences())],
 }
+#: As they stand in messages that were sent long ago: how they are made must never change.
+LONG_SENT = {
+    Purpose.CLICK: "BwARIjNEVWZ3iJmqu8zd7v__7t3Mu6qZADAAGLGWcfLZVDD2jUaLUMzeqW_n",
+    Purpose.OPEN: "BwARIjNEVWZ3iJmqu8zd7v__7t3Mu6qZAAAAoNUXpt5d4N9ypOb4PrtaltSz",
+    Purpose.UNSUBSCRIBE: "BwARIjNEVWZ3iJmqu8zd7v__7t3Mu6qZABAA8UB2buuIMbUd2wnsUQjE-M8N",
+    Purpose.PREFERENCES: "BwARIjNEVWZ3iJmqu8zd7v__7t3Mu6qZACAAgNlZCTbi95zocuATD8Sb9NgI",
+}
+FAR = "BwARIjNEVWZ3iJmqu8zd7v__7t3Mu6qZAqACPkLub6uIsQrl9Vcl2E0X9hGzaHR0cHM6Ly9zaG9wLmV4YW1wbGUvcC8x"
 EVERY = [(purpose, token) for purpose, tokens in ALL.items() for token in tokens]
 
 
@@ -197,3 +205,13 @@ def test_all_links_of_a_message_cost_one_keyed_computation(monkeypatch: pytest.M
         links.click(slot, 3, "https://shop.example/p")
     links.pixel(), links.unsubscribe(), links.preferences()
     assert count == 1
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_what_was_sent_long_ago_still_opens(purpose: Purpose) -> None:
+    assert read_token(KEYS, purpose, LONG_SENT[purpose]).message_id == MESSAGE
+
+
+def test_a_far_place_with_a_target_that_was_sent_long_ago() -> None:
+    token = read_token(KEYS, Purpose.CLICK, FAR)
+    assert (token.place, token.target) == ("40.3", "https://shop.example/p/1")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.rules.verdict import BURST_SECONDS, Hit, agent_suspicion, judge
+from messaging.rules.verdict import BURST, PAIR, Hit, agent_suspicion, judge
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
@@ -59,7 +59,7 @@ MACHINES = [
 
 
 def click(**facts: object) -> Hit:
-    return Hit(**{"click": True, "slot": "1", "agent": FIREFOX, "seconds": 3600.0, **facts})  # type: ignore[arg-type]
+    return Hit(**{"click": True, "slot": "1", "agent": FIREFOX, "seconds": 3600.0, **facts})
 
 
 def reasons(*hits: Hit) -> list[tuple[str, ...]]:
@@ -103,6 +103,17 @@ def test_methods_and_prefetch() -> None:
     assert reasons(click(prefetch="prefetch;prerender")) == [("prefetch",)]
 
 
+@pytest.mark.parametrize(("later", "machine"), [(-5.0, True), (0.1, True), (10.0, True), (10.5, False)])
+def test_what_asked_with_another_method_is_a_program_with_get_too(later: float, machine: bool) -> None:
+    probe, get = click(method="HEAD", arrived=100.0), click(arrived=100.0 + later)
+    assert reasons(probe, get) == [("method HEAD",), ("after another method",) if machine else ()]
+    assert reasons(probe, click(arrived=100.1, agent=PEOPLE[1])) == [("method HEAD",), ()]
+
+
+def test_before_its_hand_over_was_recorded() -> None:
+    assert reasons(click(seconds=None, sending=True)) == [("before it was handed over",)]
+
+
 @pytest.mark.parametrize(
     ("seconds", "machine"),
     [(0.3, True), (1.99, True), (2.0, False), (-5.0, True), (-86400.0, False), (0.0, False), (None, False)],
@@ -118,6 +129,15 @@ class TestBurst:
         assert reasons(*hits) == [("3 links within 2 s",)] * 3
         assert reasons(*hits[:2]) == [(), ()]
 
+    def test_two_links_at_once_are_no_hands(self) -> None:
+        at_once = [click(slot="1", arrived=100.0, seconds=9.7), click(slot="2", arrived=100.3, seconds=10.0)]
+        assert reasons(*at_once) == [("2 links within 0.3 s",)] * 2
+        assert reasons(at_once[0], click(slot="2", arrived=100.31, seconds=10.01)) == [(), ()]
+        # A person who happens to click while a scanner looks.
+        assert reasons(at_once[0], click(slot="2", arrived=100.1, seconds=9.8, agent=PEOPLE[1])) == [(), ()]
+        # Scanners look when the mail comes.
+        assert reasons(*(click(slot=slot, arrived=100.0, seconds=61.0) for slot in "12")) == [(), ()]
+
     def test_one_link_again_and_again(self) -> None:
         assert reasons(*(click(arrived=100.0 + n / 10) for n in range(10))) == [()] * 10
 
@@ -129,21 +149,26 @@ class TestBurst:
         assert [bool(why) for why in reasons(*hits)] == [False, True, True, True, True]
 
     def test_opens_are_no_part_of_it(self) -> None:
-        hits = [click(slot="1"), click(slot="2"), click(click=False, slot=None)]
+        hits = [click(slot="1"), click(slot="2", arrived=1.0), click(click=False, slot=None, arrived=1.0)]
         assert reasons(*hits) == [(), (), ()]
 
-    @given(st.lists(st.tuples(st.sampled_from("1234"), st.floats(0, 20)), max_size=25))
-    def test_as_defined(self, clicks: list[tuple[str, float]]) -> None:
-        hits = [click(slot=slot, arrived=arrived) for slot, arrived in clicks]
-        starts = [arrived for _, arrived in clicks]
-        expected = []
-        for _, mine in clicks:
+    @given(st.lists(st.tuples(st.sampled_from("1234"), st.floats(0, 20), st.sampled_from(PEOPLE[:2])), max_size=25))
+    def test_as_defined(self, clicks: list[tuple[str, float, str]]) -> None:
+        hits = [click(slot=slot, arrived=arrived, agent=agent, seconds=30.0) for slot, arrived, agent in clicks]
+
+        def in_burst(mine: float, among: list[tuple[str, float]], links: int, seconds: float) -> bool:
             windows = (
-                [slot for slot, at in clicks if at >= start and at - start <= BURST_SECONDS]
-                for start in starts
-                if start <= mine and mine - start <= BURST_SECONDS
+                [slot for slot, at in among if at >= start and at - start <= seconds]
+                for _, start in among
+                if start <= mine and mine - start <= seconds
             )
-            expected.append(any(len(set(window)) >= 3 for window in windows))
+            return any(len(set(window)) >= links for window in windows)
+
+        expected = [
+            in_burst(mine, [(slot, at) for slot, at, _ in clicks], *BURST)
+            or in_burst(mine, [(slot, at) for slot, at, name in clicks if name == agent], *PAIR)
+            for _, mine, agent in clicks
+        ]
         assert [machine for machine, _ in judge(hits)] == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from messaging.ids import digest, message_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.event import EventState
-from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.nouns.template import LinkSlot, TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rules.envelope import read_event
@@ -68,29 +68,15 @@ class Site:
     public: PublicApp
     #: Makes the staff app for a host.
     staff: Callable[[str], Any]
+    letter: Callable[..., Message]
 
     def message(self, name: str = "ann", **fields: Any) -> SignedLinks:
         """A message to `name`, sent two days ago; its links."""
-        id = message_id("campaign:spring", name, "email")
-        message = Message(
-            id=id,
-            origin="campaign:spring",
-            customer_id=name,
-            channel="email",
-            address=f"{name}@example.com",
-            template="promotion",
-            version=VERSION,
-            message_class=MessageClass.MARKETING,
-            topic="new-offers",
-            lane=Lane.CAMPAIGN,
-            campaign="spring",
-            due_at=self.clock.now(),
-            created_at=self.clock.now(),
-        )
-        self.store.outbox.add([replace(message, **fields)])
+        message = self.letter(name, **{"topic": "new-offers", **fields})
+        self.store.outbox.add([message])
         sent_at = self.clock.now() - timedelta(days=2)
-        self.store.outbox.settle([Outcome(message_id=id, state=MessageState.SENT, sent_at=sent_at)])
-        return LinkSigner(KEYS, "").for_message(id, VERSION)
+        self.store.outbox.settle([Outcome(message_id=message.id, state=MessageState.SENT, sent_at=sent_at)])
+        return LinkSigner(KEYS, "").for_message(message.id, VERSION)
 
     def engagements(self, name: str = "ann") -> Sequence[Engagement]:
         self.recorder.drain()
@@ -109,7 +95,7 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, clock: FrozenClock) -> Iterator[Site]:
+def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> Iterator[Site]:
     store = TinyStore(tmp_path / "data" / "store.jsonl", clock=clock)
     recorder = Recorder(store, clock, Plugins(none=True), folder=tmp_path / "data" / "hits")
     inbox = Inbox()
@@ -146,7 +132,7 @@ def site(tmp_path: Path, clock: FrozenClock) -> Iterator[Site]:
     def staff(host: str) -> Any:
         return staff_app(
             store,
-            Reporter(store, recorder),
+            Reporter(store, recorder, templates=lambda: ["order-confirmation"]),
             Mailbox(tmp_path / "mailbox"),
             describe_api=lambda: openapi(public.api),
             brand=brand,
@@ -154,7 +140,7 @@ def site(tmp_path: Path, clock: FrozenClock) -> Iterator[Site]:
             password="correct horse",
         )
 
-    yield Site(store, clock, recorder, tmp_path / "mailbox", inbox, public, staff)
+    yield Site(store, clock, recorder, tmp_path / "mailbox", inbox, public, staff, letter)
     recorder.close()
     store.close()
 

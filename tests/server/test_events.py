@@ -62,7 +62,7 @@ def test_an_event_is_taken_in_once(site, public) -> None:
     ],
 )
 def test_without_the_key_nothing_is_read(site, public, headers: dict[str, str]) -> None:
-    answer = post(public, **{name: value.encode("latin-1") for name, value in headers.items()})  # type: ignore[arg-type]
+    answer = post(public, **{name: value.encode("latin-1") for name, value in headers.items()})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert KEY not in answer.text

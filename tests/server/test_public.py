@@ -11,6 +11,8 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.nouns.consent import Consent
+from messaging.nouns.customer import Customer
+from messaging.server import limits
 from messaging.server import public as module
 from messaging.server.limits import Attempts
 
@@ -159,10 +161,18 @@ def test_failures_are_forgotten_with_the_minute() -> None:
     now = 30.0
     attempts = Attempts(2, monotonic=lambda: now)
     assert [attempts.fail("a") for _ in range(3)] == [False, False, True]
-    assert attempts.too_many("a")
-    assert not attempts.too_many("b")
+    assert not attempts.fail("b")
     now = 61.0
-    assert not attempts.too_many("a")
+    assert not attempts.fail("a")
+
+
+def test_counting_failures_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_CLIENTS", 10)
+    attempts = Attempts(2, monotonic=lambda: 30.0)
+    for number in range(100):
+        attempts.fail(f"{number}" * 1000)
+    assert len(attempts._failed) <= 11
+    assert max(map(len, attempts._failed)) <= 45
 
 
 def test_the_open_pixel(site, public) -> None:
@@ -227,6 +237,20 @@ class TestUnsubscribe:
         assert public.post(httpx.URL(f"{public.base_url}{url}").join(action)).status_code == 200
         assert site.consented() is False
 
+    def test_a_full_disk_is_admitted(self, site, public, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*args: object, **kwargs: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        def fail(*args: object, **kwargs: object) -> None:
+            raise StoreError("the disk is full")
+
+        url = site.message().unsubscribe()
+        monkeypatch.setattr(site.store, "transaction", fail)
+        monkeypatch.setattr(site.recorder._spool, "append", full)
+        answer = public.post(url)
+        assert answer.status_code == 503
+        assert "One moment, please" in answer.text
+
     def test_another_customers_address_is_not_touched(self, site, public) -> None:
         site.message("bob")
         public.post(site.message().unsubscribe(), data={"token": "x", "email": "bob@example.com"})
@@ -252,6 +276,20 @@ class TestUnsubscribe:
         answer = public.get(site.message().unsubscribe(), headers={"Accept-Language": "fr;q=0.9, de-AT;q=0.8, en"})
         assert '<html lang="de"' in answer.text
         assert "Abmelden" in answer.text
+
+    @pytest.mark.parametrize(("locale", "lang"), [("pt-BR", "pt"), ("fr", "en"), (None, "en")])
+    def test_it_speaks_the_customers_language(self, site, public, locale: str | None, lang: str) -> None:
+        """As the message did; the browser's where that is none of ours."""
+        site.store.customers.put([Customer(id="ann", email="ann@example.com", locale=locale)])
+        links = site.message()
+        for url in (links.unsubscribe(), links.preferences()):
+            answer = public.get(url, headers={"Accept-Language": "en-GB, de;q=0.5"})
+            assert f'<html lang="{lang}"' in answer.text
+
+    def test_problems_are_told_in_the_browsers_language(self, public) -> None:
+        answer = public.get("/u/x", headers={"Accept-Language": "de"})
+        assert '<html lang="de"' in answer.text
+        assert "Dieser Link funktioniert nicht" in answer.text
 
     def test_nothing_in_a_page_can_run(self, site, public) -> None:
         for url in (site.message().unsubscribe(), site.message().preferences(), "/u/x"):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from messaging.ids import message_id
 from messaging.nouns.engagement import EngagementKind
+from messaging.server import staff as module
+from messaging.server.limits import Attempts
 
 LETTER = """\
 From: The Shop <shop@example.com>
@@ -87,7 +91,23 @@ class TestDoors:
             == 200
         )
 
-    def test_wrong_passwords(self, staff_elsewhere) -> None:
+    @pytest.fixture
+    def slow(self, monkeypatch: pytest.MonkeyPatch) -> float:
+        monkeypatch.setattr(module, "SLOW", 0.05)
+        # The minute does not turn meanwhile.
+        monkeypatch.setattr(module, "Attempts", lambda limit: Attempts(limit, monotonic=lambda: 30.0))
+        return 0.05
+
+    def test_nobody_can_lock_the_staff_out(self, slow: float, staff_elsewhere) -> None:
+        for number in range(12):
+            staff_elsewhere.get("/mailbox", auth=("a", f"guess {number}"))
+        began = time.perf_counter()
+        answer = staff_elsewhere.get("/mailbox", auth=("a", "one more guess"))
+        assert time.perf_counter() - began >= slow
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+        assert staff_elsewhere.get("/mailbox", auth=("any", "correct horse")).status_code == 200
+
+    def test_wrong_passwords(self, slow: float, staff_elsewhere) -> None:
         wrong = ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"correct horse").decode(), "Bearer correct horse"]
         for header in wrong:
             assert staff_elsewhere.get("/mailbox", headers={"Authorization": header}).status_code == 401
@@ -98,7 +118,16 @@ class TestDoors:
     def test_no_page_changes_anything(self, staff) -> None:
         for path in ("/mailbox", "/report", "/docs"):
             for method in ("POST", "PUT", "DELETE", "PATCH"):
-                assert staff.request(method, path).status_code == 405
+                answer = staff.request(method, path)
+                assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+                assert "Pages can be looked at only." in answer.text
+
+    @pytest.mark.parametrize("path", ["/nothing", "/mailbox/x/y/z", "/static/../keys.toml", "/report/x", "/%00"])
+    def test_there_is_no_such_page(self, staff, path: str) -> None:
+        answer = staff.get(path)
+        assert answer.status_code == 404
+        assert "There is no such page." in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
 
     @pytest.mark.parametrize("path", ["/mailbox", "/mailbox/x", "/report", "/docs"])
     def test_pages_are_locked_down(self, site, staff, path: str) -> None:
@@ -131,8 +160,11 @@ class TestMailbox:
         assert staff.get("/mailbox?q=grüße").text.count("<li>") == 1
         assert staff.get("/mailbox?q=C7%40example").text.count("<li>") == 1
         assert "Nothing matches" in staff.get("/mailbox?q=nobody").text
-        for odd in ("from=-1", "from=abc", "from=99999999999999999999", "q=%00&from=²", "from=1000"):
-            assert staff.get(f"/mailbox?{odd}").status_code == 200
+        assert staff.get("/mailbox?from=0&q=%00").status_code == 200
+        for odd in ("from=-1", "from=abc", "from=", "from=99999999999999999999", "q=%00&from=²", "from=1000"):
+            answer = staff.get(f"/mailbox?{odd}")
+            assert answer.status_code == 404
+            assert "The mailbox has no such page." in answer.text
 
     def test_the_template_of_a_message(self, site, staff, some_id: Callable[[int], str]) -> None:
         site.message()
@@ -151,7 +183,10 @@ class TestMailbox:
         source = staff.get("/mailbox/x?view=source").text
         assert "Content-Type: multipart/alternative" in source
         assert "&lt;script&gt;" in source
-        assert staff.get("/mailbox/x?view=nonsense").status_code == 200
+        assert ">HTML</a>" in page
+        odd = staff.get("/mailbox/x?view=<nonsense>")
+        assert odd.status_code == 404
+        assert "A message has no view &#39;&lt;nonsense&gt;&#39; (it has: html, text, source)." in odd.text
 
     def test_the_frame_is_a_sandbox(self, site, staff) -> None:
         site.mail("x", letter())
@@ -213,8 +248,6 @@ class TestReport:
     def click(self, site, name: str, **facts: str) -> None:
         links_to = site.message(name)
         assert links_to
-        from messaging.ids import message_id
-
         agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
         site.recorder.hit(
             EngagementKind.CLICKED,
@@ -241,10 +274,27 @@ class TestReport:
 
     def test_filters(self, site, staff) -> None:
         self.click(site, "ann")
-        assert "Nothing was sent yet" in staff.get("/report?template=other").text
-        missing = staff.get("/report?campaign=<script>")
-        assert missing.status_code == 404
-        assert "<script" not in missing.text
+        assert "Nothing was sent yet" in staff.get("/report?template=order-confirmation").text
+        assert "1 by people" in staff.get("/report?template=promotion").text
+        for query, said in (("campaign=<script>", "No campaign"), ("template=<script>", "No template")):
+            missing = staff.get(f"/report?{query}")
+            assert missing.status_code == 404
+            assert said in missing.text
+            assert 'href="/report"' in missing.text
+            assert "<script" not in missing.text
+
+    def test_columns_of_zeros_are_left_out(self, site, staff) -> None:
+        self.click(site, "ann")
+        assert "Opens" not in staff.get("/report").text
+        site.recorder.hit(
+            EngagementKind.OPENED,
+            message_id("campaign:spring", "ann", "email"),
+            slot=None,
+            method="GET",
+            agent=str(staff.headers["user-agent"]),
+            prefetch="",
+        )
+        assert 'data-label="Opens">1<' in staff.get("/report").text
 
     def test_a_click_just_made_is_in_it(self, site, staff) -> None:
         self.click(site, "ann")

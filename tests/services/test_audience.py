@@ -248,6 +248,18 @@ def test_uci_refunds_of_unknown_orders_reduce_totals(shop: Any, store: TinyStore
     assert set(ids(audience, "minus")) == {who for who in uci.customers if total[who] < 0}
     assert set(ids(audience, "some")) == {who for who in uci.customers if total[who] >= 500}
     assert set(ids(audience, "twice")) == {who for who in uci.customers if len(orders.get(who, ())) >= 2}
+    then = datetime(2010, 12, 23, 12, tzinfo=UTC)
+    late = Audience(store, tmp_path / "segments", attributes={}, currency="GBP", clock=FrozenClock(then))
+    for days in (1, 5, 15):  # no order of a refund is known, so each counts by its own time
+        window: dict[str, Decimal] = defaultdict(Decimal)
+        for type, sign in (("order.placed", 1), ("order.refunded", -1)):
+            for event in uci.of_type(type):
+                if then - timedelta(days=days) <= at(event) <= then:
+                    window[event["customer"]["id"]] += sign * Decimal(event["data"]["order"]["total"])
+        segment("gave-back", f"orders.total(days={days}) < 0")
+        segment("spent", f"orders.total(days={days}, currency='GBP') >= 100")
+        assert set(ids(late, "gave-back")) == {who for who in uci.customers if window[who] < 0} != set()
+        assert set(ids(late, "spent")) == {who for who in uci.customers if window[who] >= 100}
     cuts = audience.grade()
     for which, values in {
         "r": {who: -(now - max(times)).total_seconds() for who, times in orders.items()},

@@ -141,12 +141,8 @@ def test_another_campaigns_plan(live_shop: Any) -> None:
         live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
 
 
-def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
-    live_shop: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live_shop.add_customers(PAGE + 7)
-    create(live_shop)
-    live_shop.app.campaigning.start("spring")
+def cut_at_the_second_page(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the rows of the campaign's first page; the second dies, now and until `monkeypatch` is undone."""
     add = live_shop.app.store.outbox.add
 
     def dies_at_the_second_page(messages: Any) -> int:
@@ -157,6 +153,15 @@ def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
     monkeypatch.setattr(live_shop.app.store.outbox, "add", dies_at_the_second_page)
     with pytest.raises(OSError, match="power cut"):
         live_shop.app.campaigning.fill("spring")
+
+
+def test_nothing_leaves_before_the_list_is_complete_and_a_cut_list_is_completed(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(PAGE + 7)
+    create(live_shop)
+    live_shop.app.campaigning.start("spring")
+    cut_at_the_second_page(live_shop, monkeypatch)
     assert live_shop.app.campaigning.get("spring").state is CampaignState.PLANNING
     with pytest.raises(OSError, match="power cut"):
         live_shop.app.send_campaign("spring")
@@ -292,16 +297,7 @@ def cut_short(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the rows of the first page only."""
     create(live_shop)
     live_shop.app.campaigning.start("spring")
-    add = live_shop.app.store.outbox.add
-
-    def dies_at_the_second_page(messages: Any) -> int:
-        if len(messages) < PAGE:
-            raise OSError("power cut")
-        return int(add(messages))
-
-    monkeypatch.setattr(live_shop.app.store.outbox, "add", dies_at_the_second_page)
-    with pytest.raises(OSError, match="power cut"):
-        live_shop.app.campaigning.fill("spring")
+    cut_at_the_second_page(live_shop, monkeypatch)
     monkeypatch.undo()
 
 
@@ -338,3 +334,25 @@ def test_rows_left_half_made_for_hours_are_held(live_shop: Any, monkeypatch: pyt
     live_shop.app.dispatcher.run_due()
     assert live_shop.app.campaigning.get("spring").state is CampaignState.HELD
     assert live_shop.pigeon.handed == []
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_while_its_rows_are_made_to_cancel_it_nobody_sends_it(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch, paused: bool
+) -> None:
+    live_shop.add_customers(PAGE + 7)
+    cut_short(live_shop, monkeypatch)
+    if paused:
+        live_shop.app.campaigning.pause("spring", "by hand")
+    server = live_shop.open()
+    get = live_shop.app.store.customers.get
+
+    def get_while_a_server_looks_on(ids: Any) -> Any:
+        server.dispatcher.run_due()
+        return get(ids)
+
+    monkeypatch.setattr(live_shop.app.store.customers, "get", get_while_a_server_looks_on)
+    live_shop.app.campaigning.cancel("spring")
+    assert live_shop.pigeon_of(server).handed == []
+    assert live_shop.counts() == {"skipped": PAGE + 7}
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.CANCELLED

@@ -50,6 +50,13 @@ def test_it_is_asked_of_customer_history_and_event(shop, conditions, waiting, te
     assert set(found) == {waiting[id].id for id in who}
 
 
+def test_grades_are_those_of_the_last_grading(shop, conditions, waiting, tmp_path):
+    assert not conditions.holding("rfm.r is defined", list(waiting.values()), shop.clock.now())
+    Audience(shop.store, tmp_path / "segments", attributes={}, currency="EUR", clock=shop.clock).grade()
+    found = conditions.holding("rfm.r is defined", list(waiting.values()), shop.clock.now())
+    assert found == [waiting["17"].id]
+
+
 def test_what_is_asked_later_is_asked_of_later(shop, conditions, waiting):
     now = shop.clock.now() + timedelta(hours=5)
     assert not conditions.holding("orders.count(hours=4) > 0", list(waiting.values()), now)

@@ -14,6 +14,7 @@ from messaging import (
     AdapterSettings,
     AdapterUnusable,
     MessageClass,
+    PluginError,
     Receipt,
     RenderedMessage,
 )
@@ -41,8 +42,12 @@ def adapter(behaviour: Callable[[Sequence[RenderedMessage]], Any]) -> Adapter:
     return Scripted(AdapterSettings(), AdapterContext(workspace="."))
 
 
+def blame(adapter: str, problem: str) -> PluginError:
+    return PluginError(f"{adapter}: {problem}", plugin="birds", distribution="messaging-birds")
+
+
 def run(behaviour: Callable[[Sequence[RenderedMessage]], Any], timeout: float = 30) -> tuple[list[str], Handover]:
-    handover = Handover(adapter(behaviour), LETTERS, timeout=timeout)
+    handover = Handover(adapter(behaviour), LETTERS, timeout=timeout, blame=blame)
     return [receipt.message_id for receipts in handover for receipt in receipts], handover
 
 
@@ -55,7 +60,7 @@ def test_receipts_come_one_by_one() -> None:
         yield Receipt.accepted("2")
         yield Receipt.accepted("3")
 
-    receipts = iter(Handover(adapter(slowly), LETTERS, timeout=30))
+    receipts = iter(Handover(adapter(slowly), LETTERS, timeout=30, blame=blame))
     assert [receipt.message_id for receipt in next(receipts)] == ["1"]  # while the others are still on their way
     gate.set()
     assert [receipt.message_id for batch in receipts for receipt in batch] == ["2", "3"]
@@ -78,7 +83,9 @@ def raising(error: BaseException) -> Callable[[Sequence[RenderedMessage]], Itera
 def test_raising_is_named_and_the_rest_is_missing(error: BaseException) -> None:
     got, handover = run(raising(error))
     assert (got, handover.missing) == (["1"], ["2", "3"])
-    assert f"plugin scripted (from {__name__}): deliver raised {type(error).__name__}" in str(handover.fault)
+    assert f"plugin birds (from messaging-birds): scripted: deliver raised {type(error).__name__}" in str(
+        handover.fault
+    )
 
 
 def test_unusable_is_passed_on_as_it_is() -> None:

@@ -74,7 +74,7 @@ def test_the_provider_says_when(live_shop: Any) -> None:
 
     def verdict(message: RenderedMessage) -> Receipt:
         make = next(answers)
-        return make(message.id, "slow down", timedelta(minutes=5)) if make == Receipt.try_again else make(message.id)  # type: ignore[call-arg]
+        return make(message.id, "slow down", timedelta(minutes=5)) if make == Receipt.try_again else make(message.id)
 
     live_shop.answer(verdict)
     live_shop.app.send_campaign("spring")

@@ -10,6 +10,7 @@ from messaging.nouns.consent import Consent
 from messaging.nouns.event import EventState
 from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.template import Trigger
+from messaging.rules.envelope import read_event
 from messaging.stores.base import Outcome
 
 HOUR = timedelta(hours=1)
@@ -139,6 +140,18 @@ def test_an_older_event_that_comes_late_moves_nothing(shop):
     assert the_message(shop) == before
 
 
+def test_the_event_that_planned_it_does_not_move_it(shop):
+    turn_on(shop, "abandoned-cart", CART)
+    event = read_event(cart(shop, 0, id="same"))
+    shop.intake.receive(cart(shop, 0, id="same"))
+    due = the_message(shop).due_at
+    (customer,) = shop.store.customers.get(["17"]).values()
+    shop.clock.advance(HOUR)
+    planned = shop.triggering.plan(event, customer, shop.triggering.matching(event), now=shop.clock.now())
+    assert (planned.planned, planned.moved) == (0, 0)
+    assert the_message(shop).due_at == due
+
+
 def test_the_event_that_cancels_it(shop):
     turn_on(shop, "abandoned-cart", CART)
     shop.intake.receive(cart(shop, 0))
@@ -176,6 +189,13 @@ def test_what_cancels_may_be_told_first(shop):
     assert shop.intake.receive(cart(shop, -2)).planned == 0
     assert not shop.messages()
     assert shop.intake.receive(cart(shop, 0, cart="c9")).planned == 1
+
+
+def test_what_was_told_first_cancels_its_own_only(shop):
+    turn_on(shop, "abandoned-cart", CART)
+    shop.intake.receive(shop.event(id="x", hours=1, order={"number": "2"}, cart={"id": "c2"}))
+    assert shop.intake.receive(cart(shop, 0, cart="c1")).planned == 1
+    assert shop.intake.receive(cart(shop, 0, id="other", cart="c2")).planned == 0
 
 
 def test_an_order_before_the_cart_does_not_cancel_it(shop):
@@ -239,6 +259,14 @@ def test_an_event_about_a_product_goes_to_a_segment(shop):
     assert {m.customer_id for m in about_it} == {"1", "3"}
     assert shop.intake.receive(told).new is False
     assert len(shop.messages()) == 5
+
+
+def test_who_told_of_a_product_is_not_its_audience(shop):
+    turn_on(shop, "restocked", Trigger(event="product.restocked", audience="waiting"))
+    shop.intake.receive(shop.event(id="e1", customer={"id": "1", "email": "c1@example.com"}))
+    shop.segments["waiting"] = ["1"]
+    shop.intake.receive(shop.event("product.restocked", product={"sku": "MUG"}))
+    assert the_message(shop).customer_id == "1"
 
 
 def test_a_trigger_without_audience_for_an_event_without_customer(shop):

@@ -97,6 +97,29 @@ def test_a_damaged_key_file_is_refused_without_showing_it(tmp_path: Path, text: 
     assert "0123456789abcdef" not in str(raised.value)
 
 
+OLD, NEW = "0" * 64, "f" * 64
+ROTATED = f'''current = 2
+retired = [1]
+api_key = "0123456789abcdef"
+staff_password = "01234567"
+[signing]
+1 = "{OLD}"
+2 = "{NEW}"
+'''
+
+
+def test_keys_that_leaked_are_named(tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").write_text(ROTATED, "utf-8")
+    keys = read_keys(tmp_path)
+    assert (keys.current, set(keys.signing), keys.retired) == (2, {1, 2}, {1})
+    (tmp_path / "keys.toml").write_text(ROTATED.replace("retired = [1]\n", ""), "utf-8")
+    assert read_keys(tmp_path).retired == frozenset()
+    for wrong, problem in (("[2]", "not the current one"), ("[3]", "under \\[signing\\]"), ("1", "is not a key file")):
+        (tmp_path / "keys.toml").write_text(ROTATED.replace("[1]", wrong), "utf-8")
+        with pytest.raises(SettingsError, match=problem):
+            read_keys(tmp_path)
+
+
 def test_a_lost_key_file_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="restore it from your backup"):
         read_keys(tmp_path)

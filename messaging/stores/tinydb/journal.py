@@ -212,7 +212,7 @@ class Journal:
             self.disk.write(self._fd, line, self.at.offset)
             if durable:
                 self._sync()
-        except BaseException as error:
+        except BaseException as error:  # taken back, and handed on
             self._take_back()
             if isinstance(error, OSError):
                 raise disk_error(self.path, error) from None

@@ -209,15 +209,13 @@ class TinyOutbox(Outbox):
             self._table.patch(free, fields)
         return len(free)
 
-    def waiting(self, *, customer_id: str, trigger_key: str | None = None) -> list[Message]:
+    def waiting(self, *, customer_id: str) -> list[Message]:
         with self._journal.reading():
             documents = [self._table.documents[key] for key in self._by_customer.of(customer_id)]
             return [
                 Message.from_document(copied(document))
                 for document in documents
-                if _is_free(document)
-                and document["lane"] != Lane.CAMPAIGN
-                and trigger_key in (None, document.get("trigger_key"))
+                if _is_free(document) and document["lane"] != Lane.CAMPAIGN
             ]
 
     def stop(self, campaign: str, reason: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from messaging.nouns.documents import Document
 
 G = TypeVar("G", bound=Hashable)
-I = TypeVar("I", bound=Hashable)  # noqa: E741
+K = TypeVar("K", bound=Hashable)
 
 
 class Index(Protocol):
@@ -203,18 +203,18 @@ class OrderedGroups:
         self._groups.clear()
 
 
-class Tally(Generic[G, I]):
+class Tally(Generic[G, K]):
     """How many documents there are of each item, by group; `classify` says (group, item) of one, or None.
 
     It says so by the fields `fields` alone.
     """
 
-    def __init__(self, classify: Callable[[Document], tuple[G, I] | None], fields: Iterable[str]) -> None:
+    def __init__(self, classify: Callable[[Document], tuple[G, K] | None], fields: Iterable[str]) -> None:
         self.fields = frozenset(fields)
         self._classify = classify
-        self.groups: dict[G, Counter[I]] = {}
+        self.groups: dict[G, Counter[K]] = {}
 
-    def of(self, group: G) -> Counter[I]:
+    def of(self, group: G) -> Counter[K]:
         """The counts of one group. Not to be changed."""
         return self.groups.get(group) or Counter()
 

@@ -303,7 +303,7 @@ class JournalStorage(Storage):
         undo, redo = len(self._undo), len(self._redo)
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # undone, and handed on
             for rows, key, old in reversed(self._undo[undo:]):
                 rows.set(key, old)
             del self._undo[undo:], self._redo[redo:]
@@ -344,7 +344,7 @@ class JournalStorage(Storage):
         except OSError as error:
             self._journal.header = None
             raise disk_error(self.path, error) from None
-        except BaseException:
+        except BaseException:  # handed on
             self._journal.header = None  # a transaction may be half taken in: read anew
             raise
         return False

@@ -21,8 +21,7 @@ from messaging.stores.tinydb.storage import JournalStorage
 class JournalTable(Table):
     """A table with text ids and indexes; `rows` is what is in memory."""
 
-    # TinyDB's methods leave the type of an id open, its annotations do not.
-    document_id_class = str  # type: ignore[assignment]
+    document_id_class = str  # type: ignore[assignment] # TinyDB's methods leave it open, its annotations do not
 
     def __init__(
         self,
@@ -129,8 +128,8 @@ class _Draft(MutableMapping[str, Document]):
 class JournalDB(TinyDB):
     """TinyDB with these two."""
 
-    table_class = JournalTable  # type: ignore[assignment]
-    default_storage_class = JournalStorage  # type: ignore[assignment]
+    table_class = JournalTable  # type: ignore[assignment] # TinyDB means "a kind of", and says its own
+    default_storage_class = JournalStorage  # type: ignore[assignment] # as above
 
     def __init__(self, storage: JournalStorage) -> None:
         super().__init__(storage=lambda: storage)

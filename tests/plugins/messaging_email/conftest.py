@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from messaging import AdapterContext, MessageClass, RenderedMessage
+from messaging import Adapter, AdapterContext, MessageClass, Receipt, RenderedMessage
+from messaging_email.sendgrid import SendGrid, SendGridSettings
+from messaging_email.smtp import Smtp, SmtpSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -92,9 +94,9 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
 class Server:
     """A TCP server on this machine: each connection is a thread that `talk` has to itself until it returns."""
 
-    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+    def __init__(self, talk: Callable[[socket.socket], None], host: str) -> None:
         self._talk = talk
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
         self._open: list[socket.socket] = []
@@ -139,12 +141,12 @@ def _hang_up(line: socket.socket) -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], Server]]:
+def serve() -> Iterator[Callable[..., Server]]:
     """Start a server whose connections are handled by a function."""
     started: list[Server] = []
 
-    def start(talk: Callable[[socket.socket], None]) -> Server:
-        started.append(Server(talk))
+    def start(talk: Callable[[socket.socket], None], host: str = "127.0.0.1") -> Server:
+        started.append(Server(talk, host))
         return started[-1]
 
     yield start
@@ -219,9 +221,7 @@ class MailServer:
 
 
 @pytest.fixture
-def mail_server(
-    serve: Callable[[Callable[[socket.socket], None]], Server], server_tls: ssl.SSLContext
-) -> Callable[..., tuple[int, MailServer]]:
+def mail_server(serve: Callable[..., Server], server_tls: ssl.SSLContext) -> Callable[..., tuple[int, MailServer]]:
     """Start a mail server with a script; its port, and what it saw."""
 
     def start(**script: bytes | list[bytes]) -> tuple[int, MailServer]:
@@ -257,3 +257,52 @@ def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def sendgrid(context: AdapterContext) -> Iterator[Callable[..., SendGrid]]:
+    """The adapter, for a server on this machine."""
+    opened: list[SendGrid] = []
+
+    def make(port: int, **settings: Any) -> SendGrid:
+        values = {
+            "api_key": "SG.never-shown",
+            "host": f"http://localhost:{port}",
+            "connections": 1,
+            "timeout": 5.0,
+            **settings,
+        }
+        opened.append(SendGrid(SendGridSettings(**values), context))
+        return opened[-1]
+
+    yield make
+    for adapter in opened:
+        adapter.close()
+
+
+@pytest.fixture
+def smtp(context: AdapterContext) -> Iterator[Callable[..., Smtp]]:
+    """The adapter, for a server on this machine."""
+    opened: list[Smtp] = []
+
+    def make(port: int, **settings: Any) -> Smtp:
+        values = {"host": "127.0.0.1", "port": port, "security": "none", "connections": 1, "timeout": 5.0, **settings}
+        final = AdapterContext(workspace=context.workspace, timeout=values.pop("final", 5.0))
+        opened.append(Smtp(SmtpSettings(**values), final))
+        return opened[-1]
+
+    yield make
+    for adapter in opened:
+        adapter.close()
+
+
+@pytest.fixture(scope="session")
+def deliver() -> Callable[..., list[Receipt]]:
+    """Deliver messages with an adapter: their receipts in their order, one each."""
+
+    def run(adapter: Adapter, *messages: RenderedMessage) -> list[Receipt]:
+        receipts = {receipt.message_id: receipt for receipt in adapter.deliver(messages)}
+        assert sorted(receipts) == sorted(message.id for message in messages)
+        return [receipts[message.id] for message in messages]
+
+    return run

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from messaging import RenderedMessage
+from messaging_email.addresses import read_named
 from messaging_email.headers import Unmailable, guard
 from messaging_email.mime import write_letter
 
@@ -121,7 +123,7 @@ def test_a_plain_letter_to_the_byte(message: Make) -> None:
         "Message-ID: <m1@example.com>\r\n"
         "MIME-Version: 1.0\r\n"
         "List-Unsubscribe: <https://shop.example/u/1>\r\n"
-        'Content-Type: multipart/alternative; boundary="=_m1"\r\n\r\n'
+        'Content-Type: multipart/alternative;\r\n boundary="=_m1"\r\n\r\n'
         "--=_m1\r\n"
         "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
         "Hello\r\n\r\n"
@@ -294,3 +296,73 @@ def test_naughty_strings(message: Make, shared: Callable[[str], Path]) -> None:
         assert part(mail, "plain") == part(mail, "html") == as_mail_has_it(f"{naughty}.")
         assert mail["From"].addresses[0].addr_spec == "shop@example.com"
         assert len(mail["From"].addresses) == 1
+
+
+names = st.one_of(texts, st.text('"\\.,; aé😀', max_size=90)).map(lambda text: text.translate({60: None, 62: None}))
+specs = st.builds(
+    lambda local, domain: f"{local}@{domain}.example",
+    st.from_regex(r"[a-z0-9+_]{1,64}", fullmatch=True),
+    st.from_regex(r"[a-z]{1,60}(\.[a-z]{1,60}){0,2}", fullmatch=True),
+)
+
+
+def check_header_lines(content: bytes) -> None:
+    """RFC 5322 2.1.1: at most 78 where there is a space to break at; RFC 2047 2: words of 75, their lines of 76."""
+    head = content.split(b"\r\n\r\n", 1)[0]
+    for line in head.split(b"\r\n"):
+        assert line.strip(), "a blank line ends the headers for some"
+        first = re.sub(rb"^[A-Za-z-]+: ", b"", line)
+        assert len(line) <= 78 or b" " not in first.strip(), line
+        assert len(line) <= 998
+        words = re.findall(rb"=\?\S*\?=", line)
+        assert all(len(word) <= 75 for word in words)
+        assert not words or len(line) <= 76, line
+
+
+def display_name(content: bytes, field: str) -> str:
+    """As RFC 2047 6.2 has it: `policy.default` leaves the space between two encoded words of a name."""
+    raw = str(message_from_bytes(content, policy=policy.compat32)[field]).rpartition("<")[0].strip()
+    if raw.startswith("=?"):
+        return str(make_header(decode_header(raw)))
+    return str(parsed(content)[field].addresses[0].display_name)
+
+
+LONG = {"subject": "", "sender": "", "reply": "", "spec": "a@b.example", "number": "m1", "text": "", "both": True}
+
+
+@example(**{**LONG, "number": "x" * 64})
+@example(**{**LONG, "sender": '"\\' * 30, "reply": "." * 67})
+@example(**{**LONG, "sender": "é" * 12, "spec": f"{'x' * 14}@b.example"})
+@given(
+    subject=texts,
+    sender=names,
+    reply=names,
+    spec=specs,
+    number=st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
+    text=texts,
+    both=st.booleans(),
+)
+def test_lines_are_as_long_as_they_may_be(
+    message: Make, subject: str, sender: str, reply: str, spec: str, number: str, text: str, both: bool
+) -> None:
+    letter = message(
+        id=number,
+        to=spec,
+        from_=f"{sender} <{spec}>",
+        reply_to=f"{reply} <{spec}>",
+        parts={"subject": subject, "text": text + "t", "html": "<p>--=_" + number + "</p>" if both else None},
+        headers={
+            "List-Unsubscribe": f"<https://shop.example/u/{'x' * 90}>, <mailto:u@shop.example?subject=unsubscribe>"
+        },
+    )
+    content = write_letter(letter).content
+    check_header_lines(content)
+    mail = parsed(content)
+    assert str(mail["Subject"]) == guard(subject)
+    for field, name in (("From", sender), ("Reply-To", reply)):
+        (found,) = mail[field].addresses
+        assert found.addr_spec == spec
+        assert display_name(content, field) == read_named(f"{name} <{spec}>").name
+    if both:
+        assert len(mail.get_boundary() or "") <= 70, "RFC 2046 5.1.1"
+        assert part(mail, "plain") == as_mail_has_it(text + "t")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from messaging.nouns.event import EventState
+from messaging.nouns.order import Refund
 
 
 class TestEvents:
@@ -66,10 +67,13 @@ class TestOrders:
         order = make.order(
             "1",
             **dict.fromkeys(
-                ["placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "eta", "data_at"],
+                [
+                    *("placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at"),
+                    *("eta", "data_at", "refunded_whole_at"),
+                ],
                 make.now,
             ),
-            refunds={"r": Decimal("1.50")},
+            refunds={"r": Refund(Decimal("1.50"), make.now)},
             skus={"mug": 2},
         )
         store.events.put_orders([order])
@@ -88,6 +92,6 @@ class TestOrders:
         assert look().events.orders_of(["ann", "bob"]).keys() == {"bob"}
 
     def test_an_order_known_by_its_refund_only(self, store, look, make):
-        order = make.order("1", total=Decimal(0), currency=None, refunds={"r": Decimal(5)})
+        order = make.order("1", total=Decimal(0), currency=None, refunds={"r": Refund(Decimal(5), make.now)})
         store.events.put_orders([order])
         assert look().events.orders([order.key])[order.key] == order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,13 +24,13 @@ def open_tiny(path: Path, clock: Clock) -> Iterator[Callable[..., TinyStore]]:
     """Opens the store, as often as asked; on another disk, if given."""
     opened: list[TinyStore] = []
 
-    def open_one(disk: Disk | None = None, at: Path = path) -> TinyStore:
-        opened.append(TinyStore(at, clock=clock, disk=disk))
+    def open_one(disk: Disk | None = None, at: Path = path, **options: Any) -> TinyStore:
+        opened.append(TinyStore(at, clock=clock, disk=disk, **options))
         return opened[-1]
 
     yield open_one
     for store in opened:
         try:
             store.close()
-        except Exception:
+        except Exception:  # its disk may be made to fail, and its file to be damaged
             pass

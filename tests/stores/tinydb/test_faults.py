@@ -8,6 +8,7 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.stores.tinydb.disk import Disk
+from messaging.stores.tinydb.rows import Rows
 
 
 class FailingDisk(Disk):
@@ -241,3 +242,27 @@ class TestAfterAFailedSync:
         store = open_tiny()
         store.put_note("c", 1)
         assert open_tiny().get_note("c") == 1
+
+
+def test_an_interrupt_while_another_processs_change_is_taken_in(open_tiny, make, monkeypatch):
+    """Ctrl-C comes at any row: what was half taken in is taken in anew."""
+    store, other = open_tiny(), open_tiny()
+    other.put_note("a", 1)
+    assert store.get_note("a") == 1
+    with other.transaction():
+        other.put_note("b", 1)
+        other.put_note("c", 1)
+    done = []
+    real = Rows.set
+
+    def interrupted(rows, key, document):
+        if done:
+            raise KeyboardInterrupt
+        done.append(key)
+        real(rows, key, document)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rows, "set", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.get_note("c")
+    assert store.notes("") == {"a": 1, "b": 1, "c": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.rendering.binding import bind
+from messaging.rendering.calls import bind
 from messaging.rendering.flatten import flatten
 from messaging.rendering.pieces import cut, write
 from messaging.rendering.pieces import without_marks as bare

@@ -1,0 +1,90 @@
+"""Whether a planned message may still go: asked when it is locked, and again in the transaction that marks it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from messaging.errors import PluginError
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.customer import Customer
+from messaging.nouns.message import Message, MessageState
+from messaging.rules import policy
+from messaging.services.planning import Planner
+from messaging.stores.base import Outcome, Store
+
+log = logging.getLogger("messaging.sending")
+
+#: Says of messages that are due which must be skipped, and why (`unless`).
+DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
+
+
+class Rechecks:
+    """What is asked once more, since a message may have waited for days."""
+
+    def __init__(self, store: Store, planner: Planner, due_checks: DueChecks) -> None:
+        self._store = store
+        self._planner = planner
+        self._due_checks = due_checks
+
+    def ready(
+        self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
+    ) -> tuple[list[Message], list[Outcome]]:
+        """Those that may still go, and what becomes of the others."""
+        decided: list[Outcome] = []
+        timely = []
+        for message in messages:
+            if message.expires_at is not None and message.expires_at <= now:
+                decided.append(skipped(message, "late"))
+            else:
+                timely.append(message)
+        vetoed = self._due_checks(timely, now)
+        decided.extend(skipped(message, vetoed[message.id]) for message in timely if message.id in vetoed)
+        timely = [message for message in timely if message.id not in vetoed]
+        ready = []
+        try:
+            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in timely})
+            checked = self._planner.check(timely, customers, statuses, now=now)
+        except PluginError as error:
+            # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
+            log.error("%s", error)
+            later = now + timedelta(minutes=1)
+            return [], [*decided, *(held(message, later, str(error)) for message in timely)]
+        for message in checked:
+            if message.state is MessageState.SKIPPED:
+                decided.append(skipped(message, message.reason or ""))
+            elif message.due_at > now:
+                decided.append(held(message, message.due_at, message.reason or "held"))
+            else:
+                ready.append(message)
+        return ready, decided
+
+    def stopped(self, messages: Collection[Message]) -> bool:
+        """Whether a campaign of theirs is no longer being sent."""
+        for name in {message.campaign for message in messages if message.campaign}:
+            campaign = self._store.campaigns.get(name)
+            if campaign is None or campaign.state is not CampaignState.SENDING:
+                return True
+        return False
+
+    def refused(self, messages: Collection[Message]) -> list[Outcome]:
+        """What becomes of those whose address must not be written to (any more)."""
+        statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
+        refused = []
+        for message in messages:
+            status = statuses[message.channel, message.address or ""]
+            why = policy.refusal(status, message.message_class, message.topic)
+            if why is not None:
+                refused.append(skipped(message, why))
+        return refused
+
+
+def skipped(message: Message, reason: str) -> Outcome:
+    """It does not go."""
+    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)
+
+
+def held(message: Message, until: datetime, reason: str) -> Outcome:
+    """It goes later."""
+    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=until)

@@ -1,0 +1,74 @@
+"""What commands share: words for numbers, and tables that fit the terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from datetime import timedelta
+
+import pytest
+
+from messaging.cli.common import counted, duration_text
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 rows were"), (1, "1 row was"), (2, "2 rows were"), (1000, "1000 rows were")]
+)
+def test_one_and_more(number: int, said: str) -> None:
+    assert counted(number, "row", "was/were") == said
+    assert counted(number, "row") == " ".join(said.split()[:2])
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(), "0 seconds"),
+        (timedelta(seconds=0.5), "0.5 seconds"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(days=1, hours=12, seconds=1), "1 day 12 hours 1 second"),
+    ],
+)
+def test_durations_read_as_they_are_written(duration: timedelta, text: str) -> None:
+    assert duration_text(duration) == text
+
+
+ROWS = """
+from messaging.cli.common import print_table
+print_table(
+    ("id", "email", "phone", "name", "template", "note"),
+    [("1", "ann@mail.customers.example", None, "Ann", "order-confirmation", "a few words that can be broken anywhere"),
+     ("2", "bob@mail.customers.example", None, "", "order-confirmation", "")])
+"""
+
+
+def in_a_terminal(width: int) -> list[str]:
+    """The lines of the table in a terminal of that many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    subprocess.run([sys.executable, "-c", ROWS], stdout=theirs, check=True, env={**environment, "TERM": "xterm"})
+    os.close(theirs)
+    text = b""
+    try:
+        while part := os.read(ours, 65536):
+            text += part
+    except OSError:  # Linux says so that the other end is closed
+        pass
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).splitlines()
+
+
+def test_a_table_in_a_narrow_terminal_keeps_words_whole() -> None:
+    lines = in_a_terminal(80)
+    assert all(len(line) <= 80 for line in lines)
+    assert "phone" not in "".join(lines), "a column with nothing in it"
+    assert "ann@mail.customers.example" in "".join(lines)
+    assert "order-confirmation" in "".join(lines)
+    assert "phone" in "".join(in_a_terminal(160))
+    assert all(len(line) <= 30 for line in in_a_terminal(30))

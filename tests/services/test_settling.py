@@ -1,0 +1,178 @@
+"""What becomes of a message whose answer was lost: never doubled in silence, never forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from messaging.clock import FrozenClock
+from messaging.nouns.adapter import Adapter, Capabilities, Receipt, RenderedMessage
+from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.plugins import Plugins
+from messaging.services.settling import Settling
+from messaging.stores.tinydb.store import TinyStore
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+ATTEMPTS = 3
+
+
+class Told(Plugins):
+    """Stands where plugins are: what they are told."""
+
+    def __init__(self) -> None:
+        super().__init__(none=True)
+        self.sent: list[Message] = []
+
+    def messages_sent(self, messages: Sequence[Message]) -> None:
+        self.sent += messages
+
+
+class Pigeon(Adapter):
+    """Can be asked, and knows what it is told to know."""
+
+    name = "pigeon"
+    channel = "email"
+    capabilities = Capabilities(lookup=True)
+
+    def __init__(self, known: Callable[[str], Receipt | None]) -> None:
+        self.lookup = known
+
+    def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        raise NotImplementedError
+
+
+class Blind(Pigeon):
+    """Knows nothing of what it took."""
+
+    capabilities = Capabilities()
+
+
+class Keyed(Blind):
+    """Takes a message once only."""
+
+    capabilities = Capabilities(idempotency_key=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: FrozenClock) -> Iterator[TinyStore]:
+    store = TinyStore(tmp_path / "store.jsonl", clock=clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callable[..., Message]:
+    """Hand a message over with an adapter, lose the answer, and say what the message is then."""
+
+    def lose(
+        adapter: Adapter | None,
+        *,
+        kind: MessageClass = MessageClass.MARKETING,
+        at_least_once: bool = False,
+        tries: int = 1,
+    ) -> Message:
+        message = letter(id="m1", message_class=kind, attempts=tries - 1)
+        store.outbox.add([message])
+        worker = store.enlist()
+        store.outbox.claim(worker, now=NOW, limit=1)
+        store.outbox.begin(worker, ["m1"], now=NOW)
+        settling = Settling(
+            store,
+            told,
+            attempts=ATTEMPTS,
+            first_wait=timedelta(minutes=1),
+            longest_wait=timedelta(hours=1),
+            at_least_once=at_least_once,
+            record=lambda told: None,
+        )
+        before = store.outbox.get(["m1"])["m1"]
+        (state,) = settling.lost([before], "the line went dead", adapter, now=NOW)
+        after = store.outbox.get(["m1"])["m1"]
+        assert after.state is state
+        return after
+
+    return lose
+
+
+def nothing(id: str) -> None:
+    return None
+
+
+@pytest.mark.parametrize("kind", MessageClass)
+def test_it_is_unknown_and_says_by_whom(lose: Callable[..., Message], kind: MessageClass) -> None:
+    lost = lose(Blind(nothing), kind=kind)
+    assert (lost.state, lost.reason, lost.adapter) == (MessageState.UNKNOWN, "the line went dead", "pigeon")
+
+
+def test_without_its_adapter_it_is_unknown(lose: Callable[..., Message]) -> None:
+    lost = lose(None, kind=MessageClass.TRANSACTIONAL, at_least_once=True)
+    assert (lost.state, lost.adapter) == (MessageState.UNKNOWN, None)
+
+
+def test_an_adapter_that_takes_it_once_only_gets_it_again(lose: Callable[..., Message]) -> None:
+    lost = lose(Keyed(nothing))
+    assert (lost.state, lost.reason) == (MessageState.PLANNED, "the line went dead")
+    assert timedelta(seconds=30) <= lost.due_at - NOW <= timedelta(minutes=1)
+
+
+def test_but_not_for_ever(lose: Callable[..., Message]) -> None:
+    lost = lose(Keyed(nothing), tries=ATTEMPTS)
+    assert (lost.state, lost.reason) == (MessageState.REFUSED, "gave up: the line went dead")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "state"),
+    [
+        (Receipt.accepted("m1", "p-1"), MessageState.SENT),
+        (Receipt.refused("m1", "no such user"), MessageState.REFUSED),
+        (Receipt.try_again("m1", "never came"), MessageState.PLANNED),
+        (Receipt.unknown("m1", "cannot tell"), MessageState.UNKNOWN),
+        (Receipt.accepted("m2", "p-2"), MessageState.UNKNOWN),
+        (None, MessageState.UNKNOWN),
+    ],
+)
+def test_what_an_adapter_that_can_be_asked_says(
+    lose: Callable[..., Message], receipt: Receipt | None, state: MessageState
+) -> None:
+    asked: list[str] = []
+    lost = lose(Pigeon(lambda id: asked.append(id) or receipt))
+    assert asked == ["m1"]
+    assert lost.state is state
+
+
+def test_plugins_are_told_of_what_was_sent_all_the_same(lose: Callable[..., Message], told: Told) -> None:
+    lost = lose(Pigeon(lambda id: Receipt.accepted(id, "p-1")))
+    assert [(message.id, message.state, message.adapter) for message in told.sent] == [
+        ("m1", MessageState.SENT, "pigeon")
+    ]
+    assert (lost.provider_id, lost.sent_at) == ("p-1", NOW)
+
+
+def test_one_that_cannot_answer_leaves_it_unknown_and_is_named(
+    lose: Callable[..., Message], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(id: str) -> Receipt:
+        raise RuntimeError("no line")
+
+    assert lose(Pigeon(broken)).state is MessageState.UNKNOWN
+    assert "pigeon: lookup raised RuntimeError: no line" in caplog.text
+
+
+def test_at_least_once_is_for_transactional_ones_and_said(lose: Callable[..., Message]) -> None:
+    lost = lose(Blind(nothing), kind=MessageClass.TRANSACTIONAL, at_least_once=True)
+    assert (lost.state, lost.reason) == (
+        MessageState.PLANNED,
+        "the line went dead; sent again, it may arrive twice",
+    )
+
+
+def test_a_promotion_is_never_sent_again_by_itself(lose: Callable[..., Message]) -> None:
+    assert lose(Blind(nothing), at_least_once=True).state is MessageState.UNKNOWN
