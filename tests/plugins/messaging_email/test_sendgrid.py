@@ -103,7 +103,7 @@ def test_what_an_answer_means(
 ) -> None:
     httpserver.expect_request("/v3/mail/send").respond_with_data(body, status)
     (receipt,) = deliver(sendgrid(httpserver.port), message())
-    assert (receipt.verdict, receipt.suppress) == (verdict, suppress)
+    assert (receipt.verdict, receipt.suppress) == (verdict, "bounced" if suppress else None)
     assert (receipt.reason is None) == (verdict == "accepted")
     assert (receipt.reason or "-").isprintable()
 
@@ -147,7 +147,7 @@ def test_every_way_to_answer(
             deliver(adapter, odd)
     else:
         (receipt,) = deliver(adapter, odd)
-        assert (receipt.verdict, receipt.suppress) == (verdict, False)
+        assert (receipt.verdict, receipt.suppress) == (verdict, None)
         assert receipt.after == (None if after is None else timedelta(seconds=after))
     assert deliver(adapter, message(2))[0].verdict is Verdict.ACCEPTED, "the next one goes, whatever that was"
 
