@@ -212,6 +212,7 @@ class Messaging:
             self.plugins,
             channels=lambda channel: self.settings.adapter_for(channel) is not None,
             plugin_settings=self.settings.plugins.of,
+            address=self.settings.address_of,
         )
 
     @cached_property
@@ -281,6 +282,7 @@ class Messaging:
             forgotten=self.forgotten,
             region=self.settings.brand.country,
             zone=self._zone,
+            address=self.settings.address_of,
         )
 
     @cached_property

@@ -31,6 +31,7 @@ from pydantic import (
 )
 
 from messaging.errors import SettingsError
+from messaging.nouns.customer import Customer
 from messaging.rules.addresses import normalise_locale, normalise_zone
 from messaging.rules.brand import (
     read_base_url,
@@ -164,6 +165,8 @@ class ChannelSettings(_Section):
 
     #: The adapter that delivers on it; email has `mailbox` without being told.
     adapter: str | None = None
+    #: Customers without an address on it go by their id there: for an adapter that posts everybody's to one place.
+    by_id: bool = False
 
 
 class Sending(_Section):
@@ -297,6 +300,11 @@ class Settings(_Section):
         if chosen is not None and chosen.adapter:
             return chosen.adapter
         return "mailbox" if channel == "email" else None
+
+    def address_of(self, customer: Customer, channel: str) -> str | None:
+        """Where a customer is reached on `channel`."""
+        chosen = self.channels.get(channel)
+        return customer.address(channel) or (customer.id if chosen is not None and chosen.by_id else None)
 
 
 def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -56,12 +56,14 @@ class Planner:
         *,
         channels: Callable[[str], bool],
         plugin_settings: Callable[[str], Mapping[str, Any]],
+        address: Callable[[Customer, str], str | None] = Customer.address,
     ) -> None:
-        """`channels` says whether an adapter delivers on a channel."""
+        """`channels` says whether an adapter delivers on a channel, `address` where a customer is reached on it."""
         self._store = store
         self._plugins = plugins
         self._has_adapter = channels
         self._plugin_settings = plugin_settings
+        self._address = address
 
     def plan(self, drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
         """A message for each draft, in order."""
@@ -70,7 +72,7 @@ class Planner:
             (channel, address)
             for draft, channels in zip(drafts, choices, strict=True)
             for channel in channels
-            if (address := draft.customer.address(channel))
+            if (address := self._address(draft.customer, channel))
         }
         statuses = self._store.addresses.status(addresses)
         messages = [
@@ -91,7 +93,7 @@ class Planner:
         message_class = draft.message_class or draft.version.message_class
         chosen, reason = channels[0], None
         for channel in channels:
-            why = _refusal(draft, channel, message_class, statuses)
+            why = self._refusal(draft, channel, message_class, statuses)
             if why is None:
                 chosen, reason = channel, None
                 break
@@ -101,7 +103,7 @@ class Planner:
             origin=draft.origin,
             customer_id=draft.customer.id,
             channel=chosen,
-            address=draft.customer.address(chosen),
+            address=self._address(draft.customer, chosen),
             template=draft.version.template,
             version=draft.version.version,
             message_class=message_class,
@@ -118,6 +120,16 @@ class Planner:
             expires_at=draft.expires_at,
             created_at=now,
         )
+
+    def _refusal(
+        self, draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
+    ) -> str | None:
+        address = self._address(draft.customer, channel)
+        if not address:
+            return f"{policy.NO_ADDRESS} ({channel})"
+        if channel not in draft.version.parts:
+            return f"template has no {channel} part"
+        return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
     def check(
         self,
@@ -145,17 +157,6 @@ class Planner:
         )
         denied, delayed = policy.combine(self._plugins.check_messages(asked, facts, self._plugin_settings))
         return [_decided(message, denied, delayed) for message in messages]
-
-
-def _refusal(
-    draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
-) -> str | None:
-    address = draft.customer.address(channel)
-    if not address:
-        return f"{policy.NO_ADDRESS} ({channel})"
-    if channel not in draft.version.parts:
-        return f"template has no {channel} part"
-    return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
 
 def _decided(message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]) -> Message:
