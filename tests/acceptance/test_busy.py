@@ -18,7 +18,7 @@ from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.workspace.folder import make_workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 PEOPLE = 50_000
 #: Takes everything at once, so that the campaign asks all of the store that it can.
