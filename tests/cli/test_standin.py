@@ -64,7 +64,7 @@ def test_it_serves_until_it_is_told_to_stop(start: Start, name: str, variable: s
 
 
 def test_a_mail_server_says_where_it_takes_mail(start: Start) -> None:
-    process = start("smtp", "--port", "0", "--control-port", "0", "--username", "shop", "--password", "it's")
+    process = start("smtp", "--port", "0", "--smtp-port", "0", "--username", "shop", "--password", "it's")
     told = _exported(process)
     with smtplib.SMTP(told["SMTP_HOST"], int(told["SMTP_PORT"]), timeout=5) as client:
         client.login(told["SMTP_USERNAME"], told["SMTP_PASSWORD"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from messaging.errors import InputError, MessagingError, NotFound
@@ -16,6 +16,17 @@ from messaging.testing.standins.http import Answer, HTTPServer, as_json
 #: Messages that are kept; older ones are forgotten, but counted.
 KEPT = 10_000
 _PAGE = 100
+
+
+class Where(TypedDict, total=False):
+    """What every stand-in can be given."""
+
+    #: Where it listens: by default 127.0.0.1.
+    host: str
+    #: 0, the default, takes any that is free.
+    port: int
+    #: How many messages are kept: by default 10,000.
+    keep_last: int
 
 
 class StandIn:
@@ -30,12 +41,12 @@ class StandIn:
     #: How it can fail.
     kinds: ClassVar[frozenset[str]] = frozenset({"status", "reset", "silence", "drip"})
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Port 0 takes any that is free."""
-        self._server = HTTPServer(host, port, self)
+    def __init__(self, **where: Unpack[Where]) -> None:
+        self.host = where.get("host", "127.0.0.1")
+        self._server = HTTPServer(self.host, where.get("port", 0), self)
         self._failures = Failures(self.kinds)
         self._lock = threading.Lock()
-        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._kept: deque[dict[str, Any]] = deque(maxlen=where.get("keep_last", KEPT))
         #: Messages accepted since it started or was cleared.
         self.count = 0
         #: Method, path and size of the body of each of the provider's requests that was read.

@@ -7,14 +7,14 @@ import random
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 from urllib.parse import unquote
 
 import orjson
 
 from messaging.errors import InputError
 from messaging.nouns.request import Request
-from messaging.testing.standins.base import StandIn
+from messaging.testing.standins.base import StandIn, Where
 from messaging.testing.standins.http import Answer, as_json
 from messaging.testing.standins.posting import Poster, checked_url
 from messaging.testing.standins.sendgrid_events import SUPPRESSING, Signer, bodies, event, fate
@@ -43,15 +43,14 @@ class SendGridStandIn(StandIn):
         scopes: Iterable[str] = ("mail.send",),
         events_to: str | None = None,
         seed: int = 0,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        **where: Unpack[Where],
     ) -> None:
         """`scopes`: what the key may do. `events_to`: where events are posted. `seed`: of the order of substitutions.
 
         Raises:
             InputError: `events_to` is no address.
         """
-        super().__init__(host=host, port=port)
+        super().__init__(**where)
         self.api_key = api_key
         self.events_to = events_to and checked_url(events_to, "events")
         self._scopes = frozenset(scopes)
@@ -154,10 +153,10 @@ class SendGridStandIn(StandIn):
 
     def _accept(self, mail: Mapping[str, Any], id: str) -> None:
         with self._lock:
-            messages = list(recipients(mail, self._chance))
+            chance = random.Random(self._chance.getrandbits(64))
         bypass = mail.get("mail_settings", {}).get("bypass_list_management", {}).get("enable")
         events = []
-        for number, message in enumerate(messages):
+        for number, message in enumerate(recipients(mail, chance)):
             message = {"id": f"{id}.standin-{number}.0", **message}
             reason = None if bypass else self._why_dropped(message["to"])
             if reason is not None:

@@ -6,10 +6,10 @@ import itertools
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from messaging.errors import InputError
-from messaging.testing.standins.base import StandIn
+from messaging.testing.standins.base import StandIn, Where
 from messaging.testing.standins.bounces import bounce, complaint, put
 from messaging.testing.standins.certificate import server_context
 from messaging.testing.standins.failures import Failure
@@ -36,19 +36,17 @@ class SMTPStandIn(StandIn):
         password: str | None = None,
         tls: bool = False,
         bounces_to: str | Path | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
         smtp_port: int = 0,
+        **where: Unpack[Where],
     ) -> None:
         """`username` and `password`: then it wants a login. `tls`: it offers STARTTLS, with a certificate of its own.
         `bounces_to`: the maildir that bounces and complaints are put in.
         """
-        super().__init__(host=host, port=port)
-        self.host = host
+        super().__init__(**where)
         self.login = None if username is None else (username, password or "")
         self.bounces_to = None if bounces_to is None else Path(bounces_to)
         self._smtp_port = smtp_port
-        secure = server_context(host) if tls else None
+        secure = server_context(self.host) if tls else None
         self.tls = None if secure is None else secure[0]
         #: What a client trusts it by, in PEM.
         self.certificate = None if secure is None else secure[1]

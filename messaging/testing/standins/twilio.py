@@ -10,12 +10,12 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 from urllib.parse import urlencode
 
 from messaging.errors import InputError, NotFound
 from messaging.nouns.request import Request
-from messaging.testing.standins.base import StandIn
+from messaging.testing.standins.base import StandIn, Where
 from messaging.testing.standins.http import Answer, as_json
 from messaging.testing.standins.posting import Poster, checked_url
 from messaging.testing.standins.twilio_rules import ERRORS, LATER, Refused, check, later_code, segments
@@ -48,8 +48,7 @@ class TwilioStandIn(StandIn):
         auth_token: str = "standin-auth-token",  # noqa: S107 - it opens nothing but this
         inbound_to: str | None = None,
         signature: Signature = "sha1",
-        host: str = "127.0.0.1",
-        port: int = 0,
+        **where: Unpack[Where],
     ) -> None:
         """`inbound_to`: where messages from phones are posted. `signature`: `sha256` is the SharedKey scheme, with the
         auth token as the shared key's secret.
@@ -57,7 +56,7 @@ class TwilioStandIn(StandIn):
         Raises:
             InputError: `inbound_to` is no address, or the account's name none.
         """
-        super().__init__(host=host, port=port)
+        super().__init__(**where)
         if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account_sid):
             raise InputError(f"{account_sid!r} is no account", hint="write AC and 32 hexadecimal digits")
         self.account_sid = account_sid

@@ -17,6 +17,22 @@ _GSM = frozenset(
 _GSM_TWO = frozenset("^{}\\[~]|€\f")
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 
+#: What the fields of a new message look like, as the API description says.
+_FORMS = {
+    "MessagingServiceSid": r"(?:MG[0-9a-fA-F]{32})?",
+    "ApplicationSid": r"AP[0-9a-fA-F]{32}",
+    "ContentSid": r"HX[0-9a-fA-F]{32}",
+    "ValidityPeriod": r"[0-9]{1,5}",
+    "Attempt": r"[0-9]{1,9}",
+    "MaxPrice": r"[0-9]+(?:\.[0-9]+)?",
+    "ScheduleType": r"fixed",
+    "ContentRetention": r"retain|discard",
+    "AddressRetention": r"retain|obfuscate",
+    "TrafficType": r"free",
+    "RiskCheck": r"enable|disable",
+    **dict.fromkeys(("SmartEncoded", "ShortenUrls", "ProvideFeedback", "ForceDelivery", "SendAsMms"), r"true|false"),
+}
+
 #: Code -> (HTTP status, what is said). From https://www.twilio.com/docs/api/errors.
 ERRORS: dict[int, tuple[int, str]] = {
     20001: (400, "Invalid parameter"),
@@ -116,8 +132,6 @@ def check(fields: Mapping[str, str]) -> None:
         raise Refused(21603)
     if sender and not _SENDER.fullmatch(sender):
         raise Refused(21212)
-    if service and not re.fullmatch(r"MG[0-9a-fA-F]{32}", service):
-        raise Refused(20001, "MessagingServiceSid is not a valid SID")
     body = fields.get("Body", "")
     if not body and not fields.get("MediaUrl") and not fields.get("ContentSid"):
         raise Refused(21602)
@@ -136,15 +150,14 @@ def _check_options(fields: Mapping[str, str]) -> None:
         # Underscores are what hosts often have and Twilio does not take.
         if parts.scheme not in ("http", "https") or not parts.hostname or "_" in parts.hostname:
             raise Refused(21609)
-    validity = fields.get("ValidityPeriod", "1")
-    if not re.fullmatch(r"\d{1,5}", validity) or not 1 <= int(validity) <= 36_000:
+    for name, value in fields.items():
+        if name in _FORMS and not re.fullmatch(_FORMS[name], value):
+            raise Refused(20001, f"{name} is invalid: {value}")
+    if not 1 <= int(fields.get("ValidityPeriod", "1")) <= 36_000:
         raise Refused(20001, "ValidityPeriod must be an integer from 1 to 36000")
-    for name in ("SmartEncoded", "ShortenUrls", "ProvideFeedback", "ForceDelivery", "SendAsMms"):
-        if fields.get(name, "true") not in ("true", "false"):
-            raise Refused(20001, f"{name} must be true or false")
     if "SendAt" in fields or "ScheduleType" in fields:
-        if not fields.get("MessagingServiceSid") or fields.get("ScheduleType") != "fixed":
-            raise Refused(20001, "SendAt needs ScheduleType=fixed and a MessagingServiceSid")
+        if not fields.get("MessagingServiceSid"):
+            raise Refused(20001, "ScheduleType needs a MessagingServiceSid")
         try:
             datetime.fromisoformat(fields.get("SendAt", ""))
         except ValueError:

@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from messaging.errors import InputError
 from messaging.nouns.request import Request
-from messaging.testing.standins.base import StandIn
+from messaging.testing.standins.base import StandIn, Where
 from messaging.testing.standins.http import Answer, as_json
 
 #: Seconds that a timestamp may lie beside the real time, either way.
@@ -27,13 +27,13 @@ class WebhookStandIn(StandIn):
 
     name: ClassVar[str] = "webhook"
 
-    def __init__(self, *, signing_secrets: Sequence[str] = (), host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, *, signing_secrets: Sequence[str] = (), **where: Unpack[Where]) -> None:
         """`signing_secrets`: `whsec_` and base64; without any it makes one up.
 
         Raises:
             InputError: one is no secret.
         """
-        super().__init__(host=host, port=port)
+        super().__init__(**where)
         made_up = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         self.secrets = list(signing_secrets) or [made_up]
         self._keys = [_key(secret) for secret in self.secrets]

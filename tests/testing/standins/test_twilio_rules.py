@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from messaging.testing.standins.twilio_rules import ERRORS, LATER, Refused, check, later_code, segments
@@ -106,3 +111,33 @@ def test_every_code_has_a_number_of_its_own() -> None:
         check(GOOD | {"To": f"+150055{code}"})
         assert later_code(f"+150055{code}") == code
     assert later_code("+436601234567") is None
+
+
+def _typed(value: str, schema: dict[str, Any]) -> Any:
+    """A field of a form as its description has it."""
+    try:
+        return json.loads(value) if schema.get("type") in ("integer", "number", "boolean") else value
+    except ValueError:
+        return value
+
+
+def test_what_the_official_description_refuses_is_refused(shared: Callable[[str], Path]) -> None:
+    """Each field in turn, with much that it may not be."""
+    from jsonschema import Draft202012Validator
+
+    spec = json.loads(shared("specs/twilio_api_v2010.json").read_text("utf-8"))
+    posted = spec["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]["post"]["requestBody"]
+    fields = posted["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
+    odd = ["", "x", "-", "0.5x", "TRUE", "Fixed", "null", "MG" + "g" * 32, SERVICE + "0", "AP" + "0" * 31]
+    refused = 0
+    for name, schema in fields.items():
+        if name in ("PersistentAction", "MediaUrl"):
+            continue  # lists, which a form writes as repeated fields
+        for value in odd:
+            whole = {**schema, "components": spec["components"]}
+            if Draft202012Validator(whole).is_valid(_typed(value, schema)):
+                continue
+            refused += 1
+            with pytest.raises(Refused):
+                check(GOOD | {"From": "+15005550006", name: value})
+    assert refused > 100
