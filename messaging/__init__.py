@@ -42,6 +42,7 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.event import Event
 from messaging.nouns.http import HttpAnswer, HttpClient
 from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
 
@@ -80,6 +81,7 @@ __all__ = [
     "NotBefore",
     "NotFound",
     "NotSent",
+    "Pieces",
     "PluginError",
     "Receipt",
     "RenderedMessage",

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
+from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
 
 
@@ -91,6 +92,9 @@ class RenderedMessage:
     template: str
     #: email: `subject`, `html`, `text`; sms: `text`; others: `body`. An empty part is absent.
     parts: Mapping[str, str]
+    #: Parts taken apart, for adapters whose `capabilities.batch_size` is above 1: those whose skeletons are the same
+    #: can share a body. Joined they are the part.
+    pieces: Mapping[str, Pieces] = field(default_factory=dict)
     #: The sender: `Name <address>` for email.
     from_: str = ""
     reply_to: str | None = None
@@ -144,7 +148,8 @@ class Adapter(ABC):
     name: ClassVar[str]
     #: The channel it delivers on: `email`, `sms`, `webhook`, or any other word.
     channel: ClassVar[str]
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    #: An instance may say less than its class, by its settings.
+    capabilities: Capabilities = Capabilities()
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     #: Whether what it takes leaves this machine: then links must be ones the world can open.
     leaves_the_machine: ClassVar[bool] = True

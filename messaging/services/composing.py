@@ -16,6 +16,7 @@ from messaging.nouns.customer import PROFILE_FIELDS, Customer
 from messaging.nouns.documents import Document
 from messaging.nouns.links import MessageLinks
 from messaging.nouns.message import Message, MessageClass
+from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
@@ -74,9 +75,17 @@ class Composer:
         return found
 
     def compose(
-        self, messages: Sequence[Message], *, now: datetime, customers: Mapping[str, Customer] | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        now: datetime,
+        customers: Mapping[str, Customer] | None = None,
+        pieces: bool = False,
     ) -> Iterator[RenderedMessage | Unrenderable]:
-        """Render each message, in order; one that was sent with its context kept, as it went out."""
+        """Render each message, in order; one that was sent with its context kept, as it went out.
+
+        With `pieces`, each with its parts taken apart.
+        """
         if customers is None:
             customers = self._store.customers.get({message.customer_id for message in messages})
         for message in messages:
@@ -85,17 +94,19 @@ class Composer:
             try:
                 if customer is None:
                     raise TemplateError("the customer is gone")
-                yield self._compose(message, customer, now)
+                yield self._compose(message, customer, now, {} if pieces else None)
             except MessagingError as error:
                 yield Unrenderable(message.id, error)
 
-    def _compose(self, message: Message, customer: Customer, now: datetime) -> RenderedMessage:
+    def _compose(
+        self, message: Message, customer: Customer, now: datetime, pieces: dict[str, Pieces] | None
+    ) -> RenderedMessage:
         version = self.version(message.version)
         links = self._links(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
         self._plugins.prepare_context(context, message)
         parts = self._renderer.render(
-            version, channel=message.channel, locale=context["locale"], context=context, links=links
+            version, channel=message.channel, locale=context["locale"], context=context, links=links, pieces=pieces
         )
         headers: dict[str, str] = {}
         if version.message_class is MessageClass.MARKETING and message.channel == "email":
@@ -109,6 +120,7 @@ class Composer:
             message_class=version.message_class,
             template=version.template,
             parts=parts,
+            pieces=pieces or {},
             from_=version.from_,
             reply_to=version.reply_to,
             headers=headers,

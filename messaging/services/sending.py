@@ -174,7 +174,8 @@ class Sender:
         except MessagingError as error:
             report.fault = error
             return False
-        granted = self._tokens(adapter_name, lanes)
+        # What goes in one request is locked together, so that a page is no less than one.
+        granted = self._tokens(adapter_name, lanes, max(PAGE, adapter.capabilities.batch_size))
         messages = self._store.outbox.claim(
             self.worker, now=now, limit=granted, lanes=lanes, campaign=campaign, channel=channel
         )
@@ -186,18 +187,21 @@ class Sender:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
 
-    def _tokens(self, adapter: str, lanes: Collection[Lane] | None) -> int:
-        """How many messages may be sent now; waits until it is at least one. Taken before rows are locked."""
+    def _tokens(self, adapter: str, lanes: Collection[Lane] | None, page: int) -> int:
+        """How many of a `page` of messages may be sent now; waits until it is at least one.
+
+        Taken before rows are locked.
+        """
         rate = self._rates.get(adapter, 0.0)
         if rate <= 0:
-            return PAGE
+            return page
         buckets = [(f"rate:{adapter}", rate * (1 - ORDER_SHARE))]
         if lanes is not None and Lane.ORDER in lanes:
             buckets.insert(0, (f"rate:{adapter}:orders", rate * ORDER_SHARE))
         while not self._stop.is_set():
             wait = 1.0
             for bucket, share in buckets:
-                taken, seconds = self._store.take_tokens(bucket, PAGE, rate=share, burst=max(1, round(share)))
+                taken, seconds = self._store.take_tokens(bucket, page, rate=share, burst=max(1, round(share)))
                 if taken:
                     return taken
                 wait = min(wait, seconds)
@@ -211,13 +215,14 @@ class Sender:
         by_id = {message.id: self._with_context(message, customers) for message in ready}
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
-        for item in self._composer.compose(ready, now=now, customers=customers):
+        batches = adapter.capabilities.batch_size > 1
+        for item in self._composer.compose(ready, now=now, customers=customers, pieces=batches):
             if isinstance(item, Unrenderable):
                 failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
                 letters.append(item)
         self._settle(report, failed)
-        size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
+        size = adapter.capabilities.batch_size if batches else GROUP
         under_way: _UnderWay | None = None
         for start in range(0, len(letters), size):
             group = letters[start : start + size]
