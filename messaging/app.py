@@ -166,6 +166,7 @@ class Messaging:
             self.plugins,
             AdapterContext(
                 workspace=str(self.workspace.root),
+                base_url=self.settings.server.base_url,
                 timeout=self.settings.sending.timeout.total_seconds() / 2,
                 http=self.http,
             ),

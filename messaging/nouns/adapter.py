@@ -196,6 +196,8 @@ class AdapterContext:
 
     #: Folder of the workspace, for adapters that keep files.
     workspace: str
+    #: How the world reaches us (`[server] base_url`): providers post to `{base_url}/callbacks/NAME`.
+    base_url: str = ""
     #: How long one hand-over may take, in seconds; the core gives up on the adapter some time after that.
     timeout: float = 30.0
     #: For requests to others: bounded, and to nobody private (`[outgoing]`).
