@@ -17,6 +17,7 @@ from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
 from messaging.rules.profile import ProfileReader
+from messaging.rules.short_links import LinkShortener
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
@@ -44,7 +45,7 @@ from messaging.services.settling import Settling
 from messaging.services.sources import Sources
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
-from messaging.settings import Sending, Settings, load_settings
+from messaging.settings import Sending, Settings, brand_values, load_settings
 from messaging.stores.base import Store
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
@@ -192,6 +193,7 @@ class Messaging:
             self.renderer,
             self.links.for_message,
             self.plugins,
+            short_links=LinkShortener(self.signing_keys, self.settings.server.base_url).for_message,
             locale=self.settings.brand.locale,
             timezone=self.settings.brand.timezone,
         )
@@ -437,9 +439,3 @@ class Messaging:
         for item in self.composer.compose([message], now=message.sent_at or self.clock.now()):
             return None if isinstance(item, Unrenderable) else item
         return None
-
-
-def brand_values(settings: Settings) -> dict[str, Any]:
-    """The brand as templates see it: what is not set is an empty text, so that a layout can ask for it."""
-    values = settings.brand.model_dump(by_alias=True)
-    return {key: value if value is not None else "" for key, value in values.items()}

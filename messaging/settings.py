@@ -384,3 +384,9 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             _merge(values[key], value)
         else:
             values[key] = value
+
+
+def brand_values(settings: Settings) -> dict[str, Any]:
+    """The brand as templates see it: what is not set is an empty text, so that a layout can ask for it."""
+    values = settings.brand.model_dump(by_alias=True)
+    return {key: value if value is not None else "" for key, value in values.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from messaging.app import Messaging, brand_values
+from messaging.app import Messaging
 from messaging.errors import InputError
 from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
@@ -22,6 +22,7 @@ from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
+from messaging.settings import brand_values
 
 #: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
 POLL = 0.5

@@ -19,6 +19,7 @@ from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError
 from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.nouns.customer import Customer
+from messaging.nouns.links import ShortLink
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
@@ -216,7 +217,9 @@ class Sender:
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
         batches = adapter.capabilities.batch_size > 1
-        for item in self._composer.compose(ready, now=now, customers=customers, pieces=batches):
+        links: list[ShortLink] = []
+        composed = self._composer.compose(ready, now=now, customers=customers, pieces=batches, short_links=links)
+        for item in composed:
             if isinstance(item, Unrenderable):
                 failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
@@ -227,7 +230,7 @@ class Sender:
         for start in range(0, len(letters), size):
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
-            begun = self._begin(report, [by_id[letter.id] for letter in group])
+            begun = self._begin(report, [by_id[letter.id] for letter in group], links)
             if under_way is not None:
                 self._receipts(report, adapter, under_way)
                 under_way = None
@@ -250,17 +253,25 @@ class Sender:
             return message
         return replace(message, context=with_snapshot(message, customer))
 
-    def _begin(self, report: SendReport, messages: Sequence[Message]) -> dict[str, Message] | None:
-        """Mark a group as `sending`, asking policy once more in the same transaction.
+    def _begin(
+        self, report: SendReport, messages: Sequence[Message], links: Sequence[ShortLink]
+    ) -> dict[str, Message] | None:
+        """Mark a group as `sending`, asking policy once more in the same transaction, and keep its short links.
 
         None: its campaign is no longer being sent.
         """
         now = self._clock.now()
+        ids = {message.id for message in messages}
         with self._store.transaction():
             if self._rechecks.stopped(messages):
                 return None
             refused = self._rechecks.refused(messages)
             gone = {outcome.message_id for outcome in refused}
+            ids -= gone
+            new = [link for link in links if link.message_id in ids]
+            taken = {link.message_id for link in self._store.short_links.add(new)}
+            refused += [skipped(message, "its short link is taken") for message in messages if message.id in taken]
+            gone |= taken
             begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in gone], now=now))
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])
