@@ -40,8 +40,9 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.event import Event
+from messaging.nouns.history import MessageFact
 from messaging.nouns.http import HttpAnswer, HttpClient
-from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
@@ -71,9 +72,11 @@ __all__ = [
     "HttpAnswer",
     "HttpClient",
     "InputError",
+    "Lane",
     "Measure",
     "Message",
     "MessageClass",
+    "MessageFact",
     "MessageFacts",
     "MessageState",
     "Messaging",

@@ -21,6 +21,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
     from jinja2 import Environment
+    from pydantic import BaseModel
 
     from messaging.nouns.adapter import Adapter
     from messaging.nouns.decision import Decision, MessageFacts
@@ -45,6 +46,15 @@ def register_event_sources() -> Sequence[type[EventSource]]:
     """Return event-source classes: kinds of shop whose webhooks become events. Called once when the workspace opens.
 
     Two sources of one name are refused with both owners named. An exception disables the plugin.
+    """
+
+
+@hookspec
+def register_settings() -> type[BaseModel]:
+    """Return the model (pydantic) of the plugin's own settings, `[plugins.NAME]`. Called once when the workspace opens.
+
+    What it makes of the table comes with the facts of `check_messages`; a table that it refuses is told as an error in
+    the settings. An exception disables the plugin.
     """
 
 

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+from pydantic import BaseModel
 
 from messaging import hookspecs
 from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
@@ -53,6 +54,8 @@ class Plugin:
     #: By name.
     adapters: dict[str, type[Adapter]] = field(default_factory=dict)
     sources: dict[str, type[EventSource]] = field(default_factory=dict)
+    #: Of its `[plugins.NAME]` table, if it told.
+    settings: type[BaseModel] | None = None
 
 
 class Plugins:
@@ -143,9 +146,22 @@ class Plugins:
                 self._first(plugin, "adapter", name, lambda other: other.adapters)
             for name in sources:
                 self._first(plugin, "event source", name, lambda other: other.sources)
+            plugin.settings = self._settings_model(plugin)
             plugin.adapters, plugin.sources = adapters, sources
         except PluginError as error:
             self._disable(plugin, error)
+
+    def _settings_model(self, plugin: Plugin) -> type[BaseModel] | None:
+        for owner, register in self._implementations("register_settings"):
+            if owner is plugin:
+                try:
+                    model = register()
+                except PLUGIN_FAULTS as error:
+                    raise self._fault(plugin, "register_settings failed", error) from error
+                if not (isinstance(model, type) and issubclass(model, BaseModel)):
+                    raise self._wrong(plugin, f"register_settings returned {model!r}, which is no pydantic model")
+                return model
+        return None
 
     def _registered(self, plugin: Plugin, hook: str, base: type) -> dict[str, Any]:
         """What `plugin` answers to `hook`: subclasses of `base`, by name."""
@@ -165,7 +181,13 @@ class Plugins:
                 name = getattr(each, "name", None)
                 if not isinstance(name, str) or not is_name(name):
                     raise self._wrong(plugin, f"{each.__name__}.name must be lower-case letters, digits, - and _")
-                lacking = sorted(getattr(each, "__abstractmethods__", ()))
+                required = {*getattr(base, "__abstractmethods__", ()), *getattr(each, "__abstractmethods__", ())}
+                lacking = sorted(
+                    method
+                    for method in required
+                    if getattr(getattr(each, method, None), "__isabstractmethod__", False)
+                    or not callable(getattr(each, method, None))
+                )
                 if lacking:
                     raise self._wrong(plugin, f"{each.__name__} is not finished: it has no method {', '.join(lacking)}")
                 found[name] = each
@@ -204,6 +226,10 @@ class Plugins:
     def sources(self) -> dict[str, type[EventSource]]:
         """All event sources by name."""
         return {name: source for plugin in self.found if not plugin.fault for name, source in plugin.sources.items()}
+
+    def settings_models(self) -> dict[str, type[BaseModel]]:
+        """The models of plugins' own settings, by plugin."""
+        return {plugin.name: plugin.settings for plugin in self.found if not plugin.fault and plugin.settings}
 
     def blame(self, adapter: str, problem: str) -> PluginError:
         """The error for what an adapter did wrong: names its plugin and where that came from."""
@@ -288,9 +314,9 @@ class Plugins:
                 raise self._fault(plugin, "prepare_context failed", error) from error
 
     def check_messages(
-        self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Mapping[str, Any]]
+        self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Any]
     ) -> list[Decision]:
-        """What all plugins say about a batch. A plugin's own `[plugins.NAME]` table comes with its facts.
+        """What all plugins say about a batch. A plugin's own settings come with its facts.
 
         Raises:
             PluginError: a check failed: the batch must be held.

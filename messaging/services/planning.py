@@ -5,12 +5,14 @@ Both doors come through here, campaigns and triggers, and so does a test send. I
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from messaging.ids import message_id
+from messaging.nouns.campaign import CampaignState
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.decision import MessageFacts
@@ -22,6 +24,8 @@ from messaging.stores.base import Address, Store
 
 #: How far back plugins' checks see what was sent to a customer.
 RECENT = timedelta(days=31)
+#: Campaigns whose planned messages are on their way.
+_RUNS = (CampaignState.PLANNING, CampaignState.SENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +59,18 @@ class Planner:
         plugins: Plugins,
         *,
         channels: Callable[[str], bool],
-        plugin_settings: Callable[[str], Mapping[str, Any]],
+        plugin_settings: Callable[[str], Any],
         address: Callable[[Customer, str], str | None] = Customer.address,
+        timezone: str = "UTC",
     ) -> None:
-        """`channels` says whether an adapter delivers on a channel, `address` where a customer is reached on it."""
+        """`channels` says whether an adapter delivers on a channel, `address` where a customer is reached on it;
+        `timezone` is that of customers who have none."""
         self._store = store
         self._plugins = plugins
         self._has_adapter = channels
         self._plugin_settings = plugin_settings
         self._address = address
+        self._timezone = timezone
 
     def plan(self, drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
         """A message for each draft, in order."""
@@ -149,14 +156,51 @@ class Planner:
         asked = [message for message in messages if message.state is MessageState.PLANNED]
         if not asked:
             return list(messages)
+        people = list(dict.fromkeys(message.customer_id for message in asked))
         facts = MessageFacts(
             now=now,
             customers=customers,
-            recent=self._store.outbox.recent([message.customer_id for message in asked], now - RECENT),
+            recent=_Later(lambda: self._store.outbox.recent(people, now - RECENT)),
+            pending=_Later(lambda: self._pending(people)),
             addresses=statuses,
+            timezone=self._timezone,
         )
         denied, delayed = policy.combine(self._plugins.check_messages(asked, facts, self._plugin_settings))
         return [_decided(message, denied, delayed) for message in messages]
+
+    def _pending(self, people: Sequence[str]) -> dict[str, tuple[Message, ...]]:
+        """What else they may get; a campaign that is paused or stopped may never send its own."""
+        found = self._store.outbox.pending(people)
+        names = {message.campaign for messages in found.values() for message in messages if message.campaign}
+        runs = {name for name in names if (one := self._store.campaigns.get(name)) is not None and one.state in _RUNS}
+        return {
+            customer_id: tuple(
+                message
+                for message in messages
+                if message.state is not MessageState.PLANNED or message.campaign is None or message.campaign in runs
+            )
+            for customer_id, messages in found.items()
+        }
+
+
+class _Later(Mapping[str, Any]):
+    """A mapping that is loaded when it is first looked at: most checks ask for one, or for none."""
+
+    def __init__(self, load: Callable[[], Mapping[str, Any]]) -> None:
+        self._load = load
+
+    @cached_property
+    def _loaded(self) -> Mapping[str, Any]:
+        return self._load()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._loaded[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
 
 
 def _decided(message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]) -> Message:

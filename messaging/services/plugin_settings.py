@@ -1,9 +1,9 @@
-"""Settings that a plugin's adapter or source brings: from its table, the environment, and the provider's own names."""
+"""Settings of plugins, adapters and sources: from their tables, the environment, and the providers' own names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,13 +35,24 @@ def read_settings(model: type[M], table: Mapping[str, Any], place: Sequence[str]
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]
         field = ".".join(str(part) for part in problem["loc"])
-        where = sources.get(field, f"[{'.'.join(place)}] {field}")
+        where = sources.get(field, f"[{'.'.join(place)}] {field}".rstrip())
         if problem["type"] == "extra_forbidden":
             raise SettingsError(f"{where}: there is no such setting") from None
         if problem["type"] == "missing":
-            variable = _variable(model.model_fields[field])
+            info = model.model_fields.get(field)  # none where it is in a table inside
+            variable = _variable(info) if info else None
             raise SettingsError(f"{where} is not set", hint=f"set {variable}" if variable else None) from None
         raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def read_all(models: Mapping[str, type[BaseModel]], table: Callable[[str], Mapping[str, Any]]) -> Callable[[str], Any]:
+    """The settings of each plugin by name: what its model makes of its table; the table where it has no model.
+
+    Raises:
+        SettingsError: a model refuses its table.
+    """
+    read = {name: read_settings(model, table(name), ("plugins", name)) for name, model in models.items()}
+    return lambda name: read[name] if name in read else table(name)
 
 
 def _variable(info: FieldInfo) -> str | None:
