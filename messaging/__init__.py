@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from messaging.errors import (
     AdapterUnusable,
+    AddressRefused,
     Conflict,
     DeliveryError,
     InputError,
     MessagingError,
     NotFound,
+    NotSent,
     PluginError,
+    RequestRejected,
     SettingsError,
     StoreError,
     TemplateError,
+    Unanswered,
+    Untrusted,
 )
 from messaging.hookspecs import hookimpl
 from messaging.nouns.adapter import (
     Adapter,
     AdapterContext,
     AdapterSettings,
+    Callback,
     Capabilities,
+    Measure,
     Receipt,
     RenderedMessage,
     Verdict,
@@ -33,7 +40,12 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.event import Event
-from messaging.nouns.message import Message, MessageClass, MessageState
+from messaging.nouns.history import MessageFact
+from messaging.nouns.http import HttpAnswer, HttpClient
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.nouns.pieces import Pieces
+from messaging.nouns.request import Request
+from messaging.nouns.source import EventSource, SourceContext, SourceSettings
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -45,6 +57,8 @@ __all__ = [
     "AdapterContext",
     "AdapterSettings",
     "AdapterUnusable",
+    "AddressRefused",
+    "Callback",
     "Capabilities",
     "Conflict",
     "Customer",
@@ -54,21 +68,35 @@ __all__ = [
     "Engagement",
     "EngagementKind",
     "Event",
+    "EventSource",
+    "HttpAnswer",
+    "HttpClient",
     "InputError",
+    "Lane",
+    "Measure",
     "Message",
     "MessageClass",
+    "MessageFact",
     "MessageFacts",
     "MessageState",
     "Messaging",
     "MessagingError",
     "NotBefore",
     "NotFound",
+    "NotSent",
+    "Pieces",
     "PluginError",
     "Receipt",
     "RenderedMessage",
+    "Request",
+    "RequestRejected",
     "SettingsError",
+    "SourceContext",
+    "SourceSettings",
     "StoreError",
     "TemplateError",
+    "Unanswered",
+    "Untrusted",
     "Verdict",
     "__version__",
     "hookimpl",

@@ -13,12 +13,15 @@ from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
 from messaging.nouns.message import Message, MessageClass
+from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
 from messaging.rules.profile import ProfileReader
+from messaging.rules.short_links import LinkShortener
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
+from messaging.services.callbacks import Callbacks
 from messaging.services.campaign_plans import Plans
 from messaging.services.campaign_rows import Rows
 from messaging.services.campaign_runs import Runs
@@ -39,9 +42,10 @@ from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Sender
 from messaging.services.settling import Settling
+from messaging.services.sources import Sources
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
-from messaging.settings import Sending, Settings, load_settings
+from messaging.settings import Sending, Settings, brand_values, load_settings
 from messaging.stores.base import Store
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
@@ -98,7 +102,7 @@ class Messaging:
 
     def close(self) -> None:
         """Give back connections and files."""
-        for name in ("adapters", "recorder", "store"):
+        for name in ("adapters", "http", "recorder", "store"):
             part = self.__dict__.pop(name, None)
             if part is not None and hasattr(part, "close"):
                 part.close()
@@ -146,11 +150,26 @@ class Messaging:
         )
 
     @cached_property
+    def http(self) -> Outgoing:
+        outgoing = self.settings.outgoing
+        return Outgoing(
+            allow_private=outgoing.allow_private,
+            allow_http=outgoing.allow_http,
+            connect_timeout=outgoing.connect_timeout.total_seconds(),
+            timeout=outgoing.timeout.total_seconds(),
+            ca_file=str(self.workspace.root / outgoing.ca_file) if outgoing.ca_file else None,
+            proxy=outgoing.proxy.get_secret_value() if outgoing.proxy else None,
+        )
+
+    @cached_property
     def adapters(self) -> Adapters:
         return Adapters(
             self.plugins,
             AdapterContext(
-                workspace=str(self.workspace.root), timeout=self.settings.sending.timeout.total_seconds() / 2
+                workspace=str(self.workspace.root),
+                base_url=self.settings.server.base_url,
+                timeout=self.settings.sending.timeout.total_seconds() / 2,
+                http=self.http,
             ),
             settings=self.settings.adapters,
             base_url=self.settings.server.base_url,
@@ -174,6 +193,7 @@ class Messaging:
             self.renderer,
             self.links.for_message,
             self.plugins,
+            short_links=LinkShortener(self.signing_keys, self.settings.server.base_url).for_message,
             locale=self.settings.brand.locale,
             timezone=self.settings.brand.timezone,
         )
@@ -195,6 +215,7 @@ class Messaging:
             self.plugins,
             channels=lambda channel: self.settings.adapter_for(channel) is not None,
             plugin_settings=self.settings.plugins.of,
+            address=self.settings.address_of,
         )
 
     @cached_property
@@ -264,6 +285,7 @@ class Messaging:
             forgotten=self.forgotten,
             region=self.settings.brand.country,
             zone=self._zone,
+            address=self.settings.address_of,
         )
 
     @cached_property
@@ -318,6 +340,14 @@ class Messaging:
         return Recorder(self.store, self.clock, self.plugins, folder=self.workspace.data / "hits")
 
     @cached_property
+    def callbacks(self) -> Callbacks:
+        return Callbacks(self.plugins, self.recorder, adapter=self.adapters.get)
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.plugins, settings=self.settings.sources, receive=self.intake.receive, http=self.http)
+
+    @cached_property
     def reporter(self) -> Reporter:
         return Reporter(self.store, self.recorder, templates=self.library.names)
 
@@ -341,6 +371,7 @@ class Messaging:
                 first_wait=sending.backoff,
                 longest_wait=sending.backoff_max,
                 at_least_once=sending.unknown == "at_least_once",
+                record=self.recorder.record,
             ),
             adapter_for=self.settings.adapter_for,
             rates=sending.rate,
@@ -408,9 +439,3 @@ class Messaging:
         for item in self.composer.compose([message], now=message.sent_at or self.clock.now()):
             return None if isinstance(item, Unrenderable) else item
         return None
-
-
-def brand_values(settings: Settings) -> dict[str, Any]:
-    """The brand as templates see it: what is not set is an empty text, so that a layout can ask for it."""
-    values = settings.brand.model_dump(by_alias=True)
-    return {key: value if value is not None else "" for key, value in values.items()}

@@ -99,6 +99,8 @@ class StoreBroken(StoreError):
 class PluginError(MessagingError):
     """A plugin failed. Names the plugin and the distribution it came from."""
 
+    status = 503
+
     def __init__(self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None) -> None:
         self.plugin = plugin
         self.distribution = distribution
@@ -117,10 +119,32 @@ class AdapterUnusable(DeliveryError):
     """The adapter itself is refused (bad key, closed account, no route): stop, do not burn the audience."""
 
 
+class NotSent(DeliveryError):
+    """A request to somebody else surely did not arrive."""
+
+
+class AddressRefused(NotSent):
+    """We do not send requests there: it is private, not https, or no address at all."""
+
+
+class Untrusted(NotSent):
+    """Whoever answers there cannot prove to be who they are said to be: their certificate."""
+
+
+class Unanswered(DeliveryError):
+    """A request to somebody else left, and no answer came."""
+
+
 class TokenError(MessagingError):
     """A link's token is forged, damaged, or made for something else."""
 
     status = 404
+
+
+class RequestRejected(MessagingError):
+    """A provider's or a shop's request is not genuine: its signature is missing, wrong, or too old."""
+
+    status = 403
 
 
 #: What a plugin's code may raise, to be caught where it is called: anything but an interrupt. `sys.exit` ends the

@@ -21,11 +21,13 @@ import pluggy
 if TYPE_CHECKING:
     import click
     from jinja2 import Environment
+    from pydantic import BaseModel
 
     from messaging.nouns.adapter import Adapter
     from messaging.nouns.decision import Decision, MessageFacts
     from messaging.nouns.engagement import Engagement
     from messaging.nouns.message import Message
+    from messaging.nouns.source import EventSource
 
 hookspec = pluggy.HookspecMarker("messaging")
 hookimpl = pluggy.HookimplMarker("messaging")
@@ -36,6 +38,23 @@ def register_adapters() -> Sequence[type[Adapter]]:
     """Return adapter classes. Called once when the workspace opens.
 
     Two adapters of one name are refused with both owners named. An exception disables the plugin.
+    """
+
+
+@hookspec
+def register_event_sources() -> Sequence[type[EventSource]]:
+    """Return event-source classes: kinds of shop whose webhooks become events. Called once when the workspace opens.
+
+    Two sources of one name are refused with both owners named. An exception disables the plugin.
+    """
+
+
+@hookspec
+def register_settings() -> type[BaseModel]:
+    """Return the model (pydantic) of the plugin's own settings, `[plugins.NAME]`. Called once when the workspace opens.
+
+    What it makes of the table comes with the facts of `check_messages`; a table that it refuses is told as an error in
+    the settings. An exception disables the plugin.
     """
 
 

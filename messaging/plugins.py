@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+from pydantic import BaseModel
 
 from messaging import hookspecs
 from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
@@ -27,6 +28,7 @@ from messaging.nouns.adapter import Adapter
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.message import Message
+from messaging.nouns.source import EventSource
 
 if TYPE_CHECKING:
     import click
@@ -49,8 +51,11 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     #: Why it is left out, if it is.
     fault: PluginError | None = None
-    #: Adapter name -> class.
+    #: By name.
     adapters: dict[str, type[Adapter]] = field(default_factory=dict)
+    sources: dict[str, type[EventSource]] = field(default_factory=dict)
+    #: Of its `[plugins.NAME]` table, if it told.
+    settings: type[BaseModel] | None = None
 
 
 class Plugins:
@@ -75,7 +80,7 @@ class Plugins:
                 self._load(Plugin(name=path.stem, distribution=str(path)), partial(_import_file, path))
         for plugin in self.found:
             if plugin.fault is None:
-                self._collect_adapters(plugin)
+                self._collect(plugin)
 
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         self.found.append(plugin)
@@ -129,38 +134,73 @@ class Plugins:
             if plugin.fault is None:
                 yield plugin, _by_name(implementation)
 
-    def _collect_adapters(self, plugin: Plugin) -> None:
-        for owner, register in self._implementations("register_adapters"):
+    def _collect(self, plugin: Plugin) -> None:
+        """The classes that a plugin registers; one that is wrong disables it."""
+        try:
+            adapters: dict[str, type[Adapter]] = self._registered(plugin, "register_adapters", Adapter)
+            sources: dict[str, type[EventSource]] = self._registered(plugin, "register_event_sources", EventSource)
+            for name, adapter in adapters.items():
+                channel = getattr(adapter, "channel", None)
+                if not isinstance(channel, str) or not is_name(channel):
+                    raise self._wrong(plugin, f"{adapter.__name__}.channel must be a word like email, sms, webhook")
+                self._first(plugin, "adapter", name, lambda other: other.adapters)
+            for name in sources:
+                self._first(plugin, "event source", name, lambda other: other.sources)
+            plugin.settings = self._settings_model(plugin)
+            plugin.adapters, plugin.sources = adapters, sources
+        except PluginError as error:
+            self._disable(plugin, error)
+
+    def _settings_model(self, plugin: Plugin) -> type[BaseModel] | None:
+        for owner, register in self._implementations("register_settings"):
+            if owner is plugin:
+                try:
+                    model = register()
+                except PLUGIN_FAULTS as error:
+                    raise self._fault(plugin, "register_settings failed", error) from error
+                if not (isinstance(model, type) and issubclass(model, BaseModel)):
+                    raise self._wrong(plugin, f"register_settings returned {model!r}, which is no pydantic model")
+                return model
+        return None
+
+    def _registered(self, plugin: Plugin, hook: str, base: type) -> dict[str, Any]:
+        """What `plugin` answers to `hook`: subclasses of `base`, by name."""
+        found: dict[str, Any] = {}
+        for owner, register in self._implementations(hook):
             if owner is not plugin:
                 continue
             try:
                 classes = list(register())
-                for adapter in classes:
-                    self._check_adapter(plugin, adapter)
-                plugin.adapters = {adapter.name: adapter for adapter in classes}
-            except PluginError as error:
-                self._disable(plugin, error)
             except PLUGIN_FAULTS as error:
-                self._disable(plugin, self._fault(plugin, "register_adapters failed", error))
+                raise self._fault(plugin, f"{hook} failed", error) from error
+            for each in classes:
+                if not (isinstance(each, type) and issubclass(each, base)):
+                    raise self._wrong(
+                        plugin, f"{hook} returned {each!r}, which is no subclass of messaging.{base.__name__}"
+                    )
+                name = getattr(each, "name", None)
+                if not isinstance(name, str) or not is_name(name):
+                    raise self._wrong(plugin, f"{each.__name__}.name must be lower-case letters, digits, - and _")
+                required = {*getattr(base, "__abstractmethods__", ()), *getattr(each, "__abstractmethods__", ())}
+                lacking = sorted(
+                    method
+                    for method in required
+                    if getattr(getattr(each, method, None), "__isabstractmethod__", False)
+                    or not callable(getattr(each, method, None))
+                )
+                if lacking:
+                    raise self._wrong(plugin, f"{each.__name__} is not finished: it has no method {', '.join(lacking)}")
+                found[name] = each
+        return found
 
-    def _check_adapter(self, plugin: Plugin, adapter: Any) -> None:
-        problem = None
-        if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
-            problem = f"register_adapters returned {adapter!r}, which is no subclass of messaging.Adapter"
-        elif adapter.__abstractmethods__ or not callable(adapter.deliver):
-            missing = ", ".join(sorted(adapter.__abstractmethods__)) or "deliver"
-            problem = f"{adapter.__name__} is not finished: it has no method {missing}"
-        elif not isinstance(getattr(adapter, "name", None), str) or not is_name(adapter.name):
-            problem = f"{adapter.__name__}.name must be lower-case letters, digits, - and _"
-        elif not isinstance(getattr(adapter, "channel", None), str) or not is_name(adapter.channel):
-            problem = f"{adapter.__name__}.channel must be a word like email, sms, webhook"
-        else:
-            for other in self.found:
-                if other is not plugin and adapter.name in other.adapters:
-                    owner = f"plugin {other.name} ({other.distribution})"
-                    problem = f"the adapter {adapter.name!r} is already there, from {owner}"
-        if problem:
-            raise PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
+    def _first(self, plugin: Plugin, kind: str, name: str, of: Callable[[Plugin], Mapping[str, object]]) -> None:
+        for other in self.found:
+            if other is not plugin and name in of(other):
+                owner = f"plugin {other.name} ({other.distribution})"
+                raise self._wrong(plugin, f"the {kind} {name!r} is already there, from {owner}")
+
+    def _wrong(self, plugin: Plugin, problem: str) -> PluginError:
+        return PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
 
     # What the core asks of plugins.
 
@@ -183,6 +223,14 @@ class Plugins:
             hint=f"installed: {', '.join(sorted(adapters)) or 'none'}",
         )
 
+    def sources(self) -> dict[str, type[EventSource]]:
+        """All event sources by name."""
+        return {name: source for plugin in self.found if not plugin.fault for name, source in plugin.sources.items()}
+
+    def settings_models(self) -> dict[str, type[BaseModel]]:
+        """The models of plugins' own settings, by plugin."""
+        return {plugin.name: plugin.settings for plugin in self.found if not plugin.fault and plugin.settings}
+
     def blame(self, adapter: str, problem: str) -> PluginError:
         """The error for what an adapter did wrong: names its plugin and where that came from."""
         owner = next((plugin for plugin in self.found if adapter in plugin.adapters), None)
@@ -193,6 +241,16 @@ class Plugins:
             hint=f"mend it, or choose another adapter: [channels.{owner.adapters[adapter].channel}] adapter"
             if owner
             else None,
+        )
+
+    def blame_source(self, source: str, problem: str) -> PluginError:
+        """The same for what an event source did wrong."""
+        owner = next((plugin for plugin in self.found if source in plugin.sources), None)
+        return PluginError(
+            f"event source {source}: {problem}",
+            plugin=owner.name if owner else source,
+            distribution=owner.distribution if owner else None,
+            hint="mend it; what was posted is posted again",
         )
 
     def filters(self) -> dict[str, Callable[..., Any]]:
@@ -256,9 +314,9 @@ class Plugins:
                 raise self._fault(plugin, "prepare_context failed", error) from error
 
     def check_messages(
-        self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Mapping[str, Any]]
+        self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Any]
     ) -> list[Decision]:
-        """What all plugins say about a batch. A plugin's own `[plugins.NAME]` table comes with its facts.
+        """What all plugins say about a batch. A plugin's own settings come with its facts.
 
         Raises:
             PluginError: a check failed: the batch must be held.

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -20,6 +22,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     TypeAdapter,
     ValidationError,
     computed_field,
@@ -28,6 +31,7 @@ from pydantic import (
 )
 
 from messaging.errors import SettingsError
+from messaging.nouns.customer import Customer
 from messaging.rules.addresses import normalise_locale, normalise_zone
 from messaging.rules.brand import (
     read_base_url,
@@ -161,6 +165,8 @@ class ChannelSettings(_Section):
 
     #: The adapter that delivers on it; email has `mailbox` without being told.
     adapter: str | None = None
+    #: Customers without an address on it go by their id there: for an adapter that posts everybody's to one place.
+    by_id: bool = False
 
 
 class Sending(_Section):
@@ -196,6 +202,41 @@ class Sending(_Section):
             if not math.isfinite(rate) or rate < 0:
                 raise ValueError(f"{adapter} must have a number from 0 on")
         return rates
+
+
+class OutgoingSettings(_Section):
+    """Requests to others: receivers of webhooks, providers, shops. No variable of the environment speaks in."""
+
+    #: Networks that may be reached although they are not public: `["10.1.0.0/16"]`.
+    allow_private: tuple[str, ...] = ()
+    #: Let requests travel in the clear.
+    allow_http: bool = False
+    #: How long finding, connecting to and greeting a host may take.
+    connect_timeout: timedelta = timedelta(seconds=10)
+    #: How long a whole request may take, answer included, where whoever asks does not say it.
+    timeout: timedelta = timedelta(seconds=30)
+    #: Further certificate authorities to trust: a PEM file, relative to the workspace.
+    ca_file: str | None = None
+    #: `http://[user:password@]host:port`: all requests go through it. It finds the hosts itself, so it must keep
+    #: private addresses shut.
+    proxy: SecretStr | None = None
+
+    _durations = field_validator("connect_timeout", "timeout", mode="before")(_duration)
+
+    @field_validator("allow_private")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(text)) for text in value)
+        except ValueError:
+            raise ValueError('must be networks, like ["10.1.0.0/16"]') from None
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.fullmatch(r"http://[^/?#\s]+/?", value.get_secret_value()) is None:
+            raise ValueError("must be like http://proxy.example:3128")
+        return value
 
 
 class Retention(_Section):
@@ -244,7 +285,10 @@ class Settings(_Section):
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     #: Settings of adapters, each in a table of its name.
     adapters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    #: Shops whose own webhooks are taken in: kind of shop, then shop, then its settings.
+    sources: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     sending: Sending = Sending()
+    outgoing: OutgoingSettings = OutgoingSettings()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()
     #: What is known about customers beyond the usual fields: name and type. An import adds what it finds.
@@ -256,6 +300,11 @@ class Settings(_Section):
         if chosen is not None and chosen.adapter:
             return chosen.adapter
         return "mailbox" if channel == "email" else None
+
+    def address_of(self, customer: Customer, channel: str) -> str | None:
+        """Where a customer is reached on `channel`."""
+        chosen = self.channels.get(channel)
+        return customer.address(channel) or (customer.id if chosen is not None and chosen.by_id else None)
 
 
 def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -335,3 +384,9 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             _merge(values[key], value)
         else:
             values[key] = value
+
+
+def brand_values(settings: Settings) -> dict[str, Any]:
+    """The brand as templates see it: what is not set is an empty text, so that a layout can ask for it."""
+    values = settings.brand.model_dump(by_alias=True)
+    return {key: value if value is not None else "" for key, value in values.items()}

@@ -99,7 +99,7 @@ def letter(clock: FrozenClock) -> Callable[..., Message]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting leaks in from the machine."""
     for name in list(os.environ):
-        if name.startswith(("MESSAGING", "SENDGRID_", "SMTP_")) and name != "MESSAGING_SHARED":
+        if name.startswith(("MESSAGING", "SENDGRID_", "SMTP_", "TWILIO_")) and name != "MESSAGING_SHARED":
             monkeypatch.delenv(name)
 
 

@@ -25,6 +25,7 @@ FLOORS = {
     "stores": 3,
     "workspace": 3,
     "plugins": 3,
+    "outgoing": 3,
     "services": 4,
     "settings": 5,
     "app": 5,

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "serve": "serve",
         "report": "report",
         "plugins": "plugins",
+        "standin": "standin",
         "config": "config",
         "store": "store",
     }

@@ -114,8 +114,8 @@ def check(app: Messaging, name: str | None, strict: bool, as_json: bool) -> None
 
 
 def _problems(app: Messaging, name: str) -> list[Problem]:
-    from messaging.app import brand_values
     from messaging.rendering.check import Problem, check
+    from messaging.settings import brand_values
 
     try:
         return check(

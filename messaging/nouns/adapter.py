@@ -10,12 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from messaging.nouns.engagement import Engagement
+from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
+from messaging.nouns.pieces import Pieces
+from messaging.nouns.request import Request
 
 
 class Verdict(StrEnum):
@@ -36,16 +41,20 @@ class Receipt:
     provider_id: str | None = None
     reason: str | None = None
     after: timedelta | None = None
-    #: The address can never be reached (no such user): the core suppresses it.
-    suppress: bool = False
+    #: The address must not be tried again, and why: `bounced`, `opted out`. The core suppresses it.
+    suppress: str | None = None
+    #: It is where it should be: who took it is the receiver's own machine. The core records it as delivered.
+    delivered: bool = False
 
     @classmethod
-    def accepted(cls, message_id: str, provider_id: str | None = None) -> Receipt:
-        return cls(message_id=message_id, verdict=Verdict.ACCEPTED, provider_id=provider_id)
+    def accepted(cls, message_id: str, provider_id: str | None = None, *, delivered: bool = False) -> Receipt:
+        return cls(message_id=message_id, verdict=Verdict.ACCEPTED, provider_id=provider_id, delivered=delivered)
 
     @classmethod
-    def refused(cls, message_id: str, reason: str, *, suppress: bool = False) -> Receipt:
-        return cls(message_id=message_id, verdict=Verdict.REFUSED, reason=reason, suppress=suppress)
+    def refused(cls, message_id: str, reason: str, *, suppress: bool | str = False) -> Receipt:
+        """`suppress`: the address can never be reached (True: it bounced), or its owner wants nothing."""
+        word = "bounced" if suppress is True else suppress or None
+        return cls(message_id=message_id, verdict=Verdict.REFUSED, reason=reason, suppress=word)
 
     @classmethod
     def try_again(cls, message_id: str, reason: str, after: timedelta | None = None) -> Receipt:
@@ -66,6 +75,8 @@ class Capabilities:
     idempotency_key: bool = False
     #: `lookup` can tell whether the provider took a message.
     lookup: bool = False
+    #: The provider posts what came back to `/callbacks/NAME`, and `callback` understands it.
+    callbacks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,9 @@ class RenderedMessage:
     template: str
     #: email: `subject`, `html`, `text`; sms: `text`; others: `body`. An empty part is absent.
     parts: Mapping[str, str]
+    #: Parts taken apart, for adapters whose `capabilities.batch_size` is above 1: those whose skeletons are the same
+    #: can share a body. Joined they are the part.
+    pieces: Mapping[str, Pieces] = field(default_factory=dict)
     #: The sender: `Name <address>` for email.
     from_: str = ""
     reply_to: str | None = None
@@ -90,6 +104,31 @@ class RenderedMessage:
     attempt: int = 1
     #: Seconds since the epoch of business time: for Date headers, so that a run repeats exactly.
     timestamp: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What one message comes to on its channel: shown before anything is sent."""
+
+    #: How many the provider counts and charges for: the parts of a long SMS.
+    units: int
+    #: For all of them, in `currency`; None if no price is set.
+    price: Decimal | None = None
+    #: ISO 4217.
+    currency: str | None = None
+    #: What a person should know of it: `UCS-2 because of “ł”: 70 characters a part, not 160`.
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What an adapter makes of a request of its provider's."""
+
+    #: What came back, in the common words. With the provider's own event id: it is recorded once, however often told.
+    engagements: Sequence[Engagement] = ()
+    #: What the provider wants to read back.
+    answer: str = ""
+    media_type: str = "text/plain"
 
 
 class AdapterSettings(BaseModel):
@@ -109,7 +148,8 @@ class Adapter(ABC):
     name: ClassVar[str]
     #: The channel it delivers on: `email`, `sms`, `webhook`, or any other word.
     channel: ClassVar[str]
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    #: An instance may say less than its class, by its settings.
+    capabilities: Capabilities = Capabilities()
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     #: Whether what it takes leaves this machine: then links must be ones the world can open.
     leaves_the_machine: ClassVar[bool] = True
@@ -130,6 +170,22 @@ class Adapter(ABC):
         """What became of a message whose answer was lost; None if it cannot be told."""
         return None
 
+    def callback(self, request: Request) -> Callback:
+        """What the provider tells by a request to `/callbacks/NAME`. Called if `capabilities.callbacks` says so.
+
+        Check the signature over the raw body first. An event that has no common word is left out; the raw event goes
+        into `Engagement.raw`.
+
+        Raises:
+            RequestRejected: the signature is missing, wrong, or too old. Nothing is recorded; the provider gets a 403.
+            InputError: it is not what this provider sends.
+        """
+        raise NotImplementedError
+
+    def measure(self, message: RenderedMessage) -> Measure | None:
+        """What a message comes to on this channel; None where there is nothing to count."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - most adapters hold nothing open
         """Give back connections and files."""
 
@@ -140,5 +196,9 @@ class AdapterContext:
 
     #: Folder of the workspace, for adapters that keep files.
     workspace: str
+    #: How the world reaches us (`[server] base_url`): providers post to `{base_url}/callbacks/NAME`.
+    base_url: str = ""
     #: How long one hand-over may take, in seconds; the core gives up on the adapter some time after that.
     timeout: float = 30.0
+    #: For requests to others: bounded, and to nobody private (`[outgoing]`).
+    http: HttpClient = field(default_factory=Offline)

@@ -12,6 +12,10 @@ from messaging.nouns.documents import Document, time_from_text, time_to_text, wi
 #: The topic that stands for everything on a channel.
 ALL_TOPICS = "*"
 
+#: Why an address is suppressed: it can never be reached; its owner told the provider to stop everything (SMS STOP).
+BOUNCED = "bounced"
+OPTED_OUT = "opted out"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
@@ -53,11 +57,12 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """An address that must not be written to at all: it bounced for good, or its owner complained."""
+    """An address that must not be written to at all: it bounced for good, its owner complained, or had the
+    provider stop everything."""
 
     channel: str
     address: str
-    #: `bounced`, `complained`, `erased`, or an adapter's own word.
+    #: `bounced`, `opted out`, `complained`, `erased`, or an adapter's own word.
     reason: str
     at: datetime
     source: str = ""

@@ -10,6 +10,7 @@ from typing import Any
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import MessageFact
+from messaging.nouns.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +36,20 @@ Decision = Deny | NotBefore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFacts:
-    """What is preloaded for the checks of a batch."""
+    """What checks may know about a batch. `recent` and `pending` are loaded when they are first looked at."""
 
     now: datetime
     #: Customer id -> customer.
     customers: Mapping[str, Customer]
-    #: Customer id -> what was sent to them lately.
+    #: Customer id -> what was sent to them in the last 31 days.
     recent: Mapping[str, tuple[MessageFact, ...]] = field(default_factory=dict)
     #: (channel, address) -> consent and suppression.
     addresses: Mapping[tuple[str, str], AddressStatus] = field(default_factory=dict)
-    #: The settings of the plugin that is asked: its `[plugins.NAME]` table.
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    #: The settings of the plugin that is asked: what its `register_settings` made of its `[plugins.NAME]` table, else
+    #: the table.
+    settings: Any = field(default_factory=dict)
+    #: Customer id -> what else they may get, or may have got: planned, sending and unknown messages. The batch's own
+    #: are among them once they are planned; those of campaigns that do not run are not.
+    pending: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    #: The zone of customers who have none: `[brand] timezone`.
+    timezone: str = "UTC"

@@ -37,11 +37,15 @@ class Engagement:
     message_id: str | None = None
     #: Our customer, if the message is known.
     customer_id: str | None = None
+    #: Whom it is about where it names no message (an answer to a number): a channel and an address on it.
+    channel: str | None = None
+    address: str | None = None
     #: Who told it: an adapter's name, or `links`.
     source: str = "links"
     #: Click: the link's slot, e.g. `3` or `3.2` (third place, second time round the loop).
     slot: str | None = None
-    #: Bounce: the address can never be reached, and is suppressed.
+    #: The address gets nothing any more, and is suppressed: a hard bounce, or an opt-out that the provider itself
+    #: enforces (SMS STOP).
     permanent: bool = False
     #: Judged to be a machine (scanner, prefetch), with the reasons; can be judged again from `raw`.
     machine: bool = False
@@ -57,6 +61,8 @@ class Engagement:
                 "at": time_to_text(self.at),
                 "message_id": self.message_id,
                 "customer_id": self.customer_id,
+                "channel": self.channel,
+                "address": self.address,
                 "source": self.source,
                 "slot": self.slot,
                 "permanent": self.permanent or None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from messaging.nouns.consent import AddressStatus
+from messaging.nouns.message import MessageClass
 from messaging.nouns.order import Order
 
 
@@ -19,6 +20,9 @@ class MessageFact:
     sent_at: datetime | None
     opened_at: datetime | None = None
     clicked_at: datetime | None = None
+    channel: str = ""
+    topic: str = ""
+    message_class: MessageClass = MessageClass.MARKETING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

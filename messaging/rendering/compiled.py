@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -56,9 +56,13 @@ class Compiled:
         self.template = environment.template_class.from_code(environment, code, environment.globals)
         self.root_render_func = self.template.root_render_func
         self.root_render_func.__globals__["show"] = environment.show
+        #: What the template wrote, by identity: the constants live as long as the code does. Those of one letter are
+        #: the interpreter's, which customers' values are made of too.
+        self._code = code
+        self._own = frozenset(id(text) for text in _texts(code) if len(text) > 1)
 
-    def render(self, context: Mapping[str, Any], run: Run) -> str:
-        """The text for one message.
+    def render(self, context: Mapping[str, Any], run: Run, chunks: list[str] | None = None) -> str:
+        """The text for one message; `chunks` gets what it is joined of, for `apart`.
 
         Raises:
             TemplateError: names file and line.
@@ -67,11 +71,13 @@ class Compiled:
         run.turns.clear()
         values = {**self._environment.globals, **context, RUN: run}
         try:
-            chunks = self.root_render_func(self._environment.context_class(self._environment, values, self._frame, {}))
+            stream = self.root_render_func(self._environment.context_class(self._environment, values, self._frame, {}))
             parts: list[str] = []
             length = 0
-            while batch := list(islice(chunks, _CHUNKS)):
+            while batch := list(islice(stream, _CHUNKS)):
                 parts.append("".join(batch))
+                if chunks is not None:
+                    chunks += batch
                 length += len(parts[-1])
                 if length > MAX_OUTPUT:
                     raise OverLimit(f"the part is longer than {MAX_OUTPUT:,} characters")
@@ -80,6 +86,22 @@ class Compiled:
             raise
         except Exception as error:  # of the template, or of a filter in it: named with its line
             raise self._error(error) from error
+
+    def apart(self, chunks: Sequence[str]) -> list[str]:
+        """Chunks as what the template wrote and what values wrote, in turn; it begins and ends with the first kind.
+
+        A constant that a template shows (`{{ 'Ms' if … }}`) is the template's. What a `{% set %}` or `{% filter %}`
+        block took in comes as one value.
+        """
+        own = self._own
+        flat: list[str] = []
+        for written, group in groupby(chunks, lambda chunk: id(chunk) in own):
+            if not flat and not written:
+                flat.append("")
+            flat.append("".join(group))
+        if len(flat) % 2 == 0:
+            flat.append("")
+        return flat
 
     def _error(self, error: Exception) -> TemplateError:
         file, line = self._origins.of(self._line(error.__traceback__))
@@ -109,3 +131,12 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, ArithmeticError):
         return "a number or a date that cannot be worked out: divided by zero, or too large"
     return f"a value that does not fit: {error}"
+
+
+def _texts(code: CodeType) -> Iterator[str]:
+    """The text constants of a code object and of the functions in it."""
+    for constant in code.co_consts:
+        if type(constant) is str:
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _texts(constant)

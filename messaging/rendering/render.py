@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
@@ -12,24 +11,20 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import orjson
 from babel import Locale, UnknownLocaleError
 
 from messaging.errors import TemplateError
 from messaging.nouns.links import MessageLinks
+from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import TemplateVersion
 from messaging.rendering.compiled import Compiled
 from messaging.rendering.environment import Missing, Sandbox
 from messaging.rendering.fallbacks import Fallbacks
+from messaging.rendering.finishing import LINES, finished, finished_pieces
 from messaging.rendering.run import Run
 
 #: Compiled variants that are kept: a version has one per channel and locale.
 _KEPT = 256
-
-#: Prepared parts that one line is made of.
-_LINES = ("subject", "preheader")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff]+")
-_BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,7 @@ class Renderer:
         context: Mapping[str, Any],
         links: MessageLinks,
         generic: bool = False,
+        pieces: dict[str, Pieces] | None = None,
     ) -> dict[str, str]:
         """The parts of one message: email `subject`, `preheader`, `html`, `text`; sms `text`; others `body`.
 
@@ -78,6 +74,7 @@ class Renderer:
             context: plain values; `timezone` in it says in which zone times are told.
             generic: replace every value that has a fallback by it: the twin that shows what personalising
             adds.
+            pieces: gets each part taken apart.
 
         Raises:
             TemplateError: a value is missing, or cannot be shown; names file and line.
@@ -93,14 +90,23 @@ class Renderer:
             values["preferences_url"] = links.preferences()
         run = _run(version, variant.locale, values, links)
         parts: dict[str, str] = {}
-        for name, compiled in variant.lines:
-            parts[name] = one_line(compiled.render(values, run))
+
+        def render(part: str, compiled: Compiled) -> None:
+            chunks: list[str] | None = None if pieces is None else []
+            text = finished(part, compiled.render(values, run, chunks), version.template)
+            name = "body" if part == "json" else part
+            parts[name] = text
+            if pieces is not None and chunks is not None and text:
+                pieces[name] = finished_pieces(part, compiled.apart(chunks), text)
+
+        for part, compiled in variant.lines:
+            render(part, compiled)
         preheader = parts.get("preheader", "")
         values["preheader"] = preheader
         values["message"] = {**(values.get("message") or {}), "preheader": preheader}
-        for name, compiled in variant.bodies:
-            run.html = name == "html"
-            parts["body" if name == "json" else name] = _finished(name, compiled.render(values, run), version)
+        for part, compiled in variant.bodies:
+            run.html = part == "html"
+            render(part, compiled)
         return {name: text for name, text in parts.items() if text}
 
     def _variant(self, version: TemplateVersion, channel: str, locale: str) -> _Variant:
@@ -123,7 +129,7 @@ class Renderer:
         for part, source in version.parts[channel][locale].items():
             environment = self._html if part == "html" else self._text
             compiled = Compiled(environment, source, f"{version.template} ({channel} {part})")
-            (lines if part in _LINES else bodies).append((part, compiled))
+            (lines if part in LINES else bodies).append((part, compiled))
         return _Variant(locale, tuple(lines), tuple(bodies), Fallbacks(version.fallbacks))
 
 
@@ -146,42 +152,6 @@ def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> s
             hint="write one outside of the locale folders: it is for everybody else",
         )
     return known[wanted]
-
-
-def one_line(text: str) -> str:
-    """Text as a header can carry it: one line, no control characters, nothing that reads as an encoded word.
-
-    RFC 2047: what looks like `=?charset?q?…?=` would be decoded by the reader's client, and by some Python
-    versions' own mail library into line breaks.
-    """
-    return " ".join(_CONTROL.sub(" ", _encodable(text)).split()).replace("=?", "= ?")
-
-
-def _finished(part: str, text: str, version: TemplateVersion) -> str:
-    text = _encodable(text)
-    if part == "json":
-        try:
-            orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise TemplateError(
-                f"template {version.template}: the result is not JSON: {error}",
-                hint="write {{ value }} without quotes for a value, inside quotes for text",
-            ) from None
-        return text
-    if part in ("text", "body"):
-        return _BLANK_LINES.sub("\n\n", text).strip("\n") if "\n" in text else text.strip()
-    return text
-
-
-def _encodable(text: str) -> str:
-    """The text without halves of surrogate pairs, which no encoding can carry."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
 
 
 def _run(version: TemplateVersion, variant: str, values: Mapping[str, Any], links: MessageLinks) -> Run:

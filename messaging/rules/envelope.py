@@ -204,6 +204,8 @@ class CustomerPart(_Part):
     city: str | None = None
     postal_code: str | None = None
     birthday: str | None = None
+    #: On other channels, by channel.
+    addresses: dict[str, str | None] | None = None
     attributes: dict[str, str | int | float | bool | None] | None = None
 
 

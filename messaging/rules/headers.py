@@ -100,6 +100,8 @@ _STATUS_COLUMNS = (
 #: What `*.rejected.csv` adds to the columns of the file it comes from.
 REJECTED_COLUMNS = ("line", "reason")
 IDENTITY = ("id", "email", "phone")
+#: Addresses on other channels than email and sms, which are `email` and `phone`.
+_ADDRESSES = re.compile(r"addresses\.(?!(?:email|sms)$)([a-z0-9][a-z0-9_-]{0,63})")
 #: Names that an attribute cannot have: the customer's own, and words of the expression language.
 _TAKEN = frozenset(
     {
@@ -141,6 +143,10 @@ def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, 
             "no column for an email address, a phone number or an id among: " + (", ".join(headers) or "(nothing)"),
             hint="name it with --map email=COLUMN",
         )
+    for position, header in enumerate(headers):
+        address = header.strip().lower()
+        if position not in found and position not in ours and channel_of(address) and address not in found.values():
+            found[position] = address
     used = set(found.values())
     for position, header in enumerate(headers):
         if position not in found and position not in ours and plain[position]:
@@ -151,7 +157,13 @@ def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, 
 
 def is_field(name: str) -> bool:
     """Whether `name` is a field that import understands, and not an attribute."""
-    return name in _ALIASES
+    return name in _ALIASES or channel_of(name) is not None
+
+
+def channel_of(name: str) -> str | None:
+    """The channel that a field holds addresses on: `webhook` of `addresses.webhook`."""
+    match = _ADDRESSES.fullmatch(name)
+    return match[1] if match else None
 
 
 def attribute_name(header: str, used: set[str] | frozenset[str] = frozenset()) -> str:

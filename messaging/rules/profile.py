@@ -22,6 +22,7 @@ from messaging.rules.addresses import (
     normalise_phone,
     normalise_zone,
 )
+from messaging.rules.headers import channel_of
 from messaging.rules.values import AttributeType, SlashOrder, read_date, read_text, read_value
 
 _MADE_ID = re.compile(r"x-[0-9a-f]{24}")
@@ -37,6 +38,8 @@ class Profile:
     #: Of `PROFILE_FIELDS`.
     fields: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: _NOTHING)
+    #: On channels other than email and sms, by channel.
+    addresses: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     #: Since when the shop knows them.
     created_at: datetime | None = None
 
@@ -110,9 +113,22 @@ class ProfileReader:
             id=self._try("id", told.get("id"), _read_id, problems),
             fields=fields,
             attributes=attributes,
+            addresses=self._addresses(told.get("addresses") or {}, problems),
             created_at=self._try("created_at", told.get("created_at"), partial(self.read_time, "created_at"), problems),
         )
         return profile, problems
+
+    def _addresses(self, told: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
+        addresses = {}
+        for channel, raw in told.items():
+            name = f"addresses.{channel}"
+            if channel_of(name) is None:
+                problems.append(f"{name}: no channel can have that name, or its addresses are elsewhere (email, phone)")
+                continue
+            value = self._try(name, raw, _read_address, problems)
+            if value is not None:
+                addresses[channel] = value
+        return addresses
 
     def _try(self, name: str, raw: Any, read: Callable[[str], Any], problems: list[str]) -> Any:
         if raw is None:
@@ -160,6 +176,7 @@ def apply(customer: Customer | None, profile: Profile, *, customer_id: str, at: 
             id=customer_id,
             **profile.fields,
             attributes=profile.attributes,
+            addresses=profile.addresses,
             created_at=profile.created_at or at,
             updated_at=at,
         )
@@ -169,19 +186,27 @@ def apply(customer: Customer | None, profile: Profile, *, customer_id: str, at: 
         for name, value in profile.fields.items()
         if value != getattr(customer, name) and not (older and getattr(customer, name) is not None)
     }
-    attributes = (
-        {**profile.attributes, **customer.attributes} if older else {**customer.attributes, **profile.attributes}
-    )
+    old, new = (profile, customer) if older else (customer, profile)
+    attributes = {**old.attributes, **new.attributes}
+    addresses = {**old.addresses, **new.addresses}
     created = min(filter(None, (customer.created_at, profile.created_at, at)))
-    silent = not profile.fields and not profile.attributes
+    silent = not profile.fields and not profile.attributes and not profile.addresses
     updated = customer.updated_at if older or silent else at
-    return replace(customer, **fields, attributes=attributes, created_at=created, updated_at=updated)
+    return replace(
+        customer, **fields, attributes=attributes, addresses=addresses, created_at=created, updated_at=updated
+    )
 
 
 def _read_id(text: str) -> str:
     text = read_text(text)
     if len(text) > 200 or not text.isprintable():
         raise ValueError("must have at most 200 characters, none of them control characters")
+    return text
+
+
+def _read_address(text: str) -> str:
+    if len(text) > 2_000 or not text.isprintable():
+        raise ValueError("must have at most 2,000 characters, none of them control characters")
     return text
 
 

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from messaging.errors import MessagingError, NotFound, StoreError, TokenError
 from messaging.nouns.engagement import EngagementKind
+from messaging.rules.short_links import token_of
 from messaging.rules.tokens import LinkSigner, Purpose, SigningKeys, Token, read_token
 from messaging.server.events import events_api, refused
 from messaging.server.html import Pages, language
@@ -79,26 +80,34 @@ class Tracking:
         self._pages = Pages(brand, stylesheet="../style.css")
 
     def routes(self) -> list[Route]:
-        """The addresses, as `rules.tokens` makes them."""
+        """The addresses, as `rules.tokens` and `rules.short_links` make them."""
         return [
-            Route("/c/{token}", self._guarded(Purpose.CLICK, self.click), methods=["GET"]),
-            Route("/o/{token}", self._guarded(Purpose.OPEN, self.open), methods=["GET"]),
-            Route("/u/{token}", self._guarded(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]),
-            Route("/p/{token}", self._guarded(Purpose.PREFERENCES, self.choose), methods=["GET", "POST"]),
+            Route("/c/{token}", self._signed(Purpose.CLICK, self.click), methods=["GET"]),
+            Route("/o/{token}", self._signed(Purpose.OPEN, self.open), methods=["GET"]),
+            Route("/u/{token}", self._signed(Purpose.UNSUBSCRIBE, self.unsubscribe), methods=["GET", "POST"]),
+            Route("/p/{token}", self._signed(Purpose.PREFERENCES, self.choose), methods=["GET", "POST"]),
+            Route("/s/{code}", self._guarded(self.short), methods=["GET"]),
             Route("/style.css", self._pages.style, methods=["GET"]),
         ]
 
-    def _guarded(self, purpose: Purpose, answer: Callable[[Request, Token], Any]) -> Callable[[Request], Any]:
-        """An endpoint that reads its token first, and answers errors as a page."""
+    def _signed(
+        self, purpose: Purpose, answer: Callable[[Request, Token], Awaitable[Response]]
+    ) -> Callable[[Request], Any]:
+        """An endpoint that reads its token first."""
+
+        async def read(request: Request) -> Response:
+            text = request.path_params["token"]
+            token = read_token(self._keys, purpose, text.removesuffix(".gif") if purpose is Purpose.OPEN else text)
+            return await answer(request, token)
+
+        return self._guarded(read)
+
+    def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Any]:
+        """An endpoint that answers errors as a page."""
 
         async def endpoint(request: Request) -> Response:
-            text = request.path_params["token"]
             try:
-                token = read_token(self._keys, purpose, text.removesuffix(".gif") if purpose is Purpose.OPEN else text)
-            except TokenError as error:
-                return self._unknown(request, error)
-            try:
-                response: Response = await answer(request, token)
+                return await answer(request)
             except StoreError as error:
                 log.error("%s", error)
                 return self._problem(request, 503, "later")
@@ -110,7 +119,6 @@ class Tracking:
                 return self._problem(request, error.status, "too_often")
             except TooSlow as error:
                 return self._problem(request, error.status, "later")
-            return response
 
         return endpoint
 
@@ -142,6 +150,18 @@ class Tracking:
             target = await run_in_threadpool(self._targets.find, token)
         self._hit(EngagementKind.CLICKED, request, token, token.place)
         return Response(status_code=302, headers={"Location": target, **_REDIRECT})
+
+    async def short(self, request: Request) -> Response:
+        """A short link: 302 to where it leads, or to the page that it stands for."""
+        link = await run_in_threadpool(self._store.short_links.get, request.path_params["code"])
+        if link is None:
+            raise NotFound("this link is not one of ours")
+        token = token_of(link)
+        if token.purpose is Purpose.CLICK:
+            return await self.click(request, token)
+        links = self._links.for_message(token.message_id, token.version)
+        page = links.unsubscribe() if token.purpose is Purpose.UNSUBSCRIBE else links.preferences()
+        return Response(status_code=302, headers={"Location": page, **_REDIRECT})
 
     async def open(self, request: Request, token: Token) -> Response:
         """The open pixel."""
@@ -246,13 +266,17 @@ def public_app(
     api_key: str,
     brand: Mapping[str, Any],
     targets: Targets | None = None,
+    more: Sequence[BaseRoute] = (),
     max_body: int = 1_000_000,
     check_jobs: Callable[[], object] = lambda: None,
 ) -> PublicApp:
-    """The app. `receive` takes an event in; `brand` is the shop as pages show it; `check_jobs` raises for readyz."""
+    """The app. `receive` takes an event in; `brand` is the shop as pages show it.
+
+    `more` are routes beside ours; `check_jobs` raises for `/readyz`.
+    """
     tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
     api = events_api(store, receive=receive, api_key=api_key, max_body=max_body, check_jobs=check_jobs)
-    return PublicApp([*tracking.routes(), Mount("/", api)], api, refused=tracking.refused)
+    return PublicApp([*tracking.routes(), *more, Mount("/", api)], api, refused=tracking.refused)
 
 
 _CHANNELS = {"email": "Email", "sms": "SMS"}

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from messaging.app import Messaging, brand_values
+from messaging.app import Messaging
 from messaging.errors import InputError
+from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
 from messaging.server.jobs import Job, check
 from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
+from messaging.settings import brand_values
 
 #: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
 POLL = 0.5
@@ -84,6 +86,12 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
         api_key=app.keys.api_key,
         brand=brand,
         targets=targets,
+        more=callback_routes(
+            app.callbacks,
+            app.sources,
+            base_url=app.settings.server.base_url,
+            max_body=app.settings.server.max_body,
+        ),
         max_body=app.settings.server.max_body,
         check_jobs=lambda: check(jobs),
     )

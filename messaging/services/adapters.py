@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from messaging.errors import PLUGIN_FAULTS, MessagingError, PluginError, SettingsError
-from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings
+from messaging.nouns.adapter import Adapter, AdapterContext
 from messaging.plugins import Plugins
+from messaging.services.plugin_settings import read_settings
 
 
 class Adapters:
@@ -49,7 +47,7 @@ class Adapters:
                 adapter = self._plugins.adapter(name)
                 if adapter.leaves_the_machine and not self._allow_insecure_links:
                     refuse_insecure(self._base_url, name)
-                settings = read_settings(adapter, self._settings.get(name, {}))
+                settings = read_settings(adapter.Settings, self._settings.get(name, {}), ("adapters", name))
                 try:
                     self._made[name] = adapter(settings, self._context)
                 except MessagingError:
@@ -73,37 +71,6 @@ class Adapters:
             made, self._made = list(self._made.values()), {}
         for adapter in made:
             adapter.close()
-
-
-def read_settings(adapter: type[Adapter], table: Mapping[str, Any]) -> AdapterSettings:
-    """An adapter's settings from `[adapters.NAME]`, our variables (in `table` already) and the provider's own.
-
-    Raises:
-        SettingsError: names the setting; never its value, which may be a secret.
-    """
-    values = dict(table)
-    sources: dict[str, str] = {}
-    for field, info in adapter.Settings.model_fields.items():
-        extra = info.json_schema_extra
-        variable = extra.get("env") if isinstance(extra, dict) else None
-        ours = f"MESSAGING__ADAPTERS__{adapter.name.upper()}__{field.upper()}"
-        if isinstance(variable, str) and os.environ.get(variable) and ours not in os.environ:
-            values[field] = os.environ[variable]
-            sources[field] = variable
-    try:
-        return adapter.Settings.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        where = sources.get(field, f"[adapters.{adapter.name}] {field}")
-        if problem["type"] == "extra_forbidden":
-            raise SettingsError(f"{where}: there is no such setting") from None
-        if problem["type"] == "missing":
-            info = adapter.Settings.model_fields[field]
-            extra = info.json_schema_extra
-            variable = extra.get("env") if isinstance(extra, dict) else None
-            raise SettingsError(f"{where} is not set", hint=f"set {variable}" if variable else None) from None
-        raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
 def refuse_insecure(base_url: str, adapter: str) -> None:

@@ -24,6 +24,8 @@ from messaging.services.planning import Draft, Planner
 
 #: Customers planned at a time: others get at the store in between.
 PAGE = 200
+#: How many reasons to go later are told.
+_REASONS = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +80,7 @@ class Plans:
         self._composer.know(version)
         plan = Plan(campaign=campaign.name, content=content_of(campaign, version, definition))
         hasher = blake2b(plan.content.encode(), digest_size=16)
-        held = 0
+        held: Counter[str] = Counter()
         largest = 0
         for messages, customers in decide(self._planner, campaign, version, members, now=now):
             checked, size = self._rendered(messages, customers, now)
@@ -88,7 +90,8 @@ class Plans:
                 plan.members.append(message.customer_id)
                 if message.state is MessageState.PLANNED:
                     plan.planned += 1
-                    held += message.due_at > now
+                    if message.due_at > now:
+                        held[message.reason or "not due yet"] += 1
                 else:
                     plan.skipped[message.reason or ""] += 1
                     plan.reasons[message.customer_id] = message.reason or ""
@@ -205,14 +208,17 @@ def _once(message: Message, seen: set[str]) -> Message:
     return message
 
 
-def _warnings(plan: Plan, held: int, largest: int) -> list[str]:
+def _warnings(plan: Plan, held: Counter[str], largest: int) -> list[str]:
     warnings = []
     if not plan.audience:
         warnings.append("nobody is in the segment")
     elif not plan.planned:
         warnings.append("nobody would get it")
-    if held:
-        warnings.append(f"{held} would be held back until later (quiet hours or caps)")
+    # Reasons may name zones and days: the first few tell what it is about.
+    for reason, number in held.most_common(_REASONS):
+        warnings.append(f"{number} would go later: {reason}")
+    if rest := held.total() - sum(number for _, number in held.most_common(_REASONS)):
+        warnings.append(f"{rest} would go later, for other reasons")
     if largest > 102_000:
         warnings.append(f"the largest html part is {largest // 1000} kB; Gmail clips what is over 102 kB")
     for reason, number in plan.skipped.items():

@@ -14,15 +14,19 @@ from messaging.errors import MessagingError, TemplateError
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.customer import PROFILE_FIELDS, Customer
 from messaging.nouns.documents import Document
-from messaging.nouns.links import MessageLinks
+from messaging.nouns.links import MessageLinks, ShortLink
 from messaging.nouns.message import Message, MessageClass
+from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
+from messaging.rules.short_links import ShortMessageLinks
 from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
+#: Channels that charge by length.
+_SHORT = ("sms",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,17 @@ class Composer:
         links: Callable[[str, str], MessageLinks],
         plugins: Plugins,
         *,
+        short_links: Callable[[str, str], ShortMessageLinks],
         locale: str,
         timezone: str,
     ) -> None:
-        """`links` makes the links of a message id and a version; `locale` and `timezone` are for who has none."""
+        """`links` and `short_links` make the links of a message id and a version; `locale` and `timezone` are for who
+        has none.
+        """
         self._store = store
         self._renderer = renderer
         self._links = links
+        self._short_links = short_links
         self._plugins = plugins
         self._locale = locale
         self._timezone = timezone
@@ -74,9 +82,19 @@ class Composer:
         return found
 
     def compose(
-        self, messages: Sequence[Message], *, now: datetime, customers: Mapping[str, Customer] | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        now: datetime,
+        customers: Mapping[str, Customer] | None = None,
+        pieces: bool = False,
+        short_links: list[ShortLink] | None = None,
     ) -> Iterator[RenderedMessage | Unrenderable]:
-        """Render each message, in order; one that was sent with its context kept, as it went out."""
+        """Render each message, in order; one that was sent with its context kept, as it went out.
+
+        With `pieces`, each with its parts taken apart. `short_links` gets those that are in the messages: they must be
+        in the store before a message leaves.
+        """
         if customers is None:
             customers = self._store.customers.get({message.customer_id for message in messages})
         for message in messages:
@@ -85,18 +103,28 @@ class Composer:
             try:
                 if customer is None:
                     raise TemplateError("the customer is gone")
-                yield self._compose(message, customer, now)
+                yield self._compose(message, customer, now, {} if pieces else None, short_links)
             except MessagingError as error:
                 yield Unrenderable(message.id, error)
 
-    def _compose(self, message: Message, customer: Customer, now: datetime) -> RenderedMessage:
+    def _compose(
+        self,
+        message: Message,
+        customer: Customer,
+        now: datetime,
+        pieces: dict[str, Pieces] | None,
+        short_links: list[ShortLink] | None,
+    ) -> RenderedMessage:
         version = self.version(message.version)
-        links = self._links(message.id, message.version)
+        short = self._short_links(message.id, message.version) if message.channel in _SHORT else None
+        links = short or self._links(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
         self._plugins.prepare_context(context, message)
         parts = self._renderer.render(
-            version, channel=message.channel, locale=context["locale"], context=context, links=links
+            version, channel=message.channel, locale=context["locale"], context=context, links=links, pieces=pieces
         )
+        if short is not None and short_links is not None:
+            short_links += short.used(parts.values())
         headers: dict[str, str] = {}
         if version.message_class is MessageClass.MARKETING and message.channel == "email":
             # RFC 8058: one https address, and the exact value that makes it one-click.
@@ -109,6 +137,7 @@ class Composer:
             message_class=version.message_class,
             template=version.template,
             parts=parts,
+            pieces=pieces or {},
             from_=version.from_,
             reply_to=version.reply_to,
             headers=headers,

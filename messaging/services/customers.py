@@ -161,7 +161,7 @@ class CustomerBatch:
             self._phones[after.phone] = after.id
         if before is not None and before.email and before.email != after.email:
             self._emails.pop(before.email, None)
-        for channel in ("email", "sms"):
+        for channel in ("email", "sms", *after.addresses):
             address = after.address(channel)
             if address and (before is None or before.address(channel) != address):
                 self._new_addresses.append((channel, address))

@@ -163,7 +163,8 @@ class Eraser:
         yield from (("email", email) for email in emails if email)
         phones = (customer.phone, *(profile.phone for profile in told))
         yield from (("sms", phone) for phone in phones if phone)
-        yield from customer.addresses.items()
+        for addresses in (customer.addresses, *(profile.addresses for profile in told)):
+            yield from addresses.items()
         yield from ((message.channel, message.address) for message in messages if message.address)
 
     def _only_theirs(self, known: _Known) -> list[Address]:

@@ -6,7 +6,7 @@ after it. A plain "no" takes back what an earlier import granted, and nothing th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -127,16 +127,23 @@ class ConsentReader:
             raise ValueError(f"{field}: {error}") from None
 
 
-def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime) -> int:
+def record(
+    store: Store,
+    told: Sequence[tuple[Customer, Sequence[Said]]],
+    *,
+    source: str,
+    now: datetime,
+    address: Callable[[Customer, str], str | None] = Customer.address,
+) -> int:
     """Keep those decisions that change something; return how many. A rerun of the same file changes nothing.
 
-    `source` is the proof that is kept with each.
+    `source` is the proof that is kept with each; `address` says where a customer is reached on a channel.
     """
     decisions = [
-        (said.of(address, source=source, now=now), said.mild)
+        (said.of(known_as, source=source, now=now), said.mild)
         for customer, row in told
         for said in row
-        if (address := customer.address(said.channel))
+        if (known_as := address(customer, said.channel))
     ]
     if not decisions:
         return 0

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import islice
+from typing import Any
 
 from messaging.clock import Clock
 from messaging.errors import Conflict
 from messaging.nouns.customer import Customer
-from messaging.rules.headers import columns_of, is_field
+from messaging.rules.headers import channel_of, columns_of, is_field
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.rules.values import AttributeType, Guess, SlashOrder
 from messaging.services.csv_file import CsvFile, Row
@@ -66,8 +67,12 @@ class CustomerImport:
         forgotten: Forgotten,
         region: str | None = None,
         zone: tzinfo,
+        address: Callable[[Customer, str], str | None] = Customer.address,
     ) -> None:
-        """`attributes` are those declared; `declare` adds to them; `region` and `zone` are the shop's."""
+        """`attributes` are those declared; `declare` adds to them; `region` and `zone` are the shop's.
+
+        `address` says where a customer is reached on a channel.
+        """
         self._store = store
         self._clock = clock
         self._attributes = attributes
@@ -75,6 +80,7 @@ class CustomerImport:
         self._forgotten = forgotten
         self._region = region
         self._zone = zone
+        self._address = address
 
     def survey(
         self,
@@ -137,7 +143,7 @@ class CustomerImport:
         rows = iter(file.rows())
         try:
             while page := list(islice(rows, PAGE)):
-                batch = _Batch(file, survey, profiles, consents, rejected)
+                batch = _Batch(file, survey, profiles, consents, rejected, self._address)
                 batch.read(page)
                 with self._store.transaction():
                     batch.write(self._store, self._forgotten, source=source, now=self._clock.now())
@@ -158,7 +164,9 @@ class _Batch:
         profiles: ProfileReader,
         consents: ConsentReader,
         rejected: RejectedFile,
+        address: Callable[[Customer, str], str | None],
     ) -> None:
+        self._address = address
         self._file = file
         self._survey = survey
         self._profiles = profiles
@@ -200,7 +208,7 @@ class _Batch:
             self._created += new
             self._updated += not new
         customers.save()
-        record(store, decisions, source=source, now=now)
+        record(store, decisions, source=source, now=now, address=self._address)
 
     def report(self, summary: CustomersSummary) -> None:
         """Count, and write down what was rejected."""
@@ -211,15 +219,18 @@ class _Batch:
         summary.updated += self._updated
         summary.rejected += len(self._bad)
 
-    def _told(self, row: Row) -> tuple[dict[str, str], dict[str, str], str | None]:
+    def _told(self, row: Row) -> tuple[dict[str, Any], dict[str, str], str | None]:
         """The row's fields and attributes, and why it cannot be read as a row."""
         width = len(self._file.headers)
         reason = row.fault
         if reason is None and any(cell for cell in row.cells[width:]):
             reason = f"has {len(row.cells)} cells, the header {width}"
-        told: dict[str, str] = {}
+        told: dict[str, Any] = {"addresses": {}}
         attributes: dict[str, str] = {}
         for position, name in self._survey.columns.items():
             if position < len(row.cells) and row.cells[position]:
-                (told if is_field(name) else attributes)[name] = row.cells[position]
+                if channel := channel_of(name):
+                    told["addresses"][channel] = row.cells[position]
+                else:
+                    (told if is_field(name) else attributes)[name] = row.cells[position]
         return told, attributes, reason

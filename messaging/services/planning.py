@@ -5,12 +5,14 @@ Both doors come through here, campaigns and triggers, and so does a test send. I
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from messaging.ids import message_id
+from messaging.nouns.campaign import CampaignState
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.decision import MessageFacts
@@ -22,6 +24,8 @@ from messaging.stores.base import Address, Store
 
 #: How far back plugins' checks see what was sent to a customer.
 RECENT = timedelta(days=31)
+#: Campaigns whose planned messages are on their way.
+_RUNS = (CampaignState.PLANNING, CampaignState.SENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +59,18 @@ class Planner:
         plugins: Plugins,
         *,
         channels: Callable[[str], bool],
-        plugin_settings: Callable[[str], Mapping[str, Any]],
+        plugin_settings: Callable[[str], Any],
+        address: Callable[[Customer, str], str | None] = Customer.address,
+        timezone: str = "UTC",
     ) -> None:
-        """`channels` says whether an adapter delivers on a channel."""
+        """`channels` says whether an adapter delivers on a channel, `address` where a customer is reached on it;
+        `timezone` is that of customers who have none."""
         self._store = store
         self._plugins = plugins
         self._has_adapter = channels
         self._plugin_settings = plugin_settings
+        self._address = address
+        self._timezone = timezone
 
     def plan(self, drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
         """A message for each draft, in order."""
@@ -70,7 +79,7 @@ class Planner:
             (channel, address)
             for draft, channels in zip(drafts, choices, strict=True)
             for channel in channels
-            if (address := draft.customer.address(channel))
+            if (address := self._address(draft.customer, channel))
         }
         statuses = self._store.addresses.status(addresses)
         messages = [
@@ -91,7 +100,7 @@ class Planner:
         message_class = draft.message_class or draft.version.message_class
         chosen, reason = channels[0], None
         for channel in channels:
-            why = _refusal(draft, channel, message_class, statuses)
+            why = self._refusal(draft, channel, message_class, statuses)
             if why is None:
                 chosen, reason = channel, None
                 break
@@ -101,7 +110,7 @@ class Planner:
             origin=draft.origin,
             customer_id=draft.customer.id,
             channel=chosen,
-            address=draft.customer.address(chosen),
+            address=self._address(draft.customer, chosen),
             template=draft.version.template,
             version=draft.version.version,
             message_class=message_class,
@@ -118,6 +127,16 @@ class Planner:
             expires_at=draft.expires_at,
             created_at=now,
         )
+
+    def _refusal(
+        self, draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
+    ) -> str | None:
+        address = self._address(draft.customer, channel)
+        if not address:
+            return f"{policy.NO_ADDRESS} ({channel})"
+        if channel not in draft.version.parts:
+            return f"template has no {channel} part"
+        return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
     def check(
         self,
@@ -137,25 +156,51 @@ class Planner:
         asked = [message for message in messages if message.state is MessageState.PLANNED]
         if not asked:
             return list(messages)
+        people = list(dict.fromkeys(message.customer_id for message in asked))
         facts = MessageFacts(
             now=now,
             customers=customers,
-            recent=self._store.outbox.recent([message.customer_id for message in asked], now - RECENT),
+            recent=_Later(lambda: self._store.outbox.recent(people, now - RECENT)),
+            pending=_Later(lambda: self._pending(people)),
             addresses=statuses,
+            timezone=self._timezone,
         )
         denied, delayed = policy.combine(self._plugins.check_messages(asked, facts, self._plugin_settings))
         return [_decided(message, denied, delayed) for message in messages]
 
+    def _pending(self, people: Sequence[str]) -> dict[str, tuple[Message, ...]]:
+        """What else they may get; a campaign that is paused or stopped may never send its own."""
+        found = self._store.outbox.pending(people)
+        names = {message.campaign for messages in found.values() for message in messages if message.campaign}
+        runs = {name for name in names if (one := self._store.campaigns.get(name)) is not None and one.state in _RUNS}
+        return {
+            customer_id: tuple(
+                message
+                for message in messages
+                if message.state is not MessageState.PLANNED or message.campaign is None or message.campaign in runs
+            )
+            for customer_id, messages in found.items()
+        }
 
-def _refusal(
-    draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
-) -> str | None:
-    address = draft.customer.address(channel)
-    if not address:
-        return f"{policy.NO_ADDRESS} ({channel})"
-    if channel not in draft.version.parts:
-        return f"template has no {channel} part"
-    return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
+
+class _Later(Mapping[str, Any]):
+    """A mapping that is loaded when it is first looked at: most checks ask for one, or for none."""
+
+    def __init__(self, load: Callable[[], Mapping[str, Any]]) -> None:
+        self._load = load
+
+    @cached_property
+    def _loaded(self) -> Mapping[str, Any]:
+        return self._load()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._loaded[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
 
 
 def _decided(message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]) -> Message:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from messaging.clock import Clock
 from messaging.errors import NotFound, StoreError
 from messaging.ids import random_id
-from messaging.nouns.consent import ALL_TOPICS, Consent, Suppression
+from messaging.nouns.consent import ALL_TOPICS, BOUNCED, OPTED_OUT, Consent, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
@@ -35,6 +35,12 @@ MAX_AGENT = 512
 PAGE = 500
 
 _WITHDRAWN = (EngagementKind.UNSUBSCRIBED, EngagementKind.COMPLAINED)
+#: What suppresses an address, and the reason it is kept under: an opt-out does if the provider enforces it.
+_SUPPRESSING = {
+    EngagementKind.BOUNCED: BOUNCED,
+    EngagementKind.COMPLAINED: EngagementKind.COMPLAINED.value,
+    EngagementKind.UNSUBSCRIBED: OPTED_OUT,
+}
 
 
 class Recorder:
@@ -145,7 +151,7 @@ class Recorder:
         """In the caller's transaction."""
         messages = self._store.outbox.get({told.message_id for told in engagements if told.message_id})
         joined = [
-            replace(told, customer_id=messages[told.message_id].customer_id) if told.message_id in messages else told
+            self._joined(told, messages)
             for told in engagements
             # A link to a message that is not there: a preview's, or another workspace's with the same key.
             if told.message_id in messages or told.source != LINKS
@@ -160,6 +166,18 @@ class Recorder:
         if moves:
             self._move(recorded, messages)
         return recorded
+
+    def _joined(self, told: Engagement, messages: Mapping[str, Message]) -> Engagement:
+        """With whom it is about: the message's customer, or who alone has the address."""
+        message = messages.get(told.message_id or "")
+        if message is not None:
+            return replace(told, customer_id=message.customer_id)
+        owners = []
+        if told.channel == "email" and told.address:
+            owners = self._store.customers.find(email=told.address, limit=2)
+        elif told.channel == "sms" and told.address:
+            owners = self._store.customers.find(phone=told.address, limit=2)
+        return replace(told, customer_id=owners[0].id) if len(owners) == 1 else told
 
     def _asking_anew(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Engagement]:
         """Without our own pages' withdrawals of what is withdrawn: one that waited and was done again is done once."""
@@ -193,26 +211,45 @@ class Recorder:
             )
 
     def _move(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
-        """Move consent and suppression as the reader, or their mail system, asked."""
-        consents: list[Consent] = []
-        suppressions: list[Suppression] = []
-        for told in engagements:
+        """Move consent and suppression as the reader, or their mail system, asked; in order of time."""
+        for told in sorted(engagements, key=attrgetter("at")):
             message = messages.get(told.message_id or "")
-            if message is None or message.address is None:
+            channel, address = (message.channel, message.address) if message else (told.channel, told.address)
+            if channel is None or address is None:
                 continue
-            place: dict[str, Any] = {"channel": message.channel, "address": message.address, "at": told.at}
             complained = told.kind is EngagementKind.COMPLAINED
-            if told.kind in _WITHDRAWN or told.kind is EngagementKind.RESUBSCRIBED:
-                proof = str(told.raw.get("proof") or f"{told.kind} by {told.source}")
-                topic = ALL_TOPICS if complained else message.topic
-                granted = told.kind not in _WITHDRAWN
-                consents.append(Consent(**place, topic=topic, granted=granted, source=proof, message_id=message.id))
-            if complained or (told.kind is EngagementKind.BOUNCED and told.permanent):
-                suppressions.append(Suppression(**place, reason=told.kind.value, source=told.source))
-        if consents:
-            self._store.addresses.add_consents(consents)
-        if suppressions:
-            self._store.addresses.suppress(suppressions)
+            granted = told.kind is EngagementKind.RESUBSCRIBED
+            if granted or told.kind in _WITHDRAWN:
+                decision = Consent(
+                    channel=channel,
+                    address=address,
+                    topic=ALL_TOPICS if complained or message is None else message.topic,
+                    granted=granted,
+                    at=told.at,
+                    source=str(told.raw.get("proof") or f"{told.kind} by {told.source}"),
+                    message_id=message.id if message else None,
+                )
+                self._store.addresses.add_consents([decision])
+            if granted:
+                self._lift(channel, address, told.at)
+            elif complained or (told.permanent and told.kind in _SUPPRESSING):
+                reason = _SUPPRESSING[told.kind]
+                if reason != OPTED_OUT or not self._agreed_since(channel, address, told.at):
+                    suppression = Suppression(
+                        channel=channel, address=address, reason=reason, at=told.at, source=told.source
+                    )
+                    self._store.addresses.suppress([suppression])
+
+    def _lift(self, channel: str, address: str, at: datetime) -> None:
+        """Whoever answered STOP may answer START; what bounced or complained stays suppressed."""
+        suppression = self._store.addresses.status([(channel, address)])[channel, address].suppression
+        if suppression is not None and suppression.reason == OPTED_OUT and suppression.at <= at:
+            self._store.addresses.unsuppress((channel, address))
+
+    def _agreed_since(self, channel: str, address: str, at: datetime) -> bool:
+        """Whether a START that came after this STOP was told before it."""
+        decision = self.decision(channel, address, ALL_TOPICS)
+        return decision is not None and decision.granted and decision.at > at
 
     # Small questions
 

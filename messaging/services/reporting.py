@@ -12,7 +12,8 @@ from messaging.nouns.message import MessageState
 from messaging.nouns.template import LinkSlot, TemplateVersion
 from messaging.rules.statistics import wilson
 from messaging.services.recording import Recorder
-from messaging.stores.base import EngagementCount, LinkCount, Store
+from messaging.stores.base import Store
+from messaging.stores.counts import EngagementCount, LinkCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

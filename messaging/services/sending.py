@@ -19,6 +19,7 @@ from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError
 from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.nouns.customer import Customer
+from messaging.nouns.links import ShortLink
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
@@ -174,7 +175,8 @@ class Sender:
         except MessagingError as error:
             report.fault = error
             return False
-        granted = self._tokens(adapter_name, lanes)
+        # What goes in one request is locked together, so that a page is no less than one.
+        granted = self._tokens(adapter_name, lanes, max(PAGE, adapter.capabilities.batch_size))
         messages = self._store.outbox.claim(
             self.worker, now=now, limit=granted, lanes=lanes, campaign=campaign, channel=channel
         )
@@ -186,18 +188,21 @@ class Sender:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
 
-    def _tokens(self, adapter: str, lanes: Collection[Lane] | None) -> int:
-        """How many messages may be sent now; waits until it is at least one. Taken before rows are locked."""
+    def _tokens(self, adapter: str, lanes: Collection[Lane] | None, page: int) -> int:
+        """How many of a `page` of messages may be sent now; waits until it is at least one.
+
+        Taken before rows are locked.
+        """
         rate = self._rates.get(adapter, 0.0)
         if rate <= 0:
-            return PAGE
+            return page
         buckets = [(f"rate:{adapter}", rate * (1 - ORDER_SHARE))]
         if lanes is not None and Lane.ORDER in lanes:
             buckets.insert(0, (f"rate:{adapter}:orders", rate * ORDER_SHARE))
         while not self._stop.is_set():
             wait = 1.0
             for bucket, share in buckets:
-                taken, seconds = self._store.take_tokens(bucket, PAGE, rate=share, burst=max(1, round(share)))
+                taken, seconds = self._store.take_tokens(bucket, page, rate=share, burst=max(1, round(share)))
                 if taken:
                     return taken
                 wait = min(wait, seconds)
@@ -211,18 +216,21 @@ class Sender:
         by_id = {message.id: self._with_context(message, customers) for message in ready}
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
-        for item in self._composer.compose(ready, now=now, customers=customers):
+        batches = adapter.capabilities.batch_size > 1
+        links: list[ShortLink] = []
+        composed = self._composer.compose(ready, now=now, customers=customers, pieces=batches, short_links=links)
+        for item in composed:
             if isinstance(item, Unrenderable):
                 failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
                 letters.append(item)
         self._settle(report, failed)
-        size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
+        size = adapter.capabilities.batch_size if batches else GROUP
         under_way: _UnderWay | None = None
         for start in range(0, len(letters), size):
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
-            begun = self._begin(report, [by_id[letter.id] for letter in group])
+            begun = self._begin(report, [by_id[letter.id] for letter in group], links)
             if under_way is not None:
                 self._receipts(report, adapter, under_way)
                 under_way = None
@@ -245,17 +253,25 @@ class Sender:
             return message
         return replace(message, context=with_snapshot(message, customer))
 
-    def _begin(self, report: SendReport, messages: Sequence[Message]) -> dict[str, Message] | None:
-        """Mark a group as `sending`, asking policy once more in the same transaction.
+    def _begin(
+        self, report: SendReport, messages: Sequence[Message], links: Sequence[ShortLink]
+    ) -> dict[str, Message] | None:
+        """Mark a group as `sending`, asking policy once more in the same transaction, and keep its short links.
 
         None: its campaign is no longer being sent.
         """
         now = self._clock.now()
+        ids = {message.id for message in messages}
         with self._store.transaction():
             if self._rechecks.stopped(messages):
                 return None
             refused = self._rechecks.refused(messages)
             gone = {outcome.message_id for outcome in refused}
+            ids -= gone
+            new = [link for link in links if link.message_id in ids]
+            taken = {link.message_id for link in self._store.short_links.add(new)}
+            refused += [skipped(message, "its short link is taken") for message in messages if message.id in taken]
+            gone |= taken
             begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in gone], now=now))
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from messaging.errors import PLUGIN_FAULTS
 from messaging.nouns.adapter import Adapter, Receipt, Verdict
 from messaging.nouns.consent import Suppression
+from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.retry import backoff
@@ -30,15 +31,18 @@ class Settling:
         first_wait: timedelta,
         longest_wait: timedelta,
         at_least_once: bool,
+        record: Callable[[Sequence[Engagement]], object],
     ) -> None:
-        """`at_least_once`: a transactional message whose answer was lost is sent again."""
+        """`at_least_once`: a transactional message whose answer was lost is sent again. `record` keeps engagement."""
         self._store = store
         self._plugins = plugins
         self._attempts = attempts
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._at_least_once = at_least_once
+        self._record = record
         self._sent: list[Message] = []
+        self._delivered: list[Engagement] = []
 
     def receipts(
         self, receipts: Sequence[Receipt], messages: Mapping[str, Message], adapter: Adapter, *, now: datetime
@@ -55,7 +59,7 @@ class Settling:
                     Suppression(
                         channel=message.channel,
                         address=message.address,
-                        reason="bounced",
+                        reason=receipt.suppress,
                         at=now,
                         source=f"{adapter.name}: {receipt.reason}",
                     )
@@ -78,14 +82,19 @@ class Settling:
         return [outcome.state for outcome in outcomes]
 
     def tell(self) -> None:
-        """Tell plugins what was sent since the last time."""
+        """Tell plugins what was sent since the last time, and record what is known to have arrived."""
         if self._sent:
             sent, self._sent = self._sent, []
             self._plugins.messages_sent(sent)
+        if self._delivered:
+            delivered, self._delivered = self._delivered, []
+            self._record(delivered)
 
     def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
         if receipt.verdict is Verdict.ACCEPTED:
             self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+            if receipt.delivered:
+                self._delivered.append(_delivery(message, adapter, now))
             return Outcome(
                 message_id=message.id,
                 state=MessageState.SENT,
@@ -141,3 +150,10 @@ class Settling:
         if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
             return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
         return unknown
+
+
+def _delivery(message: Message, adapter: Adapter, at: datetime) -> Engagement:
+    # One a message, should an attempt whose answer was lost have arrived too.
+    return Engagement(
+        id=f"{message.id}:delivered", kind=EngagementKind.DELIVERED, at=at, message_id=message.id, source=adapter.name
+    )

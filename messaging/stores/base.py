@@ -28,6 +28,8 @@ from messaging.nouns.history import History, HistoryNeeds, MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.nouns.order import Order
 from messaging.nouns.template import TemplateVersion
+from messaging.stores.counts import EngagementCount
+from messaging.stores.links import ShortLinks
 
 #: A channel and a normalised address on it.
 Address = tuple[str, str]
@@ -48,43 +50,6 @@ class Outcome:
     sent_at: datetime | None = None
     #: The rendering context as it went out; None leaves it as it is.
     context: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCount:
-    """Clicks on one slot of a template version."""
-
-    slot: str
-    clicks: int
-    #: Messages with a click by a person on it.
-    unique_clicks: int
-    machine_clicks: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngagementCount:
-    """What became of the messages of one (template, version, channel), for reports."""
-
-    template: str
-    version: str
-    channel: str
-    campaigns: tuple[str, ...]
-    #: Messages by state.
-    states: Mapping[MessageState, int]
-    delivered: int
-    bounced: int
-    complained: int
-    #: Hits by people.
-    opens: int
-    #: Messages with an open by a person.
-    unique_opens: int
-    clicks: int
-    unique_clicks: int
-    machine_clicks: int
-    machine_opens: int
-    #: Messages through whose links somebody unsubscribed.
-    unsubscribed: int
-    links: tuple[LinkCount, ...]
 
 
 class Customers(ABC):
@@ -124,8 +89,9 @@ class Customers(ABC):
         """Forget the customer, and their orders and events.
 
         The rows of their messages stay to be counted, without address, context or attributes, for a customer id
-        that is a random one; their engagement loses its raw event. Suppressions stay, as a keyed hash is kept by
-        the caller. The data is gone from the store's files when this returns, backups included.
+        that is a random one; their engagement loses its raw event, their short links the targets made for them.
+        Suppressions stay, as a keyed hash is kept by the caller. The data is gone from the store's files when this
+        returns, backups included.
         """
 
 
@@ -329,6 +295,10 @@ class Addresses(ABC):
         """Suppress addresses; the first reason stays."""
 
     @abstractmethod
+    def unsuppress(self, address: Address) -> bool:
+        """Lift a suppression; whether there was one."""
+
+    @abstractmethod
     def forget(self, addresses: Collection[Address]) -> None:
         """Remove all that is known about these addresses: they are erased, the caller keeps what must be kept."""
 
@@ -371,6 +341,7 @@ class Store(ABC):
     campaigns: Campaigns
     addresses: Addresses
     engagements: Engagements
+    short_links: ShortLinks
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:

@@ -8,21 +8,31 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from messaging import AdapterUnusable, Receipt, RenderedMessage
+from messaging import AdapterUnusable, Receipt
 
-#: What is still to be handed over. Every thread takes from its left; what a thread took and surely did not
-#: hand over it may put back there.
-Feed = deque[RenderedMessage]
-Work = Callable[[Feed], Iterator[Receipt]]
+T = TypeVar("T")
+
 #: Seconds without a receipt after which another thread joins in. A server on the same machine answers faster,
 #: and there threads would only stand in each other's way.
 _PATIENCE = 0.001
+
+
+class Feed(deque[T]):
+    """What is still to be handed over: a message, or more that go together. Every thread takes from its left; what
+    was taken and surely not handed over may be put back there.
+    """
+
+    #: Nobody listens any more: nothing else is to leave.
+    closed = False
+
+    def __bool__(self) -> bool:
+        return not self.closed and len(self) > 0
 
 
 class Unavailable(Exception):
@@ -34,22 +44,24 @@ class Unavailable(Exception):
         self.after = after
 
 
-def take(feed: Feed) -> RenderedMessage | None:
-    """The next message; None if there is none."""
+def take(feed: Feed[T]) -> T | None:
+    """The next of it; None if there is none."""
     try:
-        return feed.popleft()
+        return feed.popleft() if feed else None
     except IndexError:
         return None
 
 
-def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) -> Iterator[Receipt]:
+def hand_over(
+    items: Iterable[T], work: Callable[[Feed[T]], Iterator[Receipt]], *, width: int, ids: Callable[[T], Iterable[str]]
+) -> Iterator[Receipt]:
     """Run `work` over one feed, in as many threads (up to `width`) as a slow provider makes worth it.
 
-    Yields receipts as they come. A thread that raises `Unavailable` leaves the feed to the others; what all
-    of them leave is to be tried again. Any other exception ends the hand-over: the threads finish what they
-    have in hand, then it is raised here.
+    `ids` are those of an item's messages. Yields receipts as they come. A thread that raises `Unavailable` leaves the
+    feed to the others; what all of them leave is to be tried again. Any other exception ends the hand-over: the threads
+    finish what they have in hand, then it is raised here.
     """
-    feed: Feed = deque(messages)
+    feed = Feed(items)
     said: SimpleQueue[Receipt | _Ended] = SimpleQueue()
     unavailable = Unavailable("nothing was handed over")
     faults: list[BaseException] = []
@@ -66,28 +78,29 @@ def hand_over(messages: Sequence[RenderedMessage], work: Work, *, width: int) ->
 
     try:
         while running or not started:
-            item = None
+            heard = None
             if started:
-                item = _get(said, timeout=_PATIENCE if feed and started < width else None)
-            if item is None:
+                heard = _get(said, timeout=_PATIENCE if feed and started < width else None)
+            if heard is None:
                 threading.Thread(target=run, daemon=True).start()
                 started, running = started + 1, running + 1
-            elif isinstance(item, Receipt):
-                yield item
+            elif isinstance(heard, Receipt):
+                yield heard
             else:
                 running -= 1
-                if isinstance(item.error, Unavailable):
-                    unavailable, width = item.error, 0  # no more threads: they would fare no better
-                elif item.error is not None:
-                    faults.append(item.error)
-                    feed.clear()
+                if isinstance(heard.error, Unavailable):
+                    unavailable, width = heard.error, 0  # no more threads: they would fare no better
+                elif heard.error is not None:
+                    faults.append(heard.error)
+                    feed.closed = True
     finally:
+        feed.closed = True
         left = list(feed)
-        feed.clear()  # whoever stopped listening wants no more to leave
     if faults:
         raise next((fault for fault in faults if isinstance(fault, AdapterUnusable)), faults[0])
-    for message in left:
-        yield Receipt.try_again(message.id, unavailable.reason, unavailable.after)
+    for item in left:
+        for message_id in ids(item):
+            yield Receipt.try_again(message_id, unavailable.reason, unavailable.after)
 
 
 @dataclass(frozen=True, slots=True)

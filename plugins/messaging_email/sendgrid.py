@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, timedelta
-from email.message import Message
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -19,23 +15,20 @@ from messaging import (
     Adapter,
     AdapterContext,
     AdapterSettings,
-    AdapterUnusable,
+    Capabilities,
     Receipt,
     RenderedMessage,
 )
 from messaging_email.headers import Unmailable
 from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
-from messaging_email.quoting import quote
-from messaging_email.sendgrid_body import mail_body
+from messaging_email.sendgrid_answers import PARTLY, Problem, by_recipient, problems, receipt_of
+from messaging_email.sendgrid_batch import Letter, Limits, Load, letter_of, loads, request_body
 
 if TYPE_CHECKING:
-    from messaging_email.sendgrid_client import Answer, Client
+    from messaging_email.sendgrid_client import Client
 
 #: Seconds after which an unused connection is closed: less than any server on the way keeps one.
 _IDLE = 20.0
-#: A provider that asks for more than this asks for "never"; the core waits less anyway.
-_LONGEST_WAIT = timedelta(days=365)
-_PROVIDER_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class SendGridSettings(AdapterSettings):
@@ -50,6 +43,12 @@ class SendGridSettings(AdapterSettings):
     timeout: float = Field(30.0, gt=0)
     #: How many requests are under way at once.
     connections: int = Field(4, ge=1, le=64)
+    #: How many messages go in one request at most, each recipient's own values beside one body; 1: one by one.
+    batch: int = Field(1000, ge=1, le=1000)
+    #: Bytes of JSON that one recipient's own values may have in a request with others; who has more goes alone.
+    substitution_bytes: int = Field(10_000, gt=0)
+    #: Bytes of JSON that a request with several recipients may have.
+    request_bytes: int = Field(30_000_000, gt=0)
     #: SendGrid checks requests and sends nothing.
     sandbox: bool = False
 
@@ -76,132 +75,102 @@ class SendGridSettings(AdapterSettings):
 
 
 class SendGrid(Adapter):
-    """Hands over one message a request; each receipt as it comes."""
+    """Hands over as many messages a request as share a body; each receipt as it comes."""
 
     name: ClassVar[str] = "sendgrid"
     channel: ClassVar[str] = "email"
+    capabilities = Capabilities(batch_size=1000)
     Settings: ClassVar[type[AdapterSettings]] = SendGridSettings
 
     settings: SendGridSettings
 
     def __init__(self, settings: SendGridSettings, context: AdapterContext) -> None:
         super().__init__(settings, context)
+        self.capabilities = replace(self.capabilities, batch_size=settings.batch)  # type: ignore[misc] # of this one
+        self._limits = Limits(settings.batch, settings.substitution_bytes, settings.request_bytes)
         self._pool: Pool[Client] = Pool(size=settings.connections, idle=_IDLE)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        return hand_over(messages, self._work, width=self.settings.connections)
+        letters: list[Letter] = []
+        for message in messages:
+            try:
+                letters.append(letter_of(message, sandbox=self.settings.sandbox))
+            except Unmailable as error:
+                yield Receipt.refused(message.id, str(error))
+        if letters:
+            width = self.settings.connections
+            yield from hand_over(loads(letters, self._limits), self._work, width=width, ids=_ids)
 
     def close(self) -> None:
         self._pool.close()
 
-    def _work(self, feed: Feed) -> Iterator[Receipt]:
+    def _work(self, feed: Feed[Load]) -> Iterator[Receipt]:
         client = self._pool.take() or self._client()
         try:
-            while (message := take(feed)) is not None:
-                yield self._send(client, message, feed)
+            while (load := take(feed)) is not None:
+                yield from self._send(client, load, feed)
         finally:
             self._pool.give_back(client)
 
     def _client(self) -> Client:
         from messaging_email.sendgrid_client import Client
 
-        settings = self.settings
-        return Client(settings.api_key.get_secret_value(), settings.host, timeout=settings.timeout)
+        return Client(self._key(), self.settings.host, timeout=self.settings.timeout)
 
-    def _send(self, client: Client, message: RenderedMessage, feed: Feed) -> Receipt:
-        """Hand over one message.
+    def _key(self) -> str:
+        return self.settings.api_key.get_secret_value()
+
+    def _send(self, client: Client, load: Load, feed: Feed[Load]) -> Iterator[Receipt]:
+        """Hand over one load; what of it has to go once more, in smaller ones, is in the feed afterwards.
 
         Raises:
-            Unavailable: not now, and the others not either; the message is back in the feed.
+            Unavailable: not now, and the others not either; the load is back in the feed.
             AdapterUnusable: it is us that SendGrid does not want.
         """
         from messaging_email.sendgrid_client import NotSent, Unanswered
 
         try:
-            answer = client.send(mail_body(message, sandbox=self.settings.sandbox))
-            return receipt_of(message.id, answer, key=self.settings.api_key.get_secret_value())
-        except Unmailable as error:
-            return Receipt.refused(message.id, str(error))
+            answer = client.send(request_body(load))
+            if len(load) > 1 and answer.status in PARTLY:
+                found = problems(answer, self._key())
+                if not found[0].of_sender:
+                    yield from _parted(load, answer.status, found, feed)
+                    return
+            receipt = receipt_of(load[0].id, answer, key=self._key())
         except NotSent as error:
-            feed.appendleft(message)
+            feed.appendleft(load)
             raise Unavailable(f"sendgrid: {error}") from None
         except Unanswered as error:
-            return Receipt.unknown(message.id, f"sendgrid: {error}")
+            receipt = Receipt.unknown(load[0].id, f"sendgrid: {error}")
         except Unavailable:
-            feed.appendleft(message)
+            feed.appendleft(load)
             raise
+        for letter in load:
+            yield replace(receipt, message_id=letter.id)
 
 
-def receipt_of(message_id: str, answer: Answer, *, key: str = "") -> Receipt:
-    """What SendGrid's answer means for the message it was about; `key` is not to be seen in it.
+def _parted(load: Load, status: int, found: Sequence[Problem], feed: Feed[Load]) -> Iterator[Receipt]:
+    """Put a load that was refused as a whole back in parts, so that none is refused for another.
 
-    Raises:
-        Unavailable: it was surely not taken, nor would others be for now.
-        AdapterUnusable: it means the same for every message.
+    Whose address is wrong is refused; whoever else is named goes alone, where the answer is about them only. If nobody
+    is named it is halved.
     """
-    status = answer.status
-    if 200 <= status < 300:
-        given = answer.headers.get("X-Message-Id", "")
-        return Receipt.accepted(message_id, given if _PROVIDER_ID.fullmatch(given) else None)
-    problem, about = _problem(answer, key)
-    wait = wait_asked(answer.headers, now=time.time())
-    if status == 429:
-        raise Unavailable(f"sendgrid: 429 {problem}", wait)
-    if status == 503 and wait is not None and "Retry-After" in answer.headers:
-        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3). A 503 without one may
-        # as well be a gateway's that passed the request on and lost the connection before the answer.
-        raise Unavailable(f"sendgrid: 503 {problem}", wait)
-    if status in (401, 403):
-        raise AdapterUnusable(
-            f"sendgrid: {status} {problem}",
-            hint="check SENDGRID_API_KEY, that it may send mail, and that the sender is verified",
-        )
-    if status == 400 and about.startswith(("from", "reply_to")):
-        raise AdapterUnusable(f"sendgrid: 400 {problem}", hint="it is the same for everybody: check [brand] from")
-    if status in (400, 413, 422):
-        # Checked here before it left: a recipient that SendGrid still calls invalid is one that cannot be.
-        dead = about.startswith("personalizations.0.to") and "valid address" in problem
-        return Receipt.refused(message_id, f"sendgrid: {status} {problem}", suppress=dead)
-    if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
-        return Receipt.try_again(message_id, f"sendgrid: {status} {problem}")
-    if status >= 500:
-        # 500 is said by the one that failed over the mail, 502 and 504 by a gateway that does not know what became
-        # of it: it may have been taken. SendGrid knows no idempotency key, so nobody may try again unasked.
-        return Receipt.unknown(message_id, f"sendgrid: {status} {problem}")
-    raise AdapterUnusable(f"sendgrid: {status} {problem}", hint="this is not how SendGrid answers; check SENDGRID_HOST")
+    named = by_recipient(found, len(load))
+    if not named:
+        middle = len(load) // 2
+        feed.extendleft((load[middle:], load[:middle]))
+        return
+    feed.extendleft((load[number],) for number, problem in named.items() if not problem.of_address)
+    rest = tuple(letter for number, letter in enumerate(load) if number not in named)
+    if rest:
+        feed.appendleft(rest)
+    for number, problem in named.items():
+        if problem.of_address:
+            yield problem.refused(load[number].id, status)
 
 
-def wait_asked(headers: Message, *, now: float) -> timedelta | None:
-    """How long the provider asks to wait: `Retry-After` (RFC 9110 10.2.3) or `X-RateLimit-Reset`.
-
-    None if it says nothing that can be read. `now` is the real time in Unix seconds, as the reset is.
-    """
-    retry = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", retry):
-        return min(timedelta(seconds=int(retry)), _LONGEST_WAIT)
-    seconds = None
-    if retry:
-        try:
-            when = parsedate_to_datetime(retry)
-            seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
-        except (ValueError, OverflowError):
-            pass
-    reset = headers.get("X-RateLimit-Reset", "").strip()
-    if seconds is None and re.fullmatch(r"[0-9]{1,12}", reset):
-        seconds = int(reset) - now
-    if seconds is None:
-        return None
-    return timedelta(seconds=max(0.0, min(seconds, _LONGEST_WAIT.total_seconds())))
-
-
-def _problem(answer: Answer, key: str) -> tuple[str, str]:
-    """What the API complains about, fit to be kept, and the field it names; from a body that may be anything."""
-    try:
-        first: Any = json.loads(answer.body)["errors"][0]
-        message, field = str(first["message"]), str(first.get("field") or "")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return "(no reason given)", ""
-    return quote(f"{message} [{field}]" if field else message, [key]), field
+def _ids(load: Load) -> Iterator[str]:
+    return (letter.id for letter in load)
 
 
 def _is_host(parts: SplitResult) -> bool:

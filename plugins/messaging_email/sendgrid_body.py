@@ -1,6 +1,6 @@
 """A message as the body of SendGrid's `POST /v3/mail/send`: plain dictionaries, no I/O.
 
-What concerns one recipient stands in the personalization, so that more of them can share a request.
+What concerns one recipient stands in the personalization, so that more of them can share a request (`sendgrid_batch`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _THEIRS = frozenset(
         *("to", "from", "subject", "reply-to", "cc", "bcc"),
     }
 )
+#: Type of a content -> the part of the message that it is, in the order that SendGrid asks for.
+PARTS = {"text/plain": "text", "text/html": "html"}
 #: Links and the pixel are ours already; counting them twice would rewrite them twice.
 _NO_TRACKING = {
     "click_tracking": {"enable": False, "enable_text": False},
@@ -75,11 +77,8 @@ def _mailbox(address: Address) -> dict[str, str]:
 def _content(message: RenderedMessage) -> list[dict[str, str]]:
     content = [
         {"type": kind, "value": text.encode("utf-8", "replace").decode("utf-8")}
-        for kind, text in (
-            ("text/plain", message.parts.get("text")),
-            ("text/html", message.parts.get("html")),
-        )
-        if text
+        for kind, part in PARTS.items()
+        if (text := message.parts.get(part))
     ]
     if not content:
         raise Unmailable("there is neither a text nor an html part")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import select
 import socket
 import ssl
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import orjson
 import python_http_client
 import sendgrid
 
@@ -87,7 +87,7 @@ class _Endpoint(python_http_client.Client):  # type: ignore[misc] # the package 
     def post(self, request_body: dict[str, Any]) -> Answer:
         headers = {**self.request_headers, "Content-Type": "application/json"}
         path = urlsplit(self._build_url(None)).path
-        return self._line.post(path, json.dumps(request_body).encode(), headers)
+        return self._line.post(path, orjson.dumps(request_body), headers)
 
 
 class _Line:

@@ -82,7 +82,7 @@ class Smtp(Adapter):
         self._tls_lock = threading.Lock()
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        return hand_over(messages, self._work, width=self.settings.connections)
+        return hand_over(messages, self._work, width=self.settings.connections, ids=lambda message: [message.id])
 
     def close(self) -> None:
         self._pool.close()
@@ -99,7 +99,7 @@ class Smtp(Adapter):
         except Lost as lost:
             raise Unavailable(lost.reason) from None
 
-    def _work(self, feed: Feed) -> Iterator[Receipt]:
+    def _work(self, feed: Feed[RenderedMessage]) -> Iterator[Receipt]:
         """Hand over what the feed has, on one connection, or on the next where that one ends."""
         session = self._pool.take()
         while feed:
@@ -154,7 +154,7 @@ class _Posting:
     letter: Letter
 
 
-def _converse(session: Session, feed: Feed) -> Iterator[Receipt]:
+def _converse(session: Session, feed: Feed[RenderedMessage]) -> Iterator[Receipt]:
     """Hand over what the feed has.
 
     Raises:
@@ -187,7 +187,9 @@ def _converse(session: Session, feed: Feed) -> Iterator[Receipt]:
         raise
 
 
-def _next(session: Session, feed: Feed, in_hand: list[_Posting]) -> Generator[Receipt, None, _Posting | None]:
+def _next(
+    session: Session, feed: Feed[RenderedMessage], in_hand: list[_Posting]
+) -> Generator[Receipt, None, _Posting | None]:
     """Take the next message that can go by this connection; refuse those before it that cannot."""
     while (message := take(feed)) is not None:
         try:

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,11 @@ class Terminal:
         if words[0] == "curl":
             return self._curl(words[1:])
         if words[0] != "messaging":
-            done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=self.folder)
+            # What this environment has comes first, whether or not it is activated.
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            done = subprocess.run(
+                command, shell=True, capture_output=True, text=True, cwd=self.folder, env={**os.environ, "PATH": path}
+            )
             self.code = done.returncode
             return done.stdout + done.stderr
         result = CliRunner().invoke(main, words[1:], env=variables)

@@ -14,7 +14,8 @@ from lxml import html as lxml_html
 
 from messaging.errors import TemplateError
 from messaging.nouns.template import TemplateVersion
-from messaging.rendering.render import Renderer, best_locale, one_line
+from messaging.rendering.finishing import one_line
+from messaging.rendering.render import Renderer, best_locale
 
 Render = Callable[..., dict[str, str]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -196,3 +196,15 @@ def token() -> Callable[[str], str]:
 @pytest.fixture
 def some_id() -> Callable[[int], str]:
     return lambda number: digest("test", str(number))
+
+
+@pytest.fixture
+def visit() -> Iterator[Callable[[Any], httpx.Client]]:
+    """`visit(app)`: a browser at an app's door."""
+    with ExitStack() as stack:
+
+        def enter(app: Any) -> httpx.Client:
+            (url,) = stack.enter_context(served(app))
+            return stack.enter_context(browser(url))
+
+        yield enter

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from messaging.errors import PluginError
+from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.consent import Suppression
 from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
@@ -133,6 +135,36 @@ def test_plugins_see_what_was_sent_lately(shop: Any, plan: Callable[..., list[Me
 
     plan(ANN, plugins=Checks(say))
     assert seen == [1]
+
+
+def test_plugins_see_what_else_is_on_its_way(shop: Any, plan: Callable[..., list[Message]]) -> None:
+    """But not what a campaign has planned that is paused: it may never go."""
+    (message,) = plan(ANN)
+    shop.store.outbox.add([replace(message, id=name, campaign=name) for name in ("paused", "running", "in-hand")])
+    for name, state in (("paused", "paused"), ("running", "sending"), ("in-hand", "paused")):
+        shop.store.campaigns.put(
+            Campaign(name=name, template="t", segment="s", channel="email", state=CampaignState(state), created_at=NOW)
+        )
+    shop.store.outbox.settle([Outcome(message_id="in-hand", state=MessageState.UNKNOWN)])
+    seen: list[set[str]] = []
+
+    def say(messages: Sequence[Message], facts: MessageFacts) -> list[Decision]:
+        seen.append({message.id for message in facts.pending.get("ann", ())})
+        return []
+
+    plan(ANN, plugins=Checks(say))
+    assert seen == [{"running", "in-hand"}]
+
+
+def test_what_no_plugin_looks_at_is_not_loaded(
+    shop: Any, plan: Callable[..., list[Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(shop.store.outbox, "recent", never)
+    monkeypatch.setattr(shop.store.outbox, "pending", never)
+    assert len(plan(ANN, plugins=Checks(lambda messages, facts: []))) == 1
 
 
 def test_a_check_that_fails_holds_the_batch(plan: Callable[..., list[Message]]) -> None:

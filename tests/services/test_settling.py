@@ -91,6 +91,7 @@ def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callab
             first_wait=timedelta(minutes=1),
             longest_wait=timedelta(hours=1),
             at_least_once=at_least_once,
+            record=lambda told: None,
         )
         before = store.outbox.get(["m1"])["m1"]
         (state,) = settling.lost([before], "the line went dead", adapter, now=NOW)

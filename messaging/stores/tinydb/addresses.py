@@ -43,6 +43,13 @@ class TinyAddresses(Addresses):
                     reason = _without_address(suppression.to_document())
                     self._table.put(_key(address), {**document, "suppression": reason})
 
+    def unsuppress(self, address: Address) -> bool:
+        with self._journal.changing():
+            suppressed = "suppression" in self._row(address)
+            if suppressed:
+                self._table.patch([_key(address)], {"suppression": None})
+            return suppressed
+
     # For the other repositories, inside `reading` or `changing`.
 
     def of_customer(self, customer: Document) -> dict[str, AddressStatus]:

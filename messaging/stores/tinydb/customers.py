@@ -16,6 +16,7 @@ from messaging.stores.tinydb.events import TinyEvents
 from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.rows import Groups, Ordered
+from messaging.stores.tinydb.short_links import TinyShortLinks
 from messaging.stores.tinydb.table import JournalDB
 
 
@@ -31,6 +32,7 @@ class TinyCustomers(Customers):
         campaigns: TinyCampaigns,
         addresses: TinyAddresses,
         engagements: TinyEngagements,
+        short_links: TinyShortLinks,
     ) -> None:
         self._emails = Groups("email", fold=str.lower)
         self._phones = Groups("phone")
@@ -56,6 +58,7 @@ class TinyCustomers(Customers):
         self._campaigns = campaigns
         self._addresses = addresses
         self._engagements = engagements
+        self._short_links = short_links
 
     def get(self, ids: Iterable[str]) -> dict[str, Customer]:
         with self._journal.reading():
@@ -111,6 +114,7 @@ class TinyCustomers(Customers):
                 others = {address for other in self._table.documents.values() for address in addresses_in(other)}
                 identity = Identity(customer_id, own, alias=random_id())
                 self._events.forget(identity)
+                self._short_links.forget(self._outbox.ids_of(customer_id))
                 self._outbox.forget(identity)
                 self._campaigns.forget(identity)
                 self._engagements.forget(identity)

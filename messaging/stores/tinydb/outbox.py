@@ -262,6 +262,10 @@ class TinyOutbox(Outbox):
             for customer_id in customer_ids
         }
 
+    def ids_of(self, customer_id: str) -> list[str]:
+        """The messages of a customer."""
+        return list(self._by_customer.of(customer_id))
+
     def is_alias(self, message_id: str | None, identity: Identity) -> bool:
         """Whether a message belongs to a customer who is just being forgotten."""
         document = self._table.documents.get(message_id or "")

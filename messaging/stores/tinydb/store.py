@@ -20,6 +20,7 @@ from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.engagements import TinyEngagements
 from messaging.stores.tinydb.events import TinyEvents
 from messaging.stores.tinydb.outbox import TinyOutbox
+from messaging.stores.tinydb.short_links import TinyShortLinks
 from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalDB
 from messaging.stores.tinydb.workers import Workers
@@ -59,6 +60,7 @@ class TinyStore(Store):
         self.campaigns = campaigns = TinyCampaigns(db)
         self.addresses = addresses = TinyAddresses(db)
         self.engagements = engagements = TinyEngagements(db, outbox)
+        self.short_links = short_links = TinyShortLinks(db)
         self.customers = TinyCustomers(
             db,
             events=events,
@@ -66,6 +68,7 @@ class TinyStore(Store):
             campaigns=campaigns,
             addresses=addresses,
             engagements=engagements,
+            short_links=short_links,
         )
         self._journal.open()
 

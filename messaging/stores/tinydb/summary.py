@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from messaging.nouns.documents import Document
 from messaging.nouns.engagement import EngagementKind
 from messaging.nouns.message import Lane, MessageState
-from messaging.stores.base import EngagementCount, LinkCount
+from messaging.stores.counts import EngagementCount, LinkCount
 from messaging.stores.tinydb.rows import Tally
 
 #: (template, version, channel, campaign or None): what messages are counted by.

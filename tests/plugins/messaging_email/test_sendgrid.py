@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
-from messaging import AdapterUnusable, Receipt, RenderedMessage, Verdict
-from messaging_email.sendgrid import SendGrid, SendGridSettings, wait_asked
+from messaging import AdapterUnusable, Pieces, Receipt, RenderedMessage, Verdict
+from messaging.testing.standins import SendGridStandIn
+from messaging_email.sendgrid import SendGrid, SendGridSettings
+from messaging_email.sendgrid_answers import wait_asked
 
 Make = Callable[..., RenderedMessage]
 Deliver = Callable[..., list[Receipt]]
@@ -103,7 +106,7 @@ def test_what_an_answer_means(
 ) -> None:
     httpserver.expect_request("/v3/mail/send").respond_with_data(body, status)
     (receipt,) = deliver(sendgrid(httpserver.port), message())
-    assert (receipt.verdict, receipt.suppress) == (verdict, suppress)
+    assert (receipt.verdict, receipt.suppress) == (verdict, "bounced" if suppress else None)
     assert (receipt.reason is None) == (verdict == "accepted")
     assert (receipt.reason or "-").isprintable()
 
@@ -147,7 +150,7 @@ def test_every_way_to_answer(
             deliver(adapter, odd)
     else:
         (receipt,) = deliver(adapter, odd)
-        assert (receipt.verdict, receipt.suppress) == (verdict, False)
+        assert (receipt.verdict, receipt.suppress) == (verdict, None)
         assert receipt.after == (None if after is None else timedelta(seconds=after))
     assert deliver(adapter, message(2))[0].verdict is Verdict.ACCEPTED, "the next one goes, whatever that was"
 
@@ -256,6 +259,149 @@ def test_the_key_is_nowhere(
     assert "never-shown" not in caplog.text + repr(adapter.settings) + repr(receipt) + str(vars(adapter))
 
 
+# Many in one request
+
+
+@pytest.fixture
+def personal(message: Make) -> Callable[[int], list[RenderedMessage]]:
+    """So many messages that can share a request."""
+
+    def make(count: int) -> list[RenderedMessage]:
+        made = []
+        for number in range(count):
+            pieces = {
+                "subject": Pieces(("Tea for ", ""), (f"Ann {number}",)),
+                "text": Pieces(("Hello ", "\n"), (f"Ann {number}",)),
+                "html": Pieces(("<p>Hello ", "</p>\n"), (f"Ann {number}",)),
+            }
+            parts = {name: piece.text for name, piece in pieces.items()}
+            made.append(message(number, pieces=pieces, parts=parts))
+        return made
+
+    return make
+
+
+Personal = Callable[[int], list[RenderedMessage]]
+
+
+def answering(httpserver: HTTPServer, answer: Callable[[list[str]], tuple[int, str]]) -> list[list[str]]:
+    """Answer by the recipients of a request: status and body. The recipients of each request."""
+    asked: list[list[str]] = []
+
+    def handle(request: Request) -> Response:
+        asked.append([one["to"][0]["email"] for one in request.get_json()["personalizations"]])
+        status, body = answer(asked[-1])
+        return Response(body, status, {"X-Message-Id": f"x{len(asked)}"})
+
+    httpserver.expect_request("/v3/mail/send").respond_with_handler(handle)
+    return asked
+
+
+def test_a_thousand_go_in_one_request(sendgrid: Open, personal: Personal, deliver: Deliver) -> None:
+    with SendGridStandIn(api_key=KEY) as provider:
+        adapter = sendgrid(0, host=provider.url)
+        assert adapter.capabilities.batch_size == 1000
+        receipts = deliver(adapter, *personal(1000))
+        assert [receipt.verdict for receipt in receipts] == [Verdict.ACCEPTED] * 1000
+        assert len({receipt.provider_id for receipt in receipts} - {None}) == 1
+        assert len(provider.requests) == 1
+        kept = {one["to"]: one for one in provider.messages}
+        assert kept["c7@example.com"]["content"] == {"text/plain": "Hello Ann 7\n", "text/html": "<p>Hello Ann 7</p>\n"}
+        assert kept["c7@example.com"]["subject"] == "Tea for Ann 7"
+
+
+def test_batches_can_be_switched_off(sendgrid: Open, personal: Personal, deliver: Deliver) -> None:
+    with SendGridStandIn(api_key=KEY) as provider:
+        adapter = sendgrid(0, host=provider.url, batch=1)
+        assert adapter.capabilities.batch_size == 1
+        assert SendGrid.capabilities.batch_size == 1000
+        deliver(adapter, *personal(5))
+        assert len(provider.requests) == 5
+
+
+def test_whose_address_is_wrong_costs_nobody_else(sendgrid: Open, personal: Personal, deliver: Deliver) -> None:
+    with SendGridStandIn(api_key=KEY) as provider:
+        provider.fail("refuse", share=0.05)
+        receipts = deliver(sendgrid(0, host=provider.url), *personal(200))
+        assert len(provider.requests) == 2
+        assert 0 < sum(receipt.verdict is Verdict.REFUSED for receipt in receipts) < 50
+        assert {receipt.suppress for receipt in receipts if receipt.verdict is Verdict.REFUSED} == {"bounced"}
+        accepted = {f"c{n}@example.com" for n, one in enumerate(receipts) if one.verdict is Verdict.ACCEPTED}
+        assert {one["to"] for one in provider.messages} == accepted
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("field", [None, "personalizations", "personalizations.999.to", "content"])
+def test_who_is_not_named_is_found(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver, status: int, field: str | None
+) -> None:
+    bad = {"c13@example.com", "c14@example.com"}
+    asked = answering(
+        httpserver, lambda to: (status, problem("Something is wrong", field)) if bad & set(to) else (202, "")
+    )
+    receipts = deliver(sendgrid(httpserver.port), *personal(64))
+    assert {receipt.message_id for receipt in receipts if receipt.verdict is Verdict.REFUSED} == {"m13", "m14"}
+    assert {receipt.verdict for receipt in receipts} == {Verdict.REFUSED, Verdict.ACCEPTED}
+    assert len(asked) < 30
+    assert all(receipt.suppress is None for receipt in receipts)
+
+
+def test_what_is_wrong_for_all_ends(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver
+) -> None:
+    asked = answering(httpserver, lambda to: (400, problem("No", "subject")))
+    receipts = deliver(sendgrid(httpserver.port), *personal(32))
+    assert {(one.verdict, one.reason) for one in receipts} == {(Verdict.REFUSED, "sendgrid: 400 No [subject]")}
+    assert len(asked) == 2 * 32 - 1
+
+
+def test_who_is_named_for_the_form_goes_alone(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver
+) -> None:
+    said = problem("Substitutions are limited", "personalizations.3.substitutions")
+    asked = answering(httpserver, lambda to: (400, said) if len(to) == 8 else (202, ""))
+    receipts = deliver(sendgrid(httpserver.port), *personal(8))
+    assert {receipt.verdict for receipt in receipts} == {Verdict.ACCEPTED}
+    assert sorted(len(to) for to in asked) == [1, 7, 8]
+    assert ["c3@example.com"] in asked
+
+
+@pytest.mark.parametrize("field", ["from.email", "reply_to"])
+def test_a_sender_that_is_not_taken_stops_a_batch(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver, field: str
+) -> None:
+    asked = answering(httpserver, lambda to: (400, problem("No verified Sender", field)))
+    with pytest.raises(AdapterUnusable, match="verified Sender"):
+        deliver(sendgrid(httpserver.port), *personal(8))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(500, "unknown"), (503, "unknown"), (429, "try_again"), (408, "try_again")]
+)
+def test_other_answers_are_everybodys(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver, status: int, verdict: str
+) -> None:
+    asked = answering(httpserver, lambda to: (status, ""))
+    assert {receipt.verdict for receipt in deliver(sendgrid(httpserver.port), *personal(8))} == {verdict}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("when", "verdict"), [("silent", "unknown"), ("closed", "try_again")])
+def test_a_lost_batch(
+    sendgrid: Open,
+    serve: Serve,
+    closed_port: int,
+    personal: Personal,
+    deliver: Deliver,
+    when: str,
+    verdict: str,
+) -> None:
+    port = closed_port if when == "closed" else serve(lambda connection: connection.recv(1)).port
+    receipts = deliver(sendgrid(port, timeout=0.5), *personal(8))
+    assert {receipt.verdict for receipt in receipts} == {verdict}
+
+
 # Settings
 
 
@@ -275,6 +421,8 @@ def test_the_key_is_nowhere(
         {"api_key": "k", "host": "https://" + "x" * 70 + ".example"},
         {"api_key": "k", "host": "https://[::1"},
         {"api_key": "k", "hots": "x"},
+        {"api_key": "k", "batch": 0},
+        {"api_key": "k", "batch": 1001},
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:

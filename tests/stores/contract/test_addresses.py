@@ -40,3 +40,12 @@ def test_the_first_reason_stays(store, look, make):
     bounced = make.suppression(source="sendgrid")
     store.addresses.suppress([bounced, make.suppression(reason="complained")])
     assert look().addresses.status([ANN])[ANN].suppression == bounced
+
+
+def test_unsuppress(store, look, make):
+    consent = make.consent()
+    store.addresses.add_consents([consent])
+    assert store.addresses.unsuppress(ANN) is False
+    store.addresses.suppress([make.suppression()])
+    assert store.addresses.unsuppress(ANN) is True
+    assert look().addresses.status([ANN])[ANN] == AddressStatus(consents=(consent,))

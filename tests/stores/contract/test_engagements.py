@@ -8,7 +8,7 @@ import pytest
 
 from messaging.nouns.engagement import EngagementKind
 from messaging.nouns.message import Lane, MessageState
-from messaging.stores.base import LinkCount
+from messaging.stores.counts import LinkCount
 
 
 class TestKeeping:

@@ -1,0 +1,67 @@
+"""The event-source contract: what a plugin author writes so that a shop's own webhooks become events.
+
+A source is told of a request and says whether it is genuine and what happened. It does not store, deduplicate, find
+customers or trigger messages: the core does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from messaging.nouns.http import HttpClient, Offline
+from messaging.nouns.request import Request
+
+
+class SourceSettings(BaseModel):
+    """Base of a source's settings for one shop: a field per setting, from `[sources.NAME.SHOP]` and the environment.
+
+    Mark secrets with `pydantic.SecretStr`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What a source may know of where it works."""
+
+    #: The shop's name in the address and in the settings; the `shop` of its events.
+    shop: str
+    #: For requests to the shop: bounded, and to nobody private (`[outgoing]`).
+    http: HttpClient = field(default_factory=Offline)
+
+
+class EventSource(ABC):
+    """Understands what one kind of shop posts to `/hooks/NAME/SHOP`. One instance per shop, with its secrets."""
+
+    #: What settings and addresses call it: `shopify`. Also the `source` of its events.
+    name: ClassVar[str]
+    Settings: ClassVar[type[SourceSettings]] = SourceSettings
+
+    def __init__(self, settings: Any, context: SourceContext) -> None:
+        self.settings = settings
+        self.context = context
+
+    @abstractmethod
+    def verify(self, request: Request) -> None:
+        """Check the signature, over the raw bytes and in constant time, before anything is parsed.
+
+        Raises:
+            RequestRejected: it is missing, wrong, or too old. Nothing of the request is kept.
+        """
+
+    @abstractmethod
+    def events(self, request: Request) -> Iterable[Mapping[str, Any]]:
+        """What happened, as envelopes (docs/events.md): `id`, `type`, `time`, `customer`, `data`. None for a test ping.
+
+        Called for requests that `verify` let pass, and again for one that the shop posts again: an event that is the
+        same has the same id then. `source` and `shop` are set by the core, so that no shop writes for another.
+
+        Raises:
+            InputError: it is not what this kind of shop sends.
+        """

@@ -1,0 +1,145 @@
+"""What SendGrid's answers mean for the messages they are about."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from messaging import AdapterUnusable, Receipt
+from messaging_email.parallel import Unavailable
+from messaging_email.quoting import quote
+
+if TYPE_CHECKING:
+    from messaging_email.sendgrid_client import Answer
+
+#: A provider that asks for more than this asks for "never"; the core waits less anyway.
+_LONGEST_WAIT = timedelta(days=365)
+_PROVIDER_ID = re.compile(r"[\x21-\x7e]{1,200}")
+#: Something in the body of a request is wrong, or it is too large: others in the same request may be right.
+PARTLY = (400, 413, 422)
+_SENDER = ("from", "reply_to")
+#: `personalizations.3.to.0.email`: which recipient of a request, and what of it.
+_RECIPIENT = re.compile(r"personalizations[.\[](\d{1,4})\b\]?\.?(.*)", re.DOTALL)
+
+
+class Problem(NamedTuple):
+    """What the API complains about, fit to be kept, and the field it names."""
+
+    text: str
+    field: str
+
+    @property
+    def recipient(self) -> int | None:
+        """The place in the request of the one recipient it is about."""
+        match = _RECIPIENT.fullmatch(self.field)
+        return int(match[1]) if match else None
+
+    @property
+    def of_address(self) -> bool:
+        """Whether it is a recipient's address that is wrong: nothing of the message, nor of its form."""
+        match = _RECIPIENT.fullmatch(self.field)
+        return match is not None and match[2].startswith("to")
+
+    @property
+    def of_sender(self) -> bool:
+        """Whether it is the same for everybody."""
+        return self.field.startswith(_SENDER)
+
+    def refused(self, message_id: str, status: int) -> Receipt:
+        """The receipt of a message that will not be taken."""
+        # Checked here before it left: a recipient that SendGrid still calls invalid is one that cannot be.
+        dead = self.of_address and "valid address" in self.text
+        return Receipt.refused(message_id, f"sendgrid: {status} {self.text}", suppress=dead)
+
+
+def problems(answer: Answer, key: str) -> list[Problem]:
+    """What is wrong, at least one thing; from a body that may be anything. `key` is not to be seen in it."""
+    try:
+        told: Any = json.loads(answer.body)["errors"]
+        found = [_problem(one, key) for one in told]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        found = []
+    return found or [Problem("(no reason given)", "")]
+
+
+def _problem(told: Any, key: str) -> Problem:
+    message, field = str(told["message"]), str(told.get("field") or "")
+    return Problem(quote(f"{message} [{field}]" if field else message, [key]), field)
+
+
+def receipt_of(message_id: str, answer: Answer, *, key: str = "") -> Receipt:
+    """What SendGrid's answer means for the message it was about; `key` is not to be seen in it.
+
+    Raises:
+        Unavailable: it was surely not taken, nor would others be for now.
+        AdapterUnusable: it means the same for every message.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        given = answer.headers.get("X-Message-Id", "")
+        return Receipt.accepted(message_id, given if _PROVIDER_ID.fullmatch(given) else None)
+    problem = problems(answer, key)[0]
+    wait = wait_asked(answer.headers, now=time.time())
+    if status == 429:
+        raise Unavailable(f"sendgrid: 429 {problem.text}", wait)
+    if status == 503 and wait is not None and "Retry-After" in answer.headers:
+        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3). A 503 without one may
+        # as well be a gateway's that passed the request on and lost the connection before the answer.
+        raise Unavailable(f"sendgrid: 503 {problem.text}", wait)
+    if status in (401, 403):
+        raise AdapterUnusable(
+            f"sendgrid: {status} {problem.text}",
+            hint="check SENDGRID_API_KEY, that it may send mail, and that the sender is verified",
+        )
+    if status == 400 and problem.of_sender:
+        raise AdapterUnusable(f"sendgrid: 400 {problem.text}", hint="it is the same for everybody: check [brand] from")
+    if status in PARTLY:
+        return problem.refused(message_id, status)
+    if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
+        return Receipt.try_again(message_id, f"sendgrid: {status} {problem.text}")
+    if status >= 500:
+        # 500 is said by the one that failed over the mail, 502 and 504 by a gateway that does not know what became
+        # of it: it may have been taken. SendGrid knows no idempotency key, so nobody may try again unasked.
+        return Receipt.unknown(message_id, f"sendgrid: {status} {problem.text}")
+    raise AdapterUnusable(
+        f"sendgrid: {status} {problem.text}", hint="this is not how SendGrid answers; check SENDGRID_HOST"
+    )
+
+
+def by_recipient(found: Sequence[Problem], recipients: int) -> dict[int, Problem]:
+    """The first problem of each recipient that has one of its own, in a request to so many."""
+    named: dict[int, Problem] = {}
+    for problem in found:
+        number = problem.recipient
+        if number is not None and number < recipients:
+            named.setdefault(number, problem)
+    return named
+
+
+def wait_asked(headers: Message, *, now: float) -> timedelta | None:
+    """How long the provider asks to wait: `Retry-After` (RFC 9110 10.2.3) or `X-RateLimit-Reset`.
+
+    None if it says nothing that can be read. `now` is the real time in Unix seconds, as the reset is.
+    """
+    retry = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", retry):
+        return min(timedelta(seconds=int(retry)), _LONGEST_WAIT)
+    seconds = None
+    if retry:
+        try:
+            when = parsedate_to_datetime(retry)
+            seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, OverflowError):
+            pass
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    if seconds is None and re.fullmatch(r"[0-9]{1,12}", reset):
+        seconds = int(reset) - now
+    if seconds is None:
+        return None
+    return timedelta(seconds=max(0.0, min(seconds, _LONGEST_WAIT.total_seconds())))

@@ -1,0 +1,74 @@
+"""What Twilio's answers mean for the messages they are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from messaging import AdapterUnusable, HttpAnswer, InputError, Receipt
+from messaging_sms.codes import BUSY, DEAD, OPTED_OUT, OURS
+
+_SID = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b")
+#: A number, however somebody writes it: it is the customer's, and no part of a reason.
+_NUMBER = re.compile(r"\+?[0-9](?:[ ()./-]*[0-9]){6,}")
+
+
+def receipt_of(message_id: str, answer: HttpAnswer, *, secrets: Sequence[str] = ()) -> Receipt:
+    """What Twilio's answer means for the message it was about; no secret nor number is seen in it.
+
+    Raises:
+        AdapterUnusable: it means the same for every message.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return Receipt.accepted(message_id, _sid(answer))
+    code, said = _error(answer)
+    problem = " ".join(f"twilio: {code or status} {_quoted(said, secrets)}".split())
+    wait = answer.retry_after()
+    if status == 429 or code in BUSY or (status == 503 and wait is not None):
+        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3).
+        return Receipt.try_again(message_id, problem, wait)
+    if status >= 500:
+        # It may have been taken by who failed over it, or behind a gateway that lost the answer.
+        return Receipt.unknown(message_id, problem)
+    if code in OURS:
+        raise AdapterUnusable(problem, hint=OURS[code])
+    if code in OPTED_OUT:
+        return Receipt.refused(message_id, problem, suppress="opted out")
+    if code in DEAD:
+        return Receipt.refused(message_id, problem, suppress="bounced")
+    if status in (401, 403, 404):
+        raise AdapterUnusable(problem, hint=OURS[20003])
+    if status in (400, 422) and code is not None:
+        return Receipt.refused(message_id, problem)
+    if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
+        return Receipt.try_again(message_id, problem)
+    raise AdapterUnusable(problem, hint="this is not how Twilio answers; check [adapters.twilio] host")
+
+
+def _error(answer: HttpAnswer) -> tuple[int | None, str]:
+    """Twilio's code and its words, from a body that may be anything."""
+    try:
+        body: Any = answer.json()
+        code, said = body.get("code"), body.get("message")
+    except (InputError, AttributeError):
+        return None, ""
+    return code if isinstance(code, int) else None, said if isinstance(said, str) else ""
+
+
+def _sid(answer: HttpAnswer) -> str | None:
+    """Twilio's name of a message; without one it was taken all the same."""
+    try:
+        sid = answer.json()["sid"]
+    except (InputError, LookupError, TypeError):
+        return None
+    return sid if isinstance(sid, str) and _SID.fullmatch(sid) else None
+
+
+def _quoted(text: str, secrets: Sequence[str]) -> str:
+    """What Twilio said, as it may be kept: one line of at most 300 characters."""
+    for secret in secrets:
+        text = text.replace(secret, "(hidden)")
+    text = _NUMBER.sub("(number)", _SID.sub("(sid)", text[:2_000]))
+    return "".join(character if character.isprintable() else " " for character in text)[:300]

@@ -1,0 +1,163 @@
+"""The channel in a whole shop: from a campaign to phones, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from messaging import RenderedMessage, Request
+from messaging.nouns.consent import Consent
+from messaging.nouns.customer import Customer
+from messaging.nouns.links import ShortLink
+from messaging.nouns.message import MessageState
+from messaging.testing.standins import TwilioStandIn
+from messaging.testing.standins.twilio import sign
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+ANN, BOB = "+436641234567", "+15005559999"
+SMS = (
+    "{{ brand.name }}: 10 % off, {{ customer.id }}! https://shop.example/sale "
+    "https://shop.example/for?{{ customer.id }} Stop: {{ unsubscribe_url }} Questions: {{ brand.phone }}"
+)
+
+
+def set_up(shop: Shop, settings: str) -> None:
+    file = shop.workspace.settings
+    text = re.sub(r"(?m)^(base_url|phone) = .*\n", "", file.read_text("utf-8"))
+    text = text.replace("[brand]\n", '[brand]\nphone = "+44 20 7946 0123"\n', 1)
+    file.write_text(text + f'\n[channels.sms]\nadapter = "twilio"\n[adapters.twilio]\n{settings}', "utf-8")
+    folder = shop.workspace.templates / "sale"
+    folder.mkdir()
+    (folder / "template.toml").write_text('class = "marketing"\ntopic = "news"\nchannels = ["sms"]\n', "utf-8")
+    (folder / "sms.txt").write_text(SMS, "utf-8")
+    shop.app = shop.open()
+
+
+@pytest.fixture
+def shop(live_shop: Shop, twilio_standin: TwilioStandIn, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setenv("MESSAGING__SERVER__ALLOW_INSECURE_LINKS", "true")
+    monkeypatch.setenv("MESSAGING__SERVER__BASE_URL", "https://shop.example/m")
+    for name, value in twilio_standin.environment().items():
+        monkeypatch.setenv(name, value)
+    set_up(live_shop, 'from = "+15005550006"\nprice = "0.08"\n')
+    now = live_shop.clock.now()
+    live_shop.app.store.customers.put(
+        [Customer(id="ann", phone=ANN, created_at=now), Customer(id="bob", phone=BOB, created_at=now)]
+    )
+    live_shop.app.store.addresses.add_consents(
+        Consent(channel="sms", address=number, granted=True, at=now, source="form") for number in (ANN, BOB)
+    )
+    return live_shop
+
+
+def send(shop: Shop, name: str = "spring") -> None:
+    shop.app.campaigning.create(name, template="sale", segment="all", channel="sms")
+    assert shop.app.send_campaign(name) is None
+
+
+def posted(fields: dict[str, str], query: str = "") -> Request:
+    url = "https://shop.example/m/callbacks/twilio" + query
+    headers = {"x-twilio-signature": sign("standin-auth-token", url, fields), "content-type": "x"}
+    return Request(url=url, body=urlencode(fields).encode(), headers=headers, received_at=datetime.now(UTC))
+
+
+def test_a_campaign_with_short_links(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    send(shop)
+    assert shop.counts() == {"sent": 2}
+    text = twilio_standin.last(ANN)["body"]
+    codes = re.findall(r"https://shop\.example/m/s/([0-9A-Za-z]{11})(?= )", text)
+    assert len(codes) == text.count("https://") == 3
+    links = [shop.app.store.short_links.get(code) for code in codes]
+    assert [(link.purpose, link.target) for link in links if link] == [
+        ("c", None),
+        ("c", "https://shop.example/for?ann"),
+        ("u", None),
+    ]
+    others = re.findall(r"/s/([0-9A-Za-z]{11})", twilio_standin.last(BOB)["body"])
+    assert not set(codes) & set(others)
+    assert twilio_standin.last(ANN)["segments"] == 2
+
+
+def test_links_are_kept_before_a_message_leaves(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, twilio_standin: TwilioStandIn
+) -> None:
+    adapter = shop.app.adapters.get("twilio")
+    real, seen = adapter.deliver, []
+
+    def deliver(messages: Sequence[RenderedMessage]) -> Iterator[Any]:
+        other = shop.open()  # as another process would see it
+        for message in messages:
+            codes = re.findall(r"/s/([0-9A-Za-z]{11})", message.parts["text"])
+            seen.append([other.store.short_links.get(code) is not None for code in codes])
+        return real(messages)
+
+    monkeypatch.setattr(adapter, "deliver", deliver)
+    send(shop)
+    assert seen == [[True, True, True]] * 2
+
+
+def test_a_code_that_is_taken_sends_nobody_elsewhere(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, twilio_standin: TwilioStandIn
+) -> None:
+    """Two texts whose codes are the same by chance: the second is not sent."""
+    store = shop.app.store
+    real = store.short_links.add
+
+    def add(links: Sequence[ShortLink]) -> list[ShortLink]:
+        return real([replace(link, code="0" * 11) if link.purpose == "u" else link for link in links])
+
+    monkeypatch.setattr(store.short_links, "add", add)
+    send(shop)
+    assert shop.counts() == {"sent": 1, "skipped": 1}
+    assert shop.reasons() == {"its short link is taken": 1}
+    assert twilio_standin.count == 1
+
+
+def test_what_comes_back(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    send(shop)
+    kept = twilio_standin.last(ANN)
+    assert kept["status_callback"].startswith("https://shop.example/m/callbacks/twilio?message_id=")
+    query = kept["status_callback"][kept["status_callback"].index("?") :]
+    fields = {"MessageSid": kept["sid"], "MessageStatus": "delivered", "To": ANN, "From": "+15005550006"}
+    for _ in range(2):
+        assert shop.app.callbacks.take("twilio", posted(fields, query)).answer.endswith("<Response/>")
+    (row,) = shop.app.store.outbox.page(customer_id="ann")
+    [told] = shop.app.store.engagements.of_messages([row.id])[row.id]
+    assert (told.kind, told.source, told.customer_id) == ("delivered", "twilio", "ann")
+
+
+def test_stop_and_start(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    def write(sid: str, body: str) -> None:
+        shop.app.callbacks.take("twilio", posted({"MessageSid": sid, "From": ANN, "To": "+15005550006", "Body": body}))
+
+    write("SM1", "Stopp!")
+    send(shop)
+    assert shop.reasons() == {"suppressed (opted out)": 1}
+    write("SM2", "Start")
+    write("SM1", "Stopp!")  # told once more
+    send(shop, "summer")
+    assert shop.counts("summer") == {"sent": 2}
+    write("SM3", "What is this?")
+    status = shop.app.store.addresses.status([("sms", ANN)])["sms", ANN]
+    assert status.suppression is None
+
+
+def test_a_phone_that_opted_out_at_twilio_is_left_alone(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    twilio_standin.inbound_to = None
+    twilio_standin._stopped.add(ANN)
+    send(shop)
+    assert shop.counts() == {"sent": 1, "refused": 1}
+    (row,) = shop.app.store.outbox.page(customer_id="ann")
+    assert row.state is MessageState.REFUSED
+    status = shop.app.store.addresses.status([("sms", ANN)])["sms", ANN]
+    assert status.suppression is not None
+    assert status.suppression.reason == "opted out"
+    assert ANN not in (row.reason or "")

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.errors import TemplateError
+from messaging.rendering.finishing import finished, finished_pieces
+
+HOSTILE = [
+    "",
+    " ",
+    "\n",
+    "\t",
+    "=",
+    "?",
+    "=?",
+    "\ud800",
+    "\udfff",
+    "é",
+    "\u2028",
+    "\x00",
+    "\u3000",
+    "a",
+    "\r\n",
+    "\u202e",
+]
+CHUNKS = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), max_size=3)), max_size=15)
+
+
+@pytest.mark.parametrize("part", ["subject", "preheader", "html", "text", "body"])
+@given(chunks=CHUNKS)
+def test_pieces_are_finished_as_the_text_is(part: str, chunks: list[str]) -> None:
+    flat = chunks if len(chunks) % 2 else [*chunks, ""]
+    text = finished(part, "".join(flat), "t")
+    assert finished_pieces(part, flat, text).text == text
+
+
+def test_what_a_value_becomes_stays_the_values() -> None:
+    flat = ["  Dear\n ", "An\x00n=", "? and\n\n\n", "B\ud800b", " \n"]
+    assert finished_pieces("subject", flat, finished("subject", "".join(flat), "t")).values == ("An n=", "B?b")
+    assert finished_pieces("text", flat, finished("text", "".join(flat), "t")).skeleton == (
+        "  Dear\n ",
+        "? and\n\n",
+        " ",
+    )
+
+
+def test_json_that_is_none_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="template t: the result is not JSON"):
+        finished("json", '{"a": }', "t")

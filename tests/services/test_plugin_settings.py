@@ -1,0 +1,44 @@
+"""Settings that plugins bring: from their table, told by place where they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from messaging.app import Messaging
+from messaging.errors import SettingsError
+from messaging.services.plugin_settings import read_all, read_settings
+from messaging.workspace.folder import make_workspace
+
+
+class Row(BaseModel):
+    most: int
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    rows: tuple[Row, ...] = ()
+
+
+def test_what_is_missing_inside_a_table_is_told_by_its_place() -> None:
+    with pytest.raises(SettingsError, match=r"^\[plugins.rules\] rows.0.most is not set$"):
+        read_settings(Table, {"rows": [{}]}, ("plugins", "rules"))
+
+
+def test_a_plugin_without_a_model_gets_its_table() -> None:
+    of = read_all({"rules": Table}, {"rules": {"rows": [{"most": 3}]}, "other": {"a": 1}}.__getitem__)
+    assert of("rules") == Table(rows=(Row(most=3),))
+    assert of("other") == {"a": 1}
+
+
+def test_a_mistake_is_told_before_anything_is_to_be_sent(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "shop")
+    with workspace.settings.open("a", encoding="utf-8") as file:
+        file.write("\n[plugins.rules]\ncap = 3\n")
+    with (
+        Messaging.open(str(workspace.root)) as app,
+        pytest.raises(SettingsError, match=r"\[plugins.rules\] cap: there is no such setting"),
+    ):
+        _ = app.plugins
