@@ -141,7 +141,7 @@ class Events(ABC):
 
     @abstractmethod
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        """Say how far an event has come."""
+        """Say how far an event has come; nobody works on it any more."""
 
     @abstractmethod
     def received(self, *, limit: int = 1000) -> list[Event]:

@@ -44,7 +44,7 @@ class TinyEvents(Events):
         self._table = db.journal_table(
             "events",
             indexes=(self._by_customer, self._received),
-            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error"),
+            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker"),
         )
         self._orders_by_customer = Groups("customer_id")
         self._orders = db.journal_table(
@@ -67,7 +67,7 @@ class TinyEvents(Events):
             return {key: Event.from_document(document) for key, document in self._table.copies(keys)}
 
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        fields = {"state": state.value, "error": error}
+        fields = {"state": state.value, "error": error, "worker": None}
         if customer_id is not None:
             fields["customer_id"] = customer_id
         with self._journal.changing():
