@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from messaging.nouns.message import MessageClass
+from messaging.nouns.template import DEFAULT_VARIANT
 
 
 class Verdict(StrEnum):
@@ -90,6 +91,8 @@ class RenderedMessage:
     attempt: int = 1
     #: Seconds since the epoch of business time: for Date headers, so that a run repeats exactly.
     timestamp: float = 0.0
+    #: The template's variant it was rendered in: a locale, or `default`.
+    variant: str = DEFAULT_VARIANT
 
 
 class AdapterSettings(BaseModel):

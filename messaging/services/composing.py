@@ -16,9 +16,9 @@ from messaging.nouns.customer import PROFILE_FIELDS, Customer
 from messaging.nouns.documents import Document
 from messaging.nouns.links import MessageLinks
 from messaging.nouns.message import Message, MessageClass
-from messaging.nouns.template import TemplateVersion
+from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
 from messaging.plugins import Plugins
-from messaging.rendering.render import Renderer
+from messaging.rendering.render import Renderer, best_locale
 from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
@@ -114,6 +114,7 @@ class Composer:
             headers=headers,
             attempt=message.attempts + 1,
             timestamp=now.timestamp(),
+            variant=best_locale(version, message.channel, context["locale"]) or DEFAULT_VARIANT,
         )
 
     def context(

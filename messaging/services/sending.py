@@ -253,6 +253,7 @@ class Sender:
         return letters, by_id
 
     def _send_page(
+                by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self,
         report: SendReport,
         adapter: Adapter,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,8 @@ class Outcome:
     sent_at: datetime | None = None
     #: The rendering context as it went out; None leaves it as it is.
     context: Mapping[str, Any] | None = None
+    #: What it was rendered in; None leaves it as it is.
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,8 @@ class EngagementCount:
     #: Messages through whose links somebody unsubscribed.
     unsubscribed: int
     links: tuple[LinkCount, ...]
+    #: Those sent by the variant they were rendered in, as far as that is known.
+    sent_by_variant: Mapping[str, int] = field(default_factory=dict)
 
 
 class Customers(ABC):
@@ -249,11 +253,7 @@ class Outbox(ABC):
 
     @abstractmethod
     def next_due(
-        self,
-        *,
-        lanes: Collection[Lane] | None = None,
-        campaign: str | None = None,
-        channel: str | None = None,
+        self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
     ) -> datetime | None:
         """When the earliest unlocked planned message is due."""
 

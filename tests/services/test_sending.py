@@ -43,12 +43,14 @@ def test_receipts_become_states(live_shop: Any) -> None:
     assert live_shop.counts() == {"sent": 1, "refused": 2, "unknown": 1}
     assert live_shop.reasons() == {"no such user": 1, "too big": 1, "no answer": 1}
     sent = live_shop.app.store.outbox.page(campaign="spring", state=MessageState.SENT)[0]
-    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts) == (
+    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts, sent.variant) == (
         "pigeon",
         "p-1",
         live_shop.clock.now(),
         1,
+        "default",
     )
+    assert live_shop.app.store.outbox.page(campaign="spring", state=MessageState.UNKNOWN)[0].variant == "default"
     statuses = live_shop.app.store.addresses.status([("email", f"c000{n}@example.com") for n in range(4)])
     assert [address[1][:5] for address, status in statuses.items() if status.suppression] == ["c0001"]
 

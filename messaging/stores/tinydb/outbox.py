@@ -45,6 +45,7 @@ _SHARED = (
         "adapter",
         "event_key",
         "trigger_key",
+        "variant",
     ),
 )
 
@@ -58,8 +59,10 @@ class TinyOutbox(Outbox):
         self._ids = Ordered()
         self._lineup = Lineup()
         self._progress: Tally[str, tuple[str, str]] = Tally(_progress, ["campaign", "state", "reason"])
-        #: Messages by state, for reports.
-        self.tally: Tally[Batch, str] = Tally(_batch, ["template", "version", "channel", "campaign", "state", "lane"])
+        #: Messages by state and variant, for reports.
+        self.tally: Tally[Batch, tuple[str, str | None]] = Tally(
+            _batch, ["template", "version", "channel", "campaign", "state", "lane", "variant"]
+        )
         self._table = db.journal_table(
             "messages",
             indexes=(
@@ -292,11 +295,12 @@ def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:
     return (campaign, (document["state"], document.get("reason", ""))) if campaign is not None else None
 
 
-def _batch(document: Document) -> tuple[Batch, str] | None:
+def _batch(document: Document) -> tuple[Batch, tuple[str, str | None]] | None:
     if document["lane"] == Lane.TEST:
         return None  # nobody's customer got it
     campaign = document.get("campaign")
-    return (document["template"], document["version"], document["channel"], campaign), document["state"]
+    batch = (document["template"], document["version"], document["channel"], campaign)
+    return batch, (document["state"], document.get("variant"))
 
 
 def _is_free(document: Document | None) -> bool:
@@ -322,6 +326,8 @@ def _settled(outcome: Outcome) -> Document:
     if outcome.context is not None:
         fields["context"] = dict(outcome.context)
     return fields
+    if outcome.variant is not None:
+        fields["variant"] = outcome.variant
 
 
 def _settled_at(document: Document) -> str:
