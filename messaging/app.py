@@ -273,6 +273,7 @@ class Messaging:
             self.clock,
             forgotten=self.forgotten,
             profiles=self.profiles,
+            workspace=self.workspace.root,
             mailbox=self.workspace.mailbox,
             plans=self.workspace.data / "plans",
             drain=self.recorder.drain,

@@ -124,12 +124,18 @@ class Customers(ABC):
         """
 
     @abstractmethod
-    def delete(self, customer_id: str) -> None:
-        """Forget the customer, and their orders and events.
+    def delete(self, customer_id: str, *, ids: Iterable[str] = (), addresses: Iterable[Address] = ()) -> None:
+        """Forget the customer, their orders and events, and what is known about their addresses.
+
+        `addresses` are those they had before, `ids` those that a shop has for them: events that never got as far as
+        being anybody's go too, if one of these is in them. An address that somebody else has too stays theirs.
 
         The rows of their messages stay to be counted, without address, context or attributes, for a customer id
         that is a random one; their engagement loses its raw event. Suppressions stay, as a keyed hash is kept by
         the caller. The data is gone from the store's files when this returns, backups included.
+
+        Raises:
+            Uncompacted: they are forgotten, but their data is still in the store's files. `compact` takes it out.
         """
 
 
@@ -236,7 +242,8 @@ class Outbox(ABC):
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Record what became of messages; ends their lock. Survives the death of this process when it returns.
 
-        A message that is already `sent` stays sent.
+        A message that is already `sent` stays sent. Of one whose customer was erased meanwhile only what counts is
+        recorded: no context, no words of a provider's; and it is never planned again.
         """
 
     @abstractmethod
@@ -327,10 +334,6 @@ class Addresses(ABC):
     @abstractmethod
     def suppress(self, suppressions: Iterable[Suppression]) -> None:
         """Suppress addresses; the first reason stays."""
-
-    @abstractmethod
-    def forget(self, addresses: Collection[Address]) -> None:
-        """Remove all that is known about these addresses: they are erased, the caller keeps what must be kept."""
 
 
 class Engagements(ABC):

@@ -9,8 +9,8 @@ from itertools import islice
 from messaging.nouns.documents import Document
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.order import Order
+from messaging.rules.identity import Identity
 from messaging.stores.base import Events
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.rows import Groups, copied
 from messaging.stores.tinydb.table import JournalDB
 

@@ -10,8 +10,8 @@ from typing import Any
 from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
+from messaging.rules.identity import Identity
 from messaging.stores.base import Outbox, Outcome
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, copied
 from messaging.stores.tinydb.summary import Batch
@@ -155,7 +155,8 @@ class TinyOutbox(Outbox):
             for outcome in outcomes:
                 document = self._table.documents.get(outcome.message_id)
                 if document is not None and document["state"] != _SENT:
-                    self._table.patch([outcome.message_id], _settled(outcome))
+                    fields = _settled(outcome)
+                    self._table.patch([outcome.message_id], fields if "address" in document else _erased(fields))
 
     def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
         with self._journal.changing(durable=False):
@@ -327,6 +328,20 @@ def _settled(outcome: Outcome) -> Document:
         fields["context"] = dict(outcome.context)
     return fields
     if outcome.variant is not None:
+    return fields
+
+
+def _erased(fields: Document) -> Document:
+    """What an outcome sets in a row that lost its address because its customer was erased: what counts, nothing else.
+
+    A message that is in hand always has an address.
+    """
+    kept = {name: value for name, value in fields.items() if name not in ("context", "provider_id", "due_at")}
+    if kept["reason"] is not None:
+        kept["reason"] = "erased"
+    if kept["state"] == _PLANNED:
+        kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
+    return kept
         fields["variant"] = outcome.variant
 
 
