@@ -41,6 +41,10 @@ ORDER_SHARE = 0.25
 Alive = Callable[[], object]
 
 
+def unwatched() -> None:
+    """Nobody watches."""
+
+
 @dataclass(slots=True)
 class SendReport:
     """What a run did."""
@@ -97,7 +101,7 @@ class Sender:
         timeout: timedelta,
         keep_campaigns: bool = False,
         stop: Event | None = None,
-        alive: Alive = lambda: None,
+        alive: Alive = unwatched,
     ) -> None:
         """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter.
 
@@ -249,11 +253,11 @@ class Sender:
                 failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
                 letters.append(item)
+                by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self._settle(report, failed)
         return letters, by_id
 
     def _send_page(
-                by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self,
         report: SendReport,
         adapter: Adapter,

@@ -298,6 +298,36 @@ def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert all(sum(taken[: n + 1]) <= allowed[n] for n in range(len(taken)))
 
 
+def test_it_shows_that_it_lives(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits for tokens, and with every receipt: who watches it must not take a slow provider for a hang."""
+    monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "100")
+    live_shop.app = live_shop.open()
+    live_shop.due(Lane.ORDER, "ann", "bob", "cid")
+    told = threading.Event()
+    waits = iter([True] * 5)
+    told_in_time = []
+    take = live_shop.app.store.take_tokens
+
+    def reluctant(bucket: str, wanted: int, *, rate: float, burst: int) -> object:
+        told_in_time.append(told.is_set())
+        told.clear()
+        return (0, 0.0) if next(waits, False) else take(bucket, wanted, rate=rate, burst=burst)
+
+    def slowly(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        for message in messages:
+            told.clear()
+            yield Receipt.accepted(message.id)
+            told_in_time.append(told.wait(10))
+
+    monkeypatch.setattr(live_shop.app.store, "take_tokens", reluctant)
+    live_shop.pigeon.answer = slowly
+    sender = live_shop.app.make_sender(threading.Event(), told.set)
+    sender.send_lanes((Lane.ORDER,), ("email",))
+    sender.close()
+    # Two buckets are asked a turn, the second without a word between.
+    assert told_in_time == [True, False, True, False, True, False, True, True, True]
+
+
 def test_tokens_that_were_not_needed_are_given_back(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "800")
     live_shop.app = live_shop.open()
