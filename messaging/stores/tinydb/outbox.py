@@ -326,8 +326,8 @@ def _settled(outcome: Outcome) -> Document:
         fields["sent_at"] = time_to_text(outcome.sent_at)
     if outcome.context is not None:
         fields["context"] = dict(outcome.context)
-    return fields
     if outcome.variant is not None:
+        fields["variant"] = outcome.variant
     return fields
 
 
@@ -342,7 +342,6 @@ def _erased(fields: Document) -> Document:
     if kept["state"] == _PLANNED:
         kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
     return kept
-        fields["variant"] = outcome.variant
 
 
 def _settled_at(document: Document) -> str:
