@@ -40,7 +40,7 @@ from messaging.services.preferences import Preferences
 from messaging.services.rechecking import Rechecks
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
-from messaging.services.sending import Sender
+from messaging.services.sending import Alive, Sender, unwatched
 from messaging.services.settling import Settling
 from messaging.services.sources import Sources
 from messaging.services.trigger_plans import TriggerPlans
@@ -72,8 +72,8 @@ class Messaging:
         self.clock = clock or clock_from_environment()
         self._no_plugins = no_plugins
         self._making = threading.Lock()
-        #: Set when something new may be due: whoever sends in this process looks at once.
-        self.wake = threading.Event()
+        #: Set when something new may be due: each who sends in this process waits on one of its own, and looks at once.
+        self.wakes: list[threading.Event] = []
 
     @classmethod
     def open(
@@ -272,7 +272,7 @@ class Messaging:
             profiles=self.profiles,
             forgotten=self.forgotten,
             currency=self.settings.brand.currency,
-            wake=self.wake.set,
+            wake=self._wake,
         )
 
     @cached_property
@@ -295,6 +295,7 @@ class Messaging:
             self.clock,
             forgotten=self.forgotten,
             profiles=self.profiles,
+            workspace=self.workspace.root,
             mailbox=self.workspace.mailbox,
             plans=self.workspace.data / "plans",
             drain=self.recorder.drain,
@@ -351,13 +352,13 @@ class Messaging:
     def reporter(self) -> Reporter:
         return Reporter(self.store, self.recorder, templates=self.library.names)
 
-    def make_sender(self, stop: threading.Event) -> Sender:
+    def make_sender(self, stop: threading.Event, alive: Alive = unwatched) -> Sender:
         """A sender for the calling thread."""
         sending = self.settings.sending
         with self._making:  # several threads of a server ask at once, and share what is made for it
-            return self._make_sender(sending, stop)
+            return self._make_sender(sending, stop, alive)
 
-    def _make_sender(self, sending: Sending, stop: threading.Event) -> Sender:
+    def _make_sender(self, sending: Sending, stop: threading.Event, alive: Alive) -> Sender:
         return Sender(
             self.store,
             self.clock,
@@ -378,9 +379,14 @@ class Messaging:
             timeout=sending.timeout,
             keep_campaigns=self.settings.retention.campaigns,
             stop=stop,
+            alive=alive,
         )
 
     # Small questions
+
+    def _wake(self) -> None:
+        for wake in self.wakes:
+            wake.set()
 
     def adapter_name(self, channel: str, wanted: str | None = None) -> str:
         """The adapter that delivers on `channel`, or the one that is wanted.

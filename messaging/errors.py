@@ -92,6 +92,10 @@ class StoreError(MessagingError):
     status = 503
 
 
+class Uncompacted(StoreError):
+    """What was asked is done, but what it replaced is still in the store's file, which could not be written anew."""
+
+
 class StoreBroken(StoreError):
     """The store's file is damaged. It is left as it is: nothing is started empty in its place."""
 

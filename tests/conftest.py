@@ -129,6 +129,13 @@ def register_adapters():
     return [Pigeon]
 """
 
+#: The same for SMS.
+PARROT = """
+class Parrot(Pigeon):
+    name = "parrot"
+    channel = "sms"
+"""
+
 
 class Shop:
     """A small workspace with customers, a letter, a segment of everybody, and an adapter that does as it is told."""
@@ -178,6 +185,20 @@ class Shop:
     def write_segment(self, name: str, where: str) -> None:
         (self.workspace.segments / f"{name}.toml").write_text(f"where = {where!r}\n", "utf-8")
 
+    def add_parrot(self) -> None:
+        """Let the adapter deliver SMS too, as `parrot`, and open the workspace anew."""
+        plugin = self.workspace.plugins / "pigeon.py"
+        plugin.write_text(PIGEON.replace("return [Pigeon]", "return [Pigeon, Parrot]") + PARROT, "utf-8")
+        with self.workspace.settings.open("a", encoding="utf-8") as settings:
+            settings.write('\n[channels.sms]\nadapter = "parrot"\n')
+        folder = self.workspace.templates / "letter"
+        toml = (folder / "template.toml").read_text("utf-8")
+        (folder / "template.toml").write_text(toml.replace('["email"]', '["email", "sms"]'), "utf-8")
+        (folder / "sms.txt").write_text(
+            "Hello {{ customer.id }} {{ brand.contact_url }} {{ unsubscribe_url }}", "utf-8"
+        )
+        self.app = self.open()
+
     def add_customers(self, number: int, *, consent: bool = True, first: int = 0) -> list[str]:
         """Customers c0000 … with an email address each."""
         now = self.clock.now()
@@ -211,6 +232,31 @@ class Shop:
         self.app.campaigning.create(name, template="letter", segment="all", **options)
         self.app.campaigning.start(name)
         return self.app.campaigning.fill(name)
+
+    def due(self, lane: Lane, *names: str, channel: str = "email") -> None:
+        """An event-driven message of the letter to each of those names, due now."""
+        version = self.app.library.version("letter")
+        self.app.store.put_version(version)
+        self.app.store.customers.put([Customer(id=name, created_at=self.clock.now()) for name in names])
+        self.app.store.outbox.add(
+            [
+                Message(
+                    id=message_id(f"trigger:letter:{lane}", name, channel),
+                    origin=f"trigger:letter:{lane}",
+                    customer_id=name,
+                    channel=channel,
+                    address=f"{name}@example.com",
+                    template="letter",
+                    version=version.version,
+                    message_class=MessageClass.TRANSACTIONAL,
+                    topic="news",
+                    lane=lane,
+                    due_at=self.clock.now(),
+                    created_at=self.clock.now(),
+                )
+                for name in names
+            ]
+        )
 
     def counts(self, name: str = "spring") -> dict[str, int]:
         """The campaign's messages by state; those that are none are left out."""

@@ -25,7 +25,7 @@ from messaging.cli.common import (
     the_customer,
     yes_option,
 )
-from messaging.errors import InputError, PartlyFailed
+from messaging.errors import InputError, NotFound, PartlyFailed
 from messaging.nouns.consent import ALL_TOPICS
 
 if TYPE_CHECKING:
@@ -195,15 +195,27 @@ def export(app: Messaging, customer: str | None, segment: str | None, output: Pa
 @pass_app
 def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     """Erase a customer everywhere; counts stay. It cannot be undone."""
-    found = the_customer(app, customer)
+    try:
+        found = the_customer(app, customer)
+    except NotFound:
+        if not app.eraser.finish(customer):
+            raise
+        if as_json:
+            print_json({"customer": customer, "finished": True})
+        else:
+            say("The erasure that was cut short is finished.")
+        return
     if must_ask(yes):
         click.confirm(f"Erase customer {found.id} and all that is kept about them?", abort=True, err=True)
     receipt = asdict(app.eraser.erase(found.id))
     if as_json:
         print_json(receipt)
-    else:
-        print_table(("removed", ""), list(receipt.items()))
-        say("The files you imported from are yours to clean. Backups you made elsewhere too.")
+        return
+    to_look_at = receipt.pop("to_look_at")
+    print_table(("removed", ""), list(receipt.items()))
+    if to_look_at:
+        say(f"A mistyped row of theirs may be left among the rejected ones; look in: {', '.join(to_look_at)}.")
+    say("The files you imported from are yours to clean. Backups you made elsewhere too.")
 
 
 def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

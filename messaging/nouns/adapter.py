@@ -21,6 +21,7 @@ from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
+from messaging.nouns.template import DEFAULT_VARIANT
 
 
 class Verdict(StrEnum):
@@ -104,6 +105,8 @@ class RenderedMessage:
     attempt: int = 1
     #: Seconds since the epoch of business time: for Date headers, so that a run repeats exactly.
     timestamp: float = 0.0
+    #: The template's variant it was rendered in: a locale, or `default`.
+    variant: str = DEFAULT_VARIANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

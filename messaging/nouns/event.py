@@ -45,6 +45,8 @@ class Event:
     received_at: datetime | None = None
     state: EventState = EventState.RECEIVED
     error: str | None = None
+    #: Who works its effects out, while it is received: nobody else does as long as they live.
+    worker: str | None = None
     #: Hash of the canonical body: the same id with another hash is another happening under a used name.
     fingerprint: str = ""
 
@@ -68,6 +70,7 @@ class Event:
                 "received_at": time_to_text(self.received_at),
                 "state": self.state.value,
                 "error": self.error,
+                "worker": self.worker,
                 "fingerprint": self.fingerprint,
             }
         )

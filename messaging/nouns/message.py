@@ -81,6 +81,8 @@ class Message:
     adapter: str | None = None
     provider_id: str | None = None
     sent_at: datetime | None = None
+    #: The template's variant that was handed over: a locale, or `default`. None before, and where it is not known.
+    variant: str | None = None
 
     def to_document(self) -> Document:
         return without_empty(
@@ -110,6 +112,7 @@ class Message:
                 "adapter": self.adapter,
                 "provider_id": self.provider_id,
                 "sent_at": time_to_text(self.sent_at),
+                "variant": self.variant,
             }
         )
 

@@ -90,6 +90,10 @@ class Template:
     sample: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: What the variant is called that stands outside of the locale folders: it is for everybody else.
+DEFAULT_VARIANT = "default"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSlot:
     """One place in one part where a link stands."""

@@ -17,6 +17,8 @@ from babel.core import get_global
 from email_validator import EmailNotValidError, validate_email
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+#: Digits, without the country's, that a number has which needs no look into the numbering plan.
+_SHORT = 7
 #: Whose names of countries are understood: `Germany`, `Deutschland`, `Allemagne`.
 _LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb", "fi", "cs")
 #: Names that shops use and Unicode's lists do not.
@@ -67,7 +69,9 @@ def normalise_phone(text: str, region: str | None = None) -> str:
     """The number in E.164 (`+4930123456`).
 
     `region` (ISO 3166-1 alpha-2) is where numbers without a country code belong. A number has to be possible
-    (right length for its country), not assigned: numbering plans change faster than libraries.
+    (right length for its country), not assigned: numbering plans change faster than libraries, and the numbers
+    reserved for fiction (+44 7700 900123, +1 555 555 0123) are in none. A short one, which would be an extension
+    or a service, has to be in the plan; one that lacks its area code is none.
     """
     text = text.strip()
     if region is None and text.startswith("00"):
@@ -79,7 +83,9 @@ def normalise_phone(text: str, region: str | None = None) -> str:
         raise ValueError(f"not a phone number{hint}") from None
     if number.extension:
         raise ValueError("a phone number with an extension cannot be texted or called directly")
-    if not phonenumbers.is_possible_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    short = len(phonenumbers.national_significant_number(number)) < _SHORT
+    if not possible or (short and not phonenumbers.is_valid_number(number)):
         raise ValueError("not a phone number: it has too many or too few digits for its country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -34,6 +34,16 @@ MAX_TEXT = 100_000
 MAX_DEPTH = 24
 
 _MONEY = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
+#: A time with its zone: there are many ways to write an instant.
+_INSTANT = re.compile(r"\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:?\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)\s*")
+#: The first word of a type -> the parts of `data` that tell what it speaks of, one of which must be there.
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "order": ("order",),
+    "shipment": ("shipment", "order"),
+    "refund": ("refund", "order"),
+    "cart": ("cart",),
+    "product": ("product",),
+}
 _TYPE = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"
 
 
@@ -255,6 +265,7 @@ def read_event(document: object, *, default_source: str = "api") -> Event:
     data = envelope.data.model_dump(exclude_unset=True, exclude_none=True)
     if not any(customer.get(name) for name in ("id", "email", "phone")) and envelope.data.product is None:
         raise InputError("customer: must have an id, an email or a phone")
+    _check_subject(envelope)
     return Event(
         id=envelope.id,
         type=envelope.type,
@@ -267,8 +278,19 @@ def read_event(document: object, *, default_source: str = "api") -> Event:
     )
 
 
+def _check_subject(envelope: Envelope) -> None:
+    """An event brings what its type speaks of: without it there would be nothing to write about."""
+    kind, _, rest = envelope.type.partition(".")
+    parts = _SUBJECTS.get(kind, ()) if rest else ()
+    if kind == "order" and "refund" in rest:
+        parts = (*parts, "refund")
+    if parts and all(getattr(envelope.data, part) is None for part in parts):
+        instead = "".join(f", or data.{part}" for part in parts[1:])
+        raise InputError(f"data.{parts[0]}: is missing: {envelope.type} must bring it{instead}")
+
+
 def fingerprint(document: Mapping[str, Any]) -> str:
-    """The hash of what a document says, whatever the order of its keys and the spelling of its numbers.
+    """The hash of what a document says, whatever the order of its keys and the spelling of its numbers and times.
 
     Its id, source and shop are not in it: they are the event's name, not its content.
     """
@@ -283,6 +305,11 @@ def _canonical(value: Any) -> Any:
         return [_canonical(inner) for inner in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.strip()).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            return value
     return value
 
 

@@ -23,7 +23,7 @@ from messaging.rules.addresses import (
     normalise_zone,
 )
 from messaging.rules.headers import channel_of
-from messaging.rules.values import AttributeType, SlashOrder, read_date, read_text, read_value
+from messaging.rules.values import AttributeType, SlashOrder, read_date, read_line, read_text, read_value
 
 _MADE_ID = re.compile(r"x-[0-9a-f]{24}")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -99,7 +99,7 @@ class ProfileReader:
             if value is not None:
                 fields[name] = value
         if "name" in told and not {"first_name", "last_name"} & fields.keys():
-            fields |= _split_name(self._try("name", told["name"], read_text, problems) or "")
+            fields |= _split_name(self._try("name", told["name"], read_line, problems) or "")
         attributes: dict[str, AttributeValue] = {}
         for name, raw in (told.get("attributes") or {}).items():
             type = self._attributes.get(name)
@@ -148,7 +148,7 @@ class ProfileReader:
             return lambda text: normalise_phone(text, region)
         if name == "birthday":
             return self._read_birthday
-        return _READERS.get(name, read_text)
+        return _READERS.get(name, read_line)
 
     def _attribute_reader(self, name: str, type: AttributeType) -> Callable[[str], AttributeValue]:
         return lambda text: read_value(type, text, order=self._orders.get(name), zone=self._zone)
@@ -224,5 +224,5 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "email": normalise_email,
     "locale": normalise_locale,
     "timezone": normalise_zone,
-    "country": lambda text: normalise_country(read_text(text)),
+    "country": lambda text: normalise_country(read_line(text)),
 }

@@ -28,7 +28,7 @@ _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ ,]+(\d{1,2}:\d{2}(?::\d{
 
 
 def read_text(text: str) -> str:
-    """The text on one line, without space around it.
+    """The text as it was written, without blanks around it; its lines end in \\n, whatever they ended in.
 
     Raises:
         ValueError: it has characters that no store can keep, or is too long.
@@ -39,7 +39,16 @@ def read_text(text: str) -> str:
         raise ValueError(f"is longer than {MAX_TEXT:,} characters")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("has half of a surrogate pair")
-    return " ".join(text.split())
+    return text.strip().replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_line(text: str) -> str:
+    """The text on one line, words a blank apart: for names and places, which have no lines.
+
+    Raises:
+        ValueError: as `read_text`.
+    """
+    return " ".join(read_text(text).split())
 
 
 def read_number(text: str) -> int | float:

@@ -7,8 +7,10 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,11 +19,13 @@ from messaging.app import Messaging
 from messaging.errors import InputError
 from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
-from messaging.server.jobs import Job, check
+from messaging.server.jobs import PATIENCE, Job, Pulse, check
 from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
+from messaging.services.dispatching import EVENT_LANES
+from messaging.services.sending import Alive
 from messaging.settings import brand_values
 
 #: How often a server looks for what became due, in seconds; an event that it took in itself wakes it at once.
@@ -33,7 +37,7 @@ REFRESH = 0.1
 #: How often it tidies up, in seconds.
 HOUSEKEEPING = 3600.0
 #: How long threads may take to finish what they have in hand, in seconds.
-PATIENCE = 30.0
+ENDING = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
             doors,
             jobs,
             on_start=lambda: announce(*(door.url for door in doors)),
-            wake=app.wake,
+            wakes=app.wakes,
             stop=stop,
         )
 
@@ -108,12 +112,32 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
 
 
 def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[Job]:
-    """What a server does beside answering, until `stop`."""
-    dispatcher = app.dispatcher
+    """What a server does beside answering, until `stop`.
+
+    Each lane has a sender of its own on each channel: none of them waits for another.
+    """
+    dispatcher, jobs = app.dispatcher, []
+    # An adapter that hangs is given up on after the timeout: that is no hang of the job.
+    patience = app.settings.sending.timeout.total_seconds() + PATIENCE
+
+    def sending(
+        name: str, begin: Callable[[threading.Event, Alive], Callable[[], object]], wake: threading.Event | None = None
+    ) -> Job:
+        pulse = Pulse()
+        return Job(name, begin(stop, pulse), every=POLL, wake=wake, pulse=pulse, patience=patience)
+
+    for lane in EVENT_LANES:
+        for channel in app.channels():
+            wake = threading.Event()
+            app.wakes.append(wake)
+            name = f"{lane.name.lower()} messages by {channel}"
+            jobs.append(sending(name, partial(dispatcher.lane_round, lane, channel), wake))
+    hits = Pulse()
     return [
-        Job("events", dispatcher.event_round(stop), every=POLL, wake=app.wake),
-        Job("campaigns", dispatcher.campaign_round(stop), every=POLL),
-        Job("hits", app.recorder.drain, every=POLL),
+        *jobs,
+        sending("campaigns", dispatcher.campaign_round),
+        sending("recovery", dispatcher.recovery_round),
+        Job("hits", partial(app.recorder.drain, hits), every=POLL, pulse=hits),
         Job("links", targets.load, every=VERSIONS),
         Job("store", app.store.refresh, every=REFRESH),
         Job("housekeeping", dispatcher.tidy, every=HOUSEKEEPING),
@@ -147,10 +171,10 @@ def run(
     jobs: Sequence[Callable[[threading.Event], object]] = (),
     *,
     on_start: Callable[[], object] = lambda: None,
-    wake: threading.Event | None = None,
+    wakes: Iterable[threading.Event] = (),
     stop: threading.Event | None = None,
 ) -> None:
-    """Answer on `doors` and work on `jobs` until a signal or `stop`; then set `wake`, for who waits on it."""
+    """Answer on `doors` and work on `jobs` until a signal or `stop`; then set `wakes`, for who waits on them."""
     stop = stop or threading.Event()
     # Daemons: one that hangs (an adapter that never answers) must not keep the process from ending.
     threads = [
@@ -163,10 +187,11 @@ def run(
         asyncio.run(_answer(doors, on_start, stop))
     finally:
         stop.set()
-        if wake is not None:
+        for wake in wakes:
             wake.set()
+        until = monotonic() + ENDING
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(max(0.0, until - monotonic()))
 
 
 class _Server(uvicorn.Server):

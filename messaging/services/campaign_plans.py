@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from messaging.errors import InputError, NotFound, StoreError
-from messaging.ids import digest
+from messaging.ids import digest, random_id
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
@@ -133,10 +133,7 @@ class Plans:
         }
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = self._folder / f"{plan.hash}.json"
-            temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(orjson.dumps(document))
-            temporary.replace(path)
+            _write(self._folder / f"{plan.hash}.json", document)
         except OSError as error:
             raise StoreError(f"the plan could not be kept in {self._folder}: {error.strerror}") from error
 
@@ -163,6 +160,35 @@ class Plans:
             members=document["members"],
             reasons=document["reasons"],
         )
+
+
+def forget_in_plans(folder: Path, customer_id: str) -> int:
+    """Put a random id in a customer's place in all plans that are kept in `folder`; return how many that were.
+
+    The plans hold: whoever was erased counts as somebody who has left.
+    """
+    alias, count = random_id(), 0
+    for path in [path for path in folder.glob("*") if path.is_file()]:
+        text = path.read_bytes()
+        if orjson.dumps(customer_id) not in text:
+            continue
+        count += 1
+        try:
+            document = orjson.loads(text)
+            document["members"] = [alias if member == customer_id else member for member in document["members"]]
+            document["reasons"].pop(customer_id, None)
+        except (orjson.JSONDecodeError, KeyError):
+            path.unlink(missing_ok=True)  # half of a plan, which nobody can send
+        else:
+            _write(path, document)
+    return count
+
+
+def _write(path: Path, document: object) -> None:
+    """Raises OSError."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(orjson.dumps(document))
+    temporary.replace(path)
 
 
 def content_of(campaign: Campaign, version: TemplateVersion, definition: str) -> str:

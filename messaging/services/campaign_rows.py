@@ -98,6 +98,13 @@ class Rows:
             yield from (found[member] for member in page if member in found)
 
 
+def forget_withheld(store: Store, customer_id: str) -> None:
+    """Forget why a customer was to be skipped: who is erased is skipped for that."""
+    for key, why in store.notes(_withheld_key("")).items():
+        if customer_id in why:
+            store.put_note(key, {member: reason for member, reason in why.items() if member != customer_id} or None)
+
+
 def _withheld_key(name: str) -> str:
     return f"campaign-withheld:{name}"
 

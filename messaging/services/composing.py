@@ -17,9 +17,9 @@ from messaging.nouns.documents import Document
 from messaging.nouns.links import MessageLinks, ShortLink
 from messaging.nouns.message import Message, MessageClass
 from messaging.nouns.pieces import Pieces
-from messaging.nouns.template import TemplateVersion
+from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
 from messaging.plugins import Plugins
-from messaging.rendering.render import Renderer
+from messaging.rendering.render import Renderer, best_locale
 from messaging.rules.short_links import ShortMessageLinks
 from messaging.stores.base import Store
 
@@ -143,6 +143,7 @@ class Composer:
             headers=headers,
             attempt=message.attempts + 1,
             timestamp=now.timestamp(),
+            variant=best_locale(version, message.channel, context["locale"]) or DEFAULT_VARIANT,
         )
 
     def context(

@@ -20,6 +20,8 @@ from messaging.stores.base import Address, Store
 _FAMILY = 8
 #: Note: the shop's id of a customer who came without one -> the id we made then.
 _ALIAS = "customer-id:"
+#: Note: the id of a customer who moved -> the addresses they had before. Who is erased is erased there too.
+_FORMER = "former-addresses:"
 
 
 def find_customer(store: Store, text: str) -> list[Customer]:
@@ -30,9 +32,21 @@ def find_customer(store: Store, text: str) -> list[Customer]:
     return store.customers.find(email=text.lower()) if "@" in text else store.customers.find(phone=text)
 
 
-def aliases_of(store: Store, customer_id: str) -> list[str]:
-    """The notes that lead from a shop's id to this customer."""
-    return [key for key, target in store.notes(_ALIAS).items() if target == customer_id]
+def shop_ids(store: Store, customer_id: str) -> list[str]:
+    """The ids that the shop has for a customer whose own we made."""
+    return [key.removeprefix(_ALIAS) for key, target in store.notes(_ALIAS).items() if target == customer_id]
+
+
+def former_addresses(store: Store, customer_id: str) -> list[Address]:
+    """The addresses that a customer had before those of today."""
+    return [(channel, address) for channel, address in store.get_note(_FORMER + customer_id) or []]
+
+
+def forget_notes(store: Store, customer_id: str) -> None:
+    """Forget what `shop_ids` and `former_addresses` know."""
+    for shop_id in shop_ids(store, customer_id):
+        store.put_note(_ALIAS + shop_id, None)
+    store.put_note(_FORMER + customer_id, None)
 
 
 class CustomerBatch:
@@ -48,6 +62,7 @@ class CustomerBatch:
         self._phones: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
         self._new_addresses: list[Address] = []
+        self._former: dict[str, list[Address]] = {}
 
     def tell(self, profile: Profile, at: datetime) -> tuple[Customer, bool]:
         """The customer that `profile` (as of `at`) is about, with what it says; and whether they are new.
@@ -78,6 +93,9 @@ class CustomerBatch:
             self._store.customers.put(self._changed.values())
         for shop_id, customer_id in self._aliases.items():
             self._store.put_note(_ALIAS + shop_id, customer_id)
+        for customer_id, left in self._former.items():
+            known = former_addresses(self._store, customer_id)
+            self._store.put_note(_FORMER + customer_id, list(dict.fromkeys([*known, *left])))
         self._forgotten.withdraw(self._new_addresses, at=self._now)
 
     def _find(self, profile: Profile) -> Customer | None:
@@ -163,5 +181,8 @@ class CustomerBatch:
             self._emails.pop(before.email, None)
         for channel in ("email", "sms", *after.addresses):
             address = after.address(channel)
-            if address and (before is None or before.address(channel) != address):
+            left = before.address(channel) if before is not None else None
+            if address and address != left:
                 self._new_addresses.append((channel, address))
+                if left:
+                    self._former.setdefault(after.id, []).append((channel, left))

@@ -14,7 +14,7 @@ from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
 from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
-from messaging.services.sending import Sender, SendReport
+from messaging.services.sending import Alive, Sender, SendReport, unwatched
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.dispatching")
@@ -37,7 +37,7 @@ class Dispatcher:
         *,
         campaigning: Campaigning,
         runs: Runs,
-        make_sender: Callable[[threading.Event], Sender],
+        make_sender: Callable[[threading.Event, Alive], Sender],
         channels: Callable[[], Sequence[str]],
         take_up: Callable[[], object],
         keep_contexts: timedelta,
@@ -67,6 +67,7 @@ class Dispatcher:
         listed: Callable[[int], object] | None = None,
         sent: Callable[[int], object] | None = None,
         patience: timedelta | None = None,
+        alive: Alive = unwatched,
     ) -> MessagingError | None:
         """Start a campaign or take it up where it was, and send it, waiting out delays shorter than `patience`.
 
@@ -76,10 +77,11 @@ class Dispatcher:
             Conflict: it cannot be started, or not as the plan showed it.
         """
         stop = stop or threading.Event()
-        sender = self._make_sender(stop)
+        sender = self._make_sender(stop, alive)
 
         def noting(tell: Callable[[int], object] | None) -> Callable[[int], None]:
             def step(number: int) -> None:
+                alive()
                 self._runs.progress(name, sender.worker)
                 if tell is not None:
                     tell(number)
@@ -134,7 +136,7 @@ class Dispatcher:
         self._take_up()
         self._forget()
         stop = threading.Event()
-        sender = self._make_sender(stop)
+        sender = self._make_sender(stop, unwatched)
         try:
             sender.bury_the_dead()
             report = sender.send_lanes(EVENT_LANES, self._channels())
@@ -151,30 +153,40 @@ class Dispatcher:
         stop: threading.Event,
         patience: timedelta,
         progress: Callable[[int], None] | None = None,
+        alive: Alive = unwatched,
     ) -> MessagingError | None:
         """Send a campaign whose time has come; one that is no longer what its plan showed is held."""
         try:
-            return self.send(name, stop=stop, sent=progress, patience=patience)
+            return self.send(name, stop=stop, sent=progress, patience=patience, alive=alive)
         except Conflict as error:
             # Or another one was quicker, or a person paused it.
             return error if self._campaigning.hold(name, error.message) else None
         except MessagingError as error:
             return error  # the others have their turn
 
-    # What a server's threads repeat.
+    # What a server's threads repeat, until `stop`; a round that takes long shows by `alive` that it lives.
 
-    def event_round(self, stop: threading.Event) -> Callable[[], object]:
-        """Sends the event-driven messages that are due."""
-        sender = self._make_sender(stop)
+    def lane_round(self, lane: Lane, channel: str, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+        """Sends the messages of one lane that are due on one channel."""
+        sender = self._make_sender(stop, alive)
 
         def send() -> None:
-            sender.bury_the_dead()
-            self._take_up()
-            self._tell("events", sender.send_lanes(EVENT_LANES, self._channels()).fault)
+            report = sender.send_lanes((lane,), (channel,))
+            self._tell(f"{lane.name.lower()} messages by {channel}", report.fault)
 
         return send
 
-    def campaign_round(self, stop: threading.Event) -> Callable[[], object]:
+    def recovery_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+        """Takes up what others left when they died: messages they had in hand, events they did not work off."""
+        sender = self._make_sender(stop, alive)
+
+        def take_up() -> None:
+            sender.bury_the_dead()
+            self._take_up()
+
+        return take_up
+
+    def campaign_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""
         not_before: dict[str, float] = {}
 
@@ -185,7 +197,7 @@ class Dispatcher:
                 if time.monotonic() < not_before.get(name, 0.0):
                     continue
                 # It does not wait for one of them while others are due.
-                fault = self._send_due(name, stop, timedelta(0))
+                fault = self._send_due(name, stop, timedelta(0), alive=alive)
                 self._tell(f"campaign {name}", fault)
                 if fault is not None:
                     not_before[name] = time.monotonic() + FAULT_PAUSE

@@ -6,6 +6,7 @@ so that an old list does not bring them back into advertising.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
@@ -14,25 +15,29 @@ from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from messaging.clock import Clock
-from messaging.errors import NotFound
+from messaging.errors import NotFound, StoreError, Uncompacted
+from messaging.ids import random_id
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.message import Message
 from messaging.nouns.order import Order
+from messaging.rules.identity import Identity
 from messaging.rules.profile import ProfileReader
-from messaging.services.customers import aliases_of
+from messaging.services.campaign_plans import forget_in_plans
+from messaging.services.campaign_rows import forget_withheld
+from messaging.services.customers import forget_notes, former_addresses, shop_ids
 from messaging.services.forgotten import Forgotten
-from messaging.services.rejected import remove_rejected_files
+from messaging.services.rejected import clean_rejected_files
 from messaging.stores.base import Address, Store
 
 #: More than anybody has; the port wants a limit.
 _ALL = 1_000_000
 #: Headers of a mail that are read to know whom it went to, in bytes.
 _HEADERS = 32_768
+#: Note: of an erasure that is under way, by what names it can be asked for again (hashed), and ids of messages.
+_UNFINISHED = "unfinished-erasure:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class ErasureReceipt:
     mails: int
     plans: int
     rejected_files: int
+    #: Files of rejected rows that a person should look at: a mistyped row in them may be theirs.
+    to_look_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,10 @@ class _Known:
     messages: list[Message]
     #: Every address they ever had here, as far as it was told.
     addresses: dict[Address, AddressStatus]
+    #: Those of them that nobody else has.
+    theirs: list[Address]
+    #: The shop's ids of theirs.
+    shop_ids: list[str]
 
 
 class Eraser:
@@ -71,15 +82,17 @@ class Eraser:
         *,
         forgotten: Forgotten,
         profiles: ProfileReader,
+        workspace: Path,
         mailbox: Path,
         plans: Path,
         drain: Callable[[], object] = lambda: None,
     ) -> None:
-        """`mailbox` and `plans` are folders; `drain` records hits on links that still wait."""
+        """`workspace`, `mailbox` and `plans` are folders; `drain` records hits on links that still wait."""
         self._store = store
         self._clock = clock
         self._forgotten = forgotten
         self._profiles = profiles
+        self._workspace = workspace
         self._mailbox = mailbox
         self._plans = plans
         self._drain = drain
@@ -120,18 +133,34 @@ class Eraser:
 
         Raises:
             NotFound: there is no such customer.
+            Uncompacted: they are gone, but the store's files still have what was theirs; `finish` takes it out.
         """
         self._drain()
         known = self._known(customer_id)
-        rejected_files = remove_rejected_files(self._store)
-        mails, plans = self._remove_files(known)
-        with self._store.transaction():
-            self._forgotten.keep(known.addresses, at=self._clock.now())
-            for note in aliases_of(self._store, customer_id):
-                self._store.put_note(note, None)
-            self._store.addresses.forget(self._only_theirs(known))
-            self._store.customers.delete(customer_id)
-        again = self._remove_files(known)  # what a sender had in hand meanwhile
+        customer = known.customer
+        identity = Identity(
+            customer_id, known.theirs, ids=known.shop_ids, name=(customer.first_name, customer.last_name)
+        )
+        rejected_files, to_look_at = clean_rejected_files(self._store, self._workspace, identity)
+        messages = [message.id for message in known.messages]
+        mails, plans = self._clean_files(customer_id, messages, known.theirs)
+        unfinished = _UNFINISHED + random_id()
+        uncompacted = None
+        try:
+            with self._store.transaction():
+                self._forgotten.keep(known.addresses, at=self._clock.now())
+                forget_notes(self._store, customer_id)
+                forget_withheld(self._store, customer_id)
+                self._store.customers.delete(customer_id, ids=known.shop_ids, addresses=known.theirs)
+                names = [customer_id, *known.shop_ids, *(address for _, address in known.theirs)]
+                marks = list(map(self._forgotten.mark, names))
+                self._store.put_note(unfinished, {"names": marks, "messages": messages})
+        except Uncompacted as error:
+            uncompacted = error
+        again = self._clean_files(customer_id, messages, known.theirs)  # what a sender had in hand meanwhile
+        if uncompacted is not None:
+            raise _left_in_the_store(customer_id, uncompacted)
+        self._store.put_note(unfinished, None)
         return ErasureReceipt(
             customer=customer_id,
             orders=len(known.orders),
@@ -141,7 +170,26 @@ class Eraser:
             mails=mails + again[0],
             plans=plans + again[1],
             rejected_files=rejected_files,
+            to_look_at=tuple(map(str, to_look_at)),
         )
+
+    def finish(self, name: str) -> bool:
+        """Finish the erasure of somebody who had the id or address `name`; false if none was cut short.
+
+        Raises:
+            Uncompacted: the store's files still have what was theirs.
+        """
+        marks = {self._forgotten.mark(written) for written in (name, name.lower())}
+        notes = self._store.notes(_UNFINISHED)
+        found = {key: note for key, note in notes.items() if not marks.isdisjoint(note["names"])}
+        for key, note in found.items():
+            self._clean_files(name, note["messages"], [])
+            try:
+                self._store.compact()
+            except StoreError as error:
+                raise _left_in_the_store(name, error) from None
+            self._store.put_note(key, None)
+        return bool(found)
 
     def _known(self, customer_id: str) -> _Known:
         customer = self._store.customers.get([customer_id]).get(customer_id)
@@ -149,12 +197,15 @@ class Eraser:
             raise NotFound(f"no customer {customer_id!r}", hint="list them with: messaging customers list")
         events = self._store.events.page(customer_id=customer_id, limit=_ALL)
         messages = self._store.outbox.page(customer_id=customer_id, limit=_ALL)
+        addresses = list(dict.fromkeys(self._addresses(customer, events, messages)))
         return _Known(
             customer=customer,
             orders=self._store.events.orders_of([customer_id]).get(customer_id, ()),
             events=events,
             messages=messages,
-            addresses=self._store.addresses.status(list(dict.fromkeys(self._addresses(customer, events, messages)))),
+            addresses=self._store.addresses.status(addresses),
+            theirs=[address for address in addresses if not self._has_another(customer_id, address)],
+            shop_ids=shop_ids(self._store, customer_id),
         )
 
     def _addresses(self, customer: Customer, events: Iterable[Event], messages: Iterable[Message]) -> Iterator[Address]:
@@ -165,32 +216,29 @@ class Eraser:
         yield from (("sms", phone) for phone in phones if phone)
         for addresses in (customer.addresses, *(profile.addresses for profile in told)):
             yield from addresses.items()
+        yield from former_addresses(self._store, customer.id)
         yield from ((message.channel, message.address) for message in messages if message.address)
 
-    def _only_theirs(self, known: _Known) -> list[Address]:
-        """Their addresses without those that somebody else has too."""
-        return [
-            (channel, address)
-            for channel, address in known.addresses
-            if not any(
-                other.id != known.customer.id
-                for other in (
-                    self._store.customers.find(email=address)
-                    if channel == "email"
-                    else self._store.customers.find(phone=address)
-                )
-            )
-        ]
+    def _has_another(self, customer_id: str, place: Address) -> bool:
+        """Whether somebody else has an address, too."""
+        channel, address = place
+        known = {"email": address} if channel == "email" else {"phone": address}
+        return any(other.id != customer_id for other in self._store.customers.find(**known))
 
-    def _remove_files(self, known: _Known) -> tuple[int, int]:
-        """Mails to them, and plans that name them; how many of each."""
-        ids = [message.id for message in known.messages]
-        mails = [path for path in self._mailbox.rglob("*") if path.is_file() and _is_to(path, known.addresses, ids)]
-        name = orjson.dumps(known.customer.id)
-        plans = [path for path in self._plans.rglob("*") if path.is_file() and name in path.read_bytes()]
-        for path in (*mails, *plans):
+    def _clean_files(self, customer_id: str, messages: Iterable[str], addresses: Iterable[Address]) -> tuple[int, int]:
+        """Remove mails to them, and put somebody unknown in their place in plans; how many of each."""
+        mails = [path for path in self._mailbox.rglob("*") if path.is_file() and _is_to(path, addresses, messages)]
+        for path in mails:
             path.unlink(missing_ok=True)
-        return len(mails), len(plans)
+        return len(mails), forget_in_plans(self._plans, customer_id)
+
+
+def _left_in_the_store(name: str, error: StoreError) -> Uncompacted:
+    again = f"messaging customers erase {shlex.quote(name)}"
+    return Uncompacted(
+        f"{name} is erased, but what was theirs is still in the store's files: {error.message}",
+        hint=f"{error.hint or 'mend that'}, then finish with: {again}",
+    )
 
 
 def _is_to(path: Path, addresses: Iterable[Address], ids: Iterable[str]) -> bool:

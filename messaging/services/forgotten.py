@@ -60,6 +60,9 @@ class Forgotten:
             self._store.addresses.suppress(suppressions)
         return len(consents)
 
+    def mark(self, text: str) -> str:
+        """What tells, to us alone, an id or address of somebody erased from others."""
+        return blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=20).hexdigest()
+
     def _hash(self, address: Address) -> str:
-        text = "\0".join(address).encode("utf-8", "surrogatepass")
-        return f"erased:{blake2b(text, key=self._key, digest_size=20).hexdigest()}"
+        return f"erased:{self.mark(chr(0).join(address))}"

@@ -2,15 +2,19 @@
 
 A live event is first made safe (received, committed); then all its effects happen in one transaction: its
 customer is found or made, its order folded, its triggers planned, and it is done. If they cannot happen, it
-is failed, says why, and blocks nothing. What a crash left between the two is taken up by `resume`.
+is failed, says why, and blocks nothing. What a crash left between the two is taken up by `resume`, which leaves
+alone what is in the hands of a request that lives, here or in another process.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -31,6 +35,8 @@ log = logging.getLogger("messaging.intake")
 
 #: Events of history in one transaction.
 PAGE = 500
+#: How far ahead of ours a shop's clock, or its idea of zones, may be. What is no further ahead counts as now.
+AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +116,12 @@ class Intake:
         self._forgotten = forgotten
         self._currency = currency
         self._wake = wake
+        #: Guards what is below: a server receives in many threads.
+        self._lock = threading.Lock()
+        #: What other processes know this one by.
+        self._worker: str | None = None
+        #: The events that threads of this process are at.
+        self._in_hand: Counter[str] = Counter()
 
     def receive(self, document: object, *, source: str = "api") -> Accepted:
         """Take a live event in. The same again changes nothing, unless it failed: then it is tried again.
@@ -119,26 +131,34 @@ class Intake:
             Conflict: its id is known for another content; nothing is changed.
             StoreError: it could not be kept.
         """
-        event = replace(read_event(document, default_source=source), received_at=self._clock.now())
-        self._read_profile(event)
-        (known,) = self._store.events.add([event])
-        if known is None:
-            return self._work_off(event, new=True)
-        if known.fingerprint != event.fingerprint:
-            raise Conflict(
-                f"event {event.id} of {event.source}/{event.shop} is known with another content",
-                hint="give what happened anew an id of its own",
+        now = self._clock.now()
+        event = replace(read_event(document, default_source=source), received_at=now, worker=self._enlisted())
+        if event.time > now + AHEAD:
+            raise InputError(
+                f"time: is {(event.time - now) / AHEAD:,.1f} days ahead of our clock, {now:%Y-%m-%dT%H:%MZ}",
+                hint="an event is told when it has happened",
             )
-        if known.state is EventState.FAILED and known.live:
-            return self._work_off(known, new=False)
+        self._read_profile(event)
+        with self._holding(event):
+            (known,) = self._store.events.add([event])
+            if known is None:
+                return self._work_off(event, new=True)
+            if known.fingerprint != event.fingerprint:
+                raise Conflict(
+                    f"event {event.id} of {event.source}/{event.shop} is known with another content",
+                    hint="give what happened anew an id of its own",
+                )
+            if known.state is EventState.FAILED and known.live:
+                return self._work_off(known, new=False)
         return Accepted(key=known.key, state=known.state, new=False, customer_id=known.customer_id, error=known.error)
 
     def resume(self) -> int:
         """Take up events whose effects a crash cut short; return how many."""
         count = 0
-        while events := self._store.events.received(limit=100):
+        while events := self._left(self._store.events.received(limit=PAGE)):
             for event in events:
-                self._work_off(event, new=False)
+                with self._holding(event):
+                    self._work_off(event, new=False)
                 count += 1
         return count
 
@@ -162,6 +182,33 @@ class Intake:
             progress(len(page))
         return summary
 
+    # Whose an event is.
+
+    def _enlisted(self) -> str:
+        with self._lock:
+            if self._worker is None:
+                self._worker = self._store.enlist()
+            return self._worker
+
+    @contextmanager
+    def _holding(self, event: Event) -> Iterator[None]:
+        with self._lock:
+            self._in_hand[event.key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand[event.key] -= 1
+                self._in_hand += Counter()  # without those at nought
+
+    def _left(self, events: Sequence[Event]) -> list[Event]:
+        """Those that nobody is at: what this process gave up, and all of those who died."""
+        with self._lock:
+            mine, in_hand = self._worker, set(self._in_hand)
+        workers = {event.worker for event in events if event.worker not in (None, mine)}
+        others = {worker for worker in workers if worker is not None and self._store.is_alive(worker)}
+        return [event for event in events if event.key not in in_hand and event.worker not in others]
+
     # One live event.
 
     def _work_off(self, event: Event, *, new: bool) -> Accepted:
@@ -175,7 +222,7 @@ class Intake:
             key=event.key,
             state=EventState.FAILED if work.error is not None else EventState.DONE,
             new=new,
-            customer_id=work.customer.id if work.customer else None,
+            customer_id=work.event.customer_id,
             planned=work.planned.planned,
             moved=work.planned.moved,
             cancelled=work.planned.cancelled,
@@ -193,7 +240,8 @@ class Intake:
             with self._store.transaction():
                 known = self._store.events.get([event.key]).get(event.key)
                 if known is not None and known.state is EventState.DONE:
-                    return work  # another process took it up
+                    work.event = known  # two tried it again at once, and the other was first
+                    return work
                 self._effects([work], now)
                 if work.error is not None:
                     raise InputError(work.error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -114,13 +114,18 @@ class Recorder:
 
     # What is recorded
 
-    def drain(self) -> int:
-        """Record all hits that wait; return how many.
+    def drain(self, alive: Callable[[], object] = lambda: None) -> int:
+        """Record all hits that wait; return how many. `alive` is called again and again meanwhile.
 
         Raises:
             StoreError: the store cannot take them; they go on waiting.
         """
-        return self._spool.drain(lambda lines: self.record(read_lines(lines)))
+
+        def take(lines: Sequence[bytes]) -> None:
+            alive()
+            self.record(read_lines(lines))
+
+        return self._spool.drain(take)
 
     def record(self, engagements: Iterable[Engagement], *, moves: bool = True) -> list[Engagement]:
         """Record what is new of `engagements`; return it as it was recorded.

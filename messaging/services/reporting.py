@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from messaging.errors import NotFound
 from messaging.nouns.message import MessageState
-from messaging.nouns.template import LinkSlot, TemplateVersion
+from messaging.nouns.template import DEFAULT_VARIANT, LinkSlot, TemplateVersion
 from messaging.rules.statistics import wilson
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
@@ -28,10 +29,12 @@ class LinkReport:
     locale: str
     #: Where it leads; None: that differs by message.
     target: str | None
+    #: Messages sent in the variant that has it. One whose variant is not known may have been any: it counts too.
+    sent: int
     clicks: int
     unique_clicks: int
     machine_clicks: int
-    #: Unique clicks over messages sent; None if none was sent.
+    #: Unique clicks over these; None if none was sent.
     click_through_rate: float | None
 
 
@@ -135,12 +138,15 @@ def _report(count: EngagementCount, version: TemplateVersion | None) -> Template
         click_through_rate=unique / sent if sent else None,
         click_through_interval=wilson(unique, sent),
         unsubscribes=count.unsubscribed,
-        links=_links(count, version, sent),
+        links=_links(count, version),
     )
 
 
-def _links(count: EngagementCount, version: TemplateVersion | None, sent: int) -> tuple[LinkReport, ...]:
-    """All places of the version on this channel, in its order, also those that nobody clicked."""
+def _links(count: EngagementCount, version: TemplateVersion | None) -> tuple[LinkReport, ...]:
+    """All places of the version on this channel, in its order, also those that nobody clicked.
+
+    What is the first, second … link of a part in one language is so in the others too: these stand together.
+    """
     known = {link.slot: link for link in version.links if link.channel == count.channel} if version else {}
     clicked = {link.slot: link for link in count.links}
     nothing = [
@@ -148,17 +154,40 @@ def _links(count: EngagementCount, version: TemplateVersion | None, sent: int) -
         for slot in known
         if str(slot) not in clicked
     ]
-    reports = [_link(link, known.get(_number(link.slot)), sent) for link in (*count.links, *nothing)]
-    return tuple(sorted(reports, key=lambda link: [int(part) for part in link.slot.split(".") if part.isdecimal()]))
+    places = _places(known.values())
+    links = sorted((*count.links, *nothing), key=lambda link: _order(link.slot, places))
+    variants = version.parts.get(count.channel, ()) if version else ()
+    return tuple(_link(link, known.get(_number(link.slot)), count, several=len(variants) > 1) for link in links)
 
 
-def _link(count: LinkCount, link: LinkSlot | None, sent: int) -> LinkReport:
+def _places(links: Iterable[LinkSlot]) -> dict[int, tuple[int, int]]:
+    """Slot -> which part it is in, and the how manieth it is there."""
+    parts: dict[str, int] = {}
+    numbers: Counter[tuple[str, str]] = Counter()
+    places = {}
+    for link in sorted(links, key=lambda link: link.slot):
+        places[link.slot] = (parts.setdefault(link.part, len(parts)), numbers[link.locale, link.part])
+        numbers[link.locale, link.part] += 1
+    return places
+
+
+def _order(slot: str, places: Mapping[int, tuple[int, int]]) -> tuple[tuple[int, int], list[int]]:
+    """By place, then as the slots are numbered: `2` before `10`, `3.2` after `3`."""
+    return places.get(_number(slot), (len(places), 0)), [int(part) for part in slot.split(".") if part.isdecimal()]
+
+
+def _link(count: LinkCount, link: LinkSlot | None, of: EngagementCount, *, several: bool) -> LinkReport:
+    sent = of.states.get(MessageState.SENT, 0)
+    if link is not None and several:
+        elsewhere = sum(of.sent_by_variant.values()) - of.sent_by_variant.get(link.locale or DEFAULT_VARIANT, 0)
+        sent -= elsewhere
     return LinkReport(
         slot=count.slot,
         label=link.label if link else "",
         part=link.part if link else "",
         locale=link.locale if link else "",
         target=link.target if link else None,
+        sent=sent,
         clicks=count.clicks,
         unique_clicks=count.unique_clicks,
         machine_clicks=count.machine_clicks,

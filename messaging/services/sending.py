@@ -10,9 +10,10 @@ What protects a message at each step:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import product
 from threading import Event
 
 from messaging.clock import Clock
@@ -37,6 +38,13 @@ GROUP = 16
 #: Share of an adapter's rate that is kept for order messages.
 ORDER_SHARE = 0.25
 
+#: Told by who works that they live, again and again: whoever watches them knows a hang from a long task.
+Alive = Callable[[], object]
+
+
+def unwatched() -> None:
+    """Nobody watches."""
+
 
 @dataclass(slots=True)
 class SendReport:
@@ -58,6 +66,15 @@ class SendReport:
     @property
     def handled(self) -> int:
         return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """How many messages may be sent now, and the bucket their tokens are from, if the rate has a limit."""
+
+    number: int
+    bucket: str | None = None
+    burst: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class Sender:
         timeout: timedelta,
         keep_campaigns: bool = False,
         stop: Event | None = None,
+        alive: Alive = unwatched,
     ) -> None:
         """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter.
 
@@ -101,6 +119,7 @@ class Sender:
         self._timeout = timeout.total_seconds()
         self._keep_campaigns = keep_campaigns
         self._stop = stop or Event()
+        self._alive = alive
         self.worker = store.enlist()
 
     # What is called from outside.
@@ -114,14 +133,16 @@ class Sender:
         self._pages(report, adapter_name, campaign.channel, campaign=name)
         return report
 
-    def send_lanes(self, lanes: Collection[Lane], channels: Sequence[str]) -> SendReport:
-        """Send the event-driven messages of `lanes` that are due now; a fault on one channel stops no other."""
+    def send_lanes(self, lanes: Sequence[Lane], channels: Sequence[str]) -> SendReport:
+        """Send what is due now of each lane in turn; a fault on one channel stops no other."""
         report = SendReport()
-        fault = None
-        for channel in channels:
-            self._pages(report, self._adapter_for(channel), channel, lanes=lanes)
-            fault, report.fault = fault or report.fault, None
-        report.fault = fault
+        faults: dict[str, MessagingError] = {}
+        for lane, channel in product(lanes, channels):
+            if channel not in faults:
+                self._pages(report, self._adapter_for(channel), channel, lane=lane)
+                if report.fault is not None:
+                    faults[channel], report.fault = report.fault, None
+        report.fault = next(iter(faults.values()), None)
         return report
 
     def bury_the_dead(self) -> int:
@@ -147,13 +168,13 @@ class Sender:
         adapter_name: str | None,
         channel: str,
         *,
-        lanes: Collection[Lane] | None = None,
+        lane: Lane | None = None,
         campaign: str | None = None,
     ) -> None:
         """Send page after page, until nothing is due or something is in the way."""
         while adapter_name is not None and not self._stop.is_set() and report.fault is None:
             before = report.handled
-            more = self._page(report, adapter_name, channel, lanes, campaign)
+            more = self._page(report, adapter_name, channel, lane, campaign)
             if not more or report.handled == before:
                 return  # in the latter case it was stopped by somebody else in the meantime
 
@@ -162,11 +183,13 @@ class Sender:
         report: SendReport,
         adapter_name: str,
         channel: str,
-        lanes: Collection[Lane] | None,
+        lane: Lane | None,
         campaign: str | None,
     ) -> bool:
         """Send one page; return whether there was anything to send."""
+        self._alive()
         now = self._clock.now()
+        lanes = None if lane is None else (lane,)
         due = self._store.outbox.next_due(lanes=lanes, campaign=campaign, channel=channel)
         if due is None or due > now:
             return False
@@ -176,56 +199,83 @@ class Sender:
             report.fault = error
             return False
         # What goes in one request is locked together, so that a page is no less than one.
-        granted = self._tokens(adapter_name, lanes, max(PAGE, adapter.capabilities.batch_size))
+        grant = self._tokens(adapter_name, lane, max(PAGE, adapter.capabilities.batch_size))
         messages = self._store.outbox.claim(
-            self.worker, now=now, limit=granted, lanes=lanes, campaign=campaign, channel=channel
+            self.worker, now=now, limit=grant.number, lanes=lanes, campaign=campaign, channel=channel
         )
         if not messages:
+            self._give_back(grant, grant.number)
             return False
         try:
-            self._send_page(report, adapter, messages, now)
+            letters, by_id, links = self._rendered(report, messages, now, pieces=adapter.capabilities.batch_size > 1)
+            # At once: another sender waits for them.
+            self._give_back(grant, grant.number - len(letters))
+            self._send_page(report, adapter, letters, by_id, links)
         finally:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
 
-    def _tokens(self, adapter: str, lanes: Collection[Lane] | None, page: int) -> int:
+    def _tokens(self, adapter: str, lane: Lane | None, page: int) -> _Grant:
         """How many of a `page` of messages may be sent now; waits until it is at least one.
 
         Taken before rows are locked.
         """
         rate = self._rates.get(adapter, 0.0)
         if rate <= 0:
-            return page
+            return _Grant(page)
         buckets = [(f"rate:{adapter}", rate * (1 - ORDER_SHARE))]
-        if lanes is not None and Lane.ORDER in lanes:
+        if lane is Lane.ORDER:
             buckets.insert(0, (f"rate:{adapter}:orders", rate * ORDER_SHARE))
         while not self._stop.is_set():
+            self._alive()
             wait = 1.0
             for bucket, share in buckets:
-                taken, seconds = self._store.take_tokens(bucket, page, rate=share, burst=max(1, round(share)))
+                burst = max(1, round(share))
+                taken, seconds = self._store.take_tokens(bucket, page, rate=share, burst=burst)
                 if taken:
-                    return taken
+                    return _Grant(taken, bucket, burst)
                 wait = min(wait, seconds)
             self._stop.wait(wait)
-        return 0
+        return _Grant(0)
 
-    def _send_page(self, report: SendReport, adapter: Adapter, messages: Sequence[Message], now: datetime) -> None:
+    def _give_back(self, grant: _Grant, number: int) -> None:
+        if grant.bucket is not None and number:
+            self._store.give_back_tokens(grant.bucket, number, burst=grant.burst)
+
+    def _rendered(
+        self, report: SendReport, messages: Sequence[Message], now: datetime, *, pieces: bool
+    ) -> tuple[list[RenderedMessage], dict[str, Message], list[ShortLink]]:
+        """The letters of those that may still go, their rows by id, and the short links in them.
+
+        What becomes of the others is recorded.
+        """
         customers = self._store.customers.get({message.customer_id for message in messages})
         ready, decided = self._rechecks.ready(messages, customers, now)
         self._settle(report, decided)
         by_id = {message.id: self._with_context(message, customers) for message in ready}
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
-        batches = adapter.capabilities.batch_size > 1
         links: list[ShortLink] = []
-        composed = self._composer.compose(ready, now=now, customers=customers, pieces=batches, short_links=links)
+        composed = self._composer.compose(ready, now=now, customers=customers, pieces=pieces, short_links=links)
         for item in composed:
+            self._alive()
             if isinstance(item, Unrenderable):
                 failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
             else:
                 letters.append(item)
+                by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self._settle(report, failed)
-        size = adapter.capabilities.batch_size if batches else GROUP
+        return letters, by_id, links
+
+    def _send_page(
+        self,
+        report: SendReport,
+        adapter: Adapter,
+        letters: Sequence[RenderedMessage],
+        by_id: Mapping[str, Message],
+        links: Sequence[ShortLink],
+    ) -> None:
+        size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
         under_way: _UnderWay | None = None
         for start in range(0, len(letters), size):
             group = letters[start : start + size]
@@ -297,6 +347,7 @@ class Sender:
         """Record what becomes of a group that was handed over."""
         messages, handover = under_way.messages, under_way.handover
         for receipts in handover:
+            self._alive()
             report.count(self._settling.receipts(receipts, messages, adapter, now=self._clock.now()))
         self._settling.tell()
         report.fault = handover.fault
@@ -317,6 +368,7 @@ class Sender:
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
         for message in messages:
+            self._alive()
             name = message.adapter or self._adapter_of(message)
             try:
                 adapter = self._adapters.get(name) if name else None

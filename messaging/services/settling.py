@@ -102,6 +102,7 @@ class Settling:
                 provider_id=receipt.provider_id,
                 sent_at=now,
                 context=message.context,
+                variant=message.variant,
             )
         if receipt.verdict is Verdict.REFUSED:
             return Outcome(
@@ -133,6 +134,7 @@ class Settling:
             state=MessageState.UNKNOWN,
             reason=why,
             adapter=adapter.name if adapter else None,
+            variant=message.variant,
         )
         if adapter is None:
             return unknown

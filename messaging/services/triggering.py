@@ -124,7 +124,7 @@ class Triggering:
         lane = Lane.ORDER if live.version.message_class is MessageClass.TRANSACTIONAL else Lane.EVENT
         drafts, problems = [], []
         for customer in customers:
-            due = self._due(trigger, event, customer)
+            due = self._due(trigger, event, customer, now)
             if isinstance(due, str):
                 problems.append(due)
                 continue
@@ -191,11 +191,11 @@ class Triggering:
         self._store.outbox.add(messages)
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))
 
-    def _due(self, trigger: Trigger, event: Event, customer: Customer) -> datetime | str:
-        """When it is due, or why that cannot be told."""
+    def _due(self, trigger: Trigger, event: Event, customer: Customer, now: datetime) -> datetime | str:
+        """When it is due, or why that cannot be told. A shop's clock that is ahead of ours delays nothing."""
         try:
             zone = ZoneInfo(customer.timezone or self._timezone)
-            due = due_time(trigger, event.time, lambda path: value_at(path, event), zone)
+            due = due_time(trigger, min(event.time, now), lambda path: value_at(path, event), zone)
         except ZoneInfoNotFoundError:
             return "the customer's time zone is unknown here"
         except (ValueError, OverflowError) as error:

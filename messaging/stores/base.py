@@ -50,6 +50,8 @@ class Outcome:
     sent_at: datetime | None = None
     #: The rendering context as it went out; None leaves it as it is.
     context: Mapping[str, Any] | None = None
+    #: What it was rendered in; None leaves it as it is.
+    variant: str | None = None
 
 
 class Customers(ABC):
@@ -85,13 +87,19 @@ class Customers(ABC):
         """
 
     @abstractmethod
-    def delete(self, customer_id: str) -> None:
-        """Forget the customer, and their orders and events.
+    def delete(self, customer_id: str, *, ids: Iterable[str] = (), addresses: Iterable[Address] = ()) -> None:
+        """Forget the customer, their orders and events, and what is known about their addresses.
+
+        `addresses` are those they had before, `ids` those that a shop has for them: events that never got as far as
+        being anybody's go too, if one of these is in them. An address that somebody else has too stays theirs.
 
         The rows of their messages stay to be counted, without address, context or attributes, for a customer id
         that is a random one; their engagement loses its raw event, their short links the targets made for them.
         Suppressions stay, as a keyed hash is kept by the caller. The data is gone from the store's files when this
         returns, backups included.
+
+        Raises:
+            Uncompacted: they are forgotten, but their data is still in the store's files. `compact` takes it out.
         """
 
 
@@ -107,7 +115,7 @@ class Events(ABC):
 
     @abstractmethod
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        """Say how far an event has come."""
+        """Say how far an event has come; nobody works on it any more."""
 
     @abstractmethod
     def received(self, *, limit: int = 1000) -> list[Event]:
@@ -198,7 +206,8 @@ class Outbox(ABC):
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Record what became of messages; ends their lock. Survives the death of this process when it returns.
 
-        A message that is already `sent` stays sent.
+        A message that is already `sent` stays sent. Of one whose customer was erased meanwhile only what counts is
+        recorded: no context, no words of a provider's; and it is never planned again.
         """
 
     @abstractmethod
@@ -215,11 +224,7 @@ class Outbox(ABC):
 
     @abstractmethod
     def next_due(
-        self,
-        *,
-        lanes: Collection[Lane] | None = None,
-        campaign: str | None = None,
-        channel: str | None = None,
+        self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
     ) -> datetime | None:
         """When the earliest unlocked planned message is due."""
 
@@ -297,10 +302,6 @@ class Addresses(ABC):
     @abstractmethod
     def unsuppress(self, address: Address) -> bool:
         """Lift a suppression; whether there was one."""
-
-    @abstractmethod
-    def forget(self, addresses: Collection[Address]) -> None:
-        """Remove all that is known about these addresses: they are erased, the caller keeps what must be kept."""
 
 
 class Engagements(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from messaging.nouns.message import MessageState
 
@@ -43,3 +43,5 @@ class EngagementCount:
     #: Messages through whose links somebody unsubscribed.
     unsubscribed: int
     links: tuple[LinkCount, ...]
+    #: Those sent by the variant they were rendered in, as far as that is known.
+    sent_by_variant: Mapping[str, int] = field(default_factory=dict)

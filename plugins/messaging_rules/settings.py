@@ -78,7 +78,9 @@ class Cap(_Table):
         return self.channel in ("*", channel) and self.topic in ("*", topic)
 
     def __str__(self) -> str:
-        about = " about ".join((f"message{'s' if self.max > 1 else ''}" if self.channel == "*" else self.channel, *({self.topic} - {"*"})))
+        about = " about ".join(
+            (f"message{'s' if self.max > 1 else ''}" if self.channel == "*" else self.channel, *({self.topic} - {"*"}))
+        )
         return f"at most {self.max} {about} in {self.days} day{'s' if self.days > 1 else ''}"
 
 

@@ -41,7 +41,8 @@ def test_nothing_is_left(run):
         "Customer ID,Email,First Name,Last Name,Phone,Street\n"
         "17,zyxann@example.com,Zyxannabel,Zyxleeman,+43 664 1234567,Zyxstrasse 1\n"
         "18,bob@example.com,Bob,,,\n"
-        "19,Zyxannabel at home,,,,Zyxstrasse 1\n"
+        "19,Zyxannabel at home,,Zyxleeman,,Zyxstrasse 1\n"
+        "20,Bobby at home,Bobby,,,Elsewhere 1\n"
     )
     assert run("customers", "import", "people.csv", "--consent", "email")[0] == 3
     run("triggers", "enable", "order-confirmation")
@@ -75,6 +76,9 @@ def test_nothing_is_left(run):
     receipt = json.loads(out)
     assert (receipt["orders"], receipt["events"], receipt["messages"], receipt["mails"]) == (1, 1, 1, 1)
     assert found(run.folder) == set()
+    (left,) = receipt["to_look_at"]
+    assert "Bobby at home" in (run.folder / "people.rejected.csv").read_text()
+    assert left == str(run.folder / "people.rejected.csv")
     assert len(list((run.folder / "mailbox").rglob("*.eml"))) == mails - 1
     assert json.loads(run("customers", "list", "--json")[1])[0]["id"] == "18"
     states = [m["state"] for m in json.loads(run("messages", "list", "--json")[1])]

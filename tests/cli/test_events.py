@@ -89,7 +89,15 @@ def test_some_of_several(run):
 
 
 def test_history_from_standard_input(run):
-    line = json.dumps({"id": "1", "type": "order.placed", "time": "2026-03-01T10:00:00Z", "customer": {"id": "17"}})
+    line = json.dumps(
+        {
+            "id": "1",
+            "type": "order.placed",
+            "time": "2026-03-01T10:00:00Z",
+            "customer": {"id": "17"},
+            "data": {"order": {"number": "1"}},
+        }
+    )
     code, out, err = run("events", "import", "-", "--json", stdin=f"{line}\nno event\n")
     assert (code, json.loads(out)["new"], json.loads(out)["rejected"]) == (3, 1, 1)
     assert f"1 line was rejected: see {run.folder / 'events.rejected.jsonl'}" in err

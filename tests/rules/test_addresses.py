@@ -95,7 +95,11 @@ def test_real_collection_of_addresses_never_surprises(shared):
         ("030 / 12 34 56", "DE", "+4930123456"),
         ("030 123456", "de", "+4930123456"),
         ("+1 (202) 555-0123", "DE", "+12025550123"),
+        # Reserved for fiction, so in nobody's numbering plan: documents and tests live by them.
         ("07700 900123", "GB", "+447700900123"),
+        ("(555) 555-0123", "US", "+15555550123"),
+        ("06 39 98 12 34", "FR", "+33639981234"),
+        ("030 23125 001", "DE", "+493023125001"),
     ],
 )
 def test_phone(text, region, number):
@@ -110,6 +114,9 @@ def test_phone(text, region, number):
         ("n/a", "DE"),
         ("030 123456", None),
         ("12", "US"),
+        ("123", "DE"),
+        ("4711", "DE"),
+        ("555-0100", "US"),
         ("+1 202 555 0123 x4", None),
         ("0044 7700 900123", "US"),
     ],

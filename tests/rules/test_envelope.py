@@ -63,10 +63,10 @@ def test_a_refund():
 
 def test_whole_numbers_of_64_bits():
     for number in (-(2**63), 2**64 - 1):
-        assert read_event(document(data={"n": number})).data == {"n": number}
+        assert read_event(document(type="x", data={"n": number})).data == {"n": number}
     for number in (-(2**63) - 1, 2**64):
         with pytest.raises(InputError, match="data.n: a whole number of more than 64 bits"):
-            read_event(document(data={"n": number}))
+            read_event(document(type="x", data={"n": number}))
 
 
 def test_numbers_that_are_ids_or_money():
@@ -153,6 +153,49 @@ def test_an_event_about_a_product_needs_no_customer():
     assert read_event(told).customer == {}
 
 
+@pytest.mark.parametrize(
+    ("type", "data", "field"),
+    [
+        ("order.placed", {}, "data.order"),
+        ("order.placed", {"cart": {"id": "c-1"}}, "data.order"),
+        ("order.cancelled", {"refund": {"amount": "5"}}, "data.order"),
+        ("shipment.shipped", {}, "data.shipment"),
+        ("refund.created", {}, "data.refund"),
+        ("cart.updated", {"order": {"number": "1"}}, "data.cart"),
+        ("product.restocked", {}, "data.product"),
+    ],
+)
+def test_an_event_brings_what_its_type_speaks_of(type, data, field):
+    with pytest.raises(InputError, match=f"^{field}: is missing"):
+        read_event(document(type=type, data=data))
+
+
+@pytest.mark.parametrize(
+    ("type", "data"),
+    [
+        ("order.refunded", {"refund": {"amount": "5"}}),
+        ("refund.created", {"order": {"number": "1"}}),
+        ("shipment.shipped", {"order": {"number": "1"}}),
+        ("customer.registered", {}),
+        ("order", {}),
+    ],
+)
+def test_what_an_event_may_do_without(type, data):
+    assert read_event(document(type=type, data=data)).data == data
+
+
+def test_one_instant_is_one_however_it_is_written():
+    data = {"order": {"number": "1"}, "shipment": {"eta": "2026-03-05T10:00Z"}}
+    told = document(time="2026-03-02T09:00:00Z", data=data)
+    same = document(
+        time="2026-03-02T10:00:00+01:00",
+        data={"order": {"number": "1"}, "shipment": {"eta": "2026-03-05T10:00:00.000+00:00"}},
+    )
+    other = document(time="2026-03-02T10:00:00Z", data=told["data"])
+    assert fingerprint(told) == fingerprint(same) != fingerprint(other)
+    assert fingerprint(document(time="2026-13-02T09:00:00Z")) != fingerprint(told)  # what is no time is text
+
+
 def test_the_fingerprint_is_of_what_is_said():
     one = document()
     same = json.loads(json.dumps(one, indent=2, sort_keys=True))
@@ -221,5 +264,7 @@ def test_naughty_strings_come_through(shared):
     for text in strings:
         if "\x00" in text or not text.strip():
             continue
-        event = read_event(document(customer={"id": "1", "first_name": text}, data={"note": text}))
+        event = read_event(
+            document(customer={"id": "1", "first_name": text}, data={"order": {"number": "1"}, "note": text})
+        )
         assert event.customer["first_name"] == event.data["note"] == text

@@ -42,6 +42,14 @@ def test_all_fields():
     assert profile.created_at == datetime(2024, 5, 12, 22, tzinfo=UTC)
 
 
+def test_attributes_keep_their_text_and_an_id_is_never_another():
+    reader = ProfileReader(attributes={"note": "text"})
+    profile, problems = reader.read({"id": "A  1", "attributes": {"note": "one\n  two"}})
+    assert (profile.id, profile.attributes["note"], problems) == ("A  1", "one\n  two", [])
+    assert reader.read({"id": "A\n1"})[0].id is None
+    assert reader.read({"id": "A\n1"})[1] == ["id: must have at most 200 characters, none of them control characters"]
+
+
 def test_a_phone_belongs_where_the_customer_lives():
     assert READER.read({"phone": "0664 1234567", "country": "AT"})[0].phone == "+436641234567"
     assert READER.read({"phone": "030 123456"})[0].phone == "+4930123456"

@@ -13,10 +13,17 @@ from messaging.rules.values import (
     means_yes,
     read_boolean,
     read_date,
+    read_line,
     read_number,
     read_text,
     read_value,
 )
+
+
+def test_text_stays_as_it_was_written():
+    """Only blanks around it go; whichever system ended its lines."""
+    assert read_text("  line one\n  indented  two\r\nthree\rfour\n") == "line one\n  indented  two\nthree\nfour"
+    assert read_line(" Ann\n  Maria ") == "Ann Maria"
 
 
 @pytest.mark.parametrize(

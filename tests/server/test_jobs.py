@@ -10,7 +10,7 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.server.events import events_api
-from messaging.server.jobs import FAILURES, Job, JobFailed, check
+from messaging.server.jobs import FAILURES, Job, JobFailed, Pulse, check
 from messaging.server.run import Door, listen, run
 
 
@@ -87,6 +87,64 @@ def test_it_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     wake.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+class Round:
+    """A step that is under way for as long as a test wants, and shows that it lives when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.begun, self.end, self.ended = threading.Event(), threading.Event(), threading.Event()
+        monkeypatch.setattr("messaging.server.jobs.monotonic", lambda: self.now)
+        self.pulse = Pulse()
+        self.job = Job("pigeons", self._step, every=3600, pulse=self.pulse, patience=60)
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.job, args=(self.stop,))
+
+    def _step(self) -> None:
+        self.begun.set()
+        self.end.wait(30)
+
+    def __enter__(self) -> Round:
+        self.thread.start()
+        assert self.begun.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop.set()
+        self.end.set()
+        self.thread.join(10)
+
+
+def test_one_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Round(monkeypatch) as round:
+        check([round.job])
+        round.now += 61
+        with pytest.raises(JobFailed, match="the job pigeons hangs"):
+            check([round.job])
+
+
+def test_one_that_shows_that_it_lives_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Round(monkeypatch) as round:
+        for _ in range(10):
+            round.now += 59
+            check([round.job])
+            round.pulse()
+
+
+def test_one_that_waits_for_its_next_turn_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Round(monkeypatch) as round:
+        rested = threading.Event()
+
+        def rest(timeout: float) -> None:
+            rested.set()
+            round.stop.is_set = lambda: True  # type: ignore[method-assign]  # one turn is enough
+
+        monkeypatch.setattr(round.stop, "wait", rest)
+        round.end.set()
+        assert rested.wait(10)
+        round.now += 3600
+        check([round.job])
 
 
 def test_readyz_names_a_job_that_died(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ class Shop:
             timezone="Europe/Vienna",
             late=timedelta(days=2),
         )
-        self.profiles = ProfileReader(attributes={"vip": "boolean", "points": "number"}, region="AT")
+        self.profiles = ProfileReader(attributes={"vip": "boolean", "points": "number", "note": "text"}, region="AT")
         self.intake = Intake(
             store,
             clock,

@@ -13,7 +13,8 @@ import pytest
 from messaging import Conflict, Receipt, RenderedMessage, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
-from messaging.services.sending import GROUP, PAGE
+from messaging.services.dispatching import EVENT_LANES
+from messaging.services.sending import GROUP, PAGE, unwatched
 
 
 class PowerCut(Exception):
@@ -53,7 +54,11 @@ def state(live_shop: Any, name: str = "spring") -> CampaignState:
 def server(live_shop: Any) -> Callable[[], object]:
     """A round of each of the threads that send."""
     dispatcher, stop = live_shop.app.dispatcher, threading.Event()
-    rounds = dispatcher.event_round(stop), dispatcher.campaign_round(stop)
+    rounds = [
+        dispatcher.recovery_round(stop, unwatched),
+        *(dispatcher.lane_round(lane, "email", stop, unwatched) for lane in EVENT_LANES),
+        dispatcher.campaign_round(stop, unwatched),
+    ]
     return lambda: [send() for send in rounds]
 
 
@@ -237,7 +242,7 @@ def test_a_server_leaves_one_that_met_a_fault_alone_for_a_while(
     server()
     assert len(tries) == 1
     monkeypatch.setattr("messaging.services.dispatching.FAULT_PAUSE", 0.0)
-    other = live_shop.app.dispatcher.campaign_round(threading.Event())  # as after a restart
+    other = live_shop.app.dispatcher.campaign_round(threading.Event(), unwatched)  # as after a restart
     other()
     other()
     assert len(tries) == 3

@@ -41,6 +41,7 @@ def eraser(shop, tmp_path):
         shop.clock,
         forgotten=shop.forgotten,
         profiles=shop.profiles,
+        workspace=tmp_path,
         mailbox=tmp_path / "mailbox",
         plans=tmp_path / "data" / "plans",
     )
@@ -112,7 +113,7 @@ def live(shop, tmp_path):
         (mailbox / f"{number}.eml").write_bytes(bytes(mail))
     plans = tmp_path / "data" / "plans"
     plans.mkdir(parents=True)
-    (plans / "a.json").write_bytes(orjson.dumps({"members": [customer_id], "reasons": {"ZYX-id-17": "no consent"}}))
+    (plans / "a.json").write_bytes(orjson.dumps({"members": [customer_id], "reasons": {customer_id: "no consent"}}))
     (plans / "b.json").write_bytes(orjson.dumps({"members": ["18"], "reasons": {}}))
     rejected = RejectedFile(store, tmp_path / "people.csv", tmp_path, ".csv")
     rejected.row(["email", "street"], 2, "bad", ["zyxann@example.com", "Zyxstrasse 1"])

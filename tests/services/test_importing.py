@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -96,7 +97,7 @@ def test_every_encoding_and_separator(take, encoding, separator, end):
     text = end.join(line.replace(",", separator) for line in lines)
     assert take(text.encode(encoding)) == (2, 2, 0, 0)
     ann = take.people()["ann@example.com"]
-    assert (ann.first_name, ann.attributes["note"]) == ("Jürgen", "two lines")
+    assert (ann.first_name, ann.attributes["note"]) == ("Jürgen", "two\nlines")
 
 
 def test_excels_hint(take):
@@ -386,10 +387,30 @@ def test_csv_spectrum(shared, tmp_path):
         assert rows == json.loads((path.parents[1] / "json" / f"{path.stem}.json").read_text("utf-8")), path.name
 
 
+def test_csv_spectrum_comes_through(take, shared):
+    """To the people themselves: their attributes hold what the file says."""
+    folder = shared("data/csv_spectrum")
+    for path in sorted((folder / "csvs").glob("*.csv")):
+        told = json.loads((folder / "json" / f"{path.stem}.json").read_text("utf-8"))
+        columns = [name for name in told[0] if name in ("a", "b", "c", "key", "val", "data", "note")]
+        if not columns:
+            continue
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(["email", *(f"{path.stem} {name}" for name in columns)])
+        for number, row in enumerate(told):
+            writer.writerow([f"{path.stem}{number}@example.com", *(row[name] for name in columns)])
+        assert take(out.getvalue())[3] == 0
+        people = take.people()
+        for number, row in enumerate(told):
+            kept = people[f"{path.stem}{number}@example.com"].attributes
+            for name in columns:
+                value = kept.get(f"{path.stem}_{name}")
+                assert str(value or "") == row[name].strip().replace("\r\n", "\n"), path.name
+
+
 def test_naughty_strings_in_every_field(take, shared):
     strings = json.loads(shared("data/naughty/blns.json").read_text("utf-8"))
-    import io
-
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["email", "first_name", "city", "note"])

@@ -11,6 +11,8 @@ import pytest
 from messaging.errors import Conflict, InputError, StoreError
 from messaging.nouns.event import EventState
 from messaging.nouns.order import order_key
+from messaging.nouns.template import Trigger
+from messaging.stores.tinydb.store import TinyStore
 
 
 def the_order(shop, number="1001"):
@@ -61,6 +63,24 @@ def test_bad_input_is_refused_before_anything(shop):
         with pytest.raises(InputError):
             shop.intake.receive(shop.event() | bad)
     assert shop.store.events.count() == shop.store.customers.count() == 0
+
+
+def test_an_event_from_tomorrow_is_refused_and_a_clock_that_is_ahead_holds_nothing_up(shop):
+    shop.shelf.put("order-confirmation", Trigger(event="order.placed"))
+    shop.switch.enable("order-confirmation")
+    with pytest.raises(InputError, match="^time: is .* ahead of our clock"):
+        shop.intake.receive(shop.event(hours=25))
+    assert shop.store.events.count() == 0
+    assert shop.intake.receive(shop.event(hours=2)).planned == 1
+    (message,) = shop.messages()
+    assert message.due_at == shop.clock.now()
+
+
+def test_what_a_customer_says_on_two_lines_stays_so(shop):
+    customer = {"id": "17", "first_name": "Ann\nMaria", "attributes": {"note": "one\r\n  two"}}
+    shop.intake.receive(shop.event(customer=customer))
+    ann = shop.store.customers.get(["17"])["17"]
+    assert (ann.first_name, ann.attributes["note"]) == ("Ann Maria", "one\n  two")
 
 
 def test_what_of_a_customer_cannot_be_used_is_said_and_left_out(shop):
@@ -188,6 +208,59 @@ def test_what_a_crash_left_is_taken_up(shop, monkeypatch):
     assert shop.intake.resume() == 0
 
 
+@pytest.fixture
+def neighbour(shop, clock, tmp_path):
+    """Another process on the same store."""
+    other = TinyStore(tmp_path / "data" / "store.jsonl", clock=clock)
+    yield type(shop)(other, clock)
+    other.close()
+
+
+@pytest.mark.parametrize("where", ["here", "in another process"])
+def test_what_was_just_received_is_left_to_who_received_it(shop, neighbour, monkeypatch, where):
+    """A server resumes now and then: it must not answer for a request that is on its way."""
+    taken = []
+    add = shop.store.events.add
+
+    def meanwhile(events):
+        known = add(events)
+        taken.append((shop if where == "here" else neighbour).intake.resume())
+        return known
+
+    monkeypatch.setattr(shop.store.events, "add", meanwhile)
+    shop.shelf.put("order-confirmation", Trigger(event="order.placed"))
+    shop.switch.enable("order-confirmation")
+    accepted = shop.intake.receive(shop.event())
+    assert taken == [0]
+    assert (accepted.customer_id, accepted.planned) == ("17", 1)
+
+
+def test_what_another_process_left_is_taken_up_when_it_is_dead(shop, neighbour, monkeypatch):
+    def die(*args, **kwargs):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(neighbour.store.customers, "put", die)
+    with pytest.raises(StoreError):
+        neighbour.intake.receive(neighbour.event())
+    assert shop.intake.resume() == 0
+    neighbour.store.close()
+    assert shop.intake.resume() == 1
+    assert the_order(shop).counts
+
+
+def test_who_comes_second_says_what_was_done(shop, monkeypatch):
+    """Two requests try a failed event again at once."""
+    shop.intake.receive(shop.event(id="1", customer={"id": "17", "email": "ann@example.com"}))
+    wrong = shop.event(id="2", customer={"id": "99", "email": "ann@example.com"}, order={"number": "2"})
+    assert shop.intake.receive(wrong).state is EventState.FAILED
+    (failed,) = shop.store.events.page(state=EventState.FAILED)
+    shop.store.customers.delete("17")
+    assert shop.intake.receive(wrong).customer_id == "99"
+    monkeypatch.setattr(shop.store.events, "add", lambda events: [failed])
+    again = shop.intake.receive(wrong)
+    assert (again.state, again.new, again.customer_id) == (EventState.DONE, False, "99")
+
+
 def lines(*documents):
     return [orjson.dumps(document) + b"\n" for document in documents]
 
@@ -226,8 +299,6 @@ def test_history_whose_file_begins_with_a_bom(shop):
 
 
 def test_what_two_processes_take_up_happens_once(shop, monkeypatch):
-    from messaging.nouns.template import Trigger
-
     shop.shelf.put("order-confirmation", Trigger(event="order.placed"))
     shop.switch.enable("order-confirmation")
     shop.intake.receive(shop.event())

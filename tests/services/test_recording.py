@@ -492,6 +492,53 @@ class TestReport:
         with pytest.raises(NotFound, match="no template .other."):
             back.reporter.report(template="other")
 
+    def test_a_link_is_measured_by_the_messages_that_had_it(self, back: Back) -> None:
+        """A reader of German never saw the English link: only those who did can have clicked it."""
+        links = [("", "Shop", 1), ("", "Help", 2), ("de", "Laden", 3), ("de", "Hilfe", 4)]
+        back.store.put_version(
+            TemplateVersion(
+                version=VERSION,
+                template="promotion",
+                message_class=MessageClass.MARKETING,
+                topic="offers",
+                channels=("email",),
+                fallbacks={},
+                parts={"email": {"": {"html": ""}, "de": {"html": ""}}},
+                links=tuple(
+                    LinkSlot(slot=slot, channel="email", locale=locale, part="html", label=label, target=None)
+                    for locale, label, slot in links
+                ),
+                brand={},
+                from_="shop@example.com",
+            )
+        )
+        ids = [back.message(f"c{number}", MessageState.PLANNED) for number in range(10)]
+        back.store.outbox.settle(
+            [
+                Outcome(
+                    message_id=id,
+                    state=MessageState.SENT,
+                    sent_at=back.clock.now() - timedelta(hours=1),
+                    variant="de" if number < 2 else "default",
+                )
+                for number, id in enumerate(ids)
+            ]
+        )
+        back.click(ids[0], "3")
+        back.click(ids[9], "1")
+        (report,) = back.reporter.report()
+        # One place in both languages stands together.
+        assert [(link.label, link.sent, link.click_through_rate) for link in report.links] == [
+            ("Shop", 8, 1 / 8),
+            ("Laden", 2, 1 / 2),
+            ("Help", 8, 0),
+            ("Hilfe", 2, 0),
+        ]
+        older = back.message("older")  # from before it was kept: it may have been either
+        assert older
+        (report,) = back.reporter.report()
+        assert [link.sent for link in report.links] == [9, 3, 9, 3]
+
     def test_campaigns(self, back: Back) -> None:
         back.message()
         with pytest.raises(NotFound, match="autumn"):

@@ -13,7 +13,7 @@ import pytest
 
 from messaging import AdapterUnusable, Conflict, Receipt, RenderedMessage
 from messaging.nouns.campaign import CampaignState
-from messaging.nouns.message import MessageState
+from messaging.nouns.message import Lane, MessageState
 from messaging.services.sending import GROUP
 
 
@@ -43,12 +43,14 @@ def test_receipts_become_states(live_shop: Any) -> None:
     assert live_shop.counts() == {"sent": 1, "refused": 2, "unknown": 1}
     assert live_shop.reasons() == {"no such user": 1, "too big": 1, "no answer": 1}
     sent = live_shop.app.store.outbox.page(campaign="spring", state=MessageState.SENT)[0]
-    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts) == (
+    assert (sent.adapter, sent.provider_id, sent.sent_at, sent.attempts, sent.variant) == (
         "pigeon",
         "p-1",
         live_shop.clock.now(),
         1,
+        "default",
     )
+    assert live_shop.app.store.outbox.page(campaign="spring", state=MessageState.UNKNOWN)[0].variant == "default"
     statuses = live_shop.app.store.addresses.status([("email", f"c000{n}@example.com") for n in range(4)])
     assert [address[1][:5] for address, status in statuses.items() if status.suppression] == ["c0001"]
 
@@ -294,6 +296,107 @@ def test_a_rate_is_kept(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert live_shop.counts() == {"sent": 450}
     assert sum(taken) >= 450
     assert all(sum(taken[: n + 1]) <= allowed[n] for n in range(len(taken)))
+
+
+def test_it_shows_that_it_lives(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits for tokens, and with every receipt: who watches it must not take a slow provider for a hang."""
+    monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "100")
+    live_shop.app = live_shop.open()
+    live_shop.due(Lane.ORDER, "ann", "bob", "cid")
+    told = threading.Event()
+    waits = iter([True] * 5)
+    told_in_time = []
+    take = live_shop.app.store.take_tokens
+
+    def reluctant(bucket: str, wanted: int, *, rate: float, burst: int) -> object:
+        told_in_time.append(told.is_set())
+        told.clear()
+        return (0, 0.0) if next(waits, False) else take(bucket, wanted, rate=rate, burst=burst)
+
+    def slowly(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        for message in messages:
+            told.clear()
+            yield Receipt.accepted(message.id)
+            told_in_time.append(told.wait(10))
+
+    monkeypatch.setattr(live_shop.app.store, "take_tokens", reluctant)
+    live_shop.pigeon.answer = slowly
+    sender = live_shop.app.make_sender(threading.Event(), told.set)
+    sender.send_lanes((Lane.ORDER,), ("email",))
+    sender.close()
+    # Two buckets are asked a turn, the second without a word between.
+    assert told_in_time == [True, False, True, False, True, False, True, True, True]
+
+
+def test_tokens_that_were_not_needed_are_given_back(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "800")
+    live_shop.app = live_shop.open()
+    live_shop.due(Lane.ORDER, "ann")
+    live_shop.due(Lane.EVENT, "bob", "cid")
+    monkeypatch.setattr(live_shop.app.store, "_seconds", lambda: 1000.0)  # nothing is filled up meanwhile
+    live_shop.app.dispatcher.run_due()
+    assert sorted(live_shop.handed()) == ["ann", "bob", "cid"]
+    take = live_shop.app.store.take_tokens
+    assert take("rate:pigeon:orders", 999, rate=200, burst=200)[0] == 199
+    assert take("rate:pigeon", 999, rate=600, burst=600)[0] == 598
+
+
+def test_the_share_of_orders_is_for_orders(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGING__SENDING__RATE__PIGEON", "4")
+    live_shop.app = live_shop.open()
+    live_shop.app.store.take_tokens("rate:pigeon:orders", 1, rate=1, burst=1)
+    buckets: list[str] = []
+    take = live_shop.app.store.take_tokens
+
+    def seen(bucket: str, wanted: int, *, rate: float, burst: int) -> tuple[int, float]:
+        buckets.append(bucket)
+        got: tuple[int, float] = take(bucket, wanted, rate=rate, burst=burst)
+        return got
+
+    monkeypatch.setattr(live_shop.app.store, "take_tokens", seen)
+    live_shop.due(Lane.EVENT, "bob")
+    live_shop.app.dispatcher.run_due()
+    assert buckets == ["rate:pigeon"]
+    live_shop.due(Lane.ORDER, "ann")
+    live_shop.app.dispatcher.run_due()
+    assert buckets[1:] == ["rate:pigeon:orders", "rate:pigeon"]  # all of theirs is taken: then what all share
+    assert live_shop.handed() == ["bob", "ann"]
+
+
+def test_orders_go_first_on_all_channels(live_shop: Any) -> None:
+    live_shop.add_parrot()
+    for channel in ("email", "sms"):
+        live_shop.due(Lane.EVENT, "bob", channel=channel)
+        live_shop.due(Lane.ORDER, "ann", channel=channel)
+    handed: list[tuple[str, str]] = []
+
+    def answer(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        for message in messages:
+            handed.append((message.to.partition("@")[0], message.channel))
+            yield Receipt.accepted(message.id)
+
+    live_shop.pigeon.answer = answer
+    live_shop.app.dispatcher.run_due()
+    assert handed == [("ann", "email"), ("ann", "sms"), ("bob", "email"), ("bob", "sms")]
+
+
+def test_a_channel_with_a_fault_is_left_alone_and_stops_no_other(live_shop: Any) -> None:
+    live_shop.add_parrot()
+    for channel in ("email", "sms"):
+        live_shop.due(Lane.ORDER, "ann", channel=channel)
+        live_shop.due(Lane.EVENT, "bob", channel=channel)
+    tries: list[str] = []
+
+    def answer(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        tries.append(messages[0].channel)
+        if messages[0].channel == "email":
+            raise AdapterUnusable("the key was refused")
+        yield Receipt.accepted(messages[0].id)
+
+    live_shop.pigeon.answer = answer
+    _, fault = live_shop.app.dispatcher.run_due()
+    assert isinstance(fault, AdapterUnusable)
+    assert tries == ["email", "sms", "sms"]
 
 
 def test_cancelling_while_it_is_being_sent_leaves_nothing_planned(live_shop: Any) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from messaging.nouns.campaign import Campaign
+from messaging.rules.identity import Identity
 from messaging.stores.base import Campaigns
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.table import JournalDB
 
 #: Customers on one row of a member list.

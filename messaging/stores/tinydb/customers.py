@@ -8,12 +8,12 @@ from itertools import islice
 from messaging.ids import random_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, HistoryNeeds
-from messaging.stores.base import Customers
+from messaging.rules.identity import Identity
+from messaging.stores.base import Address, Customers
 from messaging.stores.tinydb.addresses import TinyAddresses, addresses_in
 from messaging.stores.tinydb.campaigns import TinyCampaigns
 from messaging.stores.tinydb.engagements import TinyEngagements
 from messaging.stores.tinydb.events import TinyEvents
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.rows import Groups, Ordered
 from messaging.stores.tinydb.short_links import TinyShortLinks
@@ -104,19 +104,26 @@ class TinyCustomers(Customers):
                 for key in ids
             }
 
-    def delete(self, customer_id: str) -> None:
+    def delete(self, customer_id: str, *, ids: Iterable[str] = (), addresses: Iterable[Address] = ()) -> None:
         with self._journal.changing():
             document = self._table.documents.get(customer_id)
             if document is not None:
                 self._table.drop([customer_id])
-                own = addresses_in(document)
-                # An address that somebody else has too stays theirs.
-                others = {address for other in self._table.documents.values() for address in addresses_in(other)}
-                identity = Identity(customer_id, own, alias=random_id())
+                own = {*addresses_in(document), *addresses}
+                identity = Identity(customer_id, own, ids=ids, alias=random_id())
                 self._events.forget(identity)
                 self._short_links.forget(self._outbox.ids_of(customer_id))
                 self._outbox.forget(identity)
                 self._campaigns.forget(identity)
                 self._engagements.forget(identity)
-                self._addresses.forget(address for address in own if address not in others)
+                self._addresses.forget(address for address in own if not self._has(address))
             self._journal.scrub()
+
+    def _has(self, place: Address) -> bool:
+        """Whether anybody has an address."""
+        channel, address = place
+        if channel == "email":
+            return bool(self._emails.of(address))
+        if channel == "sms":
+            return bool(self._phones.of(address))
+        return any(place in addresses_in(document) for document in self._table.documents.values())

@@ -9,9 +9,9 @@ from messaging.ids import digest
 from messaging.nouns.documents import Document, time_from_text
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.history import MessageFact
+from messaging.rules.identity import Identity
 from messaging.stores.base import Engagements
 from messaging.stores.counts import EngagementCount
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.rows import Groups
 from messaging.stores.tinydb.summary import summarise

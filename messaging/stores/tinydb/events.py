@@ -9,8 +9,8 @@ from itertools import islice
 from messaging.nouns.documents import Document
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.order import Order
+from messaging.rules.identity import Identity
 from messaging.stores.base import Events
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.rows import Groups, copied
 from messaging.stores.tinydb.table import JournalDB
 
@@ -44,7 +44,7 @@ class TinyEvents(Events):
         self._table = db.journal_table(
             "events",
             indexes=(self._by_customer, self._received),
-            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error"),
+            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker"),
         )
         self._orders_by_customer = Groups("customer_id")
         self._orders = db.journal_table(
@@ -67,7 +67,7 @@ class TinyEvents(Events):
             return {key: Event.from_document(document) for key, document in self._table.copies(keys)}
 
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        fields = {"state": state.value, "error": error}
+        fields = {"state": state.value, "error": error, "worker": None}
         if customer_id is not None:
             fields["customer_id"] = customer_id
         with self._journal.changing():

@@ -10,8 +10,8 @@ from typing import Any
 from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
+from messaging.rules.identity import Identity
 from messaging.stores.base import Outbox, Outcome
-from messaging.stores.tinydb.identity import Identity
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, copied
 from messaging.stores.tinydb.summary import Batch
@@ -45,6 +45,7 @@ _SHARED = (
         "adapter",
         "event_key",
         "trigger_key",
+        "variant",
     ),
 )
 
@@ -58,8 +59,10 @@ class TinyOutbox(Outbox):
         self._ids = Ordered()
         self._lineup = Lineup()
         self._progress: Tally[str, tuple[str, str]] = Tally(_progress, ["campaign", "state", "reason"])
-        #: Messages by state, for reports.
-        self.tally: Tally[Batch, str] = Tally(_batch, ["template", "version", "channel", "campaign", "state", "lane"])
+        #: Messages by state and variant, for reports.
+        self.tally: Tally[Batch, tuple[str, str | None]] = Tally(
+            _batch, ["template", "version", "channel", "campaign", "state", "lane", "variant"]
+        )
         self._table = db.journal_table(
             "messages",
             indexes=(
@@ -152,7 +155,8 @@ class TinyOutbox(Outbox):
             for outcome in outcomes:
                 document = self._table.documents.get(outcome.message_id)
                 if document is not None and document["state"] != _SENT:
-                    self._table.patch([outcome.message_id], _settled(outcome))
+                    fields = _settled(outcome)
+                    self._table.patch([outcome.message_id], fields if "address" in document else _erased(fields))
 
     def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
         with self._journal.changing(durable=False):
@@ -296,11 +300,12 @@ def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:
     return (campaign, (document["state"], document.get("reason", ""))) if campaign is not None else None
 
 
-def _batch(document: Document) -> tuple[Batch, str] | None:
+def _batch(document: Document) -> tuple[Batch, tuple[str, str | None]] | None:
     if document["lane"] == Lane.TEST:
         return None  # nobody's customer got it
     campaign = document.get("campaign")
-    return (document["template"], document["version"], document["channel"], campaign), document["state"]
+    batch = (document["template"], document["version"], document["channel"], campaign)
+    return batch, (document["state"], document.get("variant"))
 
 
 def _is_free(document: Document | None) -> bool:
@@ -325,7 +330,22 @@ def _settled(outcome: Outcome) -> Document:
         fields["sent_at"] = time_to_text(outcome.sent_at)
     if outcome.context is not None:
         fields["context"] = dict(outcome.context)
+    if outcome.variant is not None:
+        fields["variant"] = outcome.variant
     return fields
+
+
+def _erased(fields: Document) -> Document:
+    """What an outcome sets in a row that lost its address because its customer was erased: what counts, nothing else.
+
+    A message that is in hand always has an address.
+    """
+    kept = {name: value for name, value in fields.items() if name not in ("context", "provider_id", "due_at")}
+    if kept["reason"] is not None:
+        kept["reason"] = "erased"
+    if kept["state"] == _PLANNED:
+        kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
+    return kept
 
 
 def _settled_at(document: Document) -> str:

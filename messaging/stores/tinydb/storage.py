@@ -21,7 +21,7 @@ import orjson
 from tinydb.storages import Storage
 
 from messaging.clock import Clock
-from messaging.errors import StoreBroken, StoreError
+from messaging.errors import StoreBroken, StoreError, Uncompacted
 from messaging.nouns.documents import Document, time_to_text
 from messaging.stores.tinydb.compaction import Successor
 from messaging.stores.tinydb.disk import Disk, disk_error
@@ -154,6 +154,7 @@ class JournalStorage(Storage):
 
         Raises:
             StoreError: it could not be written, and nothing of it was done.
+            Uncompacted: it was done, but the compaction that was to follow failed.
         """
         if self._writer.mine:
             with self._undone_on_error():
@@ -168,7 +169,10 @@ class JournalStorage(Storage):
                 self._commit()
             wanted = self._compaction_wanted
         if wanted:
-            self.compact()
+            try:
+                self.compact()
+            except StoreError as error:
+                raise Uncompacted(error.message, hint=error.hint) from error
 
     def put(self, rows: Rows, key: str, document: Mapping[str, Any]) -> None:
         """Insert or replace. Inside `changing` only, like the other two. Raises InputError."""

@@ -39,6 +39,8 @@ class _Count:
     states: dict[MessageState, int] = field(default_factory=lambda: dict.fromkeys(MessageState, 0))
     opens: _Hits = field(default_factory=_Hits)
     clicks: _Hits = field(default_factory=_Hits)
+    #: Sent ones.
+    variants: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     links: defaultdict[str, _Hits] = field(default_factory=lambda: defaultdict(_Hits))
     #: Messages by what else came back from them.
     others: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -60,7 +62,7 @@ class _Count:
 
 
 def summarise(
-    tally: Tally[Batch, str],
+    tally: Tally[Batch, tuple[str, str | None]],
     messages: Mapping[str, Document],
     engagements: Iterable[Document],
     *,
@@ -75,8 +77,10 @@ def summarise(
             count = counts[of_template, version, channel]
             if of_campaign is not None:
                 count.campaigns.add(of_campaign)
-            for state, number in states.items():
+            for (state, variant), number in states.items():
                 count.states[MessageState(state)] += number
+                if state == MessageState.SENT and variant is not None:
+                    count.variants[variant] += number
     for engagement in engagements:
         message = messages.get(engagement.get("message_id", ""))
         if message is None or message["lane"] == Lane.TEST or template not in (None, message["template"]):
@@ -105,6 +109,7 @@ def _finished(key: tuple[str, str, str], count: _Count) -> EngagementCount:
         machine_clicks=count.clicks.machine,
         machine_opens=count.opens.machine,
         unsubscribed=count.of(EngagementKind.UNSUBSCRIBED),
+        sent_by_variant=dict(count.variants),
         links=tuple(
             LinkCount(
                 slot=slot,

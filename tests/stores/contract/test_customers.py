@@ -218,6 +218,32 @@ class TestForgetting:
         full.customers.delete("ann")
         assert look().addresses.status([("email", "ann@example.com")])["email", "ann@example.com"].suppression
 
+    def test_what_they_were_known_by_before_goes_too(self, full, look, make):
+        old, phone = ("email", "old@example.com"), ("sms", "+436641234567")
+        full.addresses.add_consents([make.consent(old[1]), make.consent(phone[1], channel="sms")])
+        failed = {"state": EventState.FAILED, "error": "?"}
+        full.events.add(
+            [
+                make.event("6", customer={"id": "c9", "email": "Old@Example.com"}, **failed),
+                make.event("7", customer={"phone": "0664 1234567"}, **failed),
+                make.event("8", customer={"id": "S-17"}, **failed),
+                make.event("9", customer={"id": "S-18", "phone": "0664 1234568"}, **failed),
+            ]
+        )
+        full.customers.delete("ann", ids=["S-17"], addresses=[old, phone])
+        assert {event.id for event in look().events.page()} == {"4", "5", "9"}
+        assert [status.consents for status in look().addresses.status([old, phone]).values()] == [(), ()]
+
+    @pytest.mark.parametrize("field", ["email", "phone", "push"])
+    def test_an_old_address_that_another_has_by_now_stays_theirs(self, full, look, make, field):
+        place = ("sms" if field == "phone" else field, "+436641234567" if field == "phone" else "old@example.com")
+        full.customers.put(
+            [make.customer("eve", **({"addresses": dict([place])} if field == "push" else {field: place[1]}))]
+        )
+        full.addresses.add_consents([make.consent(place[1], channel=place[0])])
+        full.customers.delete("ann", addresses=[place])
+        assert look().addresses.status([place])[place].consents
+
     def test_twice_and_unknown_is_fine(self, full):
         full.customers.delete("ann")
         full.customers.delete("ann")

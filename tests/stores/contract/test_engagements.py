@@ -101,6 +101,17 @@ class TestSummary:
         assert counts[2].bounced == 1
         assert counts[3].states[MessageState.PLANNED] == 1
 
+    def test_how_many_were_sent_in_each_variant(self, store, look, make):
+        store.outbox.add([make.message(f"m{n}") for n in range(5)])
+        store.outbox.settle([make.sent("m0", variant="de"), make.sent("m1", variant="de"), make.sent("m2")])
+        store.outbox.settle([make.sent("m3", variant="default", state=MessageState.UNKNOWN)])
+        (count,) = look().engagements.summary()
+        assert (count.states[MessageState.SENT], count.sent_by_variant) == (3, {"de": 2})
+        store.outbox.settle([make.sent("m3")])  # a proof came, which knows nothing of variants
+        (count,) = look().engagements.summary()
+        assert count.sent_by_variant == {"de": 2, "default": 1}
+        assert look().outbox.get(["m3"])["m3"].variant == "default"
+
     def test_of_one_campaign_or_template(self, full, look):
         (count,) = look().engagements.summary(campaign="autumn")
         assert (count.states[MessageState.SENT], count.clicks, count.opens) == (1, 1, 0)

@@ -18,6 +18,7 @@ class TestEvents:
             customer_id="ann",
             live=False,
             error="why",
+            worker="w",
             state=EventState.FAILED,
         )
         store.events.add([event])
@@ -34,10 +35,11 @@ class TestEvents:
         assert store.events.add(events) == [None, None, None]
 
     def test_settle(self, store, look, make):
-        event = make.event("1")
+        event = make.event("1", worker="w")
         store.events.add([event])
         store.events.settle(event.key, EventState.FAILED, error="why")
-        assert look().events.get([event.key])[event.key].error == "why"
+        settled = look().events.get([event.key])[event.key]
+        assert (settled.error, settled.worker) == ("why", None)
         store.events.settle(event.key, EventState.DONE, customer_id="ann")
         settled = look().events.get([event.key])[event.key]
         assert (settled.state, settled.customer_id, settled.error) == (EventState.DONE, "ann", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -177,6 +178,22 @@ class TestSending:
         store.outbox.add([make.message("m1")])
         store.outbox.settle([make.sent("m1", reason="a\0b\ud800", provider_id="\0")])
         assert look().outbox.get(["m1"])["m1"].state is MessageState.SENT
+
+    @pytest.mark.parametrize("state", MessageState)
+    def test_a_receipt_after_its_customer_was_erased_brings_nobody_back(self, store, look, worker, make, state):
+        store.customers.put([make.customer("ann")])
+        store.outbox.add([make.message("m1")])
+        store.outbox.claim(worker, now=make.now, limit=1)
+        store.outbox.begin(worker, ["m1"], now=make.now)
+        store.customers.delete("ann")
+        receipt = make.sent("m1", state=state, reason="550 no ann@example.com", context={"email": "ann@example.com"})
+        store.outbox.settle([replace(receipt, provider_id="to-ann@example.com", due_at=make.now + HOUR)])
+        message = look().outbox.get(["m1"])["m1"]
+        # What would be sent, or tried, later never is.
+        assert message.state is (MessageState.SKIPPED if state is MessageState.PLANNED else state)
+        assert (message.address, message.context, message.provider_id) == (None, None, None)
+        assert (message.reason, message.worker) == ("erased", None)
+        assert "ann@" not in str(message.to_document())
 
     def test_bury(self, store, look, worker, make):
         store.outbox.add([make.message("m1"), make.message("m2")])
