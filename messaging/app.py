@@ -36,6 +36,7 @@ from messaging.services.intake import Intake
 from messaging.services.library import TemplateLibrary
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
+from messaging.services.plugin_settings import read_all
 from messaging.services.preferences import Preferences
 from messaging.services.rechecking import Rechecks
 from messaging.services.recording import Recorder
@@ -111,7 +112,10 @@ class Messaging:
 
     @cached_property
     def plugins(self) -> Plugins:
-        return Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
+        plugins = Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
+        # Read here, so that a mistake in them is told by whatever is done first, not when something is to be sent.
+        self._settings_of = read_all(plugins.settings_models(), self.settings.plugins.of)
+        return plugins
 
     @cached_property
     def keys(self) -> Keys:
@@ -214,8 +218,9 @@ class Messaging:
             self.store,
             self.plugins,
             channels=lambda channel: self.settings.adapter_for(channel) is not None,
-            plugin_settings=self.settings.plugins.of,
+            plugin_settings=self._settings_of,
             address=self.settings.address_of,
+            timezone=self.settings.brand.timezone,
         )
 
     @cached_property
