@@ -35,6 +35,7 @@ from messaging.services.importing import CustomerImport
 from messaging.services.intake import Intake
 from messaging.services.library import TemplateLibrary
 from messaging.services.live_triggers import TriggerSwitch
+from messaging.services.measuring import Measures
 from messaging.services.planning import Planner
 from messaging.services.plugin_settings import read_all
 from messaging.services.preferences import Preferences
@@ -183,6 +184,10 @@ class Messaging:
     # Services
 
     @cached_property
+    def measures(self) -> Measures:
+        return Measures(self.adapters, adapter_for=self.settings.adapter_for)
+
+    @cached_property
     def renderer(self) -> Renderer:
         return Renderer(
             filters=self.plugins.filters(),
@@ -316,7 +321,7 @@ class Messaging:
             self.clock,
             library=self.library,
             audience=self.audience,
-            plans=Plans(self.workspace.data / "plans", self.planner, self.composer),
+            plans=Plans(self.workspace.data / "plans", self.planner, self.composer, self.measures),
             rows=Rows(self.store, self.clock, self.planner),
             runs=self.runs,
             has_adapter=self.adapter_name,
