@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
-from messaging.nouns.message import Message, MessageClass
+from messaging.nouns.message import Message
 from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
@@ -312,7 +312,7 @@ class Messaging:
 
     @cached_property
     def preferences(self) -> Preferences:
-        return Preferences(self.store, self.recorder, topics=self.topics, channels=self.channels)
+        return Preferences(self.store, self.recorder, topics=self.library.topics, channels=self.channels)
 
     @cached_property
     def campaigning(self) -> Campaigning:
@@ -412,18 +412,6 @@ class Messaging:
             return ZoneInfo(self.settings.brand.timezone)
         except (ValueError, ZoneInfoNotFoundError):
             raise SettingsError(f"brand.timezone: {self.settings.brand.timezone!r} is no time zone") from None
-
-    def topics(self) -> list[str]:
-        """The topics of marketing that templates are about."""
-        found = set()
-        for name in self.library.names():
-            try:
-                template = self.library.get(name)
-            except MessagingError:
-                continue  # a broken template has no say, and is found by `check`
-            if template.message_class is MessageClass.MARKETING:
-                found.add(template.topic)
-        return sorted(found)
 
     def channels(self) -> list[str]:
         """Channels that have an adapter."""

@@ -91,17 +91,19 @@ class Sum:
         if not self.messages:
             return []
         spread = ", ".join(f"{number} of {units}" for units, number in sorted(self.messages.items()))
-        told = [f"{_parts(self.units)} in {self.messages.total()} messages ({spread})" + _cost(self.price, self.currency)]
-        return told + [f"{number} messages: {note}" for note, number in self.notes.most_common(_NOTES)]
+        summed = f"{_count(self.units, 'part')} in {_count(self.messages.total(), 'message')} ({spread})"
+        notes = [f"{_count(number, 'message')}: {note}" for note, number in self.notes.most_common(_NOTES)]
+        return [summed + _cost(self.price, self.currency), *notes]
 
 
 def in_words(measure: Measure) -> str:
     """`2 parts, 0.16 USD: …`"""
-    return _parts(measure.units) + _cost(measure.price, measure.currency) + (f": {measure.note}" if measure.note else "")
+    note = f": {measure.note}" if measure.note else ""
+    return _count(measure.units, "part") + _cost(measure.price, measure.currency) + note
 
 
-def _parts(units: int) -> str:
-    return f"{units} part{'s' if units != 1 else ''}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _cost(price: Decimal | None, currency: str | None) -> str:
