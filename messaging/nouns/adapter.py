@@ -186,9 +186,9 @@ class Adapter(ABC):
     def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:
         """What a mail that came back tells (`messaging bounces import`); nothing, where it is no such mail.
 
-        `message_id` is what it says about that, and `address` whom it is about; `raw["unsubscribe"]` a link of ours that
-        it returns. The core finds out whether to believe it. `id` is the same whenever the same mail is read; `now` is
-        the time of a mail that has none. The mail may be cut short, broken, or made by an enemy.
+        `message_id` is what it says about that, and `address` whom it is about; `raw["unsubscribe"]` a link of ours
+        that it returns. The core finds out whether to believe it. `id` is the same whenever the same mail is read;
+        `now` is the time of a mail that has none. The mail may be cut short, broken, or made by an enemy.
         """
         return ()
 
