@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
-from messaging.nouns.message import Message, MessageClass
+from messaging.nouns.message import Message
 from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
@@ -35,7 +35,9 @@ from messaging.services.importing import CustomerImport
 from messaging.services.intake import Intake
 from messaging.services.library import TemplateLibrary
 from messaging.services.live_triggers import TriggerSwitch
+from messaging.services.measuring import Measures
 from messaging.services.planning import Planner
+from messaging.services.plugin_settings import read_all
 from messaging.services.preferences import Preferences
 from messaging.services.rechecking import Rechecks
 from messaging.services.recording import Recorder
@@ -111,7 +113,10 @@ class Messaging:
 
     @cached_property
     def plugins(self) -> Plugins:
-        return Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
+        plugins = Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
+        # Read here, so that a mistake in them is told by whatever is done first, not when something is to be sent.
+        self._settings_of = read_all(plugins.settings_models(), self.settings.plugins.of)
+        return plugins
 
     @cached_property
     def keys(self) -> Keys:
@@ -179,6 +184,10 @@ class Messaging:
     # Services
 
     @cached_property
+    def measures(self) -> Measures:
+        return Measures(self.adapters, adapter_for=self.settings.adapter_for)
+
+    @cached_property
     def renderer(self) -> Renderer:
         return Renderer(
             filters=self.plugins.filters(),
@@ -214,8 +223,9 @@ class Messaging:
             self.store,
             self.plugins,
             channels=lambda channel: self.settings.adapter_for(channel) is not None,
-            plugin_settings=self.settings.plugins.of,
+            plugin_settings=self._settings_of,
             address=self.settings.address_of,
+            timezone=self.settings.brand.timezone,
         )
 
     @cached_property
@@ -303,7 +313,7 @@ class Messaging:
 
     @cached_property
     def preferences(self) -> Preferences:
-        return Preferences(self.store, self.recorder, topics=self.topics, channels=self.channels)
+        return Preferences(self.store, self.recorder, topics=self.library.topics, channels=self.channels)
 
     @cached_property
     def campaigning(self) -> Campaigning:
@@ -312,7 +322,7 @@ class Messaging:
             self.clock,
             library=self.library,
             audience=self.audience,
-            plans=Plans(self.workspace.data / "plans", self.planner, self.composer),
+            plans=Plans(self.workspace.data / "plans", self.planner, self.composer, self.measures),
             rows=Rows(self.store, self.clock, self.planner),
             runs=self.runs,
             has_adapter=self.adapter_name,
@@ -408,18 +418,6 @@ class Messaging:
             return ZoneInfo(self.settings.brand.timezone)
         except (ValueError, ZoneInfoNotFoundError):
             raise SettingsError(f"brand.timezone: {self.settings.brand.timezone!r} is no time zone") from None
-
-    def topics(self) -> list[str]:
-        """The topics of marketing that templates are about."""
-        found = set()
-        for name in self.library.names():
-            try:
-                template = self.library.get(name)
-            except MessagingError:
-                continue  # a broken template has no say, and is found by `check`
-            if template.message_class is MessageClass.MARKETING:
-                found.add(template.topic)
-        return sorted(found)
 
     def channels(self) -> list[str]:
         """Channels that have an adapter."""

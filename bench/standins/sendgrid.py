@@ -9,6 +9,7 @@ Prints `listening on PORT` when it is ready. Answers on connections that stay op
 - the same to a recipient at `answer.example`: what its local part says. `503` is that status, `503-120` with
   `Retry-After: 120`; `silent` never answers, `cut` breaks off in the answer, `reset` resets the connection instead;
 - `GET /count`: the number of recipients taken so far;
+- `GET /bytes`: the number of bytes that came with requests to send, heads and bodies;
 - `GET /messages`: the last bodies taken, as a JSON list.
 """
 
@@ -20,7 +21,7 @@ import json
 from collections import deque
 from typing import Any, ClassVar
 
-KEPT = 1000
+KEPT = 100
 CUT = b"HTTP/1.1 2"
 
 
@@ -29,6 +30,7 @@ class StandIn(asyncio.Protocol):
 
     requests = 0
     taken = 0
+    bytes = 0
     kept: ClassVar[deque[dict[str, Any]]] = deque(maxlen=KEPT)
     latency = 0.0
 
@@ -47,6 +49,8 @@ class StandIn(asyncio.Protocol):
                 return
             body = bytes(self.buffer[end + 4 : end + 4 + size])
             del self.buffer[: end + 4 + size]
+            if request.startswith("POST"):
+                StandIn.bytes += end + 4 + size
             answer = self.answer(request, headers, body)
             if answer is None:
                 self.transport.abort()
@@ -64,6 +68,8 @@ class StandIn(asyncio.Protocol):
         method, path, _ = request.split(" ", 2)
         if (method, path) == ("GET", "/count"):
             return response("200 OK", b"%d" % StandIn.taken)
+        if (method, path) == ("GET", "/bytes"):
+            return response("200 OK", b"%d" % StandIn.bytes)
         if (method, path) == ("GET", "/messages"):
             return response("200 OK", json.dumps(list(StandIn.kept)).encode())
         if (method, path) != ("POST", "/v3/mail/send"):

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "templates": "templates",
         "campaigns": "campaigns",
         "messages": "messages",
+        "bounces": "bounces",
         "triggers": "triggers",
         "send-due": "due",
         "serve": "serve",

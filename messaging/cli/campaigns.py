@@ -86,6 +86,8 @@ def plan(app: Messaging, name: str, as_json: bool) -> None:
     rows += [(f"  − {reason}", -number) for reason, number in made.skipped.most_common()]
     rows.append(("would get it", made.planned))
     print_table(("", "people"), rows, title=f"Campaign {name}: {campaign.template} by {campaign.channel}")
+    for line in made.measured.lines():
+        click.echo(line)
     for warning in made.warnings:
         say(f"Note: {warning}.")
     say(f"Send exactly this: messaging campaigns send {name} --plan {made.hash}")

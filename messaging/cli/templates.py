@@ -126,6 +126,8 @@ def _problems(app: Messaging, name: str) -> list[Problem]:
             attributes=app.settings.attributes,
             renderer=app.renderer,
             cache=app.workspace.data / "prepared",
+            measure=app.measures.of,
+            base_url=app.settings.server.base_url,
         )
     except TemplateError as error:
         file = error.file or f"templates/{name}"
@@ -160,17 +162,26 @@ def preview(
     as_json: bool,
 ) -> None:
     """Show what a template makes, of its sample data. Nothing is sent."""
+    from messaging.services.measuring import Sum, in_words
+
     template, version = app.library.get(name), app.library.version(name)
     customer = _customer(app, template, customer_id, locale)
     message = _message(app, template, version, customer, channel or version.channels[0], customer.address)
     rendered = _compose(app, message, version)
+    measure = app.measures.of(rendered)
     if as_json:
-        print_json({"template": name, "channel": message.channel, "parts": dict(rendered.parts)})
+        total = Sum()
+        if measure is not None:
+            total.add(measure)
+        document = {"template": name, "channel": message.channel, "parts": dict(rendered.parts)}
+        print_json({**document, "measure": total.to_document()})
     elif open_:
         _open(app, name, rendered)
     else:
         for part, text in rendered.parts.items():
             click.echo(f"{part}: {text}" if "\n" not in text and part != "html" else f"--- {part}\n{text}")
+        if measure is not None:
+            say(f"It counts as {in_words(measure)}.")
 
 
 def _open(app: Messaging, name: str, rendered: RenderedMessage) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -152,7 +152,7 @@ class Adapter(ABC):
     #: The channel it delivers on: `email`, `sms`, `webhook`, or any other word.
     channel: ClassVar[str]
     #: An instance may say less than its class, by its settings.
-    capabilities: Capabilities = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities()
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     #: Whether what it takes leaves this machine: then links must be ones the world can open.
     leaves_the_machine: ClassVar[bool] = True
@@ -184,6 +184,16 @@ class Adapter(ABC):
             InputError: it is not what this provider sends.
         """
         raise NotImplementedError
+
+    @classmethod
+    def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:
+        """What a mail that came back tells (`messaging bounces import`); nothing, where it is no such mail.
+
+        `message_id` is what it says about that, and `address` whom it is about; `raw["unsubscribe"]` a link of ours
+        that it returns. The core finds out whether to believe it. `id` is the same whenever the same mail is read;
+        `now` is the time of a mail that has none. The mail may be cut short, broken, or made by an enemy.
+        """
+        return ()
 
     def measure(self, message: RenderedMessage) -> Measure | None:
         """What a message comes to on this channel; None where there is nothing to count."""

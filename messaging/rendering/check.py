@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from messaging.errors import TemplateError, TemplateLimit
+from messaging.nouns.adapter import Measure, RenderedMessage
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.prepare import examine
@@ -17,9 +18,12 @@ from messaging.rendering.render import Renderer
 from messaging.rendering.samples import CUSTOMER, sample_context
 from messaging.rendering.schema import schema_for
 from messaging.rendering.survey import Shown, Survey
+from messaging.rules import short_links
 
 #: Gmail shows no more of a message than this, and hides the unsubscribe link with the rest. Bytes.
 GMAIL_CLIPS = 102_000
+#: Parts of a text message that nobody wonders at.
+FEW_PARTS = 2
 
 _CONTACT = ("brand.contact_url", "brand.phone", "brand.reply_to", "brand.faq_url", "brand.hours")
 _JINJA = re.compile(r"\{[%#{].*?[%#}]\}", re.DOTALL)
@@ -51,6 +55,8 @@ def check(
     attributes: Collection[str] = (),
     renderer: Renderer | None = None,
     cache: Path | None = None,
+    measure: Callable[[RenderedMessage], Measure | None] = lambda message: None,
+    base_url: str = "https://links.example",
 ) -> list[Problem]:
     """Everything that is wrong with `template`, in order of file and line.
 
@@ -59,9 +65,11 @@ def check(
         attributes: names of the customers' declared attributes.
         renderer: the workspace's, with what plugins add; a plain one by default.
         cache: see `prepare`.
+        measure: what a message comes to on its channel.
+        base_url: what links begin with.
     """
     renderer = renderer or Renderer()
-    checker = _Checker(template, brand, renderer)
+    checker = _Checker(template, brand, renderer, measure, base_url)
     added = renderer.additions
     schema = schema_for(template, brand=brand, attributes=attributes, known=added.names)
     # All work on the sources is done in the limited process; what is rendered here is bounded as every message is.
@@ -76,10 +84,19 @@ def check(
 
 
 class _Checker:
-    def __init__(self, template: Template, brand: Mapping[str, Any], renderer: Renderer) -> None:
+    def __init__(
+        self,
+        template: Template,
+        brand: Mapping[str, Any],
+        renderer: Renderer,
+        measure: Callable[[RenderedMessage], Measure | None],
+        base_url: str,
+    ) -> None:
         self._template = template
         self._brand = brand
         self._renderer = renderer
+        self._measure = measure
+        self._base_url = base_url
         self._found: dict[tuple[str, int | None, str], Problem] = {}
         self._settings = f"templates/{template.name}/template.toml"
 
@@ -140,7 +157,9 @@ class _Checker:
                 None,
                 "error",
                 "a marketing message must carry a way to unsubscribe",
-                'write <a href="{{ unsubscribe_url }}">Unsubscribe</a>',
+                'write <a href="{{ unsubscribe_url }}">Unsubscribe</a>'
+                if shown.channel == "email"
+                else "write STOP, or {{ unsubscribe_url }}",
             )
         if shown.channel != "email":
             return
@@ -170,7 +189,7 @@ class _Checker:
             file = self._file(channel, locale)
             try:
                 parts = self._renderer.render(
-                    version, channel=channel, locale=locale, context=context, links=_PlainLinks()
+                    version, channel=channel, locale=locale, context=context, links=_PlainLinks(self._base_url, channel)
                 )
             except TemplateError as error:
                 if self._told(error):
@@ -184,6 +203,8 @@ class _Checker:
                 self._email(file, version.parts[channel][locale], parts)
             elif not any(parts.values()):
                 self._add(file, None, "error", "with its sample it says nothing")
+            else:
+                self._other(file, version, channel, parts)
 
     def _told(self, error: TemplateError) -> bool:
         """Whether it is about a name of which the survey said all there is to say."""
@@ -203,6 +224,25 @@ class _Checker:
             if key[:2] == (channel, locale) and key[2] not in ("subject", "preheader")
         )
         return next(bodies, self._settings)
+
+    def _other(self, file: str, version: TemplateVersion, channel: str, parts: Mapping[str, str]) -> None:
+        name = str(self._brand.get("name") or "")
+        marketing = version.message_class is MessageClass.MARKETING
+        if channel == "sms" and marketing and name.casefold() not in parts.get("text", "").casefold():
+            self._add(file, None, "warning", "it does not say who writes", "begin with {{ brand.name }}:")
+        measure = self._measure(
+            RenderedMessage(
+                id="0" * 32,
+                channel=channel,
+                to="",
+                message_class=version.message_class,
+                template=version.template,
+                parts=parts,
+            )
+        )
+        if measure is not None and (measure.units > FEW_PARTS or (measure.units > 1 and measure.note)):
+            why = f": {measure.note}" if measure.note else ""
+            self._add(file, None, "warning", f"with its sample it counts as {measure.units} parts{why}")
 
     def _email(self, file: str, prepared: Mapping[str, str], parts: Mapping[str, str]) -> None:
         if not _JINJA.sub("", prepared.get("text", "")).strip() and not parts.get("text", "").strip():
@@ -229,14 +269,18 @@ class _Checker:
 class _PlainLinks:
     """Links as long as real ones."""
 
+    def __init__(self, base_url: str, channel: str) -> None:
+        short = channel in short_links.CHANNELS
+        self._link = f"{base_url.rstrip('/')}/" + ("s/" + "x" * short_links.LENGTH if short else "c/" + "x" * 60)
+
     def click(self, slot: int, turn: int, target: str | None) -> str:
-        return f"https://links.example/c/{'x' * 60}{slot}.{turn}"
+        return self._link
 
     def pixel(self) -> str:
-        return "https://links.example/o/" + "x" * 60
+        return self._link
 
     def unsubscribe(self) -> str:
-        return "https://links.example/u/" + "x" * 60
+        return self._link
 
     def preferences(self) -> str:
-        return "https://links.example/p/" + "x" * 60
+        return self._link

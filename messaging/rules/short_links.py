@@ -17,6 +17,9 @@ from messaging.rules.tokens import MAX_SLOT, MAX_TURN, VERSION_BYTES, Purpose, S
 #: Characters of a code: 62 ** 11 is more than 2 ** 65.
 LENGTH = 11
 
+#: Channels whose links are short.
+CHANNELS = ("sms",)
+
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 

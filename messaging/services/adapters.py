@@ -42,11 +42,19 @@ class Adapters:
             SettingsError: there is none, its settings are wrong, or it would carry links into the world that the
                 world cannot open.
         """
+        if self._plugins.adapter(name).leaves_the_machine and not self._allow_insecure_links:
+            refuse_insecure(self._base_url, name)
+        return self.unsent(name)
+
+    def unsent(self, name: str) -> Adapter:
+        """The adapter of that name, to be asked about messages that are not sent.
+
+        Raises:
+            SettingsError: there is none, or its settings are wrong.
+        """
         with self._lock:
             if name not in self._made:
                 adapter = self._plugins.adapter(name)
-                if adapter.leaves_the_machine and not self._allow_insecure_links:
-                    refuse_insecure(self._base_url, name)
                 settings = read_settings(adapter.Settings, self._settings.get(name, {}), ("adapters", name))
                 try:
                     self._made[name] = adapter(settings, self._context)

@@ -39,7 +39,7 @@ class Callbacks:
         adapter = self._adapter(name)
         try:
             callback = adapter.callback(request)
-            told = [replace(_checked(each), source=name) for each in callback.engagements]
+            told = [replace(checked(each), source=name) for each in callback.engagements]
         except MessagingError:
             raise
         except PLUGIN_FAULTS as error:
@@ -48,7 +48,12 @@ class Callbacks:
         return callback
 
 
-def _checked(told: object) -> Engagement:
+def checked(told: object) -> Engagement:
+    """`told` as a plugin made it.
+
+    Raises:
+        TypeError: it is not what was asked for.
+    """
     if not isinstance(told, Engagement):
         raise TypeError(f"it made {type(told).__name__}, not an Engagement")
     if told.at.tzinfo is None:

@@ -20,6 +20,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.nouns.template import TemplateVersion
 from messaging.services.composing import Composer, Unrenderable
+from messaging.services.measuring import Measures, Sum
 from messaging.services.planning import Draft, Planner
 
 #: Customers planned at a time: others get at the store in between.
@@ -41,6 +42,8 @@ class Plan:
     planned: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    #: What those that are planned come to on their channel, where that is counted.
+    measured: Sum = field(default_factory=Sum)
     #: Ids of all members, in order.
     members: list[str] = field(default_factory=list)
     #: Why members are skipped, by id.
@@ -55,16 +58,18 @@ class Plan:
             "planned": self.planned,
             "skipped": dict(self.skipped.most_common()),
             "warnings": self.warnings,
+            "measure": self.measured.to_document(),
         }
 
 
 class Plans:
     """Makes plans and keeps them as files in the workspace."""
 
-    def __init__(self, folder: Path, planner: Planner, composer: Composer) -> None:
+    def __init__(self, folder: Path, planner: Planner, composer: Composer, measures: Measures) -> None:
         self._folder = folder
         self._planner = planner
         self._composer = composer
+        self._measures = measures
 
     def make(
         self,
@@ -83,7 +88,7 @@ class Plans:
         held: Counter[str] = Counter()
         largest = 0
         for messages, customers in decide(self._planner, campaign, version, members, now=now):
-            checked, size = self._rendered(messages, customers, now)
+            checked, size = self._rendered(messages, customers, now, plan.measured, campaign.adapter)
             largest = max(largest, size)
             for message in checked:
                 plan.audience += 1
@@ -105,9 +110,17 @@ class Plans:
         return plan
 
     def _rendered(
-        self, messages: Sequence[Message], customers: Sequence[Customer], now: datetime
+        self,
+        messages: Sequence[Message],
+        customers: Sequence[Customer],
+        now: datetime,
+        measured: Sum,
+        adapter: str | None,
     ) -> tuple[list[Message], int]:
-        """`messages`, those that cannot be rendered skipped; and the size of the largest html, in bytes."""
+        """`messages`, those that cannot be rendered skipped; and the size of the largest html, in bytes.
+
+        The others are `measured`.
+        """
         planned = [message for message in messages if message.state is MessageState.PLANNED]
         by_id = {customer.id: customer for customer in customers}
         failures: dict[str, str] = {}
@@ -117,6 +130,9 @@ class Plans:
                 failures[item.id] = f"cannot be rendered: {item.error.message}"
             else:
                 largest = max(largest, len(item.parts.get("html", "").encode()))
+                measure = self._measures.of(item, adapter)
+                if measure is not None:
+                    measured.add(measure)
         return [
             replace(message, state=MessageState.SKIPPED, reason=failures[message.id])
             if message.id in failures

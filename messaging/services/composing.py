@@ -20,13 +20,11 @@ from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer, best_locale
-from messaging.rules.short_links import ShortMessageLinks
+from messaging.rules.short_links import CHANNELS, ShortMessageLinks
 from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
-#: Channels that charge by length.
-_SHORT = ("sms",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class Composer:
         short_links: list[ShortLink] | None,
     ) -> RenderedMessage:
         version = self.version(message.version)
-        short = self._short_links(message.id, message.version) if message.channel in _SHORT else None
+        short = self._short_links(message.id, message.version) if message.channel in CHANNELS else None
         links = short or self._links(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
         self._plugins.prepare_context(context, message)

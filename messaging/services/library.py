@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from messaging.errors import NotFound
+from messaging.errors import MessagingError, NotFound
+from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.environment import NOTHING, Additions
 from messaging.rendering.prepare import prepare
@@ -80,6 +81,18 @@ class TemplateLibrary:
                 )
                 self._prepared[name] = known = (stamp, version)
             return known[1]
+
+    def topics(self) -> list[str]:
+        """The topics of marketing that templates are about."""
+        found = set()
+        for name in self.names():
+            try:
+                template = self.get(name)
+            except MessagingError:
+                continue  # a broken template has no say, and is found by `check`
+            if template.message_class is MessageClass.MARKETING:
+                found.add(template.topic)
+        return sorted(found)
 
     def _stamp(self, name: str) -> _Stamp:
         if name not in self.names():

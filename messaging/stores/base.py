@@ -255,6 +255,10 @@ class Outbox(ABC):
         """What was sent to each customer since then."""
 
     @abstractmethod
+    def pending(self, customer_ids: Sequence[str]) -> dict[str, tuple[Message, ...]]:
+        """What each customer may still get, or may have got: planned, sending and unknown messages."""
+
+    @abstractmethod
     def forget_contexts(self, before: datetime) -> int:
         """Drop the rendering contexts of messages settled before then (retention); return how many."""
 

@@ -15,14 +15,18 @@ from messaging import (
     Adapter,
     AdapterContext,
     AdapterSettings,
+    Callback,
     Capabilities,
     Receipt,
     RenderedMessage,
+    Request,
+    RequestRejected,
 )
 from messaging_email.headers import Unmailable
 from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
 from messaging_email.sendgrid_answers import PARTLY, Problem, by_recipient, problems, receipt_of
 from messaging_email.sendgrid_batch import Letter, Limits, Load, letter_of, loads, request_body
+from messaging_email.sendgrid_events import engagements, key_of, verify
 
 if TYPE_CHECKING:
     from messaging_email.sendgrid_client import Client
@@ -51,6 +55,10 @@ class SendGridSettings(AdapterSettings):
     request_bytes: int = Field(30_000_000, gt=0)
     #: SendGrid checks requests and sends nothing.
     sandbox: bool = False
+    #: The public key of the Signed Event Webhook, as SendGrid shows it. Without it no event is believed.
+    verification_key: str | None = Field(None, json_schema_extra={"env": "SENDGRID_WEBHOOK_VERIFICATION_KEY"})
+    #: Seconds that a post of events may be old. SendGrid repeats what was not taken for 24 hours.
+    replay_window: float = Field(90_000.0, gt=0)
 
     @field_validator("api_key")
     @classmethod
@@ -59,6 +67,13 @@ class SendGridSettings(AdapterSettings):
         if re.fullmatch(r"[\x21-\x7e]+", key) is None:
             raise ValueError("has characters that no key has")
         return SecretStr(key)
+
+    @field_validator("verification_key")
+    @classmethod
+    def _is_a_public_key(cls, value: str | None) -> str | None:
+        if value is not None:
+            key_of(value)
+        return value
 
     @field_validator("host")
     @classmethod
@@ -79,7 +94,7 @@ class SendGrid(Adapter):
 
     name: ClassVar[str] = "sendgrid"
     channel: ClassVar[str] = "email"
-    capabilities = Capabilities(batch_size=1000)
+    capabilities = Capabilities(batch_size=1000, callbacks=True)
     Settings: ClassVar[type[AdapterSettings]] = SendGridSettings
 
     settings: SendGridSettings
@@ -100,6 +115,16 @@ class SendGrid(Adapter):
         if letters:
             width = self.settings.connections
             yield from hand_over(loads(letters, self._limits), self._work, width=width, ids=_ids)
+
+    def callback(self, request: Request) -> Callback:
+        settings = self.settings
+        if settings.verification_key is None:
+            raise RequestRejected(
+                "there is no key to check SendGrid's events with",
+                hint="set SENDGRID_WEBHOOK_VERIFICATION_KEY to the one that SendGrid shows beside its event webhook",
+            )
+        signed_at = verify(request, key_of(settings.verification_key), window=settings.replay_window)
+        return Callback(engagements=list(engagements(request, signed_at, secret=self._key())))
 
     def close(self) -> None:
         self._pool.close()

@@ -76,10 +76,17 @@ def _mailbox(address: Address) -> dict[str, str]:
 
 def _content(message: RenderedMessage) -> list[dict[str, str]]:
     content = [
-        {"type": kind, "value": text.encode("utf-8", "replace").decode("utf-8")}
-        for kind, part in PARTS.items()
-        if (text := message.parts.get(part))
+        {"type": kind, "value": _encodable(text)} for kind, part in PARTS.items() if (text := message.parts.get(part))
     ]
     if not content:
         raise Unmailable("there is neither a text nor an html part")
     return content
+
+
+def _encodable(text: str) -> str:
+    """`text` without halves of surrogate pairs, which JSON cannot carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text

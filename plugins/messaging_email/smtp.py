@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from ipaddress import ip_address
 from typing import ClassVar, Literal
@@ -18,32 +19,26 @@ from messaging import (
     AdapterContext,
     AdapterSettings,
     AdapterUnusable,
+    Engagement,
     Receipt,
     RenderedMessage,
     Verdict,
 )
+from messaging_email.bounces import read_mail
 from messaging_email.headers import Unmailable
 from messaging_email.mime import Letter, write_letter
 from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
 from messaging_email.smtp_session import Refusal, Security, Server, Session, Unanswered
-from messaging_email.smtp_wire import Lost, Reply
+from messaging_email.smtp_wire import Lost
+from messaging_email.statuses import Fate, judge
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 #: Seconds after which an unused connection is closed: most servers do it after a minute or more.
 _IDLE = 30.0
-#: The address itself is wrong (RFC 3463 3.2, RFC 7505): no such mailbox, no such host, bad syntax, moved, no
-#: mail there.
-_DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 #: How servers say that they do not carry our mail at all.
 _NO_RELAY = re.compile(r"\brelay(ing)?\b", re.IGNORECASE)
 #: A letter that is too long, or has addresses beyond ASCII (RFC 3463 3.3 and 3.4, RFC 6531 3.5): others may go.
 _THIS_LETTER = frozenset({"5.2.3", "5.3.4", "5.6.7"})
-#: The same as the dead addresses, said by servers that give no code.
-_DEAD_WORDS = re.compile(
-    r"\b(?:no such|unknown|invalid|non-?existent) (?:user|mailbox|recipient|address|account)\b"
-    r"|\b(?:user|mailbox|recipient|address|account) (?:is )?(?:unknown|not found|does ?n[o']t exist)\b",
-    re.IGNORECASE,
-)
 _QUEUE_ID = re.compile(r"(?:queued as|\bid=)\s*<?([\w.@-]+)", re.IGNORECASE)
 
 
@@ -83,6 +78,10 @@ class Smtp(Adapter):
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
         return hand_over(messages, self._work, width=self.settings.connections, ids=lambda message: [message.id])
+
+    @classmethod
+    def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:
+        return read_mail(mail, now)
 
     def close(self) -> None:
         self._pool.close()
@@ -236,7 +235,7 @@ def _refused(message_id: str, refusal: Refusal) -> Receipt:
             hint="it does not take mail from this sender: check [brand] from",
         )
     if reply.kind == 5:
-        dead = refusal.command in ("RCPT", "content") and _address_is_dead(reply)
+        dead = refusal.command in ("RCPT", "content") and judge(reply.enhanced, reply.text) is Fate.GONE
         return Receipt.refused(message_id, reason, suppress=dead)
     if reply.kind == 4:
         return Receipt.try_again(message_id, reason)
@@ -248,9 +247,3 @@ def _means_us(refusal: Refusal) -> bool:
     if refusal.command == "MAIL":
         return refusal.reply.code != 552 and refusal.reply.enhanced not in _THIS_LETTER  # 552: its size (RFC 1870)
     return refusal.command == "RCPT" and _NO_RELAY.search(refusal.reply.text) is not None
-
-
-def _address_is_dead(reply: Reply) -> bool:
-    if reply.enhanced is not None:
-        return reply.enhanced in _DEAD_ADDRESS
-    return reply.code in (550, 551, 553) and _DEAD_WORDS.search(reply.text) is not None

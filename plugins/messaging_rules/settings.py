@@ -78,9 +78,8 @@ class Cap(_Table):
         return self.channel in ("*", channel) and self.topic in ("*", topic)
 
     def __str__(self) -> str:
-        about = " about ".join(
-            (f"message{'s' if self.max > 1 else ''}" if self.channel == "*" else self.channel, *({self.topic} - {"*"}))
-        )
+        what = self.channel if self.channel != "*" else "message" if self.max == 1 else "messages"
+        about = what if self.topic == "*" else f"{what} about {self.topic}"
         return f"at most {self.max} {about} in {self.days} day{'s' if self.days > 1 else ''}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from messaging.nouns.adapter import Measure, RenderedMessage
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, Trigger
 from messaging.rendering import prepare
@@ -168,7 +169,34 @@ def test_marketing_carries_address_and_a_way_out(found: Check) -> None:
     assert found(html=whole, **marketing) == []
     assert "brand.address is not set" in str(found(html=whole, values={"address": ""}, **marketing)[0])
     assert "unsubscribe" in str(found(sms="{{ brand.phone }}", **marketing)[0])
-    assert found(sms="{{ brand.phone }} Reply STOP to stop", **marketing) == []
+    assert "write STOP" in str(found(sms="{{ brand.phone }}", **marketing)[0])
+    assert found(sms="{{ brand.name }}: {{ brand.phone }} Reply STOP to stop", **marketing) == []
+    assert found(sms="{{ brand.name }}: {{ brand.phone }} {{ unsubscribe_url }}", **marketing) == []
+
+
+def test_a_text_message_says_who_writes(found: Check) -> None:
+    [problem] = found(sms="10 % off! {{ brand.phone }} Reply STOP to stop", message_class=MessageClass.MARKETING)
+    assert (problem.severity, problem.file) == ("warning", "templates/t/sms.txt")
+    assert "who writes" in problem.message
+
+
+def test_parts_are_told_when_there_are_many(template: Callable[..., Template], brand: dict[str, Any]) -> None:
+    seen: list[str] = []
+
+    def measure(message: RenderedMessage) -> Measure | None:
+        seen.append(message.parts["text"])
+        units, _, note = message.parts["text"].partition(" ")[0].partition(",")
+        return Measure(units=int(units), note=note or None)
+
+    def problems(text: str) -> list[str]:
+        made = template(sms=text + " {{ brand.phone }} https://shop.example/" + "p" * 200)
+        return [problem.message for problem in check(made, brand, measure=measure, base_url="https://shop.example/m")]
+
+    assert problems("1,dear") == problems("2") == []
+    assert problems("3") == ["with its sample it counts as 3 parts"]
+    assert problems("2,“ł”") == ["with its sample it counts as 2 parts: “ł”"]
+    # Links in it are as long as they will be.
+    assert seen[0].rpartition(" ")[2] == "https://shop.example/m/s/" + "x" * 11
 
 
 def test_all_problems_are_told_at_once(found: Check) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from messaging import AdapterUnusable, Conflict, Receipt, RenderedMessage
+from messaging import AdapterUnusable, Capabilities, Conflict, Receipt, RenderedMessage
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services.sending import GROUP
@@ -467,3 +467,27 @@ def test_an_order_message_is_shown_as_it_went_out(live_shop: Any) -> None:
     live_shop.app.store.outbox.forget_contexts(live_shop.clock.now() + timedelta(days=1))
     (message,) = live_shop.app.store.outbox.page(customer_id="ann")
     assert message.context is None
+
+
+def test_who_takes_batches_gets_them_whole_with_their_pieces(live_shop: Any) -> None:
+    live_shop.add_customers(700)
+    groups: list[Sequence[RenderedMessage]] = []
+
+    def answer(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        groups.append(messages)
+        return (Receipt.accepted(message.id) for message in messages)
+
+    live_shop.campaign()
+    live_shop.pigeon.answer = answer
+    live_shop.pigeon.Pigeon.capabilities = Capabilities(batch_size=600)
+    live_shop.app.send_campaign("spring")
+    assert [len(group) for group in groups] == [600, 100]
+    for message in (message for group in groups for message in group):
+        assert {name: piece.text for name, piece in message.pieces.items()} == message.parts
+    assert len({message.pieces["html"].skeleton for message in groups[0]}) == 1
+    groups.clear()
+    live_shop.pigeon.Pigeon.capabilities = Capabilities()
+    live_shop.campaign("summer")
+    live_shop.app.send_campaign("summer")
+    assert {len(group) for group in groups} == {GROUP, 700 % 256 % GROUP or GROUP}
+    assert all(message.pieces == {} for group in groups for message in group)

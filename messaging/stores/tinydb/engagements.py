@@ -106,10 +106,10 @@ class TinyEngagements(Engagements):
                 document.get("message_id"), identity
             ):
                 theirs.append(key)
-            elif "message_id" not in document and identity.in_document(document.get("raw")):
+            elif "message_id" not in document and identity.in_document([document.get("address"), document.get("raw")]):
                 nobodys.append(key)
-        self._table.patch(theirs, {"customer_id": identity.alias, "raw": None})
-        self._table.patch(nobodys, {"raw": None})
+        self._table.patch(theirs, {"customer_id": identity.alias, "address": None, "raw": None})
+        self._table.patch(nobodys, {"address": None, "raw": None})
 
     def _fact(self, message: Document) -> MessageFact:
         opened = clicked = None

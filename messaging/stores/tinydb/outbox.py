@@ -9,7 +9,7 @@ from typing import Any
 
 from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
-from messaging.nouns.message import Lane, Message, MessageState
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
 from messaging.stores.base import Outbox, Outcome
 from messaging.stores.tinydb.lineup import Lineup
@@ -22,6 +22,7 @@ _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value
 _SENT = MessageState.SENT.value
 _OPEN = (_PLANNED, _SENDING)
+_PENDING = (*_OPEN, MessageState.UNKNOWN.value)
 #: Texts that many messages have in common.
 _SHARED = (
     *(
@@ -238,6 +239,18 @@ class TinyOutbox(Outbox):
                     found[customer_id] = facts
             return found
 
+    def pending(self, customer_ids: Sequence[str]) -> dict[str, tuple[Message, ...]]:
+        with self._journal.reading():
+            found: dict[str, tuple[Message, ...]] = {}
+            for customer_id in customer_ids:
+                documents = [self._table.documents[key] for key in self._by_customer.of(customer_id)]
+                pending = tuple(
+                    Message.from_document(copied(document)) for document in documents if document["state"] in _PENDING
+                )
+                if pending:
+                    found[customer_id] = pending
+            return found
+
     def forget_contexts(self, before: datetime) -> int:
         end = time_to_text(before) or ""
         with self._journal.changing():
@@ -359,4 +372,7 @@ def _fact(document: Document) -> MessageFact:
         template=document["template"],
         campaign=document.get("campaign"),
         sent_at=time_from_text(document.get("sent_at")),
+        channel=document["channel"],
+        topic=document["topic"],
+        message_class=MessageClass(document["message_class"]),
     )

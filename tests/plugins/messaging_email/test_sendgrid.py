@@ -397,7 +397,14 @@ def test_a_lost_batch(
     when: str,
     verdict: str,
 ) -> None:
-    port = closed_port if when == "closed" else serve(lambda connection: connection.recv(1)).port
+    def talk(connection: socket.socket) -> None:
+        with connection.makefile("rb") as reader:
+            size = next(int(line.split(b":")[1]) for line in reader if line.lower().startswith(b"content-length"))
+            while reader.readline() != b"\r\n":
+                pass
+            reader.read(size)
+
+    port = closed_port if when == "closed" else serve(talk).port
     receipts = deliver(sendgrid(port, timeout=0.5), *personal(8))
     assert {receipt.verdict for receipt in receipts} == {verdict}
 

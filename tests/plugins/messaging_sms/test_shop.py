@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 
 from messaging import RenderedMessage, Request
+from messaging.cli import main
 from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
@@ -161,3 +164,36 @@ def test_a_phone_that_opted_out_at_twilio_is_left_alone(shop: Shop, twilio_stand
     assert status.suppression is not None
     assert status.suppression.reason == "opted out"
     assert ANN not in (row.reason or "")
+
+
+def test_parts_and_price_are_shown_before_anything_leaves(
+    shop: Shop, twilio_standin: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is sent, so links may still lead to this machine.
+    monkeypatch.setenv("MESSAGING__SERVER__ALLOW_INSECURE_LINKS", "false")
+    monkeypatch.setenv("MESSAGING__SERVER__BASE_URL", "http://127.0.0.1:8000")
+    shop.app = shop.open()
+    shop.app.campaigning.create("spring", template="sale", segment="all", channel="sms")
+    shown = shop.app.campaigning.plan("spring").summary()["measure"]
+    assert shown == {"units": 4, "messages": {"2": 2}, "price": "0.32", "currency": "USD", "notes": []}
+    assert twilio_standin.requests == type(twilio_standin.requests)()
+
+
+def test_the_command_line_shows_them(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(main, ["--workspace", str(shop.workspace.root), *arguments], prog_name="messaging")
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    (shop.workspace.templates / "sale" / "sms.txt").write_text(SMS + " Zażółć", "utf-8")
+    assert run("templates", "check", "sale").startswith(
+        "templates/sale/sms.txt: warning: with its sample it counts as 3 parts: “ż” (U+017C"
+    )
+    assert "It counts as 3 parts, 0.24 USD: “ż”" in run("templates", "preview", "sale")
+    shown = json.loads(run("templates", "preview", "sale", "--json"))["measure"]
+    assert (shown["units"], shown["price"]) == (3, "0.24")
+    run("campaigns", "create", "spring", "--template", "sale", "--segment", "all", "--channel", "sms")
+    text = run("campaigns", "plan", "spring")
+    assert "6 parts in 2 messages (2 of 3), 0.48 USD" in text
+    assert "2 messages: “ż”" in text
+    assert json.loads(run("campaigns", "plan", "spring", "--json"))["measure"]["units"] == 6

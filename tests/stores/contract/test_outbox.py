@@ -267,7 +267,17 @@ class TestLookingBack:
         recent = look().outbox.recent(["ann", "bob"], make.now - HOUR)
         assert [(fact.template, fact.sent_at) for fact in recent["ann"]] == [("promotion", make.now)]
         assert "bob" not in recent
+        (fact,) = recent["ann"]
+        assert (fact.channel, fact.topic, fact.message_class) == ("email", "news", MessageClass.MARKETING)
         assert len(look().outbox.recent(["ann"], make.now)["ann"]) == 1  # "since" takes the moment itself in
+
+    def test_pending(self, store, look, make):
+        """Also what is in hand, and what nobody knows of: it may have arrived."""
+        states = [MessageState.PLANNED, MessageState.SENDING, MessageState.UNKNOWN, MessageState.SKIPPED]
+        store.outbox.add([make.message(f"m{number}", state=state) for number, state in enumerate(states)])
+        store.outbox.add([make.message("m9", customer_id="bob", state=MessageState.REFUSED)])
+        pending = look().outbox.pending(["ann", "bob", "nobody"])
+        assert {customer: ids(messages) for customer, messages in pending.items()} == {"ann": ["m0", "m1", "m2"]}
 
     def test_forget_contexts(self, store, look, make):
         context = {"order": {"number": "1"}}
