@@ -221,8 +221,8 @@ class Eraser:
     def _has_another(self, customer_id: str, place: Address) -> bool:
         """Whether somebody else has an address, too."""
         channel, address = place
-        known = {"email": address} if channel == "email" else {"phone": address}
-        return any(other.id != customer_id for other in self._store.customers.find(**known))
+        find = self._store.customers.find
+        return any(other.id != customer_id for other in (find(email=address) if channel == "email" else find(phone=address)))
 
     def _clean_files(self, customer_id: str, messages: Iterable[str], addresses: Iterable[Address]) -> tuple[int, int]:
         """Remove mails to them, and put somebody unknown in their place in plans; how many of each."""
