@@ -222,7 +222,8 @@ class Eraser:
         """Whether somebody else has an address, too."""
         channel, address = place
         find = self._store.customers.find
-        return any(other.id != customer_id for other in (find(email=address) if channel == "email" else find(phone=address)))
+        found = find(email=address) if channel == "email" else find(phone=address)
+        return any(other.id != customer_id for other in found)
 
     def _clean_files(self, customer_id: str, messages: Iterable[str], addresses: Iterable[Address]) -> tuple[int, int]:
         """Remove mails to them, and put somebody unknown in their place in plans; how many of each."""
