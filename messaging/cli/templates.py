@@ -45,7 +45,7 @@ def list_(app: Messaging, as_json: bool) -> None:
         print_json({"templates": rows})
         return
     print_table(
-        ("template", "class", "topic", "channels", "languages", "sent on", ""),
+        ("template", "class", "topic", "channels", "languages", "sent on", "description"),
         [
             (
                 row["template"],
@@ -58,6 +58,8 @@ def list_(app: Messaging, as_json: bool) -> None:
             )
             for row in rows
         ],
+        solid=("template",),
+        least=("languages" if any("error" in row for row in rows) else "description", "class"),
     )
 
 
