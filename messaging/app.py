@@ -360,7 +360,7 @@ class Messaging:
 
     @cached_property
     def reporter(self) -> Reporter:
-        return Reporter(self.store, self.recorder, templates=self.library.names)
+        return Reporter(self.store, self.recorder, self.clock, templates=self.library.names)
 
     def make_sender(self, stop: threading.Event, alive: Alive = unwatched) -> Sender:
         """A sender for the calling thread."""

@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "clock": 0,
     "ids": 0,
+    "recent": 0,
     "nouns": 1,
     "hookspecs": 1,
     "rules": 2,

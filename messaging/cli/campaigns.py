@@ -19,7 +19,7 @@ from messaging.cli.common import (
     say,
     yes_option,
 )
-from messaging.errors import InputError, PartlyFailed
+from messaging.errors import DeliveryError, InputError, PartlyFailed
 from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.message import MessageState
 
@@ -210,14 +210,12 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
         say(f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}.")
-    failed = shown.counts[MessageState.REFUSED] + shown.counts[MessageState.UNKNOWN]
-    if failed:
-        refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
-        state = "refused" if refused else "unknown"
-        raise PartlyFailed(
-            f"campaign {name}: {refused} refused, {unknown} unknown",
-            hint=f"see them with: messaging messages list --campaign {name} --state {state}",
-        )
+    refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
+    look = f"messaging messages list --campaign {name} --state {'refused' if refused else 'unknown'}"
+    if refused and not unknown and not waiting and not shown.counts[MessageState.SENT]:
+        raise DeliveryError(f"campaign {name}: all {refused} refused by the provider", hint=f"see why with: {look}")
+    if refused or unknown:
+        raise PartlyFailed(f"campaign {name}: {refused} refused, {unknown} unknown", hint=f"see them with: {look}")
 
 
 def _show(app: Messaging, name: str, as_json: bool) -> None:

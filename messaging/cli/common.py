@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 import click
 import orjson
 
+from messaging.cli.tables import longest_word, widths
 from messaging.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(0, 1_000_000_000), default=50, show_default=True, help="At most so many; 0: all."
+)
+#: What `--limit 0` is to a store.
+ALL = 1_000_000_000
 
 
 def must_ask(yes: bool, instead: str = "--yes") -> bool:
@@ -81,10 +88,18 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    solid: Collection[str] = (),
+    least: Sequence[str] = (),
+) -> None:
     """A table on standard output; columns of numbers are right-aligned.
 
     Where it is wider than the terminal, what is empty is left out and words are kept whole, if there is room for them.
+    If there is not, columns of `least` are left out, in that order; those of `solid` are the last to be broken.
     """
     from rich import box
     from rich.console import Console
@@ -97,21 +112,29 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     lines = [["" if cell is None else _visible(str(cell)) for cell in row] for row in rows]
     shown = [[column, *(line[index] for line in lines)] for index, column in enumerate(columns)]
     narrow = sum(max(map(len, cells)) + 3 for cells in shown) > console.width
-    if narrow and lines:
-        shown = [cells for cells in shown if any(cells[1:])]
-    words = [max(len(word) for cell in cells for word in cell.split() or [""]) for cells in shown]
-    whole = narrow and sum(words) + 2 * len(words) <= console.width
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if narrow else (0, 1))
-    for cells, longest in zip(shown, words, strict=True):
+    fitting: Sequence[int | None] = [None] * len(shown)
+    left_out = []
+    if narrow:
+        if lines:
+            shown = [cells for cells in shown if any(cells[1:])]
+        for name in least:
+            if sum(longest_word(cells) + 1 for cells in shown) - 1 > console.width:
+                left_out += [name for cells in shown if cells[0] == name]
+                shown = [cells for cells in shown if cells[0] != name]
+        fitting = widths(shown, console.width, solid=solid)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if narrow else (0, 1), show_edge=not narrow)
+    for cells, width in zip(shown, fitting, strict=True):
         numeric = bool(lines) and all(map(_is_number, cells[1:]))
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(cells[0], justify=justify, overflow="fold", min_width=longest if whole else None)
+        table.add_column(cells[0], justify=justify, overflow="fold", width=width)
     for line in zip(*(cells[1:] for cells in shown), strict=True):
         # Text, not markup: a customer's name is not ours to interpret.
         table.add_row(*map(Text, line))
     if title:
         console.print(Text(_visible(title), style="bold"))
     console.print(table)
+    if left_out:
+        say(f"No room for: {', '.join(left_out)}. A wider terminal shows it, and so does --json.")
 
 
 def _is_number(text: str) -> bool:

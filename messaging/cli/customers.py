@@ -15,6 +15,7 @@ import click
 from messaging.cli.common import (
     counted,
     json_option,
+    limit_option,
     must_ask,
     pass_app,
     print_json,
@@ -118,20 +119,20 @@ def import_(
 
 @customers.command("list")
 @click.option("--segment", help="Only members of a segment.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@limit_option
 @json_option
 @pass_app
 def list_(app: Messaging, segment: str | None, limit: int, as_json: bool) -> None:
     """List customers."""
     from itertools import islice
 
-    found = list(islice(_people(app, segment), limit))
+    found = list(islice(_people(app, segment), limit or None))
     if as_json:
         print_json([customer.to_document() for customer in found])
         return
-    print_table(_LIST, [[getattr(customer, name) for name in _LIST] for customer in found])
+    print_table(_LIST, [[getattr(customer, name) for name in _LIST] for customer in found], solid=("id", "email"))
     if len(found) == limit:
-        say(f"The first {limit}; --limit shows more.")
+        say(f"The first {limit}; --limit shows more, --limit 0 all.")
 
 
 @customers.command()
@@ -158,7 +159,7 @@ def show(app: Messaging, customer: str, as_json: bool) -> None:
     orders = [(o["number"], o.get("placed_at", "")[:10], o["total"], o.get("currency")) for o in data["orders"]]
     if orders:
         print_table(("order", "placed", "total", "currency"), orders)
-    messages = [(m["id"], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
+    messages = [(m["id"][:12], m["template"], m["channel"], m["state"], m.get("reason")) for m in data["messages"]]
     if messages:
         print_table(("message", "template", "channel", "state", "reason"), messages)
 

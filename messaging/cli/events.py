@@ -11,8 +11,10 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from messaging.cli.common import (
+    ALL,
     counted,
     json_option,
+    limit_option,
     pass_app,
     print_json,
     print_table,
@@ -109,7 +111,7 @@ def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
 @click.option("--customer", metavar="CUSTOMER", help="By id, email or phone.")
 @click.option("--type", "type_", metavar="TYPE")
 @click.option("--state", type=click.Choice(["received", "done", "failed"]))
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@limit_option
 @json_option
 @pass_app
 def list_(
@@ -122,7 +124,7 @@ def list_(
         customer_id=the_customer(app, customer).id if customer else None,
         type=type_,
         state=EventState(state) if state else None,
-        limit=limit,
+        limit=limit or ALL,
     )
     if as_json:
         print_json([event.to_document() for event in found])
@@ -130,9 +132,10 @@ def list_(
     print_table(
         ("time", "type", "id", "customer", "state", "error"),
         [(f"{e.time:%Y-%m-%d %H:%M}", e.type, e.id, e.customer_id, e.state, e.error) for e in found],
+        solid=("id", "customer"),
     )
     if len(found) == limit:
-        say(f"The latest {limit}; --limit shows more.")
+        say(f"The latest {limit}; --limit shows more, --limit 0 all.")
 
 
 def _print_answers(answers: list[dict[str, object]]) -> None:

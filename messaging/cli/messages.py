@@ -6,13 +6,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say, the_customer, the_template
+from messaging.cli.common import (
+    ALL,
+    json_option,
+    limit_option,
+    pass_app,
+    print_json,
+    print_table,
+    say,
+    the_customer,
+    the_template,
+)
 from messaging.errors import Conflict, NotFound
 from messaging.nouns.message import Message, MessageState
 from messaging.stores.base import Outcome
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
+
+#: Digits of an id in a table. Two of a million messages share them once in 500 such shops; `_get` says so then.
+_SHOWN = 12
+#: Digits by which one can be found.
+_ENOUGH = 4
 
 
 @click.group()
@@ -25,7 +40,7 @@ def messages() -> None:
 @click.option("--customer", metavar="CUSTOMER", help="By id, email or phone.")
 @click.option("--template", metavar="NAME")
 @click.option("--state", type=click.Choice([state.value for state in MessageState]))
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@limit_option
 @json_option
 @pass_app
 def list_(
@@ -45,17 +60,22 @@ def list_(
         customer_id=the_customer(app, customer).id if customer else None,
         template=the_template(app, template) if template else None,
         state=MessageState(state) if state else None,
-        limit=limit,
+        limit=limit or ALL,
     )
     if as_json:
         print_json([message.to_document() for message in found])
         return
     print_table(
         ("message", "template", "customer", "channel", "state", "reason", "due"),
-        [(m.id, m.template, m.customer_id, m.channel, m.state, m.reason, f"{m.due_at:%Y-%m-%d %H:%M}") for m in found],
+        [
+            (m.id[:_SHOWN], m.template, m.customer_id, m.channel, m.state, m.reason, f"{m.due_at:%Y-%m-%d %H:%M}")
+            for m in found
+        ],
+        solid=("message", "customer"),
+        least=("channel",),
     )
     if len(found) == limit:
-        say(f"The first {limit}; --limit shows more.")
+        say(f"The first {limit}; --limit shows more, --limit 0 all.")
 
 
 @messages.command()
@@ -121,7 +141,14 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
 
 
 def _get(app: Messaging, id: str) -> Message:
+    """The message with this id, or the only one whose id begins so."""
     message = app.store.outbox.get([id]).get(id)
-    if message is None:
+    if message is not None:
+        return message
+    # Ids come in order: the next ones are those that begin so, if any do.
+    found = [m for m in app.store.outbox.page(after=id, limit=2) if m.id.startswith(id)] if len(id) >= _ENOUGH else []
+    if not found:
         raise NotFound(f"no message {id!r}", hint="see them with: messaging messages list")
-    return message
+    if len(found) > 1:
+        raise Conflict(f"several messages begin with {id!r}", hint="give more of the id; --json shows all of it")
+    return found[0]

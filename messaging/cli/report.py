@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from messaging.cli.common import counted, json_option, pass_app, print_json, print_table, say, the_template
+from messaging.nouns.template import DEFAULT_VARIANT
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -63,28 +64,44 @@ def _show(reports: Sequence[TemplateReport]) -> None:
     ]
     zeros = [name for name in _SELDOM if not any(row[name] for row in told)]
     columns = [name for name in told[0] if name not in zeros]
-    print_table(columns, [[row[name] for name in columns] for row in told])
-    links = [(row, link) for row in reports for link in row.links if link.clicks or link.machine_clicks]
-    if links:
-        print_table(
-            ("template", "version", "slot", "link", "clicks", "unique", "machine", "click-through"),
-            [
-                (
-                    row.template,
-                    row.version[:7],
-                    link.slot,
-                    _short(link.label),
-                    link.clicks,
-                    link.unique_clicks,
-                    link.machine_clicks,
-                    _percent(link.click_through_rate),
-                )
-                for row, link in links
-            ],
-        )
+    print_table(columns, [[row[name] for name in columns] for row in told], solid=("template", "version"))
+    for report in reports:
+        _show_links(report)
     if zeros:
         say(f"None: {', '.join(zeros)}.")
     say("Clicks and opens are people's; unique: messages with a click. Machines' clicks are counted apart.")
+
+
+def _show_links(report: TemplateReport) -> None:
+    """The places of a version that were clicked; of several languages, one place stands together."""
+    clicked = [link for link in report.links if link.clicks or link.machine_clicks]
+    if not clicked:
+        return
+    languages = len({link.locale for link in report.links}) > 1
+    columns = (
+        "slot",
+        *(["language"] if languages else []),
+        "link",
+        "sent",
+        "clicks",
+        "unique",
+        "machine",
+        "click-through",
+    )
+    rows = [
+        (
+            link.slot,
+            *([link.locale or DEFAULT_VARIANT] if languages else []),
+            _short(link.label),
+            link.sent,
+            link.clicks,
+            link.unique_clicks,
+            link.machine_clicks,
+            _percent(link.click_through_rate),
+        )
+        for link in clicked
+    ]
+    print_table(columns, rows, title=f"{report.template}, version {report.version[:7]}, {report.channel}")
 
 
 def _short(label: str) -> str:
@@ -92,6 +109,8 @@ def _short(label: str) -> str:
 
 
 def _rate(report: TemplateReport) -> str:
+    if not report.sent:
+        return "–"
     low, high = report.click_through_interval
     return f"{_percent(report.click_through_rate)} ({low:.1%}–{high:.1%})"
 

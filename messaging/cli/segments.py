@@ -150,7 +150,7 @@ def members(app: Messaging, name: str, limit: int | None, as_json: bool) -> None
         wanted = limit if limit is not None else _ROWS
         rows = [tuple(_person(customer).values()) for customer in islice(found, wanted or None)]
         more = sum(1 for _ in found) if limit is None else 0
-    print_table(_COLUMNS, rows)
+    print_table(_COLUMNS, rows, solid=("id", "email"))
     if more:
         say(f"and {more} more: --limit 0 lists all")
 

@@ -45,7 +45,7 @@ def list_(app: Messaging, as_json: bool) -> None:
         print_json({"templates": rows})
         return
     print_table(
-        ("template", "class", "topic", "channels", "languages", "sent on", ""),
+        ("template", "class", "topic", "channels", "languages", "sent on", "description"),
         [
             (
                 row["template"],
@@ -58,6 +58,8 @@ def list_(app: Messaging, as_json: bool) -> None:
             )
             for row in rows
         ],
+        solid=("template",),
+        least=("languages" if any("error" in row for row in rows) else "description", "class"),
     )
 
 
@@ -235,7 +237,12 @@ def send_test(
     if outcome.state is not MessageState.SENT:
         if report.fault is not None:
             raise report.fault
-        raise DeliveryError(f"the test to {to} is {outcome.state.value}: {outcome.reason or 'not told why'}")
+        why = outcome.reason or "not told why"
+        if outcome.state is MessageState.REFUSED:
+            raise DeliveryError(f"the test to {to} was refused: {why}")
+        if outcome.state is MessageState.UNKNOWN:
+            raise MessagingError(f"nobody knows whether the test to {to} was sent: {why}")
+        raise MessagingError(f"the test to {to} was not sent: {why}", hint="try again later")
     if not as_json:
         say(f"Sent to {to} by {outcome.adapter}.")
 

@@ -15,9 +15,12 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from messaging.errors import NotFound
+from messaging.recent import Recent
 
 #: As much of a file as has its headers.
 _HEAD = 16_384
+#: Messages whose summaries are kept in memory, some 700 bytes each.
+SUMMARIES = 50_000
 #: Largest message that is shown.
 _MAX = 5_000_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -56,7 +59,7 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._summaries: dict[tuple[str, int], Summary] = {}
+        self._summaries: Recent[tuple[str, int], Summary] = Recent(SUMMARIES)
 
     def find(self, query: str, *, start: int, count: int) -> tuple[list[Summary], int]:
         """`count` messages with `query` in address or subject, from `start` on, newest first; and how many."""
@@ -115,12 +118,13 @@ class Mailbox:
                 head = b"Subject: (erased)\n\n"
             head = head.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
             values = {match[1].lower(): match[2] for match in _HEADER.finditer(head.decode("utf-8", "replace"))}
-            summary = self._summaries[name, time] = Summary(
+            summary = Summary(
                 id=name.removesuffix(".eml"),
                 to=_decoded(values.get("to", "")),
                 subject=_decoded(values.get("subject", "")) or "(no subject)",
                 time=_date(values.get("date", "")) or _time(time),
             )
+            self._summaries.put((name, time), summary)
         return summary
 
 

@@ -24,18 +24,15 @@ def rates_plot(pages: Pages, reports: Sequence[TemplateReport]) -> Markup | None
     shown = sorted((report for report in reports if report.sent), key=lambda report: -report.sent)[:_MOST_BARS]
     if not shown:
         return None
-    # A handful of messages says so little that its whisker would squeeze all other bars: it is cut off.
-    telling = [report for report in shown if report.sent >= 20] or shown
-    top = _round_up(max(report.click_through_interval[1] for report in telling))
+    top = _round_up(max(report.click_through_interval[1] for report in shown))
     bars = [
         {
             "name": report.template,
             "note": f"{report.channel} · {report.version[:7]}",
             "value": f"{report.click_through_rate or 0:.1%}",
-            "rate": min(1.0, (report.click_through_rate or 0) / top),
-            "low": min(1.0, report.click_through_interval[0] / top),
-            "high": min(1.0, report.click_through_interval[1] / top),
-            "cut": report.click_through_interval[1] > top,
+            "rate": (report.click_through_rate or 0) / top,
+            "low": report.click_through_interval[0] / top,
+            "high": report.click_through_interval[1] / top,
         }
         for report in shown
     ]
@@ -46,14 +43,14 @@ def rates_plot(pages: Pages, reports: Sequence[TemplateReport]) -> Markup | None
     return Markup(pages.render("plot_rates.svg", bars=bars, ticks=ticks))  # noqa: S704 - our template, which escapes
 
 
-def clicks_plot(pages: Pages, clicks: Sequence[tuple[datetime, bool]]) -> Markup | None:
-    """Clicks over time as columns, people's below, machines' on top."""
+def clicks_plot(pages: Pages, clicks: Sequence[tuple[datetime, bool]], now: datetime) -> Markup | None:
+    """Clicks over time until now as columns, people's below, machines' on top."""
     if not clicks:
         return None
-    first, last = clicks[0][0], clicks[-1][0]
+    first, last = clicks[0][0], max(clicks[-1][0], now)
     step = next((step for step in _STEPS if (last - first) / step < _MOST_COLUMNS - 1), (last - first) / 40)
-    start = datetime.fromtimestamp(first.timestamp() // step.total_seconds() * step.total_seconds(), UTC)
-    number = max(8, int((last - start) / step) + 1)
+    number = max(8, _ordinal(last, step) - _ordinal(first, step) + 1)
+    start = datetime.fromtimestamp((_ordinal(last, step) - number + 1) * step.total_seconds(), UTC)
     counts = [[0, 0] for _ in range(number)]
     for at, machine in clicks:
         counts[min(number - 1, int((at - start) / step))][machine] += 1
@@ -68,8 +65,14 @@ def clicks_plot(pages: Pages, clicks: Sequence[tuple[datetime, bool]]) -> Markup
         }
         for index, (people, machines) in enumerate(counts)
     ]
-    marks = [{"at": part / 3, "text": _moment(start + number * step * part / 3, step)} for part in range(4)]
+    marks = [{"at": part / 3, "text": _moment(start + number * step * part / 3, step)} for part in range(3)]
+    marks.append({"at": 1.0, "text": "now"})
     return Markup(pages.render("plot_clicks.svg", columns=columns, marks=marks, top=top))  # noqa: S704 - see above
+
+
+def _ordinal(time: datetime, step: timedelta) -> int:
+    """Which step of all since the epoch a time is in."""
+    return int(time.timestamp() // step.total_seconds())
 
 
 def _moment(time: datetime, step: timedelta) -> str:

@@ -209,7 +209,10 @@ class StaffPages:
             totals=_totals(reports),
             seldom=[column for column in _SELDOM if any(getattr(report, column[0]) for report in reports)],
             templates=[_row(report) for report in reports],
-            plots={"rates": rates_plot(self._pages, reports), "time": clicks_plot(self._pages, clicks)},
+            plots={
+                "rates": rates_plot(self._pages, reports),
+                "time": clicks_plot(self._pages, clicks, self._reporter.now()),
+            },
             filters=filters,
         )
 
@@ -298,10 +301,15 @@ def _row(report: TemplateReport) -> dict[str, Any]:
     return {
         **report.to_document(),
         "rate": _percent(report.click_through_rate),
-        "low": _percent(low),
-        "high": _percent(high),
+        # Of nothing sent, nothing is known: an interval of all there is would only look like a number.
+        "range": f"{_percent(low)}–{_percent(high)}" if report.sent else "",
         # Places that nobody used say nothing: another language's, another branch's.
-        "links": [link for link in report.to_document()["links"] if link["clicks"] or link["machine_clicks"]],
+        "links": [
+            {**link, "rate": _percent(link["click_through_rate"])}
+            for link in report.to_document()["links"]
+            if link["clicks"] or link["machine_clicks"]
+        ],
+        "languages": len({link.locale for link in report.links}) > 1,
     }
 
 

@@ -191,7 +191,8 @@ class Campaigning:
         present = set(members)
         added = len(present - known)
         if added:
-            raise Conflict(f"{added} people joined the segment since the plan", hint=again)
+            who = "1 person" if added == 1 else f"{added} people"
+            raise Conflict(f"{who} joined the segment since the plan", hint=again)
         withheld = dict(plan.reasons)
         withheld.update((member, LEFT) for member in plan.members if member not in present)
         return plan.members, withheld

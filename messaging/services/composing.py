@@ -19,12 +19,15 @@ from messaging.nouns.message import Message, MessageClass
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
 from messaging.plugins import Plugins
+from messaging.recent import Recent
 from messaging.rendering.render import Renderer, best_locale
 from messaging.rules.short_links import CHANNELS, ShortMessageLinks
 from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
+#: Template versions that are kept in memory.
+VERSIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,11 @@ class Composer:
         self._plugins = plugins
         self._locale = locale
         self._timezone = timezone
-        self._versions: dict[str, TemplateVersion] = {}
+        self._versions: Recent[str, TemplateVersion] = Recent(VERSIONS)
 
     def know(self, version: TemplateVersion) -> None:
         """Let messages be rendered from a version that is not in the store (yet): a plan, a preview."""
-        self._versions[version.version] = version
+        self._versions.put(version.version, version)
 
     def version(self, version: str) -> TemplateVersion:
         """The frozen version.
@@ -76,7 +79,7 @@ class Composer:
             found = self._store.version(version)
             if found is None:
                 raise TemplateError(f"template version {version} is not in the store")
-            self._versions[version] = found
+            self._versions.put(version, found)
         return found
 
     def compose(

@@ -87,6 +87,15 @@ class CustomerBatch:
             self._change(found, told)
         return told, found is None
 
+    def meant(self, profile: Profile) -> Customer:
+        """Whom a `profile` that is not taken in is about, with the addresses it tells, as far as that can be said."""
+        try:
+            found = self._find(profile)
+        except Conflict:
+            found = None
+        addresses = {name: value for name in ("email", "phone") if (value := profile.fields.get(name))}
+        return replace(found or Customer(id=profile.id or ""), **addresses)
+
     def save(self) -> None:
         """Write what changed."""
         if self._changed:

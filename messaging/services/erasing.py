@@ -223,8 +223,8 @@ class Eraser:
         """Whether somebody else has an address, too."""
         channel, address = place
         find = self._store.customers.find
-        known = find(email=address) if channel == "email" else find(phone=address)
-        return any(other.id != customer_id for other in known)
+        found = find(email=address) if channel == "email" else find(phone=address)
+        return any(other.id != customer_id for other in found)
 
     def _clean_files(self, customer_id: str, messages: Iterable[str], addresses: Iterable[Address]) -> tuple[int, int]:
         """Remove mails to them, and put somebody unknown in their place in plans; how many of each."""

@@ -54,14 +54,15 @@ class Said:
     mild: bool = False
 
     def of(self, address: str, *, source: str, now: datetime) -> Consent:
-        """The decision of whom `address` belongs to."""
+        """The decision of whom `address` belongs to. A time to come is none: nobody can have decided then."""
+        at = self.at if self.at is not None and self.at <= now else None
         return Consent(
             channel=self.channel,
             address=address,
             topic=self.topic,
             granted=self.granted,
-            at=min(self.at, now) if self.at else now,
-            dated=self.at is not None,
+            at=at or now,
+            dated=at is not None,
             source=source,
         )
 
@@ -90,6 +91,22 @@ class ConsentReader:
             ValueError: a time cannot be read; names the field.
         """
         return [said for channel in self._channels for said in self._of(channel, told)]
+
+    def refusals(self, told: Mapping[str, str]) -> list[Said]:
+        """What a row says no to: it counts, whatever else is wrong with the row.
+
+        A withdrawal whose time is what cannot be read (not just "n/a") counts from now.
+        """
+        readable = dict(told)
+        for channel in self._channels:
+            for field in (f"{channel}_withdrawn_at", f"{channel}_consent_at"):
+                try:
+                    self._time(told, field)
+                except ValueError:
+                    text = readable.pop(field)
+                    if field.endswith("_withdrawn_at") and any(map(str.isdigit, text)):
+                        readable[f"{channel}_withdrawn"] = "yes"
+        return [said for said in self.read(readable) if not said.granted]
 
     def _of(self, channel: str, told: Mapping[str, str]) -> list[Said]:
         withdrawn_at = self._time(told, f"{channel}_withdrawn_at")

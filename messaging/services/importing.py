@@ -2,7 +2,7 @@
 
 The file is read twice: first all of it is looked at and the types of its further columns are found, and
 only when nothing is wrong with the file as a whole the customers are taken in. A row that is wrong is
-rejected with its line.
+rejected with its line; only what the person said no to is taken from it.
 """
 
 from __future__ import annotations
@@ -154,6 +154,16 @@ class CustomerImport:
         return summary
 
 
+@dataclass(slots=True)
+class _Bad:
+    """A row that is rejected; what its person said no to counts all the same."""
+
+    row: Row
+    reason: str
+    profile: Profile
+    refusals: list[Said]
+
+
 class _Batch:
     """Some rows on their way in."""
 
@@ -173,7 +183,7 @@ class _Batch:
         self._consents = consents
         self._rejected = rejected
         self._good: list[tuple[Row, Profile, list[Said]]] = []
-        self._bad: list[tuple[Row, str]] = []
+        self._bad: list[_Bad] = []
         self._read = self._created = self._updated = 0
 
     def read(self, rows: Iterable[Row]) -> None:
@@ -190,30 +200,38 @@ class _Batch:
             if not reason and not problems and not profile.identifies:
                 reason = "has neither an email address nor a phone number nor an id"
             if reason or problems:
-                self._bad.append((row, reason or "; ".join(problems)))
+                refusals = self._consents.refusals(told)
+                self._bad.append(_Bad(row, reason or "; ".join(problems), profile, refusals))
             else:
                 self._good.append((row, profile, said))
 
     def write(self, store: Store, forgotten: Forgotten, *, source: str, now: datetime) -> None:
         """Take the good ones in; whose id and address contradict what is known turns out bad."""
-        customers = CustomerBatch(store, forgotten, [profile for _, profile, _ in self._good], now=now)
+        profiles = [*(profile for _, profile, _ in self._good), *(bad.profile for bad in self._bad)]
+        customers = CustomerBatch(store, forgotten, profiles, now=now)
         decisions: list[tuple[Customer, list[Said]]] = []
         for row, profile, said in self._good:
             try:
                 customer, new = customers.tell(profile, now)
             except Conflict as error:
-                self._bad.append((row, str(error)))
+                self._bad.append(_Bad(row, str(error), profile, [one for one in said if not one.granted]))
                 continue
             decisions.append((customer, said))
             self._created += new
             self._updated += not new
+        for bad in self._bad:
+            customer = customers.meant(bad.profile)
+            channels = dict.fromkeys(one.channel for one in bad.refusals if customer.address(one.channel))
+            if channels:
+                decisions.append((customer, bad.refusals))
+                bad.reason += f"; taken in all the same: no to {' and '.join(channels)}"
         customers.save()
         record(store, decisions, source=source, now=now, address=self._address)
 
     def report(self, summary: CustomersSummary) -> None:
         """Count, and write down what was rejected."""
-        for row, reason in sorted(self._bad, key=lambda bad: bad[0].line):
-            self._rejected.row(self._file.headers, row.line, reason, row.cells)
+        for bad in sorted(self._bad, key=lambda bad: bad.row.line):
+            self._rejected.row(self._file.headers, bad.row.line, bad.reason, bad.row.cells)
         summary.read += self._read
         summary.created += self._created
         summary.updated += self._updated

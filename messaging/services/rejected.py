@@ -133,6 +133,7 @@ def _rows(file: IO[str], identity: Identity) -> Iterator[tuple[str, bool | None]
             columns = _identities(cells)
             theirs = None
         else:
+            cells = [cell.removeprefix("'") for cell in cells]  # the guard of `safe_cell`
             profile = {name: cells[position] for position, name in columns.items() if position < len(cells)}
             theirs = (
                 identity.named_by(profile)

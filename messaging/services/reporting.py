@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from messaging.clock import Clock
 from messaging.errors import NotFound
 from messaging.nouns.message import MessageState
 from messaging.nouns.template import DEFAULT_VARIANT, LinkSlot, TemplateVersion
@@ -77,10 +78,13 @@ class TemplateReport:
 class Reporter:
     """Reports what came back."""
 
-    def __init__(self, store: Store, recorder: Recorder, *, templates: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self, store: Store, recorder: Recorder, clock: Clock, *, templates: Callable[[], Collection[str]]
+    ) -> None:
         """`templates` are the names there are, of which nothing may have been sent yet."""
         self._store = store
         self._recorder = recorder
+        self._clock = clock
         self._templates = templates
 
     def report(self, *, campaign: str | None = None, template: str | None = None) -> list[TemplateReport]:
@@ -105,6 +109,10 @@ class Reporter:
 
     def _sent(self) -> Iterator[str]:
         return (version.template for version in self._store.versions())
+
+    def now(self) -> datetime:
+        """Up to when a report goes."""
+        return self._clock.now()
 
     def clicks(self, *, campaign: str | None = None, template: str | None = None) -> list[tuple[datetime, bool]]:
         """When links were clicked, in order, and whether by a machine."""

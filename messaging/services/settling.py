@@ -49,25 +49,24 @@ class Settling:
     ) -> list[MessageState]:
         """Record receipts of messages (by id) that were handed over; return the messages' new states, in order."""
         outcomes = []
-        suppressions = []
+        suppressions: dict[str, Suppression] = {}
         for receipt in receipts:
             message = messages[receipt.message_id]
             outcome = self._outcome(message, receipt, adapter, now)
             outcomes.append(outcome)
             if receipt.suppress and message.address:
-                suppressions.append(
-                    Suppression(
-                        channel=message.channel,
-                        address=message.address,
-                        reason=receipt.suppress,
-                        at=now,
-                        source=f"{adapter.name}: {receipt.reason}",
-                    )
+                suppressions[message.id] = Suppression(
+                    channel=message.channel,
+                    address=message.address,
+                    reason=receipt.suppress,
+                    at=now,
+                    source=f"{adapter.name}: {receipt.reason}",
                 )
         if suppressions:
             with self._store.transaction():
                 self._store.outbox.settle(outcomes)
-                self._store.addresses.suppress(suppressions)
+                kept = self._store.outbox.get(suppressions).values()  # not those of customers erased meanwhile
+                self._store.addresses.suppress(suppressions[message.id] for message in kept if message.address)
         else:
             self._store.outbox.settle(outcomes)
         return [outcome.state for outcome in outcomes]

@@ -361,7 +361,7 @@ class Store(ABC):
 
     @abstractmethod
     def versions(self) -> Iterator[TemplateVersion]:
-        """All that are kept."""
+        """All that are kept, in order of arrival."""
 
     @abstractmethod
     def get_note(self, key: str) -> Any:

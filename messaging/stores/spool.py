@@ -33,6 +33,8 @@ class Spool:
         self._draining = threading.Lock()
         self._file: int | None = None
         self._torn = False
+        #: Whether the name of the file is on the disk.
+        self._named = False
         #: How far files that others still write were taken over.
         self._taken: dict[str, int] = {}
 
@@ -52,6 +54,10 @@ class Spool:
                 raise OSError(f"{self._folder}: disk full")
             if durable:
                 os.fsync(file)
+                if not self._named:
+                    for folder in (self._folder.parent, self._folder):
+                        _sync_folder(folder)
+                    self._named = True
 
     def drain(self, take: Callable[[Sequence[bytes]], object]) -> int:
         """Hand all lines to `take`, in batches; return how many. If `take` raises, they go on waiting."""
@@ -87,7 +93,7 @@ class Spool:
         with self._writing:
             if self._file is not None:
                 os.close(self._file)
-                self._file, self._torn = None, False
+                self._file, self._torn, self._named = None, False, False
 
     def _drain_file(self, file: int, path: Path, take: Callable[[Sequence[bytes]], object]) -> int:
         try:
@@ -104,6 +110,15 @@ class Spool:
             path.unlink(missing_ok=True)
             self._taken.pop(path.name, None)
         return count
+
+
+def _sync_folder(folder: Path) -> None:
+    """Return when the names in `folder` are on the disk."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _batches(file: int, position: int) -> Iterator[tuple[list[bytes], int]]:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from messaging import Receipt
 from messaging.app import Messaging
+from messaging_email.mailbox import Mailbox
 
 AT = "2026-03-02T11:00:00+00:00"
 
@@ -36,6 +38,26 @@ def status(run: Any, name: str = "spring") -> dict[str, Any]:
     assert code == 0
     document: dict[str, Any] = json.loads(out)
     return document
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "said"),
+    [
+        ("rrr", 5, "all 3 refused by the provider"),
+        ("arr", 3, "2 refused, 0 unknown"),
+        ("rru", 3, "2 refused, 1 unknown"),
+        ("aaa", 0, ""),
+    ],
+)
+def test_how_it_ends_says_who_refused(
+    run: Any, spring: str, monkeypatch: pytest.MonkeyPatch, answers: str, code: int, said: str
+) -> None:
+    kinds = {"a": Receipt.accepted, "r": lambda id: Receipt.refused(id, "no"), "u": lambda id: Receipt.unknown(id, "?")}
+    left = iter(answers)
+    monkeypatch.setattr(Mailbox, "deliver", lambda self, messages: [kinds[next(left)](m.id) for m in messages])
+    monkeypatch.setattr(Mailbox, "lookup", lambda self, id: None)
+    ended, _, err = run("campaigns", "send", spring, "--yes")
+    assert (ended, said in err) == (code, True), err
 
 
 def mails(run: Any) -> list[Path]:

@@ -47,12 +47,12 @@ print_table(
 """
 
 
-def in_a_terminal(width: int) -> list[str]:
+def in_a_terminal(width: int, script: str = ROWS) -> list[str]:
     """The lines of the table in a terminal of that many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
-    subprocess.run([sys.executable, "-c", ROWS], stdout=theirs, check=True, env={**environment, "TERM": "xterm"})
+    subprocess.run([sys.executable, "-c", script], stdout=theirs, check=True, env={**environment, "TERM": "xterm"})
     os.close(theirs)
     text = b""
     try:
@@ -72,3 +72,24 @@ def test_a_table_in_a_narrow_terminal_keeps_words_whole() -> None:
     assert "order-confirmation" in "".join(lines)
     assert "phone" in "".join(in_a_terminal(160))
     assert all(len(line) <= 30 for line in in_a_terminal(30))
+
+
+WIDE = """
+from messaging.cli.common import print_table
+print_table(
+    ("message", "template", "customer", "channel", "state", "click-through (95 %)"),
+    [("0123456789ab", "order-confirmations", "8d50f5eadf50201ccdcedfb9e2ac8455", "email", "planned", "7.1% (3.5%–12.0%)")],
+    solid=("message", "customer"),
+    least=("channel",))
+"""
+
+
+def test_what_people_copy_and_heads_break_last() -> None:
+    lines = in_a_terminal(80, WIDE)
+    assert all(len(line) <= 80 for line in lines)
+    text = "\n".join(lines)
+    assert "No room for: channel." not in text  # that is said apart, not in the table
+    assert "email" not in text
+    for word in ("0123456789ab", "8d50f5eadf50201ccdcedfb9e2ac8455", "template", "click-through"):
+        assert word in text
+    assert "email" in "\n".join(in_a_terminal(120, WIDE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import tomllib
@@ -158,3 +159,23 @@ def test_erase(run, people):
     assert json.loads(out)["addresses"] == 2
     assert run("customers", "show", "17")[0] == 1
     assert b"ann@example.com" not in (run.folder / "data" / "store.jsonl").read_bytes()
+
+
+def test_an_erasure_that_a_full_disk_cut_short_is_finished_by_the_same_words(run, people, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run("customers", "import", people)
+    with monkeypatch.context() as disk:
+        disk.setattr("messaging.stores.tinydb.compaction.Successor.put", full)
+        code, out, err = run("customers", "erase", "ann@example.com", "--yes")
+        assert (code, out) == (1, "")
+        assert "is erased, but what was theirs is still in the store's files: " in err
+        assert err.count("\n") == 1
+        assert run("customers", "erase", "ann@example.com")[0] == 1
+    assert b"ann@example.com" in (run.folder / "data" / "store.jsonl").read_bytes()
+    code, _, err = run("customers", "erase", "ann@example.com")
+    assert (code, err) == (0, "The erasure that was cut short is finished.\n")
+    assert b"ann@example.com" not in (run.folder / "data" / "store.jsonl").read_bytes()
+    code, _, err = run("customers", "erase", "ann@example.com")
+    assert (code, "no customer" in err) == (1, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,40 @@ def test_what_there_is_not_is_said(run, letter, command, said):
     code, out, err = run(*command.split())
     assert (code, out) == (1, "")
     assert err == f"messaging: {said}\n"
+
+
+def test_a_message_is_found_by_the_beginning_of_its_id(run, letter):
+    (message,) = json.loads(run("messages", "list", "--json")[1])
+    code, out, _ = run("messages", "list")
+    assert code == 0
+    assert message["id"] not in out
+    assert message["id"][:12] in out
+    assert json.loads(run("messages", "show", message["id"][:12], "--json")[1])["id"] == message["id"]
+    code, _, err = run("messages", "resolve", message["id"][:4], "--sent")
+    assert (code, "is planned, not unknown" in err) == (1, True)
+    code, _, err = run("messages", "show", message["id"][:3])
+    assert (code, err) == (
+        1,
+        f"messaging: no message '{message['id'][:3]}'. See them with: messaging messages list.\n",
+    )
+
+
+def test_a_beginning_that_several_have_is_none(run, letter):
+    from messaging.app import Messaging
+
+    with Messaging.open(run.folder) as app:
+        (message,) = app.store.outbox.page()
+        twin = message.id[:30] + ("00" if message.id[30:] != "00" else "11")
+        app.store.outbox.add([replace(message, id=twin)])
+    code, out, err = run("messages", "show", message.id[:12])
+    assert (code, out) == (1, "")
+    assert f"several messages begin with '{message.id[:12]}'" in err
+
+
+@pytest.mark.parametrize("family", ["messages", "events", "customers"])
+def test_no_limit(run, letter, family):
+    assert len(json.loads(run(family, "list", "--limit", 0, "--json")[1])) == 1
+    assert run(family, "list", "--limit", -1)[0] == 2
 
 
 @pytest.mark.parametrize("family", ["messages", "events"])

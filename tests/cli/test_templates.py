@@ -7,6 +7,9 @@ from typing import Any
 import click
 import pytest
 
+from messaging import Receipt
+from messaging_email.mailbox import Mailbox
+
 Run = Any
 
 
@@ -114,6 +117,18 @@ def test_a_test_send_goes_the_way_of_every_message(few: Run) -> None:
     code, out, _ = few("messages", "list", "--template", "order-confirmation", "--json")
     [message] = json.loads(out)
     assert message["state"] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("receipt", "code"),
+    [(lambda id: Receipt.refused(id, "no such user"), 5), (lambda id: Receipt.try_again(id, "is down"), 1)],
+)
+def test_a_test_send_that_fails(few: Run, monkeypatch: pytest.MonkeyPatch, receipt: Any, code: int) -> None:
+    """Refused by the provider is not the same as a provider that nobody answers at."""
+    monkeypatch.setattr(Mailbox, "deliver", lambda self, messages: [receipt(m.id) for m in messages])
+    ended, _, err = few("templates", "send-test", "order-confirmation", "--to", "ann@example.com")
+    assert (ended, err.count("\n")) == (code, 1)
+    assert "no such user" in err or "was not sent: is down" in err
 
 
 def test_a_test_send_to_nowhere(few: Run) -> None:

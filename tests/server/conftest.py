@@ -132,7 +132,7 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
     def staff(host: str) -> Any:
         return staff_app(
             store,
-            Reporter(store, recorder, templates=lambda: ["order-confirmation"]),
+            Reporter(store, recorder, clock, templates=lambda: ["order-confirmation"]),
             Mailbox(tmp_path / "mailbox"),
             describe_api=lambda: openapi(public.api),
             brand=brand,

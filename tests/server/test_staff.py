@@ -272,6 +272,22 @@ class TestReport:
         assert "whisker" in page
         assert "4 by people, 1 by machines" in page
 
+    def test_nothing_sent_has_no_rate(self, site, staff) -> None:
+        site.store.outbox.add([site.letter("ann")])
+        page = staff.get("/report").text
+        assert "100.0%" not in page
+        assert "0.0%" not in page
+        assert 'data-label="Click-through">–<' in page
+
+    def test_links_say_by_how_many_they_are_measured(self, site, staff) -> None:
+        for number in range(4):
+            site.message(f"c{number}")
+        self.click(site, "c0")
+        page = staff.get("/report").text
+        links = page.partition("<h2>Links in")[2]
+        assert 'data-label="Sent">4<' in links
+        assert 'data-label="Click-through">25.0%<' in links
+
     def test_filters(self, site, staff) -> None:
         self.click(site, "ann")
         assert "Nothing was sent yet" in staff.get("/report?template=order-confirmation").text

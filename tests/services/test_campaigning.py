@@ -84,7 +84,7 @@ def test_a_plan_is_refused_when_people_were_added_or_content_changed(live_shop: 
     create(live_shop)
     plan = live_shop.app.campaigning.plan("spring")
     live_shop.add_customers(1, first=3)
-    with pytest.raises(Conflict, match="1 people joined the segment since the plan"):
+    with pytest.raises(Conflict, match="1 person joined the segment since the plan"):
         live_shop.app.campaigning.start("spring", plan_hash=plan.hash)
     plan = live_shop.app.campaigning.plan("spring")
     live_shop.write_template(
@@ -279,7 +279,7 @@ def test_a_scheduled_campaign_sends_its_plan_or_is_held(live_shop: Any) -> None:
     live_shop.app.dispatcher.run_due()
     campaign = live_shop.app.campaigning.get("spring")
     assert campaign.state is CampaignState.HELD
-    assert "1 people joined" in str(campaign.reason)
+    assert "1 person joined" in str(campaign.reason)
     assert live_shop.pigeon.handed == []
 
 

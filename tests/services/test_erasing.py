@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import base64
+import errno
 import quopri
-from datetime import timedelta
+from datetime import UTC, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 import orjson
 import pytest
 
-from messaging.errors import NotFound
+from messaging.errors import NotFound, Uncompacted
+from messaging.nouns.adapter import Adapter, Receipt
 from messaging.nouns.consent import Consent, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
+from messaging.nouns.event import Event, EventState
 from messaging.nouns.message import MessageState
 from messaging.nouns.template import Trigger
+from messaging.plugins import Plugins
 from messaging.rules.policy import has_consent
 from messaging.services.csv_file import CsvFile
 from messaging.services.erasing import Eraser
+from messaging.services.import_consent import Grant
+from messaging.services.importing import CustomerImport
 from messaging.services.rejected import RejectedFile
+from messaging.services.settling import Settling
 from messaging.stores.base import Outcome
+from messaging.stores.tinydb.store import TinyStore
 
 #: Nobody is called so by chance.
 SECRETS = (
@@ -32,6 +40,19 @@ SECRETS = (
     "ZYX-id-17",
     "Zyxstrasse",
 )
+
+
+class Nobodys(Adapter):
+    """Delivers nothing: it only has a name."""
+
+    name = "nobodys"
+    channel = "email"
+
+    def __init__(self):
+        pass
+
+    def deliver(self, messages):
+        raise NotImplementedError
 
 
 @pytest.fixture
@@ -133,10 +154,148 @@ def test_the_whole_workspace_is_clean_afterwards(shop, eraser, tmp_path):
     states = sorted((message.state, message.address, message.reason) for message in shop.messages())
     assert (MessageState.SENT, None, None) in [(s, a, r) for s, a, r in states]
     assert shop.store.customers.get(["18"])
+    (member,) = orjson.loads((tmp_path / "data" / "plans" / "a.json").read_bytes())["members"]
+    assert member != customer_id, "somebody unknown, so that the plan still has as many people"
     assert (tmp_path / "mailbox" / "2.eml").exists()
     assert (tmp_path / "data" / "plans" / "b.json").exists()
     with pytest.raises(NotFound):
         eraser.erase(customer_id)
+
+
+@pytest.fixture
+def take(shop, tmp_path):
+    """Import a contacts file."""
+
+    def run(text):
+        path = tmp_path / "contacts.csv"
+        path.write_text(text)
+        doing = CustomerImport(
+            shop.store, shop.clock, attributes={}, declare=dict, forgotten=shop.forgotten, region="AT", zone=UTC
+        )
+        file, rejected = CsvFile(path), RejectedFile(shop.store, path, tmp_path, ".csv")
+        doing.run(file, doing.survey(file), grants=[Grant("email")], source="form", rejected=rejected)
+        path.unlink()
+
+    return run
+
+
+def test_an_address_from_before_goes_too(shop, eraser, take, tmp_path):
+    take("id,email,phone\nc1,zyxold@example.com,0664 1234567\n")
+    person = {"id": "c9", "email": "zyxold@example.com", "first_name": "Zyxlee"}
+    failed = shop.intake.receive(shop.event(id="conflict", customer=person, order={"number": "7"}))
+    assert failed.state is EventState.FAILED
+    take("id,email,phone\nc1,zyxann@example.com,+436641234568\n")
+    assert [place["address"] for place in eraser.export("c1")["addresses"]] == [
+        *("zyxann@example.com", "+436641234568", "zyxold@example.com", "+436641234567"),
+    ]
+    eraser.erase("c1")
+    assert leftovers(tmp_path) == []
+    shop.clock.advance(timedelta(days=1))
+    take("id,email\nc2,zyxold@example.com\n")
+    place = ("email", "zyxold@example.com")
+    assert not has_consent({"email": shop.store.addresses.status([place])[place]}, "email", "news")
+
+
+def test_a_failed_event_under_an_address_known_from_events_goes_too(shop, eraser, tmp_path):
+    for id, email in (("1", "zyxold@example.com"), ("2", "zyxann@example.com")):
+        shop.intake.receive(shop.event(id=id, customer={"id": "17", "email": email}, order={"number": id}))
+    shop.store.events.add(
+        [
+            Event(
+                id="3",
+                type="order.placed",
+                time=shop.clock.now(),
+                customer={"id": "c9", "email": "zyxold@example.com", "first_name": "Zyxlee"},
+                data={},
+                state=EventState.FAILED,
+                error="?",
+            )
+        ]
+    )
+    eraser.erase("17")
+    assert leftovers(tmp_path) == []
+
+
+def test_what_a_sender_had_in_hand_meanwhile_goes_too(shop, eraser, tmp_path, monkeypatch):
+    customer_id = live(shop, tmp_path)
+    delete = shop.store.customers.delete
+    (tmp_path / "data" / "plans" / "a.json").unlink()
+
+    def late(*args, **kwargs):
+        mail = EmailMessage()
+        mail["To"] = "zyxann@example.com"
+        (tmp_path / "mailbox" / "late.eml").write_bytes(bytes(mail))
+        (tmp_path / "data" / "plans" / "c.json").write_bytes(orjson.dumps({"members": [customer_id], "reasons": {}}))
+        delete(*args, **kwargs)
+
+    monkeypatch.setattr(shop.store.customers, "delete", late)
+    receipt = eraser.erase(customer_id)
+    assert (receipt.mails, receipt.plans) == (3, 1)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_receipt_that_comes_afterwards_brings_nothing_back(shop, eraser, tmp_path):
+    """Also not by the address that bounced."""
+    live(shop, tmp_path)
+    (message,) = shop.messages(state=MessageState.PLANNED)
+    worker = shop.store.enlist()
+    shop.store.outbox.claim(worker, now=message.due_at, limit=9)
+    assert shop.store.outbox.begin(worker, [message.id], now=message.due_at) == [message.id]
+    eraser.erase(message.customer_id)
+    settling = Settling(
+        shop.store,
+        Plugins(none=True),
+        attempts=3,
+        first_wait=timedelta(minutes=1),
+        longest_wait=timedelta(hours=1),
+        at_least_once=False,
+    )
+    bounced = Receipt.refused(message.id, f"no {message.address} here", suppress=True)
+    settling.receipts([bounced], {message.id: message}, Nobodys(), now=shop.clock.now())
+    assert shop.store.outbox.get([message.id])[message.id].state is MessageState.REFUSED
+    assert leftovers(tmp_path) == []
+
+
+class TestOnAFullDisk:
+    """The store is written anew after the customer is gone: that may fail, and is done by the next try."""
+
+    @pytest.fixture
+    def full(self, monkeypatch):
+        def fail(*args):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("messaging.stores.tinydb.compaction.Successor.put", fail)
+        return monkeypatch.undo
+
+    def test_it_says_what_is_done_and_what_is_not(self, shop, eraser, tmp_path, full):
+        customer_id = live(shop, tmp_path)
+        with pytest.raises(Uncompacted) as caught:
+            eraser.erase(customer_id)
+        assert f"{customer_id} is erased, but what was theirs is still in the store's files" in caught.value.message
+        assert caught.value.hint == (
+            f"make room on the disk, then finish with: messaging customers erase {customer_id}"
+        )
+        assert shop.store.customers.get([customer_id]) == {}
+        assert {name for name, _ in leftovers(tmp_path)} == {"store.jsonl"}
+        with pytest.raises(Uncompacted, match=r"store's files.*finish with"):
+            eraser.finish(customer_id)
+
+    @pytest.mark.parametrize("name", [0, "ZYXann@example.com", "+436641234567", "ZYX-id-17"])
+    @pytest.mark.parametrize("reopened", [False, True])
+    def test_the_next_try_finishes_it(self, shop, eraser, tmp_path, full, name, reopened):
+        customer_id = live(shop, tmp_path)
+        with pytest.raises(Uncompacted):
+            eraser.erase(customer_id)
+        full()
+        mail = tmp_path / "mailbox" / "late.eml"
+        mail.write_text(f"X-Message: {shop.messages()[0].id}\n\nDear Zyxlee")
+        if reopened:
+            TinyStore(shop.store.path, clock=shop.clock).close()  # whoever starts next compacts
+        assert not eraser.finish("somebody@example.com")
+        assert eraser.finish(name or customer_id)
+        assert leftovers(tmp_path) == []
+        assert not eraser.finish(name or customer_id)
+        assert shop.store.notes("unfinished") == {}
 
 
 def test_an_old_list_does_not_bring_permission_back(shop, eraser, tmp_path):

@@ -158,3 +158,43 @@ def test_a_plain_no_takes_back_what_an_import_granted_without_a_date(rows: Rows)
     rows({"email_consent_at": MARCH})
     rows({"email_consent": "no"})
     assert rows.agreed()
+
+
+def test_a_date_to_come_is_no_date(rows: Rows, shop) -> None:
+    """Nobody can have agreed then: it must not go before what they said meanwhile."""
+    gone = Consent(
+        channel="email", address="ann@example.com", granted=False, at=shop.clock.now(), source="unsubscribe link"
+    )
+    shop.store.addresses.add_consents([gone])
+    shop.clock.advance(timedelta(hours=1))
+    future = {"email_consent": "yes", "email_consent_at": "2031-01-01"}
+    for _ in range(2):
+        assert rows(future, grants=()) == 0
+        assert not rows.agreed()
+    rows({"email_withdrawn_at": JANUARY, **future})
+    assert not rows.agreed()
+    rows.email = "bob@example.com"
+    assert rows(future) == 1
+    assert rows.agreed(), "who says no more than that they agreed is taken at their word"
+    assert rows({"email_withdrawn_at": "2031-01-01", "email_consent": ""}) == 1
+    assert not rows.agreed(), "and so is who withdrew"
+
+
+@pytest.mark.parametrize(
+    ("row", "channels"),
+    [
+        ({"email_withdrawn": "true", "sms_withdrawn": "1"}, ["email", "sms"]),
+        ({"email_status": "unsubscribed", "email_withdrawn_at": "the other day"}, ["email"]),
+        ({"email_withdrawn_at": JANUARY, "email_consent_at": "n/a"}, ["email"]),
+        ({"email_withdrawn_at": "3/4/2025", "email_consent_at": JANUARY}, ["email"]),
+        ({"email_withdrawn_at": "n/a"}, []),
+        ({"email_consent": "no", "email_consent_at": "n/a"}, ["email"]),
+        ({"email_consent": "yes"}, []),
+        ({"email_withdrawn": "no"}, []),
+    ],
+)
+def test_what_a_row_that_is_rejected_says_no_to(row: dict[str, str], channels: list[str]) -> None:
+    reader = ConsentReader(EVERYBODY, row, ProfileReader(attributes={}))
+    refusals = reader.refusals(row)
+    assert [said.channel for said in refusals] == channels
+    assert not any(said.granted for said in refusals)

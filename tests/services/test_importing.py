@@ -469,3 +469,60 @@ def test_a_number_that_everybody_has_finds_nobody(take):
     assert take(f"id,email,phone\n{rows}") == (30, 30, 0, 0)
     assert take("id,email,phone\n31,c31@example.com,+12025550100\n,,+12025550100\n") == (2, 1, 0, 1)
     assert take.reasons()[3].startswith("the phone number belongs to several customers")
+
+
+class TestWithdrawalsInRejectedRows:
+    """They count whatever else is wrong."""
+
+    @pytest.fixture
+    def ann(self, take):
+        """Ann and Bob, who agreed to everything."""
+        take("id,email,phone\n17,ann@example.com,+49 30 123456\n18,bob@example.com,\n", EMAIL, Grant("sms"))
+        take.shop.clock.advance(timedelta(days=1))
+        assert take.agreed("ann@example.com")
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            "17,ann@example.com,n/a,true,",
+            ",ann@example.com,n/a,true,",
+            "17,,n/a,true,",
+            "17,n/a,,true,",
+            ",n/a,+49 30 123456,true,",
+            "18,ann@example.com,,true,",
+            "99,ann@example.com,,true,",
+            "17,ann@example.com,,true,,what,is,this",
+            "17,ann@example.com,,true,the other day",
+            "17,ann@example.com,,,31/2/2026",
+        ],
+    )
+    def test_of_people_we_know(self, take, ann, row):
+        text = f"id,email,phone,unsubscribed,unsub time\n{row}\n"
+        for _ in range(2):
+            assert take(text, EMAIL) == (1, 0, 0, 1)
+            assert not take.agreed("ann@example.com")
+            assert take.agreed("bob@example.com")
+            assert take.reasons()[2].endswith("; taken in all the same: no to email")
+
+    def test_of_people_we_do_not_know_yet(self, take):
+        assert take("email,phone,unsubscribed\neve@example.com,n/a,true\n") == (1, 0, 0, 1)
+        take.shop.clock.advance(timedelta(days=1))
+        take("email\neve@example.com\n", EMAIL)
+        assert not take.agreed("eve@example.com")
+
+    def test_on_the_channel_they_are_about(self, take, ann):
+        assert take("id,email,phone,sms blacklisted\n17,ann@,,yes\n", EMAIL) == (1, 0, 0, 1)
+        assert take.agreed("ann@example.com")
+        place = ("sms", "+4930123456")
+        assert not has_consent({"sms": take.shop.store.addresses.status([place])[place]}, "sms", "news")
+
+    def test_a_plain_no_takes_back_what_an_import_granted(self, take, ann):
+        assert take("email,phone,accepts marketing\nann@example.com,n/a,no\n") == (1, 0, 0, 1)
+        assert not take.agreed("ann@example.com")
+
+    def test_nothing_else_of_the_row_is_taken_in(self, take, ann):
+        assert take("id,email,phone,unsubscribed,city\n17,ann@example.com,n/a,true,Graz\n") == (1, 0, 0, 1)
+        assert take.people()["ann@example.com"].city is None
+        assert take("email,phone,accepts marketing\neve@example.com,n/a,yes\n") == (1, 0, 0, 1)
+        assert not take.agreed("eve@example.com")
+        assert "all the same" not in take.reasons()[2]

@@ -47,7 +47,7 @@ class Back:
         self.clock = clock
         self.told = Told()
         self.recorder = Recorder(store, clock, self.told, folder=folder)
-        self.reporter = Reporter(store, self.recorder, templates=lambda: ["letter"])
+        self.reporter = Reporter(store, self.recorder, clock, templates=lambda: ["letter"])
 
     def message(self, name: str = "ann", state: MessageState = MessageState.SENT, **fields: Any) -> str:
         """A message to `name`, sent an hour ago unless its state says otherwise; its id."""

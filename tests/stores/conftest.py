@@ -60,6 +60,9 @@ class Make:
             message_id=message_id, **{"state": MessageState.SENT, "adapter": "smtp", "sent_at": NOW, **fields}
         )
 
+    def planned(self, message_id: str) -> Outcome:
+        return Outcome(message_id=message_id, state=MessageState.PLANNED, due_at=NOW)
+
     def event(self, id: str, **fields: Any) -> Event:
         return Event(
             id=id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -160,6 +161,37 @@ def test_a_full_disk_tears_one_line_only(folder: Path, monkeypatch: pytest.Monke
     spool.append(b"3")
     spool.drain(taken)
     assert taken.lines == [b"1", b"2", b"3"]
+
+
+def test_a_line_that_must_last_has_a_name_that_lasts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was synced is still lost with a power cut if the folder that names it was not."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    spool = Spool(folder)
+    spool.append(b"1")
+    assert synced == []
+    for _ in range(2):
+        spool.append(b"2", durable=True)
+        spool.append(b"3", durable=True)
+        (file,) = files(folder)
+        names = [folder.parent.stat().st_ino, folder.stat().st_ino]
+        assert synced == [file.stat().st_ino, *names, file.stat().st_ino]
+        synced.clear()
+        spool.drain(lambda lines: None)  # what comes next is written to another file
+
+
+def test_a_folder_that_cannot_be_synced_is_no_success(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, fsync = Spool(folder), os.fsync
+
+    def sync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError("input/output error")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for _ in range(2):
+        with pytest.raises(OSError, match="input/output"):
+            spool.append(b"1", durable=True)
 
 
 def test_only_the_owner_may_read(folder: Path) -> None:

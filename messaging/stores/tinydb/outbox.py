@@ -12,6 +12,7 @@ from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
 from messaging.stores.base import Outbox, Outcome
+from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, copied
 from messaging.stores.tinydb.summary import Batch
@@ -21,8 +22,9 @@ from messaging.stores.tinydb.values import check_text, clean_text
 _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value
 _SENT = MessageState.SENT.value
-_OPEN = (_PLANNED, _SENDING)
-_PENDING = (*_OPEN, MessageState.UNKNOWN.value)
+_PENDING = (_PLANNED, _SENDING, MessageState.UNKNOWN.value)
+#: Contexts that are forgotten at once: others wait for the store meanwhile.
+FORGOTTEN = 1000
 #: Texts that many messages have in common.
 _SHARED = (
     *(
@@ -59,6 +61,7 @@ class TinyOutbox(Outbox):
         self._by_campaign = OrderedGroups("campaign")
         self._ids = Ordered()
         self._lineup = Lineup()
+        self._contexts = Contexts()
         self._progress: Tally[str, tuple[str, str]] = Tally(_progress, ["campaign", "state", "reason"])
         #: Messages by state and variant, for reports.
         self.tally: Tally[Batch, tuple[str, str | None]] = Tally(
@@ -68,7 +71,7 @@ class TinyOutbox(Outbox):
             "messages",
             indexes=(
                 *(self._by_customer, self._by_campaign, self._ids),
-                *(self._lineup, self._progress, self.tally),
+                *(self._lineup, self._contexts, self._progress, self.tally),
             ),
             shared=_SHARED,
         )
@@ -253,14 +256,14 @@ class TinyOutbox(Outbox):
 
     def forget_contexts(self, before: datetime) -> int:
         end = time_to_text(before) or ""
-        with self._journal.changing():
-            keys = [
-                key
-                for key, document in self._table.documents.items()
-                if "context" in document and document["state"] not in _OPEN and _settled_at(document) < end
-            ]
-            self._table.patch(keys, {"context": None})
-        return len(keys)
+        forgotten, more = 0, True
+        while more:
+            with self._journal.changing():
+                keys = self._contexts.take(end, FORGOTTEN)
+                self._table.patch(keys, {"context": None})
+            forgotten += len(keys)
+            more = len(keys) == FORGOTTEN
+        return forgotten
 
     # For the other repositories, inside `reading` or `changing`.
 
@@ -359,12 +362,6 @@ def _erased(fields: Document) -> Document:
     if kept["state"] == _PLANNED:
         kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
     return kept
-
-
-def _settled_at(document: Document) -> str:
-    """When a message was settled. What was never sent was when it was due, or due for its last attempt."""
-    time: str = document.get("sent_at") or document["due_at"]
-    return time
 
 
 def _fact(document: Document) -> MessageFact:

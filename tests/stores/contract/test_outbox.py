@@ -287,3 +287,14 @@ class TestLookingBack:
         assert store.outbox.forget_contexts(make.now + timedelta(minutes=1)) == 1
         kept = look().outbox.get(["m1", "m2", "m3"])
         assert [kept[id].context for id in ("m1", "m2", "m3")] == [None, context, context]
+
+    def test_contexts_are_kept_from_the_last_word_on(self, store, look, make, abandon):
+        store.outbox.add([make.message("m1", context={"order": {"number": "1"}})])
+        for outcome in (make.sent("m1", state=MessageState.UNKNOWN, sent_at=None), make.planned("m1")):
+            store.outbox.settle([outcome])
+        assert store.outbox.forget_contexts(make.now + HOUR) == 0  # it is to be sent once more
+        store.outbox.settle([make.sent("m1", sent_at=make.now + 2 * HOUR)])
+        assert store.outbox.forget_contexts(make.now + HOUR) == 0
+        abandon(store, lambda: store.outbox.forget_contexts(make.now + 3 * HOUR))
+        assert look().outbox.forget_contexts(make.now + 3 * HOUR) == 1
+        assert store.outbox.forget_contexts(make.now + 3 * HOUR) == 0

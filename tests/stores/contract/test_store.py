@@ -89,11 +89,10 @@ class TestNotesAndVersions:
 
     def test_versions(self, store, look, make):
         assert look().version("v1") is None
-        store.put_version(make.version("v1"))
-        store.put_version(make.version("v2"))
-        store.put_version(make.version("v1"))
+        for version in ("v2", "v1", "v3", "v2"):
+            store.put_version(make.version(version))
         assert look().version("v1") == make.version("v1")
-        assert sorted(version.version for version in look().versions()) == ["v1", "v2"]
+        assert [version.version for version in look().versions()] == ["v2", "v1", "v3"]
 
 
 class TestTokens:
