@@ -139,6 +139,7 @@ def test_taken_is_taken_whatever_else_is_said(adapter: Make, sms: Letter, httpse
     ("status", "body", "verdict"),
     [
         (400, '{"code": 30038, "message": "odd"}', Verdict.REFUSED),
+        (400, '{"type": "t", "title": "odd", "status": 400, "code": 21617}', Verdict.REFUSED),
         (500, "", Verdict.UNKNOWN),
         (502, "<html>", Verdict.UNKNOWN),
         (504, "[1]", Verdict.UNKNOWN),
