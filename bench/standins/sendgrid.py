@@ -30,7 +30,7 @@ class StandIn(asyncio.Protocol):
 
     requests = 0
     taken = 0
-    bytes = 0
+    octets = 0
     kept: ClassVar[deque[dict[str, Any]]] = deque(maxlen=KEPT)
     latency = 0.0
 
@@ -50,7 +50,7 @@ class StandIn(asyncio.Protocol):
             body = bytes(self.buffer[end + 4 : end + 4 + size])
             del self.buffer[: end + 4 + size]
             if request.startswith("POST"):
-                StandIn.bytes += end + 4 + size
+                StandIn.octets += end + 4 + size
             answer = self.answer(request, headers, body)
             if answer is None:
                 self.transport.abort()
@@ -69,7 +69,7 @@ class StandIn(asyncio.Protocol):
         if (method, path) == ("GET", "/count"):
             return response("200 OK", b"%d" % StandIn.taken)
         if (method, path) == ("GET", "/bytes"):
-            return response("200 OK", b"%d" % StandIn.bytes)
+            return response("200 OK", b"%d" % StandIn.octets)
         if (method, path) == ("GET", "/messages"):
             return response("200 OK", json.dumps(list(StandIn.kept)).encode())
         if (method, path) != ("POST", "/v3/mail/send"):
