@@ -154,6 +154,20 @@ def test_a_warning_is_no_failure() -> None:
             subject="Re: failed order",
             more="Auto-Submitted: auto-replied\n",
         ),
+        plain(
+            "My address has moved, the old one is no longer active.",
+            sender="ann@example.com",
+            subject="Re: Your order is delayed",
+        ),
+        plain(
+            "I left, this mailbox is unknown now.",
+            sender="ann@example.com",
+            subject="Away",
+            more="Return-Path: <>\nAuto-Submitted: auto-replied\n",
+        ),
+        plain(
+            "I did not leave, the address is full.", sender="ann@example.com", subject="Away", more="Return-Path: <>\n"
+        ),
         plain("Thank you, we received your message.", sender="postmaster@mx.example", subject="Received"),
     ],
 )
