@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -28,6 +29,7 @@ _KINDS = {
     str: "text",
     int: "whole number",
     float: "number",
+    Decimal: "number",
     bool: "true or false",
     SecretStr: "text (secret)",
 }

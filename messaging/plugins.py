@@ -61,10 +61,12 @@ class Plugin:
 class Plugins:
     """All plugins of a workspace."""
 
-    def __init__(self, *, folder: Path | None = None, off: Sequence[str] = (), none: bool = False) -> None:
+    def __init__(
+        self, *, folder: Path | None = None, off: Sequence[str] = (), none: bool = False, only: str | None = None
+    ) -> None:
         """Load them: entry points first, then the modules in `folder`.
 
-        Those named in `off` are not loaded; with `none`, none is.
+        Those named in `off` are not loaded; with `none`, none is; with `only`, what has that name.
         """
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
@@ -73,10 +75,10 @@ class Plugins:
         if none:
             return
         for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-            if point.name not in off:
+            if point.name not in off and only in (None, point.name):
                 self._load(_described(point), point.load)
-        for path in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
-            if path.stem not in off and not path.name.startswith("_"):
+        for path in _drop_ins(folder):
+            if path.stem not in off and only in (None, path.stem):
                 self._load(Plugin(name=path.stem, distribution=str(path)), partial(_import_file, path))
         for plugin in self.found:
             if plugin.fault is None:
@@ -356,6 +358,18 @@ class Plugins:
                 tell(**arguments)
             except PLUGIN_FAULTS as error:
                 log.error("%s", self._fault(plugin, f"{hook} failed", error))
+
+
+def plugin_names(folder: Path | None) -> list[str]:
+    """What could be loaded."""
+    return sorted({*(point.name for point in entry_points(group=GROUP)), *(path.stem for path in _drop_ins(folder))})
+
+
+def _drop_ins(folder: Path | None) -> list[Path]:
+    """The modules in a workspace's `plugins/`."""
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
 
 
 def _by_name(implementation: pluggy.HookImpl) -> Callable[..., Any]:

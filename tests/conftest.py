@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import sysconfig
+import venv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -276,6 +280,34 @@ class Shop:
     def sent(self, campaign: str = "spring") -> Sequence[str]:
         rows = self.app.store.outbox.page(campaign=campaign, state=MessageState.SENT, limit=10_000)
         return sorted(row.customer_id for row in rows)
+
+
+@pytest.fixture
+def fresh_environment(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A new virtual environment in which a plugin's author works, with all that this one has; runs commands in it.
+
+    What is installed into it is gone with the test. Nothing is fetched: what builds a package must be here.
+    """
+    for needed in ("pip", "hatchling"):
+        pytest.importorskip(needed, reason=f"{needed} is not here: a plugin cannot be installed without a registry")
+    home = tmp_path / "environment"
+    venv.create(home, symlinks=True)
+    packages = Path(sysconfig.get_paths(vars={"base": str(home), "platbase": str(home)})["purelib"])
+    ours = [path for path in map(Path, sys.path) if path.name == "site-packages"]
+    lines = "".join(f"import site; site.addsitedir({str(path)!r})\n" for path in ours)
+    (packages / "everything_else.pth").write_text(lines, "utf-8")
+    python, command = home / "bin" / "python", home / "bin" / "messaging"
+    command.write_text(f"#!{python}\nfrom messaging.cli import main\nmain()\n", "utf-8")
+    command.chmod(0o755)
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+    def run(line: str, *, folder: Path = tmp_path, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        return subprocess.run(
+            line, shell=True, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    return run
 
 
 @pytest.fixture

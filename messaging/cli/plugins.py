@@ -1,15 +1,20 @@
-"""`messaging plugins`: what is installed, and whether it works."""
+"""`messaging plugins`: make one, list what is installed, see whether one is right. Works outside of a workspace too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import counted, json_option, print_json, print_table, say
+from messaging.errors import InputError, MessagingError, SettingsError
 
 if TYPE_CHECKING:
-    from messaging.app import Messaging
+    from messaging.plugins import Plugin, Plugins
+    from messaging.settings import Settings
+    from messaging.workspace.folder import Workspace
 
 
 @click.group()
@@ -17,49 +22,149 @@ def plugins() -> None:
     """What is installed, and whether it works."""
 
 
+def _workspace(ctx: click.Context) -> tuple[Workspace, Settings] | None:
+    """The workspace that is meant, with its settings; None outside of one.
+
+    Raises:
+        SettingsError: one is named that is none, or its settings are wrong.
+    """
+    from messaging.settings import load_settings
+    from messaging.workspace.folder import find_workspace
+
+    named = ctx.find_root().params.get("workspace")
+    try:
+        workspace = find_workspace(named)
+    except SettingsError:
+        if named or os.environ.get("MESSAGING_WORKSPACE"):
+            raise
+        return None
+    return workspace, load_settings(workspace.settings)
+
+
+def _plugins(ctx: click.Context, only: str | None = None) -> tuple[Plugins, tuple[str, ...]]:
+    """What is installed and in the workspace, if there is one; and the names of what it has off."""
+    from messaging.plugins import Plugins
+
+    found = _workspace(ctx)
+    folder, off = (found[0].plugins, found[1].plugins.off) if found else (None, ())
+    none = bool(ctx.find_root().params.get("no_plugins"))
+    return Plugins(folder=folder, off=() if only else off, none=none, only=only), off
+
+
 @plugins.command("list")
 @json_option
-@pass_app
-def list_(app: Messaging, as_json: bool) -> None:
-    """List plugins with their adapters; those that could not be loaded, with the reason."""
-    found = app.plugins.found
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List plugins with what they bring; those that could not be loaded, with the reason."""
+    found, off = _plugins(ctx)
     if as_json:
-        print_json(
-            [
-                {
-                    "name": plugin.name,
-                    "distribution": plugin.distribution,
-                    "version": plugin.version,
-                    "hooks": plugin.hooks,
-                    "adapters": [
-                        {
-                            "name": name,
-                            "channel": adapter.channel,
-                            "batch_size": adapter.capabilities.batch_size,
-                            "idempotency_key": adapter.capabilities.idempotency_key,
-                            "lookup": adapter.capabilities.lookup,
-                        }
-                        for name, adapter in plugin.adapters.items()
-                    ],
-                    "fault": str(plugin.fault) if plugin.fault else None,
-                }
-                for plugin in found
-            ]
-        )
+        absent = [{"name": name, "state": "off"} for name in off]
+        print_json([*map(_described, found.found), *absent])
         return
+    rows = [
+        (
+            plugin.name,
+            plugin.distribution,
+            plugin.version,
+            ", ".join(f"{name} ({adapter.channel})" for name, adapter in plugin.adapters.items()),
+            ", ".join(plugin.sources),
+            _state(plugin),
+        )
+        for plugin in found.found
+    ]
     print_table(
-        ("plugin", "from", "version", "adapters", "state"),
-        [
-            (
-                plugin.name,
-                plugin.distribution,
-                plugin.version,
-                ", ".join(f"{name} ({adapter.channel})" for name, adapter in plugin.adapters.items()),
-                "left out" if plugin.fault else "works",
-            )
-            for plugin in found
-        ],
+        ("plugin", "from", "version", "adapters", "sources", "state"),
+        [*rows, *((name, "", "", "", "", "off") for name in off)],
     )
-    for plugin in found:
+    for plugin in found.found:
         if plugin.fault:
             say(str(plugin.fault))
+
+
+def _state(plugin: Plugin) -> str:
+    return "left out" if plugin.fault else "works"
+
+
+def _described(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "hooks": plugin.hooks,
+        "adapters": [
+            {
+                "name": name,
+                "channel": adapter.channel,
+                "batch_size": adapter.capabilities.batch_size,
+                "idempotency_key": adapter.capabilities.idempotency_key,
+                "lookup": adapter.capabilities.lookup,
+                "callbacks": adapter.capabilities.callbacks,
+            }
+            for name, adapter in plugin.adapters.items()
+        ],
+        "sources": list(plugin.sources),
+        "state": _state(plugin),
+        "fault": str(plugin.fault) if plugin.fault else None,
+    }
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(("adapter", "source", "rule")), default="adapter", help="What it is to be.")
+@click.option(
+    "--dir", "parent", type=click.Path(path_type=Path, file_okay=False), default=".", help="Where its folder is made."
+)
+@click.pass_context
+def new(ctx: click.Context, name: str, kind: Any, parent: Path) -> None:
+    """Make the package of a new plugin: it installs and passes its tests as it is."""
+    from messaging.plugins import Plugins
+    from messaging.workspace.new_plugin import make_plugin
+
+    installed = Plugins(none=bool(ctx.find_root().params.get("no_plugins")))
+    for plugin in installed.found:
+        if name == plugin.name or name in plugin.adapters or name in plugin.sources:
+            raise InputError(f"{name!r} is already there, from {plugin.distribution}", hint="take another name")
+    folder = make_plugin(name, kind, parent)
+    say(
+        f"Made {folder}.\n"
+        "Next:\n"
+        f"  cd {folder}\n"
+        "  python -m pip install -e .\n"
+        "  python -m pytest\n"
+        f"  messaging plugins check {name}"
+    )
+
+
+@plugins.command()
+@click.argument("name")
+@click.pass_context
+def check(ctx: click.Context, name: str) -> None:
+    """Load one plugin alone and see whether it is right, as far as that can be told without its own tests."""
+    from difflib import get_close_matches
+
+    from messaging.errors import NotFound
+    from messaging.plugins import plugin_names
+    from messaging.testing.checking import has_kit, problems_of
+
+    alone, _ = _plugins(ctx, only=name)
+    if not alone.found:
+        found = _workspace(ctx)
+        known = plugin_names(found[0].plugins if found else None)
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(known) or 'none'}"
+        raise NotFound(f"no plugin {name!r}", hint=hint)
+    problems = [problem for plugin in alone.found for problem in problems_of(plugin)]
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise MessagingError(f"plugin {name}: {counted(len(problems), 'problem')}")
+    if not has_kit():
+        say('pytest is not here: only what is declared was looked at: pip install "customer-messaging[testing]"')
+    (plugin, *_) = alone.found
+    say(f"plugin {name} ({plugin.distribution}): nothing wrong. {_brings(plugin)}")
+
+
+def _brings(plugin: Plugin) -> str:
+    brought = [f"adapter {name} ({adapter.channel})" for name, adapter in plugin.adapters.items()]
+    brought += [f"event source {name}" for name in plugin.sources]
+    return f"It brings {', '.join(brought)}." if brought else f"It has the hooks {', '.join(plugin.hooks)}."

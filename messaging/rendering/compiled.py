@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import islice
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -95,13 +95,16 @@ class Compiled:
         """
         own = self._own
         flat: list[str] = []
-        for written, group in groupby(chunks, lambda chunk: id(chunk) in own):
-            if not flat and not written:
-                flat.append("")
-            flat.append("".join(group))
-        if len(flat) % 2 == 0:
-            flat.append("")
-        return flat
+        piece: list[str] = []
+        written = True
+        for chunk in chunks:
+            if (id(chunk) in own) is not written:
+                flat.append("".join(piece))
+                piece.clear()
+                written = not written
+            piece.append(chunk)
+        flat.append("".join(piece))
+        return flat if written else [*flat, ""]
 
     def _error(self, error: Exception) -> TemplateError:
         file, line = self._origins.of(self._line(error.__traceback__))

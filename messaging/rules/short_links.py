@@ -43,7 +43,8 @@ class ShortMessageLinks:
         self._key = key
         self._message_id = message_id
         self._version = version
-        self._made: dict[str, ShortLink] = {}
+        #: Code -> purpose, slot, turn, target.
+        self._made: dict[str, tuple[Purpose, int, int, str | None]] = {}
 
     def click(self, slot: int, turn: int, target: str | None) -> str:
         if not 1 <= slot <= MAX_SLOT:
@@ -62,8 +63,20 @@ class ShortMessageLinks:
     def used(self, texts: Iterable[str]) -> list[ShortLink]:
         """The links that are in a message of these texts: only these need to be kept."""
         # One may also stand inside the address of another.
-        shown = "\n".join([*texts, *(link.target or "" for link in self._made.values())])
-        return [link for link in self._made.values() if link.code in shown]
+        shown = "\n".join([*texts, *(target for *_, target in self._made.values() if target)])
+        return [
+            ShortLink(
+                code=code,
+                message_id=self._message_id,
+                version=self._version,
+                purpose=purpose.value,
+                slot=slot,
+                turn=turn,
+                target=target,
+            )
+            for code, (purpose, slot, turn, target) in self._made.items()
+            if code in shown
+        ]
 
     def _link(self, purpose: Purpose, slot: int = 0, turn: int = 0, target: str | None = None) -> str:
         place = f"{self._message_id}\0{self._version}\0{purpose}\0{slot}\0{turn}\0{target or ''}"
@@ -72,15 +85,7 @@ class ShortMessageLinks:
             place.encode("utf-8", "replace"), key=self._key[:64], digest_size=16, person=b"messaging short"
         )
         code = _text(int.from_bytes(hashed.digest(), "big"))
-        self._made[code] = ShortLink(
-            code=code,
-            message_id=self._message_id,
-            version=self._version,
-            purpose=purpose.value,
-            slot=slot,
-            turn=turn,
-            target=target or None,
-        )
+        self._made[code] = purpose, slot, turn, target or None
         return self._base + code
 
 

@@ -155,6 +155,7 @@ class ReturnedMail:
 
 
 def _taken(read: _Read, recorded: set[str]) -> Taken:
+    """`recorded`: ids of what is new; what this mail told of it is taken out."""
     if read.failed:
         return Taken.UNREADABLE
     if not read.told:
@@ -162,4 +163,5 @@ def _taken(read: _Read, recorded: set[str]) -> Taken:
     if not read.joined:
         return Taken.UNPROVEN
     new = [told for told in read.joined if told.id in recorded]
+    recorded.difference_update(told.id for told in new)  # the same mail may be here twice
     return _WORDS[new[0].kind] if new else Taken.KNOWN

@@ -136,17 +136,10 @@ def _report(parts: Parts) -> str:
 
 def _plain(parts: Parts) -> Iterator[_Told]:
     """From what a server wrote for people."""
-    fields, text = parts.fields, parts.text
-    if _DELIVERED.search(_report(parts)):
+    named = parts.fields.get("x-failed-recipients", "")
+    if _DELIVERED.search(_report(parts)) or not (named or _is_by_a_server(parts)):
         return
-    robot = _ROBOT.search(fields.get("from", "")) or fields.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>")
-    named = fields.get("x-failed-recipients", "")
-    if not (
-        named or (robot and _FAILED.search(text)) or (_SUBJECT.search(fields.get("subject", "")) and parts.returned)
-    ):
-        return
-    if fields.get("auto-submitted", "").lower().startswith("auto-replied") and not (named or robot):
-        return  # a vacation note
+    text = parts.text
     address = _address(named) or _failed_address(parts)
     if address is None:
         return
@@ -155,6 +148,19 @@ def _plain(parts: Parts) -> Iterator[_Told]:
         yield _Told(EngagementKind.DEFERRED, address, status[1] if status else None, _verdict(text))
     else:
         yield _bounced(address, status[1] if status else None, "", text)
+
+
+def _is_by_a_server(parts: Parts) -> bool:
+    """Whether a server tells of a failure. People who reply to `Your order is delayed` do not, nor do their vacation
+    notes, though these have no return path either (RFC 3834 3.3)."""
+    fields = parts.fields
+    subject = _SUBJECT.search(fields.get("subject", "")) is not None
+    if _ROBOT.search(fields.get("from", "")):
+        return _FAILED.search(parts.text) is not None or (subject and bool(parts.returned))
+    if fields.get("auto-submitted", "").lower().startswith("auto-replied"):
+        return False
+    nobody = fields.get("return-path", "").strip() in ("<>", "<MAILER-DAEMON>")
+    return nobody and (subject or _verdict(parts.text) != "")
 
 
 def _bounced(address: str, status: str | None, diagnostic: str, text: str) -> _Told:

@@ -137,8 +137,9 @@ def _decode(body: bytes, fields: Fields) -> str:
     if encoding == "quoted-printable":
         body = a2b_qp(body)
     elif encoding == "base64":
+        digits = b"".join(body.split())
         try:
-            body = a2b_base64(body + b"===")  # it may be cut short
+            body = a2b_base64(digits[: len(digits) // 4 * 4])  # it may be cut short
         except Base64Error:
             pass  # then it is shown as it stands
     charset = _CHARSET.search(fields.get("content-type", ""))

@@ -162,7 +162,7 @@ class Twilio(Adapter):
         settings = self.settings
         user, password = settings.account_sid, settings.auth_token
         if settings.api_key is not None:
-            user, password = settings.api_key, settings.api_secret
+            user, password = settings.api_key.get_secret_value(), settings.api_secret
         assert password is not None
         return Client(
             self.context.http,
@@ -174,7 +174,8 @@ class Twilio(Adapter):
         )
 
     def _secrets(self) -> list[str]:
-        kept = (self.settings.auth_token, self.settings.api_secret, self.settings.signing_secret)
+        settings = self.settings
+        kept = (settings.auth_token, settings.api_key, settings.api_secret, settings.signing_secret)
         return [secret.get_secret_value() for secret in kept if secret is not None]
 
 

@@ -51,11 +51,7 @@ class Signed:
                 hint=f"[adapters.twilio] signature is {self.algorithm!r}",
             )
         digest = request.query().get("bodySHA256")
-        tail = ""
-        if digest is None:
-            # As the package has it: of a field that is there more than once each value counts once, in order.
-            pairs = sorted(set(request.form())) if request.body else []
-            tail = "".join(name + value for name, value in pairs)
+        tail = "" if digest is not None else _signed_fields(request)
         genuine = [self._fits(url + tail, told) for url in _addresses(request.url)]
         whole = digest is None or _same(digest.lower(), sha256(request.body).hexdigest())
         if not (any(genuine) and whole):
@@ -82,6 +78,15 @@ def callback_of(request: Request, signed: Signed, *, channel: str, help: str | N
     if "Body" in fields and "MessageStatus" not in fields:
         return _answered(sid, fields, request, channel=channel, help=help)
     return Callback(engagements=_became(sid, fields, request, channel=channel), answer=_twiml(), media_type="text/xml")
+
+
+def _signed_fields(request: Request) -> str:
+    """The form as it is signed: of a field that is there more than once each value counts once, in order."""
+    try:
+        pairs = request.form() if request.body else []
+    except InputError as error:
+        raise RequestRejected(f"the request is not genuine: {error.message}") from None
+    return "".join(name + value for name, value in sorted(set(pairs)))
 
 
 def _became(sid: str, fields: Fields, request: Request, *, channel: str) -> list[Engagement]:

@@ -41,7 +41,7 @@ class Client:
         self._wire.answers.clear()
         try:
             self._twilio.messages.create(**fields)
-        except (TwilioException, ValueError, TypeError, KeyError, AttributeError):
+        except (TwilioException, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # It was refused, or the package could not read what is no JSON: the answer itself says which.
             if not self._wire.answers:
                 raise

@@ -39,29 +39,31 @@ class Parts:
 
 def count(text: str) -> Parts:
     """The parts of a text. An empty one is a part too."""
-    because = next((character for character in text if character not in _GSM_7), None)
-    if because is None:
-        double = [character in _EXTENSION for character in text]
-        return Parts(_number(double, alone=160, joined=153), len(double) + sum(double))
-    double = [character > "\uffff" for character in text]
-    return Parts(_number(double, alone=70, joined=67), len(double) + sum(double), because)
+    letters = set(text)
+    if letters <= _GSM_7:
+        double, alone, joined, because = letters & _EXTENSION, 160, 153, None
+    else:
+        double, alone, joined = {letter for letter in letters if letter > "\uffff"}, 70, 67
+        because = next(letter for letter in text if letter not in _GSM_7)
+    length = len(text) + sum(map(text.count, double))
+    if length <= alone:
+        return Parts(1, length, because)
+    return Parts(_joined(text, double, joined) if double else -(-length // joined), length, because)
 
 
 def utf16_length(text: str) -> int:
     """Characters as providers count them: UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) + sum(letter > "\uffff" for letter in text)
 
 
-def _number(double: list[bool], *, alone: int, joined: int) -> int:
-    places = len(double) + sum(double)
-    if places <= alone:
-        return 1
-    number, left = 1, joined
-    for is_double in double:
-        size = 2 if is_double else 1
-        if size > left:
-            number, left = number + 1, joined
-        left -= size
+def _joined(text: str, double: set[str], size: int) -> int:
+    """How many parts of `size` places it takes, if a letter of `double` takes two that belong together."""
+    number, left = 1, size
+    for letter in text:
+        places = 2 if letter in double else 1
+        if places > left:
+            number, left = number + 1, size
+        left -= places
     return number
 
 

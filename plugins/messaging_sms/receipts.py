@@ -51,7 +51,9 @@ def _error(answer: HttpAnswer) -> tuple[int | None, str]:
     """Twilio's code and its words, from a body that may be anything."""
     try:
         body: Any = answer.json()
-        code, said = body.get("code"), body.get("message")
+        code = body.get("code")
+        # The newer errors are problem details (RFC 9457).
+        said = body.get("message") or body.get("detail") or body.get("title")
     except (InputError, AttributeError):
         return None, ""
     return code if isinstance(code, int) else None, said if isinstance(said, str) else ""

@@ -31,7 +31,7 @@ class TwilioSettings(AdapterSettings):
     #: messages are sent with a key.
     auth_token: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_AUTH_TOKEN"})
     #: To send with an API key instead: `SK` and 32 digits …
-    api_key: Sid | None = Field(None, pattern=r"^SK[0-9a-fA-F]{32}$", json_schema_extra={"env": "TWILIO_API_KEY"})
+    api_key: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_API_KEY"})
     #: … and its secret.
     api_secret: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_API_SECRET"})
     #: Who sends: a number of yours (`+15005550006`), a short code, or up to 11 letters and digits, which cannot be
@@ -57,6 +57,13 @@ class TwilioSettings(AdapterSettings):
     signing_secret: SecretStr | None = None
     #: What HELP is answered with, if Twilio does not answer it itself: who you are and how to reach a person.
     help: str | None = Field(None, max_length=MAX_TEXT)
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.fullmatch(r"SK[0-9a-fA-F]{32}", value.get_secret_value()) is None:
+            raise ValueError("must be SK and 32 hexadecimal digits")
+        return value
 
     @field_validator("from_")
     @classmethod

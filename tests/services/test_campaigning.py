@@ -41,6 +41,7 @@ def test_a_plan_says_who_and_why_and_stores_no_message(live_shop: Any) -> None:
         "planned": 4,
         "skipped": {"no consent": 3, "unsubscribed": 1, "no address (email)": 1},
         "warnings": [],
+        "measure": None,
     }
     assert live_shop.app.store.outbox.page(limit=10) == []
     assert live_shop.pigeon.handed == []

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from messaging.errors import InputError
@@ -120,12 +121,12 @@ class Signer:
         #: As SendGrid shows it: base64 of the DER.
         self.public_key = base64.b64encode(self._key.public_key().public_bytes(*der)).decode()
 
-    def headers(self, body: bytes) -> dict[str, str]:
-        """The headers of a post with that body, signed now."""
+    def headers(self, body: bytes, at: datetime | None = None) -> dict[str, str]:
+        """The headers of a post with that body, signed now, or as if at another time."""
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        timestamp = str(int(time.time()))
+        timestamp = str(int(time.time() if at is None else at.timestamp()))
         signature = self._key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
         return {
             "Content-Type": "application/json",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pytest_httpserver import HTTPServer
 
-from messaging import Request
+from messaging import RenderedMessage, Request
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import MessageState
 from messaging.testing.standins import SendGridStandIn
+from messaging_email.sendgrid_body import mail_body
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -104,3 +107,26 @@ def test_an_unknown_is_settled_by_what_comes_back(
     assert shop.counts() == {"unknown": 5}
     callbacks(shop, provider, httpserver)
     assert shop.counts() == {"sent": 5}
+
+
+def test_hostile_names_get_what_was_rendered_for_them(
+    shop: Shop, provider: SendGridStandIn, shared: Callable[[str], Path]
+) -> None:
+    naughty = [text for text in json.loads(shared("data/naughty/blns.json").read_text("utf-8")) if text.strip()]
+    shop.add_customers(len(naughty))
+    for number, text in enumerate(naughty):
+        name(shop, f"c{number:04d}", text, f"c{number:04d}@example.com")
+    shop.campaign()
+    shop.app.send_campaign("spring")
+    assert set(shop.counts()) == {"sent"}
+    together = sum(size > 20_000 for _, _, size in provider.requests)
+    assert together >= 1
+    assert len(provider.requests) < len(naughty) / 4
+    rows = shop.app.store.outbox.page(campaign="spring", limit=1000)
+    for row, letter in zip(rows, shop.app.composer.compose(rows, now=shop.clock.now()), strict=True):
+        assert isinstance(letter, RenderedMessage)
+        alone = mail_body(letter)
+        got = provider.last(row.address or "")
+        assert got["subject"] == alone["subject"]
+        assert got["content"] == {part["type"]: part["value"] for part in alone["content"]}
+        assert got["custom_args"] == {"message_id": row.id}

@@ -128,7 +128,7 @@ def test_nobody_there_is_tried_again(adapter: Make, sms: Letter) -> None:
     assert receipt.verdict is Verdict.TRY_AGAIN
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "[]", '{"sid": 7}', '{"sid": "no name"}', "null"])
+@pytest.mark.parametrize("body", ["", "<html>", "[]", '{"sid": 7}', '{"sid": "no name"}', "null", "[" * 20_000])
 def test_taken_is_taken_whatever_else_is_said(adapter: Make, sms: Letter, httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json").respond_with_data(body, 201)
     [receipt] = adapter(host=httpserver.url_for("/")).deliver([sms()])
@@ -139,6 +139,7 @@ def test_taken_is_taken_whatever_else_is_said(adapter: Make, sms: Letter, httpse
     ("status", "body", "verdict"),
     [
         (400, '{"code": 30038, "message": "odd"}', Verdict.REFUSED),
+        (400, '{"type": "t", "title": "odd", "status": 400, "code": 21617}', Verdict.REFUSED),
         (500, "", Verdict.UNKNOWN),
         (502, "<html>", Verdict.UNKNOWN),
         (504, "[1]", Verdict.UNKNOWN),
@@ -259,6 +260,7 @@ def test_measure(adapter: Make, sms: Letter) -> None:
         ({"account_sid": "AC1"}, "account_sid"),
         ({"auth_token": None}, "TWILIO_AUTH_TOKEN"),
         ({"api_key": "SK" + "1" * 32}, "belong together"),
+        ({"api_key": "a-key", "api_secret": "s"}, "32 hexadecimal"),
         ({"from": None}, "who sends"),
         ({"messaging_service_sid": "MG" + "1" * 32}, "who sends"),
         ({"from": "a name that is long"}, "must be a number"),

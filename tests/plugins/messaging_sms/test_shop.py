@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -19,8 +22,10 @@ from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
 from messaging.nouns.message import MessageState
+from messaging.server.run import Door, listen, make_apps, run
+from messaging.server.targets import Targets
 from messaging.testing.standins import TwilioStandIn
-from messaging.testing.standins.twilio import sign
+from messaging.testing.standins.twilio import Signature, sign
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -197,3 +202,48 @@ def test_the_command_line_shows_them(shop: Shop, twilio_standin: TwilioStandIn) 
     assert "6 parts in 2 messages (2 of 3), 0.48 USD" in text
     assert "2 messages: “ż”" in text
     assert json.loads(run("campaigns", "plan", "spring", "--json"))["measure"]["units"] == 6
+
+
+@contextmanager
+def at_the_door(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The shop's public door, on this machine; its address."""
+    stop, started = threading.Event(), threading.Event()
+    with listen("127.0.0.1", 0) as one:
+        url = f"http://127.0.0.1:{one.getsockname()[1]}"
+        monkeypatch.setenv("MESSAGING__SERVER__BASE_URL", url)
+        shop.app = shop.open()
+        public, _ = make_apps(shop.app, Targets(shop.app.store), "127.0.0.1")
+        arguments = {"on_start": started.set, "stop": stop}
+        thread = threading.Thread(target=run, args=([Door(public, one)],), kwargs=arguments)
+        thread.start()
+        try:
+            assert started.wait(10)
+            yield url
+        finally:
+            stop.set()
+            thread.join(10)
+
+
+@pytest.mark.parametrize("signature", ["sha1", "sha256"])
+def test_the_whole_way_over_the_wire(shop: Shop, monkeypatch: pytest.MonkeyPatch, signature: Signature) -> None:
+    """Sent, delivered, clicked, and answered with STOP, in the provider's own requests."""
+    with TwilioStandIn(signature=signature) as provider:
+        monkeypatch.setenv("TWILIO_BASE_URL", provider.url)
+        monkeypatch.setenv("MESSAGING__ADAPTERS__TWILIO__SIGNATURE", signature)
+        monkeypatch.setenv("MESSAGING__ADAPTERS__TWILIO__SIGNING_SECRET", provider.auth_token)
+        with at_the_door(shop, monkeypatch) as url:
+            provider.inbound_to = f"{url}/callbacks/twilio"
+            provider.fail("duplicate", times=1)
+            send(shop)
+            assert provider.wait()
+            provider.receive(ANN, "stop")
+            assert provider.wait()
+            click = re.findall(r"http://\S+/s/[0-9A-Za-z]{11}", provider.last(BOB)["body"])[0]
+            answer = httpx.get(click, headers={"User-Agent": "Mozilla/5.0 Firefox/145.0"}, trust_env=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "https://shop.example/sale")
+    shop.app.recorder.drain()
+    rows = shop.app.store.outbox.page()
+    told = shop.app.store.engagements.of_messages([row.id for row in rows])
+    kinds = {row.customer_id: sorted(each.kind.value for each in told[row.id]) for row in rows}
+    assert kinds == {"ann": ["delivered"], "bob": ["clicked", "delivered"]}
+    assert shop.app.store.addresses.status([("sms", ANN)])["sms", ANN].suppression is not None

@@ -1,0 +1,220 @@
+"""What becomes of a message when its provider does not simply take it: the verdict, one request, and no waiting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
+from messaging.testing.contract.authoring import PATIENCE, TIMEOUT, AdapterBench
+from messaging.testing.contract.bench import Run, check_accounts, fault
+from messaging.testing.contract.provider import Fate, HttpProvider, Provider
+from messaging.testing.standins.http import Answer
+
+#: Answers that say yes in a way nobody expects: without an id, without a body, with one that cannot be read.
+_ODD = {
+    "202 without a body": Answer(status=202),
+    "200 with an empty object": Answer(status=200, body=b"{}"),
+    "200 with null": Answer(status=200, body=b"null"),
+    "200 with a list": Answer(status=200, body=b"[]"),
+    "200 with an id that is none": Answer(status=200, body=b'{"id": {"a": [null]}}'),
+    "200 with html": Answer(status=200, body=b"<html>\xe9\xff</html>", media_type="text/html; charset=latin-1"),
+    "200 with brackets without end": Answer(status=200, body=b"[" * 100_000),
+}
+
+
+class Answers(AdapterBench):
+    """Tests of `deliver` where the provider does not simply take a message."""
+
+    def one(self, open: Callable[..., Adapter], remote: Provider, fate: Fate) -> tuple[RenderedMessage, Run]:
+        """Hand over one message to a provider that is so; each message is sent once."""
+        self.needs(remote, fate)
+        message = self.message(1, remote)
+        before = len(remote.arrived)
+        run = self.run(open(), [message])
+        tries = len(remote.arrived) - before
+        if tries > 1:
+            fault(
+                f"{fate.value}: the message was handed over {tries} times in one call of deliver",
+                "do not retry: say try_again or unknown, and the core retries at the right time. Switch off "
+                "the retries of your HTTP library too",
+            )
+        return message, run
+
+    def receipt(self, run: Run, message: RenderedMessage) -> Receipt:
+        check_accounts(run, [message])
+        return run.of(message)
+
+    def expect(self, receipt: Receipt, allowed: set[Verdict], when: str, remedy: str) -> None:
+        if receipt.verdict not in allowed:
+            fault(f"{when}, the adapter says {receipt.verdict} ({receipt.reason})", remedy)
+
+    @property
+    def unanswered(self) -> set[Verdict]:
+        """What may be said of a message that may have been taken."""
+        again = {Verdict.TRY_AGAIN} if self.adapter.capabilities.idempotency_key else set()
+        return {Verdict.UNKNOWN, *again}
+
+    def test_a_refusal(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        message, run = self.one(open, remote, Fate.REFUSE)
+        self.expect(
+            self.receipt(run, message),
+            {Verdict.REFUSED},
+            "when the provider refuses a message for good",
+            "yield Receipt.refused(message.id, reason): whatever the provider answers is to be looked at",
+        )
+
+    def test_too_many_requests(self, open: Callable[..., Adapter], remote: Provider, monkeypatch: Any) -> None:
+        slept: list[float] = []
+        really = time.sleep
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            really(min(seconds, 0.01))
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        message, run = self.one(open, remote, Fate.BUSY)
+        if run.hung or run.seconds > PATIENCE or sum(slept) > 0.25:
+            fault(
+                "deliver waits when the provider is busy",
+                "do not wait: yield Receipt.try_again(message.id, reason, after) at once, and the core waits",
+            )
+        receipt = self.receipt(run, message)
+        self.expect(
+            receipt,
+            {Verdict.TRY_AGAIN},
+            "when the provider has no time now",
+            "yield Receipt.try_again(message.id, reason, after)",
+        )
+        answer = self.busy_answer(remote)
+        if answer is not None and answer.headers.get("Retry-After") == "30" and receipt.after is None:
+            fault("how long the provider asks to wait is lost", "pass it on: answer.retry_after() reads Retry-After")
+
+    def busy_answer(self, remote: Provider) -> Answer | None:
+        arrived = remote.arrived
+        request = arrived[-1].request if arrived else None
+        return self.busy(request) if request is not None else None
+
+    @pytest.mark.parametrize("retry_after", ["soon", "-5", "9" * 30, "", "Wed, 99 Foo 2026 00:00:00 GMT", "1.5"])
+    def test_a_retry_after_that_is_none(
+        self, open: Callable[..., Adapter], remote: Provider, retry_after: str, monkeypatch: Any
+    ) -> None:
+        provider = self.http_provider(remote)
+        answer = Answer(status=429, headers={"Retry-After": retry_after})
+        monkeypatch.setattr(type(self), "busy", lambda self, request: answer)
+        message, run = self.one(open, provider, Fate.BUSY)
+        self.expect(
+            self.receipt(run, message),
+            {Verdict.TRY_AGAIN},
+            f"when the provider is busy, with Retry-After: {retry_after or '(empty)'}",
+            "a header may be anything: answer.retry_after() gives None for what cannot be read",
+        )
+
+    def test_an_error_of_the_providers(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        message, run = self.one(open, remote, Fate.BROKEN)
+        receipt = self.receipt(run, message)
+        allowed = self.unanswered
+        if isinstance(remote, HttpProvider):
+            request = remote.arrived[-1].request if remote.arrived else None
+            answer = self.broken(request) if request is not None else None
+            if answer is not None and answer.status in self.turns_away:
+                allowed = {Verdict.TRY_AGAIN}
+        self.expect(
+            receipt,
+            allowed,
+            "when the provider fails with an error of its own",
+            "nobody knows whether it took the message: yield Receipt.unknown(message.id, reason). Where its errors "
+            "surely mean that it did not, name the statuses in turns_away and say try_again",
+        )
+
+    def test_a_key_that_is_refused(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        _, run = self.one(open, remote, Fate.LOCKED_OUT)
+        from messaging.errors import AdapterUnusable
+
+        if run.hung or not isinstance(run.raised, AdapterUnusable):
+            said = run.receipts[0].verdict if run.receipts else run.raised
+            fault(
+                f"when the key is refused, the adapter says {said}",
+                "raise AdapterUnusable: it means the same for everybody, and the core stops before the whole audience "
+                "is refused. If your provider has no such answer, return None from locked_out",
+            )
+
+    def test_hanging_up_without_an_answer(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        message, run = self.one(open, remote, Fate.RESET)
+        self.expect(
+            self.receipt(run, message),
+            self.unanswered,
+            "when the connection is torn down after the request",
+            "it may have been taken: yield Receipt.unknown(message.id, reason)",
+        )
+
+    def test_silence(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        message, run = self.one(open, remote, Fate.SILENT)
+        if run.hung:
+            fault(
+                f"deliver still waits after {PATIENCE:g} seconds for a provider that never answers; the context gives "
+                f"it {TIMEOUT:g}",
+                "bound every wait by self.context.timeout (seconds), and say unknown",
+            )
+        self.expect(
+            self.receipt(run, message),
+            self.unanswered,
+            "when no answer came in time",
+            "it may have been taken: yield Receipt.unknown(message.id, reason)",
+        )
+
+    def test_nobody_there(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        self.needs(remote)
+        adapter, message = open(), self.message(1, remote)
+        remote.__exit__(None, None, None)
+        run = self.run(adapter, [message])
+        check_accounts(run, [message], unusable=True)
+        if run.receipts:
+            self.expect(
+                run.receipts[0],
+                {Verdict.TRY_AGAIN, Verdict.UNKNOWN},
+                "when nobody listens where the provider should be",
+                "nothing left: yield Receipt.try_again(message.id, reason)",
+            )
+
+    @pytest.mark.parametrize("how", list(_ODD))
+    def test_an_answer_that_nobody_expects(self, open: Callable[..., Adapter], remote: Provider, how: str) -> None:
+        provider = self.http_provider(remote)
+        provider.odd = _ODD[how]
+        message, run = self.one(open, provider, Fate.ODD)
+        self.expect(
+            self.receipt(run, message),
+            {Verdict.ACCEPTED, *self.unanswered},
+            f"when the provider answers {how}",
+            "it was probably taken: say accepted (without an id, if there is none) or unknown",
+        )
+
+    def test_one_bad_recipient(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        """The others get theirs."""
+        provider = self.http_provider(remote)
+        self.needs(remote, Fate.REFUSE)
+        size = self.adapter.capabilities.batch_size
+        number = min(size, 20) if size > 1 else 5
+        messages = self.messages(provider, number)
+        bad = messages[number // 2], messages[-1]
+        provider.be(Fate.ACCEPT)
+        adapter = open()
+        if size > 1:
+            check_accounts(self.run(adapter, messages), messages)
+            probe = provider.arrived[-1].request
+            if probe is None or self.partly(probe, [each.to for each in bad], "x") is None:
+                pytest.skip("partly() does not say how a request is answered of which a part is refused")
+        provider.bad = frozenset(each.to for each in bad)
+        run = self.run(adapter, messages)
+        check_accounts(run, messages)
+        for message in messages:
+            right = Verdict.REFUSED if message in bad else Verdict.ACCEPTED
+            if run.of(message).verdict is not right:
+                fault(
+                    f"of {number} messages two are refused by the provider, and the receipt of one that is "
+                    f"{'refused' if message in bad else 'taken'} says {run.of(message).verdict}",
+                    "read what the answer says of each message, not only the first: each has a verdict of its own",
+                )

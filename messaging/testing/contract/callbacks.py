@@ -1,0 +1,138 @@
+"""What a provider posts back: genuine ones are understood, in the common words; all others are rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from messaging.errors import InputError, RequestRejected
+from messaging.nouns.adapter import Adapter, Callback
+from messaging.nouns.engagement import Engagement, EngagementKind
+from messaging.nouns.request import Request
+from messaging.testing.builders import make_message
+from messaging.testing.contract import signatures
+from messaging.testing.contract.authoring import AdapterBench
+from messaging.testing.contract.bench import fault
+from messaging.testing.contract.signatures import now, request_of
+
+
+class Callbacks(AdapterBench):
+    """Tests of `callback`."""
+
+    @pytest.fixture
+    def bodies(self) -> Sequence[bytes]:
+        """What is posted about our message."""
+        if not self.adapter.capabilities.callbacks:
+            pytest.skip("capabilities declare no callbacks")
+        if self.adapter.callback is Adapter.callback:
+            fault(
+                "capabilities declare callbacks, and there is no method callback",
+                "write callback(self, request) -> Callback, or do not declare it",
+            )
+        bodies = self.callbacks(self.our_id)
+        if not bodies:
+            fault(
+                "capabilities declare callbacks, and the suite cannot know what they look like",
+                "return bodies from callbacks(self, message_id), and their headers from sign(self, body, at)",
+            )
+        return bodies
+
+    @property
+    def our_id(self) -> str:
+        return make_message(1, channel=self.adapter.channel).id
+
+    def taken(self, adapter: Adapter, body: bytes) -> Callback:
+        at = now()
+        try:
+            callback: Any = adapter.callback(request_of(self.callback_url, body, self.sign(body, at), at))
+        except (RequestRejected, InputError) as error:
+            fault(f"a genuine callback was rejected: {error}", "look at sign(self, body, at) and callbacks(), too")
+        if not isinstance(callback, Callback):
+            fault(f"callback returned {type(callback).__name__}", "return messaging.Callback(engagements=[…])")
+        return Callback(engagements=callback.engagements)
+
+    def test_a_genuine_callback(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        adapter = open()
+        for body in bodies:
+            engagements = list(self.taken(adapter, body).engagements)
+            if not engagements:
+                fault("a callback about our message made no engagement", "translate it into the common words")
+            for told in engagements:
+                self.check_engagement(told)
+
+    def check_engagement(self, told: Any) -> None:
+        if not isinstance(told, Engagement):
+            fault(f"an engagement is a {type(told).__name__}", "make messaging.Engagement")
+        kind: object = told.kind
+        if not isinstance(kind, EngagementKind):
+            words = ", ".join(EngagementKind)
+            fault(
+                f"an engagement's kind is {told.kind!r}",
+                f"use messaging.EngagementKind ({words}), and leave out events that have no common word",
+            )
+        if not isinstance(told.id, str) or not told.id:
+            fault(
+                f"an engagement's id is {told.id!r}",
+                "use the provider's own event id: what is told twice is counted once by it",
+            )
+        if getattr(told.at, "tzinfo", None) is None:
+            fault("an engagement's time has no zone", "make it aware: datetime.fromtimestamp(seconds, UTC)")
+        if told.message_id != self.our_id and not (told.message_id is None and told.channel and told.address):
+            fault(
+                f"an engagement is about the message {told.message_id!r}, and the callback about {self.our_id!r}",
+                "join it by the id that deliver passed to the provider; where none is named, set channel and address",
+            )
+        if not told.raw:
+            fault("an engagement has no raw event", "keep the event as it came in raw: it can be judged anew by it")
+
+    def test_the_same_again(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        """Providers post everything at least once."""
+        first, second = open(), open()
+        for body in bodies:
+            ids = [told.id for told in self.taken(first, body).engagements]
+            if any(ids != [told.id for told in self.taken(other, body).engagements] for other in (first, second)):
+                fault(
+                    "the same callback, posted again, has other event ids",
+                    "take the id from the event, or make it of the event's own values; never of chance, time or a "
+                    "process's hash()",
+                )
+            if len(set(ids)) < len(ids):
+                fault("two events of one callback have the same id", "each event needs an id of its own")
+
+    def test_forged_callbacks(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        take = self.door(open())
+        for body in bodies:
+            signatures.check_forged(take, self.callback_url, body, self.sign)
+
+    def test_forged_signatures(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        signatures.check_headers(self.door(open()), self.callback_url, bodies[0], self.sign)
+
+    def test_genuine_ones_written_otherwise(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        take = self.door(open())
+        for body in bodies:
+            signatures.check_written_otherwise(take, self.callback_url, body, self.sign)
+
+    def test_old_callbacks(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        if self.replay_window is None:
+            pytest.skip("its signatures hold no time (replay_window = None)")
+        seconds = self.replay_window.total_seconds() + 60
+        signatures.check_old(self.door(open()), self.callback_url, bodies[0], self.sign, seconds)
+
+    @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"[1]", b'{"a": 1}', b"\xff\xfe\0", b"[" * 100_000])
+    def test_signed_nonsense(self, open: Callable[..., Adapter], bodies: Sequence[bytes], body: bytes) -> None:
+        """Genuine, and not what this provider sends."""
+        take, at = self.door(open()), now()
+        try:
+            take(request_of(self.callback_url, body, self.sign(body, at), at))
+        except (InputError, RequestRejected):
+            pass
+        except Exception as error:
+            fault(
+                f"a signed body that is none ({body[:10]!r}…) made callback raise {type(error).__name__}",
+                "raise InputError for what cannot be read, and leave out events that are not understood",
+            )
+
+    def door(self, adapter: Adapter) -> Callable[[Request], object]:
+        return lambda request: list(adapter.callback(request).engagements)

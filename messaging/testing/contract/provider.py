@@ -1,0 +1,216 @@
+"""What stands where an adapter's provider would: it keeps all that arrives, and answers as it is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import count
+from typing import Protocol, Self
+from urllib.parse import urlsplit
+
+from messaging.nouns.request import Request
+from messaging.testing.contract.reading import says
+from messaging.testing.standins.failures import Failure
+from messaging.testing.standins.http import Answer, HTTPServer, as_json
+
+
+class Fate(StrEnum):
+    """What becomes of whatever is handed over from now on."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"  # this message, for good
+    BUSY = "busy"  # not now, try again
+    LOCKED_OUT = "locked out"  # the key is wrong: nothing of ours is taken
+    BROKEN = "broken"  # an error of its own: whether it took the message nobody knows
+    RESET = "reset"  # it has read all, and hangs up without an answer
+    SILENT = "silent"  # it has read all, and never answers
+    ODD = "odd"  # it took it, and says so in a way nobody expects
+
+
+_NOBODYS = Request(url="http://127.0.0.1/", body=b"{}", received_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One try to hand something over, whatever was answered."""
+
+    #: As it came: start line, headers and body; of mail, the content.
+    raw: bytes
+    #: What the provider calls it, if it took it.
+    id: str | None = None
+    request: Request | None = None
+
+
+class Provider(ABC):
+    """A provider on this machine, for as long as its context lasts. `HttpProvider` is one; write another for an
+    adapter that speaks another protocol."""
+
+    #: What it can do.
+    fates: Collection[Fate] = frozenset(Fate)
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None: ...
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """For settings."""
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether the adapter's settings lead here."""
+        return True
+
+    @property
+    @abstractmethod
+    def arrived(self) -> list[Arrival]:
+        """Everything so far, oldest first."""
+
+    @abstractmethod
+    def be(self, fate: Fate) -> bool:
+        """From now on; False if it is never so."""
+
+
+class Script(Protocol):
+    """How an HTTP provider answers; an adapter's contract says it. None: it has no such answer."""
+
+    def aside(self, request: Request) -> Answer | None: ...
+    def accepted(self, request: Request, id: str) -> Answer: ...
+    def refused(self, request: Request) -> Answer | None: ...
+    def busy(self, request: Request) -> Answer | None: ...
+    def locked_out(self, request: Request) -> Answer | None: ...
+    def broken(self, request: Request) -> Answer | None: ...
+    def partly(self, request: Request, bad: Collection[str], id: str) -> Answer | None: ...
+    def looked_up(self, request: Request, id: str | None) -> Answer | None: ...
+
+
+class HttpProvider(Provider):
+    """Takes any request to any address."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._server = HTTPServer("127.0.0.1", 0, self)
+        self._arrived: list[Arrival] = []
+        self._changed = threading.Condition()
+        self._numbers = count(1)
+        self._fate = Fate.ACCEPT
+        self._held_from: int | None = None
+        self._until = 0.0
+        self._asked_for = False
+        #: While something is looked up: what it is known as, or `None` in it.
+        self.looking: tuple[str | None] | None = None
+        #: Addresses that are refused, whatever becomes of the others.
+        self.bad: frozenset[str] = frozenset()
+        #: How it answers when it is odd.
+        self.odd = Answer(status=202)
+        #: Answers wait until so many requests are there, or half a second has gone.
+        self.together = 1
+
+    @property
+    def url(self) -> str:
+        self._asked_for = True
+        return self._server.url
+
+    @property
+    def asked_for(self) -> bool:
+        return self._asked_for
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+        self._server.stop()
+
+    @property
+    def arrived(self) -> list[Arrival]:
+        with self._changed:
+            return list(self._arrived)
+
+    def be(self, fate: Fate) -> bool:
+        self._fate = fate
+        answer = self._answers().get(fate)
+        try:
+            return answer is None or answer(_NOBODYS) is not None
+        except Exception:  # it reads the request, so it has an answer
+            return True
+
+    def _answers(self) -> dict[Fate, Callable[[Request], Answer | None]]:
+        script = self._script
+        return {
+            Fate.REFUSE: script.refused,
+            Fate.BUSY: script.busy,
+            Fate.LOCKED_OUT: script.locked_out,
+            Fate.BROKEN: script.broken,
+        }
+
+    def hold(self, first: int) -> None:
+        """Answer the next `first` requests, and let the others wait until `release`, or three seconds from now."""
+        with self._changed:
+            self._until = time.monotonic() + 3.0
+            self._held_from = len(self._arrived) + first
+
+    def release(self) -> None:
+        with self._changed:
+            self._held_from = None
+            self._changed.notify_all()
+
+    def _left(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+    # What the server asks
+
+    def respond(self, method: str, request: Request) -> Answer:
+        answer = self._script.aside(request)
+        if answer is not None:
+            return answer
+        if self.looking is not None:
+            return self._script.looked_up(request, self.looking[0]) or self.failing(404)
+        id = f"prov-{next(self._numbers):06}-q"
+        raw = _raw(method, request)
+        bad = [address for address in self.bad if says(raw, address)]
+        taken = self._fate in (Fate.ACCEPT, Fate.ODD)
+        with self._changed:
+            number = len(self._arrived)
+            self._arrived.append(Arrival(raw, id if taken else None, request))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._held_from is None or number < self._held_from, self._left())
+            if self.together > 1:
+                self._changed.wait_for(lambda: len(self._arrived) % self.together == 0, 0.5)
+        if bad:
+            return self._script.partly(request, bad, id) or self._script.refused(request) or self.failing(422)
+        return self._answer(request, id)
+
+    def _answer(self, request: Request, id: str) -> Answer:
+        if self._fate is Fate.ODD:
+            return self.odd
+        answer = self._answers().get(self._fate)
+        if answer is not None:
+            return answer(request) or self.failing(500)
+        return self._script.accepted(request, id)
+
+    def failure(self, path: str) -> Failure | None:
+        if self._fate is Fate.RESET:
+            return Failure.model_validate({"kind": "reset", "when": "after"})
+        if self._fate is Fate.SILENT:
+            return Failure.model_validate({"kind": "silence", "when": "after", "seconds": 60})
+        return None
+
+    def failing(self, status: int) -> Answer:
+        return as_json({"error": "no"}, status)
+
+
+def _raw(method: str, request: Request) -> bytes:
+    parts = urlsplit(request.url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items()), "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + request.body

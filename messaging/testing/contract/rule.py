@@ -1,0 +1,195 @@
+"""The suite for checks (`check_messages`): they answer for what they are asked, from what they are told, quickly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import pluggy
+import pytest
+from pydantic import BaseModel
+
+from messaging import hookspecs
+from messaging.nouns.customer import Customer
+from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
+from messaging.nouns.history import MessageFact
+from messaging.nouns.message import Lane, Message, MessageClass
+from messaging.services.plugin_settings import read_settings
+from messaging.testing.builders import NOW, make_customer, make_planned
+from messaging.testing.contract.bench import fault
+
+#: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).
+PAGE = 256
+_QUICK = 0.5
+
+
+class RuleContract:
+    """Whether a check is right. Subclass it in a test and name the plugin: its module, or any object with the hook.
+
+    class TestQuietSundays(RuleContract):
+        plugin = messaging_quiet
+    """
+
+    #: What has `check_messages`, marked with `messaging.hookimpl`.
+    plugin: ClassVar[Any]
+    #: The plugin's `[plugins.NAME]` table; it comes with the facts as its `register_settings` reads it.
+    settings: ClassVar[Any] = {}
+    #: Whether it denies order messages, and means to.
+    denies_orders: ClassVar[bool] = False
+
+    def batch(self, number: int = PAGE, **fields: Any) -> list[Message]:
+        """Messages to different customers."""
+        return [make_planned(each, **fields) for each in range(1, number + 1)]
+
+    def facts(self, messages: Sequence[Message], now: datetime = NOW, **fields: Any) -> MessageFacts:
+        """What the core preloads for them: here, that everybody got a promotion on each of the last five days."""
+        sent = tuple(
+            MessageFact("promotion", f"sale-{day}", now - timedelta(days=day), channel="email", topic="offers")
+            for day in range(1, 6)
+        )
+        people = {message.customer_id for message in messages}
+        customers = {each: make_customer(int(each[1:]), id=each) for each in people}
+        values = {"customers": customers, "recent": dict.fromkeys(people, sent), "settings": self.told(self.settings)}
+        return MessageFacts(now=now, **{**values, **fields})
+
+    @property
+    def _hook(self) -> pluggy.HookCaller:
+        manager = pluggy.PluginManager("messaging")
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(self.plugin)
+        except pluggy.PluginValidationError as error:
+            fault(f"the hook cannot be called: {error}", "take any of `messages` and `facts`, by these names")
+        caller: pluggy.HookCaller = manager.hook.check_messages
+        if not caller.get_hookimpls():
+            fault("it has no check_messages", "mark the function of that name with @messaging.hookimpl")
+        return caller
+
+    def told(self, table: Any) -> Any:
+        """A table of settings as the plugin gets it."""
+        register = getattr(self.plugin, "register_settings", None)
+        return (
+            table
+            if register is None or isinstance(table, BaseModel)
+            else read_settings(register(), table, ("plugins", "tested"))
+        )
+
+    def ask(self, messages: Sequence[Message], facts: MessageFacts) -> list[Decision]:
+        """What it says, as the core asks it."""
+        try:
+            said = [decision for answer in self._hook(messages=messages, facts=facts) for decision in answer]
+        except Exception as error:
+            fault(
+                f"check_messages raised {type(error).__name__}: {error}",
+                "decide on what is not known too: a check that raises holds the whole batch back",
+            )
+        ids = {message.id for message in messages}
+        for decision in said:
+            if not isinstance(decision, Deny | NotBefore):
+                fault(f"it answered {decision!r}", "answer with messaging.Deny or messaging.NotBefore")
+            if decision.message_id not in ids:
+                fault(
+                    f"it answered for {decision.message_id!r}, which it was not asked about",
+                    "answer only for those of `messages` that must not go, or not now",
+                )
+            if not decision.reason.strip():
+                fault("a decision has no reason", "say why, in words that the plan can show")
+            if isinstance(decision, NotBefore) and decision.time.tzinfo is None:
+                fault("a NotBefore has a time without a zone", "make it aware, from facts.now")
+        return said
+
+    def test_a_batch(self) -> None:
+        messages = self.batch()
+        self.ask(messages, self.facts(messages))
+
+    def test_nothing_to_check(self) -> None:
+        self.ask([], self.facts([]))
+
+    def test_it_is_quick(self) -> None:
+        messages = self.batch()
+        facts = self.facts(messages)
+        self.ask(messages, facts)
+        began = time.process_time()
+        self.ask(messages, facts)
+        if time.process_time() - began > _QUICK:
+            fault(
+                f"{PAGE} messages cost more than {_QUICK:g} seconds",
+                "everything needed is in `facts`: ask no store, no service and no file for each message",
+            )
+
+    def test_the_same_again(self) -> None:
+        messages = self.batch(32)
+        facts = self.facts(messages)
+        if self.ask(messages, facts) != self.ask(messages, facts):
+            fault(
+                "asked the same twice, it answers differently",
+                "decide from messages and facts alone: facts.now is the time; keep nothing between calls",
+            )
+
+    def test_nothing_is_changed(self) -> None:
+        messages = self.batch(8)
+        facts = self.facts(messages)
+        before = repr((messages, _values(facts)))  # customers hold views, which cannot be copied
+        self.ask(messages, facts)
+        if repr((messages, _values(facts))) != before:
+            fault("it changed what it was given", "answer with decisions; messages and facts are for reading")
+
+    def test_each_is_judged_by_itself(self) -> None:
+        """Messages to different people have nothing to do with each other."""
+        messages = self.batch(24)
+        facts = self.facts(messages)
+        together = {decision.message_id: decision for decision in self.ask(messages, facts)}
+        backwards = {decision.message_id: decision for decision in self.ask(messages[::-1], facts)}
+        alone = {d.message_id: d for message in messages for d in self.ask([message], facts)}
+        if not together == backwards == alone:
+            fault(
+                "what it says of one message depends on others that go to other people",
+                "decide on each message by its own customer, address and history",
+            )
+
+    def test_order_messages_pass(self) -> None:
+        if self.denies_orders:
+            pytest.skip("it says that it denies order messages")
+        messages = self.batch(
+            8, message_class=MessageClass.TRANSACTIONAL, lane=Lane.ORDER, topic="orders", campaign=None
+        )
+        for hour in range(0, 24, 3):
+            denied = [
+                decision
+                for decision in self.ask(messages, self.facts(messages, NOW + timedelta(hours=hour)))
+                if isinstance(decision, Deny)
+            ]
+            if denied:
+                fault(
+                    f"it denies an order message: {denied[0].reason}",
+                    "let pass what is message_class transactional, or say denies_orders = True",
+                )
+
+    @pytest.mark.parametrize("unknown", ["nothing", "zone", "country", "customer", "history", "settings"])
+    def test_what_is_not_known(self, unknown: str) -> None:
+        messages = self.batch(4)
+        facts = self.facts(messages)
+        nobody = {message.customer_id: Customer(id=message.customer_id) for message in messages}
+        changes: dict[str, dict[str, Any]] = {
+            "nothing": {"customers": nobody, "recent": {}},
+            "zone": {"customers": {each: make_customer(id=each, timezone="Mars/Olympus") for each in nobody}},
+            "country": {"customers": {each: make_customer(id=each, country="??", timezone=None) for each in nobody}},
+            "customer": {"customers": {}, "recent": {}},
+            "history": {"recent": {}},
+            "settings": {"settings": {} if self.settings else self.told({})},
+        }
+        if unknown == "settings" and self.settings:
+            pytest.skip("it has settings of its own")
+        self.ask(messages, replace(facts, **changes[unknown]))
+
+    @pytest.mark.parametrize("channel", ["email", "sms", "webhook", "pigeon"])
+    def test_any_channel(self, channel: str) -> None:
+        messages = self.batch(4, channel=channel)
+        self.ask(messages, self.facts(messages))
+
+
+def _values(facts: MessageFacts) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in ("customers", "recent", "addresses", "settings")}
