@@ -50,7 +50,7 @@ def _sections() -> Iterator[str]:
             continue  # each has its own table below
         if model is None:
             one = FieldInfo(annotation=get_args(info.annotation)[1])
-            yield f"### `[{name}]`\n{meanings[name]}\n\n{_HEADER}\n{_row(f'{name}.NAME', one, 'The type of one.')}"
+            yield f"### `[{name}]`\n{meanings[name]}\n\n{_HEADER}\n{_row(f'{name}.NAME', one, 'One of them.')}"
         elif get_origin(info.annotation) is dict:
             yield _table(f"{name}.NAME", model, f"[{name}.NAME]")
         else:

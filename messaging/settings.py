@@ -291,8 +291,25 @@ class Settings(_Section):
     outgoing: OutgoingSettings = OutgoingSettings()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()
+    #: What readers see topics called: a text, or one for each language, `offers = {en = "Offers", de = "Angebote"}`.
+    topics: dict[str, dict[str, str]] = Field(default_factory=dict)
     #: What is known about customers beyond the usual fields: name and type. An import adds what it finds.
     attributes: dict[str, AttributeType] = Field(default_factory=dict)
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _labels(cls, value: Any) -> Any:
+        """One text is that of every language; `pt-BR` names the language `pt`."""
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            topic: {"": labels}
+            if isinstance(labels, str)
+            else {str(locale).partition("-")[0].lower(): label for locale, label in labels.items()}
+            if isinstance(labels, Mapping)
+            else labels
+            for topic, labels in value.items()
+        }
 
     def adapter_for(self, channel: str) -> str | None:
         """The name of the adapter that delivers on `channel`; email has one without being told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from messaging.errors import SettingsError
 from messaging.settings import Settings, load_settings
+from messaging.workspace.folder import make_workspace
 
 
 @pytest.fixture
@@ -49,6 +51,26 @@ def test_every_setting_has_an_environment_name(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert getattr(getattr(load_settings(file), path[0]), path[1]) == expected
+
+
+def test_topics_are_named_once_or_by_language(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('[topics]\nclub = "Our club"\noffers = {en = "Offers", pt-BR = "Ofertas"}\n', "utf-8")
+    monkeypatch.setenv("MESSAGING__TOPICS__OFFERS__DE", "Angebote")
+    assert load_settings(file).topics == {
+        "club": {"": "Our club"},
+        "offers": {"en": "Offers", "pt": "Ofertas", "de": "Angebote"},
+    }
+
+
+def test_a_new_workspace_names_the_topics_of_its_templates(tmp_path: Path) -> None:
+    make_workspace(tmp_path / "shop")
+    named = load_settings(tmp_path / "shop" / "messaging.toml").topics
+    used = {
+        tomllib.loads(template.read_text("utf-8"))["topic"]
+        for template in (tmp_path / "shop" / "templates").glob("*/template.toml")
+    }
+    assert set(named) == used
+    assert all(set(labels) == {"en", "de", "pt"} for labels in named.values())
 
 
 def test_channels_adapters_and_attributes_have_names_of_their_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -67,12 +68,14 @@ class Tracking:
         *,
         keys: SigningKeys,
         brand: Mapping[str, Any],
+        topics: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._preferences = preferences
         self._targets = targets
         self._keys = keys
+        self._topics = topics
         # From one page to the other.
         self._links = LinkSigner(keys, "..")
         self._bad = Attempts(BAD_LINKS)
@@ -199,15 +202,21 @@ class Tracking:
 
     def _reader(self, request: Request, token: Token) -> tuple[str, str]:
         """The reader's language, and what the message was about; else the browser's, and the shop."""
-        locale, topic = None, str(self._pages.brand["name"])
+        locale = topic = None
         try:
             message = self._recorder.message(token.message_id)
-            topic = _label(message.topic)
+            topic = message.topic
             customer = self._store.customers.get([message.customer_id]).get(message.customer_id)
             locale = customer.locale if customer else None
         except StoreError as error:
             log.warning("%s", error)
-        return language(locale, request.headers.get("accept-language"), self._pages.brand.get("locale")), topic
+        lang = language(locale, request.headers.get("accept-language"), self._pages.brand.get("locale"))
+        return lang, str(self._pages.brand["name"]) if topic is None else self._label(topic, lang)
+
+    def _label(self, topic: str, lang: str) -> str:
+        """What the shop calls a topic: in this language, in any, in the first it wrote; else the topic itself."""
+        labels = self._topics.get(topic, {})
+        return labels.get(lang) or labels.get("") or next(iter(labels.values()), _label(topic))
 
     async def choose(self, request: Request, token: Token) -> Response:
         """GET shows what the reader gets. POST saves what was ticked, or withdraws from everything."""
@@ -222,10 +231,11 @@ class Tracking:
                 await run_in_threadpool(self._preferences.choose, token.message_id, wanted, shown=shown)
         choices = await run_in_threadpool(self._preferences.choices, token.message_id)
         channels = list(dict.fromkeys(choice.channel for choice in choices))
+        lang, _ = await run_in_threadpool(self._reader, request, token)
         topics = [
             {
                 "name": topic,
-                "label": _label(topic),
+                "label": self._label(topic, lang),
                 "description": "",
                 "choices": [
                     {"channel": choice.channel, "field": f"{topic}:{choice.channel}", "on": choice.granted}
@@ -235,7 +245,6 @@ class Tracking:
             }
             for topic in dict.fromkeys(choice.topic for choice in choices)
         ]
-        lang, _ = await run_in_threadpool(self._reader, request, token)
         return self._pages.response(
             "preferences.html",
             lang=lang,
@@ -265,6 +274,7 @@ def public_app(
     keys: SigningKeys,
     api_key: str,
     brand: Mapping[str, Any],
+    topics: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     targets: Targets | None = None,
     more: Sequence[BaseRoute] = (),
     max_body: int = 1_000_000,
@@ -272,9 +282,10 @@ def public_app(
 ) -> PublicApp:
     """The app. `receive` takes an event in; `brand` is the shop as pages show it.
 
-    `more` are routes beside ours; `check_jobs` raises for `/readyz`.
+    `topics` are what readers see topics called, by language (empty: in any); `more` are routes beside ours;
+    `check_jobs` raises for `/readyz`.
     """
-    tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand)
+    tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand, topics=topics)
     api = events_api(store, receive=receive, api_key=api_key, max_body=max_body, check_jobs=check_jobs)
     return PublicApp([*tracking.routes(), *more, Mount("/", api)], api, refused=tracking.refused)
 

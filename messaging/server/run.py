@@ -89,6 +89,7 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
         keys=app.signing_keys,
         api_key=app.keys.api_key,
         brand=brand,
+        topics=app.settings.topics,
         targets=targets,
         more=callback_routes(
             app.callbacks,

@@ -219,7 +219,7 @@ class _Batch:
             decisions.append((customer, said))
             self._created += new
             self._updated += not new
-        for bad in self._bad:
+        for bad in (bad for bad in self._bad if bad.refusals):
             customer = customers.meant(bad.profile)
             channels = dict.fromkeys(one.channel for one in bad.refusals if customer.address(one.channel))
             if channels:

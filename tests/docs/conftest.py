@@ -6,12 +6,11 @@ import asyncio
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ HISTORY = [
 ]
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+_OURS = re.compile(r"(?:[A-Z][A-Z0-9_]*=\S+ )*(?:messaging|curl) ")
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=")
 _RULE = re.compile(r"^[\s─]*$")
 
@@ -82,6 +82,8 @@ class Terminal:
 
     folder: Path
     code: int = 0
+    #: What was exported.
+    variables: dict[str, str] = field(default_factory=dict)
 
     def play(self, fence: Fence) -> None:
         """One `console` block."""
@@ -95,13 +97,17 @@ class Terminal:
         """What a command prints, both streams as they come."""
         if command == "echo $?":
             return f"{self.code}\n"
-        words = shlex.split(os.path.expandvars(command))
-        variables = {}
-        while _ASSIGNMENT.match(words[0]):
+        if command.startswith("export "):
+            (word,) = self._words(command.removeprefix("export "))
+            name, _, self.variables[name] = word.partition("=")
+            return ""
+        words = self._words(command) if _OURS.match(command) else []
+        variables = dict(self.variables)
+        while words and _ASSIGNMENT.match(words[0]):
             name, _, variables[name] = words.pop(0).partition("=")
-        if words[0] == "curl":
+        if words[:1] == ["curl"]:
             return self._curl(words[1:])
-        if words[0] != "messaging":
+        if not words:
             # What this environment has comes first, whether or not it is activated.
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
             done = subprocess.run(
@@ -114,6 +120,19 @@ class Terminal:
             raise result.exception
         self.code = result.exit_code
         return result.output
+
+    def _words(self, command: str) -> list[str]:
+        """The command's words as a shell makes them, with variables, quotes and `$(…)`."""
+        script = f"printf '%s\\0' {command}"
+        done = subprocess.run(
+            ["sh", "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env={**os.environ, **self.variables},
+            check=True,
+        )
+        return done.stdout.split("\0")[:-1]
 
     def _curl(self, words: Sequence[str]) -> str:
         """The little of curl that documents use, over the public app of this workspace."""

@@ -126,6 +126,7 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
         keys=KEYS,
         api_key="the-api-key-of-this-test",
         brand=brand,
+        topics={"news": {"de": "Neuigkeiten", "en": "What is new"}, "club": {"": "Our <Club>"}},
         max_body=10_000,
     )
 

@@ -327,6 +327,22 @@ class TestPreferences:
         assert self.page(public, url)[2] == {"news:email"}
         assert (site.consented("news"), site.consented("new-offers")) == (True, None)
 
+    @pytest.mark.parametrize(
+        ("reads", "topic", "label"),
+        [
+            ("de", "news", "Neuigkeiten"),
+            ("en", "news", "What is new"),
+            ("pt", "news", "Neuigkeiten"),
+            ("pt", "club", "Our &lt;Club&gt;"),
+            ("pt", "new-offers", "New offers"),
+        ],
+    )
+    def test_a_topic_is_called_what_the_shop_calls_it(self, site, public, reads: str, topic: str, label: str) -> None:
+        """In the reader's language, else in the first that the shop wrote."""
+        links = site.message(f"reader-{topic}", topic=topic)
+        for url in (links.preferences(), links.unsubscribe()):
+            assert label in public.get(url, headers={"Accept-Language": reads}).text
+
     def test_get_changes_nothing(self, site, public) -> None:
         url = site.message().preferences()
         public.get(url + "?none=on&news:email=on&shown=news:email")
