@@ -39,8 +39,8 @@ def read_settings(model: type[M], table: Mapping[str, Any], place: Sequence[str]
         if problem["type"] == "extra_forbidden":
             raise SettingsError(f"{where}: there is no such setting") from None
         if problem["type"] == "missing":
-            info = model.model_fields.get(field)  # none where it is in a table inside
-            variable = _variable(info) if info else None
+            missing = model.model_fields.get(field)  # none where it is in a table inside
+            variable = _variable(missing) if missing else None
             raise SettingsError(f"{where} is not set", hint=f"set {variable}" if variable else None) from None
         raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
 
