@@ -33,6 +33,8 @@ wheel: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_settings.py
+	$(BIN)/python docs/make_hooks.py
+	$(BIN)/python docs/make_adapters.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -38,6 +38,7 @@ Decision = Deny | NotBefore
 class MessageFacts:
     """What checks may know about a batch. `recent` and `pending` are loaded when they are first looked at."""
 
+    #: Business time.
     now: datetime
     #: Customer id -> customer.
     customers: Mapping[str, Customer]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from messaging.testing.contract.provider import Arrival, Fate, HttpProvider, Provider
     from messaging.testing.contract.rule import RuleContract
     from messaging.testing.contract.source import SourceContract
+    from messaging.testing.outbox import Outbox, make_app
     from messaging.testing.standins.http import Answer, as_json
     from messaging.testing.standins.sendgrid_events import Signer as SendGridKey
 
@@ -35,11 +36,13 @@ _PLACES = {
     "Arrival": "contract.provider",
     "Fate": "contract.provider",
     "HttpProvider": "contract.provider",
+    "Outbox": "outbox",
     "Provider": "contract.provider",
     "RuleContract": "contract.rule",
     "SendGridKey": "standins.sendgrid_events:Signer",
     "SourceContract": "contract.source",
     "as_json": "standins.http",
+    "make_app": "outbox",
     "make_customer": "builders",
     "make_message": "builders",
     "make_planned": "builders",
@@ -55,11 +58,13 @@ __all__ = [
     "Arrival",
     "Fate",
     "HttpProvider",
+    "Outbox",
     "Provider",
     "RuleContract",
     "SendGridKey",
     "SourceContract",
     "as_json",
+    "make_app",
     "make_customer",
     "make_message",
     "make_planned",

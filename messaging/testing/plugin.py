@@ -4,11 +4,14 @@ nothing but pytest before a fixture is asked for."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from messaging.app import Messaging
+    from messaging.testing.outbox import Outbox
     from messaging.testing.standins import SendGridStandIn, SMTPStandIn, TwilioStandIn, WebhookStandIn
 
 
@@ -46,3 +49,20 @@ def webhook_standin() -> Iterator[WebhookStandIn]:
 
     with WebhookStandIn() as provider:
         yield provider
+
+
+@pytest.fixture
+def messaging_app(tmp_path: Path) -> Iterator[Messaging]:
+    """A new workspace, opened, with a time that stands still: Monday, 2026-03-02, 10:00 UTC."""
+    from messaging.testing.outbox import make_app
+
+    with make_app(tmp_path / "shop") as app:
+        yield app
+
+
+@pytest.fixture
+def outbox(messaging_app: Messaging) -> Outbox:
+    """What became of the messages of `messaging_app`."""
+    from messaging.testing.outbox import Outbox
+
+    return Outbox(messaging_app)

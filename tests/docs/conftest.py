@@ -246,3 +246,13 @@ def fences() -> Callable[[Path], list[Fence]]:
 @pytest.fixture
 def documents() -> list[Path]:
     return pages()
+
+
+@pytest.fixture(name="turns")
+def turns_() -> Callable[[str], Iterator[tuple[str, str]]]:
+    return _turns
+
+
+@pytest.fixture(name="matches")
+def matches_() -> Callable[[str, str], bool]:
+    return matches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import sys
@@ -14,9 +15,11 @@ from typing import Any, get_args
 import click
 import pytest
 
+from messaging import hookspecs
 from messaging.cli import main
 from messaging.expressions import schema
 from messaging.nouns.message import MessageState
+from messaging.plugins import Plugins
 from messaging.rendering import schema as template_schema
 from messaging.rendering.filters import FILTERS
 from messaging.rendering.guard import _INSTEAD
@@ -24,6 +27,7 @@ from messaging.rules import envelope, headers, orders
 from messaging.server.events import events_api
 from messaging.settings import Settings
 from messaging.workspace import template_files
+from messaging_rules.settings import Cap, Quiet, Rules
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -143,9 +147,8 @@ def test_readme_leads_to_every_document() -> None:
     assert {page for page in DOCS.glob("*.md") if ".head." not in page.name} <= reached
 
 
-@pytest.fixture(scope="module")
-def maker() -> ModuleType:
-    spec = util.spec_from_file_location("make_settings", DOCS / "make_settings.py")
+def _maker(name: str) -> ModuleType:
+    spec = util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = util.module_from_spec(spec)
@@ -154,8 +157,36 @@ def maker() -> ModuleType:
     return module
 
 
-def test_settings_are_current(maker: ModuleType) -> None:
-    assert _text("settings.md") == maker.page(), "run: python docs/make_settings.py"
+@pytest.mark.parametrize("name", ["settings", "hooks", "adapters"])
+def test_what_is_made_from_the_code_is_current(name: str) -> None:
+    assert _text(f"{name}.md") == _maker(f"make_{name}").page(), f"run: python docs/make_{name}.py"
+
+
+def test_every_hook_is_there_with_its_signature() -> None:
+    text = _text("hooks.md")
+    for name, hook in vars(hookspecs).items():
+        if hasattr(hook, "messaging_spec"):
+            signature = str(inspect.signature(hook)).replace("'", "")
+            assert f"## `{name}`\n```python\ndef {name}{signature}\n```" in text
+
+
+def test_every_adapter_is_there() -> None:
+    adapters = [
+        each for plugin in Plugins().found if plugin.distribution == "customer-messaging" for each in plugin.adapters
+    ]
+    assert {f"`{name}`" for name in adapters} <= set(re.findall(r"^\| (`\w+`) \|", _text("adapters.md"), re.MULTILINE))
+
+
+def test_rules_name_every_setting() -> None:
+    found = _spans("rules.md")
+    for model in (Rules, Quiet, Cap):
+        names = {info.alias or name for name, info in model.model_fields.items()}
+        assert all(name in found or f"[[plugins.rules.{name}]]" in _text("rules.md") for name in names)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
+    assert (COMMANDS[path].help or "").strip().endswith((".", ":", ")", "`"))
 
 
 def test_every_setting_is_there() -> None:

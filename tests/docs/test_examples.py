@@ -28,7 +28,10 @@ from messaging.rendering.environment import Missing, Sandbox
 from messaging.rendering.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(page.name for page in (ROOT / "docs").glob("*.md") if ".head." not in page.name)
+#: docs/first-adapter.md is followed in an environment of its own (test_first_adapter).
+PAGES = sorted(
+    page.name for page in (ROOT / "docs").glob("*.md") if ".head." not in page.name and page.stem != "first-adapter"
+)
 
 #: What the examples of values in docs/templates.md are about.
 CONTEXT: dict[str, Any] = {

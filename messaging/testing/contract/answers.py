@@ -196,18 +196,18 @@ class Answers(AdapterBench):
         """The others get theirs."""
         provider = self.http_provider(remote)
         self.needs(remote, Fate.REFUSE)
-        size = self.adapter.capabilities.batch_size
+        adapter = open()
+        size = adapter.capabilities.batch_size
         number = min(size, 20) if size > 1 else 5
         messages = self.messages(provider, number)
         bad = messages[number // 2], messages[-1]
         provider.be(Fate.ACCEPT)
-        adapter = open()
         if size > 1:
             check_accounts(self.run(adapter, messages), messages)
             probe = provider.arrived[-1].request
             if probe is None or self.partly(probe, [each.to for each in bad], "x") is None:
                 pytest.skip("partly() does not say how a request is answered of which a part is refused")
-        provider.bad = frozenset(each.to for each in bad)
+        provider.bad = {self.shown(each): each.to for each in bad}
         run = self.run(adapter, messages)
         check_accounts(run, messages)
         for message in messages:

@@ -182,7 +182,9 @@ class AdapterBench(AdapterAuthor):
 
     def carries(self, raw: bytes, message: RenderedMessage) -> bool:
         """Whether what left is for this message's recipient."""
+        return says(raw, self.shown(message))
+
+    def shown(self, message: RenderedMessage) -> str:
+        """How its recipient stands in a request."""
         to = message.to
-        if self.adapter.channel == "webhook":
-            to = urlsplit(to).path
-        return says(raw, to.removeprefix("+"))
+        return urlsplit(to).path if self.adapter.channel == "webhook" else to.removeprefix("+")

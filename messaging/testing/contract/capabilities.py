@@ -20,11 +20,12 @@ class Abilities(AdapterBench):
     def test_batches(self, open: Callable[..., Adapter], remote: Provider) -> None:
         """As many messages in a request as are declared, and no more."""
         self.needs(remote)
-        size = self.adapter.capabilities.batch_size
+        adapter = open()
+        size = adapter.capabilities.batch_size
         if not isinstance(size, int) or size < 1:
             fault(f"batch_size is {size!r}", "say how many messages go in one request: 1 or more")
         messages = self.messages(remote, min(2 * size + 1, 3000))
-        check_accounts(self.run(open(), messages), messages)
+        check_accounts(self.run(adapter, messages), messages)
         arrived = remote.arrived
         for arrival in arrived:
             inside = sum(self.carries(arrival.raw, message) for message in messages)

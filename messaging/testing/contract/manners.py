@@ -31,6 +31,8 @@ from messaging.testing.contract.provider import Fate, Provider
 from messaging.testing.contract.reading import texts
 
 _SECRET = re.compile(r"(^|_)(token|secret|password|passphrase|credentials?)(_|s?$)|api_?key|private_?key|auth_?key")
+#: What stands between whoever reads a variable and the environment.
+_BETWEEN = (os.__file__, "<frozen os>", "<frozen _collections_abc>", sys.modules["_collections_abc"].__file__)
 #: Seconds that what was closed may take to be gone.
 _GONE = 3.0
 
@@ -186,8 +188,10 @@ class Manners(AdapterBench):
             real, http.close = http.close, lambda: closed.append("context.http")  # type: ignore[method-assign]
             try:
                 adapter.close()
-                self.run(self.make(remote, tmp_path, stack), self.messages(remote, 1))
-                adapter.close()
+                used = self.make(remote, tmp_path, stack)
+                self.run(used, self.messages(remote, 1))
+                used.close()
+                used.close()
             except Exception as error:
                 fault(
                     f"close() raised {type(error).__name__}: {error}", "close what there is, also if there is nothing"
@@ -327,7 +331,7 @@ def _watched_environment(file: str) -> Iterator[list[str]]:
     class Watched(type(real)):  # type: ignore[misc]
         def __getitem__(self, key: str) -> str:
             frame = sys._getframe(1)
-            while frame is not None and frame.f_code.co_filename.endswith(("os.py", "_collections_abc.py")):
+            while frame is not None and frame.f_code.co_filename in _BETWEEN:
                 frame = frame.f_back  # type: ignore[assignment]
             if frame is not None and frame.f_code.co_filename == file:
                 read.append(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -107,8 +107,8 @@ class HttpProvider(Provider):
         self._asked_for = False
         #: While something is looked up: what it is known as, or `None` in it.
         self.looking: tuple[str | None] | None = None
-        #: Addresses that are refused, whatever becomes of the others.
-        self.bad: frozenset[str] = frozenset()
+        #: Addresses that are refused, whatever becomes of the others, by how they stand in a request.
+        self.bad: Mapping[str, str] = {}
         #: How it answers when it is odd.
         self.odd = Answer(status=202)
         #: Answers wait until so many requests are there, or half a second has gone.
@@ -177,7 +177,7 @@ class HttpProvider(Provider):
             return self._script.looked_up(request, self.looking[0]) or self.failing(404)
         id = f"prov-{next(self._numbers):06}-q"
         raw = _raw(method, request)
-        bad = [address for address in self.bad if says(raw, address)]
+        bad = [address for shown, address in self.bad.items() if says(raw, shown)]
         taken = self._fate in (Fate.ACCEPT, Fate.ODD)
         with self._changed:
             number = len(self._arrived)

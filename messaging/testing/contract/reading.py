@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
@@ -25,8 +26,12 @@ _TAG = re.compile(r"<\s*[/!?]?\s*([A-Za-z][\w:.-]*)")
 
 def says(raw: bytes, text: str) -> bool:
     """Whether `text` is in it, in any of the usual ways."""
-    wanted = _plain(text)
-    return any(wanted in _plain(found) for found in texts(raw))
+    return _plain(text) in _readable(raw)
+
+
+@lru_cache(maxsize=4096)
+def _readable(raw: bytes) -> str:
+    return "\n\0\n".join(map(_plain, texts(raw)))
 
 
 def texts(raw: bytes) -> list[str]:

@@ -137,10 +137,11 @@ class Receipts(AdapterBench):
 
     def test_receipts_come_as_they_are_known(self, open: Callable[..., Adapter], remote: Provider) -> None:
         provider = self.http_provider(remote)
-        size = self.adapter.capabilities.batch_size
+        adapter = open()
+        size = adapter.capabilities.batch_size
         if size > 500:
             pytest.skip("hundreds of messages go in one request")
-        adapter, messages = open(), self.messages(provider, 3 * size)
+        messages = self.messages(provider, 3 * size)
         provider.hold(1)
         receipts = iter(adapter.deliver(messages))
         released = threading.Event()
@@ -165,7 +166,7 @@ class Receipts(AdapterBench):
 
     def test_it_stops_when_nobody_listens(self, open: Callable[..., Adapter], remote: Provider) -> None:
         adapter = open()
-        size = self.adapter.capabilities.batch_size
+        size = adapter.capabilities.batch_size
         messages = self.messages(remote, 200 if size == 1 else min(3 * size, 3000))
         provider = remote if isinstance(remote, HttpProvider) and remote.asked_for else None
         if provider is not None and len(messages) > size:

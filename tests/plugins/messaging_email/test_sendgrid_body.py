@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import orjson
 import pytest
 
-from messaging import RenderedMessage
+from messaging import Pieces, RenderedMessage
 from messaging_email.headers import Unmailable
+from messaging_email.sendgrid_batch import Limits, letter_of, loads, request_body
 from messaging_email.sendgrid_body import mail_body
 
 Make = Callable[..., RenderedMessage]
@@ -44,6 +46,18 @@ def test_the_body_is_as_specified(
     specification.validate(body)
     assert ("mail_settings" in body) is sandbox
     assert not specification.is_valid({**body, "from": {}}), "the description does check"
+
+
+def test_a_shared_body_is_as_specified(specification: jsonschema.Draft202012Validator, message: Make) -> None:
+    letters = []
+    for number in range(1000):
+        text = Pieces(("Hello ", ", your tea ", ""), (f"Ann {number}", f"waits {number % 7}"))
+        pieces = {"subject": Pieces(("Tea",), ()), "text": text}
+        letters.append(
+            letter_of(message(number, parts={"subject": "Tea", "text": text.text, "html": None}, pieces=pieces))
+        )
+    (load,) = loads(letters, Limits())
+    specification.validate(json.loads(orjson.dumps(request_body(load))))
 
 
 def test_naughty_strings(

@@ -19,7 +19,6 @@ from messaging_email.sendgrid_events import engagements
 
 Open = Callable[..., SendGrid]
 MESSAGE = {"to": "Ann@example.com", "id": "x.1", "custom_args": {"message_id": "m1"}, "categories": []}
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,8 @@ def posted(signer: Signer, body: bytes, later: timedelta = timedelta(0), **chang
 
 def told(*events: Any) -> list[Engagement]:
     body = json.dumps(events).encode() + b"\r\n"
-    return list(engagements(Request(url="", body=body, received_at=NOW), NOW, secret="SG.key"))
+    now = datetime.now(UTC)
+    return list(engagements(Request(url="", body=body, received_at=now), now, secret="SG.key"))
 
 
 def one(word: str, **more: Any) -> Engagement:
@@ -73,11 +73,13 @@ def test_every_flipped_bit_is_refused(adapter: SendGrid, signer: Signer, shared:
     body = shared("data/sendgrid_payloads/event_webhook_all_events.json").read_bytes()[:400]
     good = posted(signer, body)
     names = ("x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp")
-    flipped = [Request(url="", body=other, headers=good.headers, received_at=NOW) for other in _flipped(body)]
+    flipped = [
+        Request(url="", body=other, headers=good.headers, received_at=good.received_at) for other in _flipped(body)
+    ]
     for name in names:
         for value in _flipped(good.headers[name].encode()):
             headers = {**good.headers, name: value.decode("latin-1")}
-            flipped.append(Request(url="", body=body, headers=headers, received_at=NOW))
+            flipped.append(Request(url="", body=body, headers=headers, received_at=good.received_at))
     for request in flipped:
         with pytest.raises(RequestRejected):
             adapter.callback(request)
@@ -219,12 +221,13 @@ def test_what_says_nothing_is_left_out(event: Any) -> None:
 @pytest.mark.parametrize("timestamp", [None, "soon", 10**20, -(10**20), [], 1e400, 32_503_680_000])
 def test_a_time_that_is_none_or_to_come(timestamp: Any) -> None:
     event = {**standin_event("delivered", MESSAGE), "timestamp": timestamp}
+    now = datetime.now(UTC)
     (found,) = engagements(
-        Request(url="", body=json.dumps([event]).replace("Infinity", "1e300").encode(), received_at=NOW),
-        NOW - timedelta(minutes=1),
+        Request(url="", body=json.dumps([event]).replace("Infinity", "1e300").encode(), received_at=now),
+        now - timedelta(minutes=1),
         secret="SG.key",
     )
-    assert found.at in (NOW, NOW - timedelta(minutes=1))
+    assert found.at in (now, now - timedelta(minutes=1))
 
 
 def test_an_event_without_an_id_is_known_by_what_it_says() -> None:

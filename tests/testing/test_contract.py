@@ -1,0 +1,68 @@
+"""The suite passes adapters that are right whole, and says of each wrong one which fault it has and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import messaging.testing.contract.adapter  # noqa: F401 - the runs inside share what was imported before them
+
+pytest_plugins = ["pytester"]
+
+#: What is loaded for every run inside costs more than the tests.
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest", "-q", "-rs")
+FOLDER = Path(__file__).parent / "wrong_adapters"
+#: The right adapter that a wrong one is made of -> what its author tells the suite.
+CONTRACTS = {
+    "right": "PigeonContract",
+    "right_plain": "PlainContract",
+    "right_batched": "FlockContract",
+    "right_files": "MailContract",
+}
+WRONG = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith(("right", "authors")))
+
+
+def run(pytester: pytest.Pytester, module: str, contract: str, *options: str) -> pytest.RunResult:
+    """The suite over an adapter's module, as its author's test would run it."""
+    pytester.syspathinsert(FOLDER)
+    pytester.makepyfile(
+        test_pigeon=f"from authors import {contract}\nfrom {module} import Pigeon\n\n"
+        f"class TestPigeon({contract}):\n    adapter = Pigeon\n"
+    )
+    return pytester.runpytest_inprocess(*PLAIN, *options)
+
+
+@pytest.mark.parametrize("module", list(CONTRACTS))
+def test_a_right_adapter_passes_whole(pytester: pytest.Pytester, module: str) -> None:
+    result = run(pytester, module, CONTRACTS[module])
+    outcomes = result.parseoutcomes()
+    assert set(outcomes) <= {"passed", "skipped"}, result.stdout.str()
+    assert outcomes["passed"] >= 20
+
+
+def test_three_lines_are_enough(pytester: pytest.Pytester) -> None:
+    pytester.syspathinsert(FOLDER)
+    pytester.makepyfile(
+        "from messaging.testing import AdapterContract\nfrom right_plain import Pigeon\n"
+        "class TestPigeon(AdapterContract):\n    adapter = Pigeon\n"
+    )
+    result = pytester.runpytest_inprocess(*PLAIN)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*settings() leads to no provider*"])
+
+
+@pytest.mark.parametrize("module", WRONG)
+def test_a_wrong_adapter_is_caught(pytester: pytest.Pytester, module: str) -> None:
+    """Each says in its docstring which test catches it, and what that says."""
+    source = (FOLDER / f"{module}.py").read_text("utf-8")
+    told = re.search(r"^Caught by (\w+): (.+)$", source, re.MULTILINE)
+    base = re.search(r"^from (right\w*) import .*\bPigeon as Right\b", source, re.MULTILINE)
+    assert told is not None
+    assert base is not None
+    result = run(pytester, module, CONTRACTS[base[1]], "-k", told[1])
+    text = result.stdout.str()
+    assert result.parseoutcomes().get("failed", 0) + result.parseoutcomes().get("errors", 0) >= 1, text
+    assert "→" in text, text
+    assert told[2] in text, text
