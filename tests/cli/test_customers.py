@@ -65,7 +65,7 @@ def test_import_that_cannot_be(run, people, arguments):
     [
         ("--map", "email", "--map email: write it like --map email=COLUMN."),
         ("--consent", "e-mail", "--consent e-mail: no channel 'e-mail': did you mean email?"),
-        ("--consent", "pigeon:news", "--consent pigeon:news: no channel 'pigeon': there are: email, sms."),
+        ("--consent", "pigeon:news", "--consent pigeon:news: no channel 'pigeon': there are: email, sms, webhook."),
         ("--consent", "email:", "--consent email:: no topic '': write it like --consent email:news."),
         ("--consent", "email:*x", "--consent email:*x: no topic '*x': write it like --consent email:news."),
     ],

@@ -124,7 +124,7 @@ def test_an_event_may_tell_the_address(shop: Shop) -> None:
     set_up(shop)
     event = {
         "id": "1",
-        "type": "order.placed",
+        "type": "customer.updated",
         "time": "2026-03-02T09:00:00Z",
         "customer": {"id": "ann", "addresses": {"webhook": " https://hook.example/ann ", "fax": "", "email": "x"}},
         "data": {},
