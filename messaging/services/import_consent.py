@@ -144,8 +144,10 @@ class ConsentReader:
             raise ValueError(f"{field}: {error}") from None
 
 
-def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime) -> int:
-    """Keep those decisions that change something; return how many. A rerun of the same file changes nothing.
+def record(
+    store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, source: str, now: datetime
+) -> list[Consent]:
+    """Keep those decisions that change something, and return them. A rerun of the same file changes nothing.
 
     `source` is the proof that is kept with each.
     """
@@ -156,7 +158,7 @@ def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, sou
         if (address := customer.address(said.channel))
     ]
     if not decisions:
-        return 0
+        return []
     known = dict(store.addresses.status({(consent.channel, consent.address) for consent, _ in decisions}))
     kept: list[Consent] = []
     for consent, mild in decisions:
@@ -167,7 +169,7 @@ def record(store: Store, told: Sequence[tuple[Customer, Sequence[Said]]], *, sou
             consents = (*status.consents, consent)
             known[consent.channel, consent.address] = AddressStatus(consents, status.suppression)
     store.addresses.add_consents(kept)
-    return len(kept)
+    return kept
 
 
 def _changes(consents: tuple[Consent, ...], consent: Consent, mild: bool) -> bool:
