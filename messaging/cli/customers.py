@@ -109,10 +109,13 @@ def import_(
                 progress=step,
             )
     _say_attributes(survey)
+    told = {name: getattr(summary, name) for name in ("read", "created", "updated", "rejected")}
     if as_json:
-        print_json(asdict(summary))
+        print_json(told)
     else:
-        print_table(("read", "created", "updated", "rejected"), [tuple(asdict(summary).values())])
+        print_table(tuple(told), [tuple(told.values())])
+    if summary.unchanged:
+        say(f"Of those updated, {summary.unchanged} told nothing new.")
     if summary.rejected:
         raise PartlyFailed(f"{counted(summary.rejected, 'row', 'was/were')} rejected: see {rejected.path}")
 

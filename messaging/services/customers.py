@@ -64,8 +64,8 @@ class CustomerBatch:
         self._new_addresses: list[Address] = []
         self._former: dict[str, list[Address]] = {}
 
-    def tell(self, profile: Profile, at: datetime) -> tuple[Customer, bool]:
-        """The customer that `profile` (as of `at`) is about, with what it says; and whether they are new.
+    def tell(self, profile: Profile, at: datetime) -> tuple[Customer, Customer | None]:
+        """The customer that `profile` (as of `at`) is about, with what it says; and as they were before, if known.
 
         Raises:
             Conflict: it names two customers.
@@ -85,7 +85,7 @@ class CustomerBatch:
         told = apply(found, profile, customer_id=customer_id, at=at, now=self._now)
         if told != found:
             self._change(found, told)
-        return told, found is None
+        return told, found
 
     def meant(self, profile: Profile) -> Customer:
         """Whom a `profile` that is not taken in is about, with the addresses it tells, as far as that can be said."""

@@ -151,8 +151,8 @@ def record(
     source: str,
     now: datetime,
     address: Callable[[Customer, str], str | None] = Customer.address,
-) -> int:
-    """Keep those decisions that change something; return how many. A rerun of the same file changes nothing.
+) -> list[Consent]:
+    """Keep those decisions that change something, and return them. A rerun of the same file changes nothing.
 
     `source` is the proof that is kept with each; `address` says where a customer is reached on a channel.
     """
@@ -163,7 +163,7 @@ def record(
         if (known_as := address(customer, said.channel))
     ]
     if not decisions:
-        return 0
+        return []
     known = dict(store.addresses.status({(consent.channel, consent.address) for consent, _ in decisions}))
     kept: list[Consent] = []
     for consent, mild in decisions:
@@ -174,7 +174,7 @@ def record(
             consents = (*status.consents, consent)
             known[consent.channel, consent.address] = AddressStatus(consents, status.suppression)
     store.addresses.add_consents(kept)
-    return len(kept)
+    return kept
 
 
 def _changes(consents: tuple[Consent, ...], consent: Consent, mild: bool) -> bool:

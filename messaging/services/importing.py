@@ -8,7 +8,7 @@ rejected with its line; only what the person said no to is taken from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
@@ -39,6 +39,8 @@ class CustomersSummary:
     #: Known before; put up to date, if the row told something new.
     updated: int = 0
     rejected: int = 0
+    #: Of those updated: the row told nothing new.
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class _Batch:
         self._rejected = rejected
         self._good: list[tuple[Row, Profile, list[Said]]] = []
         self._bad: list[_Bad] = []
-        self._read = self._created = self._updated = 0
+        self._read = self._created = self._updated = self._unchanged = 0
 
     def read(self, rows: Iterable[Row]) -> None:
         """Make profiles of rows."""
@@ -210,15 +212,18 @@ class _Batch:
         profiles = [*(profile for _, profile, _ in self._good), *(bad.profile for bad in self._bad)]
         customers = CustomerBatch(store, forgotten, profiles, now=now)
         decisions: list[tuple[Customer, list[Said]]] = []
+        same: list[tuple[Customer, list[Said]]] = []
         for row, profile, said in self._good:
             try:
-                customer, new = customers.tell(profile, now)
+                customer, before = customers.tell(profile, now)
             except Conflict as error:
                 self._bad.append(_Bad(row, str(error), profile, [one for one in said if not one.granted]))
                 continue
             decisions.append((customer, said))
-            self._created += new
-            self._updated += not new
+            self._created += before is None
+            self._updated += before is not None
+            if before is not None and replace(customer, updated_at=before.updated_at) == before:
+                same.append((customer, said))
         for bad in (bad for bad in self._bad if bad.refusals):
             customer = customers.meant(bad.profile)
             channels = dict.fromkeys(one.channel for one in bad.refusals if customer.address(one.channel))
@@ -226,7 +231,12 @@ class _Batch:
                 decisions.append((customer, bad.refusals))
                 bad.reason += f"; taken in all the same: no to {' and '.join(channels)}"
         customers.save()
-        record(store, decisions, source=source, now=now, address=self._address)
+        kept = record(store, decisions, source=source, now=now, address=self._address)
+        news = {(consent.channel, consent.address) for consent in kept}
+        self._unchanged = sum(
+            not any((one.channel, self._address(customer, one.channel)) in news for one in said)
+            for customer, said in same
+        )
 
     def report(self, summary: CustomersSummary) -> None:
         """Count, and write down what was rejected."""
@@ -236,6 +246,7 @@ class _Batch:
         summary.created += self._created
         summary.updated += self._updated
         summary.rejected += len(self._bad)
+        summary.unchanged += self._unchanged
 
     def _told(self, row: Row) -> tuple[dict[str, Any], dict[str, str], str | None]:
         """The row's fields and attributes, and why it cannot be read as a row."""

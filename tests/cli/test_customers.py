@@ -28,8 +28,9 @@ def test_import_says_what_it_did(run, people):
     assert json.loads(out) == {"read": 2, "created": 2, "updated": 0, "rejected": 0}
     assert "points (number)" in err
     assert tomllib.loads((run.folder / "messaging.toml").read_text())["attributes"] == {"points": "number"}
-    code, out, _ = run("customers", "import", people, "--json")
+    code, out, err = run("customers", "import", people, "--json")
     assert json.loads(out) == {"read": 2, "created": 0, "updated": 2, "rejected": 0}
+    assert "Of those updated, 2 told nothing new." in err
 
 
 def test_import_that_could_not_take_everything(run, people):

@@ -28,7 +28,7 @@ class Rows:
     def __call__(self, *rows: dict[str, str], grants: Sequence[Grant] = EVERYBODY, source: str = "the form") -> int:
         reader = ConsentReader(grants, {field for row in rows for field in row}, ProfileReader(attributes={}))
         told = [(Customer(id="17", email=self.email), reader.read(row)) for row in rows]
-        return record(self.shop.store, told, source=source, now=self.shop.clock.now())
+        return len(record(self.shop.store, told, source=source, now=self.shop.clock.now()))
 
     def agreed(self, topic: str = "news") -> bool:
         address = ("email", self.email)

@@ -46,6 +46,7 @@ class Importer:
         survey = doing.survey(file, mapping, order=order)
         rejected = RejectedFile(self.shop.store, self.path, self.folder, ".csv")
         done = doing.run(file, survey, grants=grants, source="the form", rejected=rejected)
+        self.unchanged = done.unchanged
         return done.read, done.created, done.updated, done.rejected
 
     def people(self):
@@ -86,7 +87,16 @@ def test_again_changes_nothing(take, shop):
     assert take(text, EMAIL) == (2, 2, 0, 0)
     before = take.people(), shop.store.addresses.status([("email", "ann@example.com")])
     assert take(text, EMAIL) == (2, 0, 2, 0)
+    assert take.unchanged == 2
     assert (take.people(), shop.store.addresses.status([("email", "ann@example.com")])) == before
+
+
+def test_what_a_row_told_anew_is_counted(take):
+    take("email,points\nann@example.com,12\nbob@example.com,13\ncid@example.com,14\n")
+    assert take("email,points\nann@example.com,12\nbob@example.com,99\ncid@example.com,14\n") == (3, 0, 3, 0)
+    assert take.unchanged == 2
+    assert take("email\nann@example.com\n", EMAIL) == (1, 0, 1, 0)
+    assert take.unchanged == 0  # that she agreed is news
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
