@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -12,6 +13,8 @@ from messaging.errors import PLUGIN_FAULTS, MessagingError, PluginError, Setting
 from messaging.nouns.adapter import Adapter, AdapterContext
 from messaging.plugins import Plugins
 from messaging.services.plugin_settings import read_settings
+
+log = logging.getLogger("messaging.adapters")
 
 
 class Adapters:
@@ -74,11 +77,14 @@ class Adapters:
             self._made.pop(name, None)
 
     def close(self) -> None:
-        """Close them all."""
+        """Close them all; one that cannot be closed is named, and stops no other."""
         with self._lock:
-            made, self._made = list(self._made.values()), {}
-        for adapter in made:
-            adapter.close()
+            made, self._made = self._made, {}
+        for name, adapter in made.items():
+            try:
+                adapter.close()
+            except PLUGIN_FAULTS as error:
+                log.error("%s", self.blame(name, f"close raised {type(error).__name__}: {error}"))
 
 
 def refuse_insecure(base_url: str, adapter: str) -> None:

@@ -40,3 +40,51 @@ def test_an_adapter_that_cannot_be_made_is_named(tmp_path: Path, error: str) -> 
     )
     with pytest.raises(PluginError, match=r"plugin birds \(from .*birds.py\): adapter broken: could not be made: \w+"):
         adapters.get("broken")
+
+
+CLOSING = """
+from messaging import Adapter, hookimpl
+
+closed = []
+
+class Stuck(Adapter):
+    name = "a-stuck"
+    channel = "roof"
+    leaves_the_machine = False
+    def deliver(self, messages):
+        yield from ()
+    def close(self):
+        raise {error}
+
+class Good(Stuck):
+    name = "good"
+    def close(self):
+        closed.append(self.name)
+
+@hookimpl
+def register_adapters():
+    return [Stuck, Good]
+"""
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('no')", "SystemExit(3)"])
+def test_one_that_cannot_be_closed_is_named_and_the_others_are_closed(
+    tmp_path: Path, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "birds.py").write_text(CLOSING.format(error=error), "utf-8")
+    plugins = Plugins(folder=tmp_path)
+    adapters = Adapters(
+        plugins,
+        AdapterContext(workspace=str(tmp_path)),
+        settings={},
+        base_url="https://shop.example",
+        allow_insecure_links=False,
+    )
+    adapters.get("a-stuck")
+    adapters.get("good")
+    adapters.close()
+    module = next(plugin.module for plugin in plugins.found if plugin.name == "birds")
+    assert module is not None
+    assert module.closed == ["good"]
+    assert "plugin birds" in caplog.text
+    assert "adapter a-stuck: close raised" in caplog.text

@@ -24,6 +24,8 @@ from messaging.testing.contract.bench import fault
 #: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).
 PAGE = 256
 _QUICK = 0.5
+#: By the clock on the wall, where it waits for somebody.
+_PATIENCE = 2.0
 
 
 class RuleContract:
@@ -112,9 +114,9 @@ class RuleContract:
         messages = self.batch()
         facts = self.facts(messages)
         self.ask(messages, facts)
-        began = time.process_time()
+        began, at = time.process_time(), time.monotonic()
         self.ask(messages, facts)
-        if time.process_time() - began > _QUICK:
+        if time.process_time() - began > _QUICK or time.monotonic() - at > _PATIENCE:
             fault(
                 f"{PAGE} messages cost more than {_QUICK:g} seconds",
                 "everything needed is in `facts`: ask no store, no service and no file for each message",

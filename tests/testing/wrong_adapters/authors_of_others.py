@@ -1,0 +1,85 @@
+"""A source and a rule that are right, and what their authors tell the suites."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from messaging import (
+    Decision,
+    EventSource,
+    InputError,
+    Message,
+    MessageFacts,
+    NotBefore,
+    Request,
+    RequestRejected,
+    SourceSettings,
+    hookimpl,
+)
+from messaging.testing import RuleContract, SourceContract
+
+SECRET = "s3cret-of-the-shop"
+
+
+class TeaSettings(SourceSettings):
+    secret: SecretStr
+
+
+class TeaShop(EventSource):
+    name = "tea"
+    Settings = TeaSettings
+
+    def verify(self, request: Request) -> None:
+        key = self.settings.secret.get_secret_value().encode()
+        expected = hmac.digest(key, request.body, "sha256").hex().encode()
+        if not hmac.compare_digest(expected, request.header("Tea-Signature").encode()):
+            raise RequestRejected("its signature is wrong")
+
+    def events(self, request: Request) -> Iterable[Mapping[str, Any]]:
+        order = request.json()
+        try:
+            yield {
+                "id": f"order-{order['id']}-placed",
+                "type": "order.placed",
+                "time": order["at"],
+                "customer": {"email": order["email"]},
+                "data": {"order": {"id": str(order["id"]), "number": str(order["id"]), "total": order["total"]}},
+            }
+        except (LookupError, TypeError):
+            raise InputError("it is no order") from None
+
+
+class TeaContract(SourceContract):
+    source = TeaShop
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"secret": SECRET}
+
+    def bodies(self) -> Sequence[bytes]:
+        order = b'{"id": %d, "at": "2026-03-02T10:00:00Z", "email": "ann@example.com", "total": "12.50"}'
+        return [order % 1, order % 2]
+
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        return {"Tea-Signature": hmac.digest(SECRET.encode(), body, "sha256").hex()}
+
+
+class Patient:
+    """Lets promotions wait for an hour."""
+
+    @hookimpl
+    def check_messages(self, messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:
+        until = facts.now + timedelta(hours=1)
+        return [
+            NotBefore(message_id=message.id, time=until, reason="a promotion can wait")
+            for message in messages
+            if message.message_class == "marketing"
+        ]
+
+
+class PatientContract(RuleContract):
+    plugin = Patient()
