@@ -86,9 +86,9 @@ def test_diamonds_are_not_exponential(library: Make, subject: Make) -> None:
     """Each of 25 segments asks twice about the one below: 2**25 questions, were they not remembered."""
     chain = {f"s{i}": f"in_segment('s{i + 1}') and not (vip and not in_segment('s{i + 1}'))" for i in range(25)}
     made = library(**chain, s25="country == 'DE'")
-    started = time.perf_counter()
+    started = time.process_time()
     assert within(made, "s0", subject(country="DE", vip=True))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_very_long_chain_is_refused(library: Make) -> None:

@@ -126,9 +126,9 @@ def test_habits_from_elsewhere_get_a_hint(schema: Schema, text: str, hint: str) 
     ids=lambda text: text[:20],
 )
 def test_hostile_text_is_an_error_in_less_than_a_second(schema: Schema, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     error = fault(text, schema)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert len(str(error)) < 400
     assert "\n" not in str(error)
 

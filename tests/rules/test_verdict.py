@@ -179,8 +179,8 @@ def test_facts_survive_being_kept() -> None:
 
 def test_no_agent_takes_long() -> None:
     agent_suspicion("warm up", click=True)
-    began = time.perf_counter()
+    began = time.process_time()
     for filler in ("a", "1.", "x ", "((", "/;", "compatible; ", "Mozilla/5.0 ", "+a.", "@"):
         agent_suspicion((filler * 512)[:512], click=True)
         agent_suspicion(("Mozilla/5.0 " + filler * 512)[:512], click=True)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
