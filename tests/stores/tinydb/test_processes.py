@@ -126,6 +126,7 @@ def test_a_killed_worker_is_dead_and_its_messages_can_be_freed(run, open_tiny, m
     assert [message.id for message in store.outbox.bury(worker)] == ["m1"]
 
 
+@pytest.mark.alone
 def test_a_busy_process_does_not_starve_another(run, open_tiny, make):
     store = open_tiny()
     store.outbox.add([make.message(f"m{n}") for n in range(20_000)])
