@@ -36,8 +36,9 @@ def run(pytester: pytest.Pytester, module: str, contract: str, *options: str) ->
         f"class TestPigeon({contract}):\n    adapter = Pigeon\n"
     )
     # What an adapter leaves open, it must not leave in the process of the tests that come after.
-    inside = not module.startswith("leaves")
-    return pytester.runpytest_inprocess(*PLAIN, *options) if inside else pytester.runpytest_subprocess(*PLAIN, *options)
+    if module.startswith("leaves"):
+        return pytester.runpytest_subprocess(*PLAIN, "-o", f"pythonpath={FOLDER}", *options)
+    return pytester.runpytest_inprocess(*PLAIN, *options)
 
 
 @pytest.fixture(autouse=True)
