@@ -69,6 +69,7 @@ def test_three_lines_are_enough(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*settings() leads to no provider*"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", WRONG)
 def test_a_wrong_adapter_is_caught(pytester: pytest.Pytester, module: str) -> None:
     """Each says in its docstring which test catches it, and what that says."""
