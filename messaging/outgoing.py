@@ -193,6 +193,7 @@ class Outgoing(HttpClient):
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
         if self._ca_file is not None:
             try:
                 context.load_verify_locations(self._ca_file)

@@ -13,7 +13,8 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook as Receiver
 from werkzeug import Response
 
-from messaging import Request
+from messaging import AdapterContext, AddressRefused, NotSent, Request
+from messaging.nouns.consent import Suppression
 from messaging.nouns.message import MessageState
 from messaging.services.csv_file import CsvFile
 from messaging.services.import_consent import Grant
@@ -135,6 +136,35 @@ def test_an_event_may_tell_the_address(shop: Shop) -> None:
     shop.app.intake.receive({**event, "id": "2", "customer": {"id": "ann", "addresses": {"push": "t-1"}}})
     (ann,) = shop.app.store.customers.get(["ann"]).values()
     assert dict(ann.addresses) == {"webhook": "https://hook.example/ann", "push": "t-1"}
+
+
+def test_who_was_erased_stays_gone(shop: Shop) -> None:
+    set_up(shop)
+    address = ("webhook", "https://hook.example/ann")
+    event = {
+        "id": "1",
+        "type": "order.placed",
+        "time": "2026-03-02T09:00:00Z",
+        "customer": {"id": "ann", "addresses": {"webhook": address[1]}},
+        "data": {},
+    }
+    shop.app.intake.receive(event)
+    shop.app.store.addresses.suppress(
+        [Suppression(channel="webhook", address=address[1], reason="gone", at=shop.clock.now(), source="webhook")]
+    )
+    shop.app.eraser.erase("ann")
+    assert shop.app.store.addresses.status([address])[address].suppression is None
+    shop.app.intake.receive({**event, "id": "2", "customer": {"id": "new", "addresses": {"webhook": address[1]}}})
+    assert shop.app.store.addresses.status([address])[address].suppression is not None
+
+
+def test_plugins_have_the_way_out_of_the_settings(shop: Shop) -> None:
+    set_up(shop)
+    assert shop.app.adapters.get("webhook").context.http is shop.app.http
+    with pytest.raises(AddressRefused):
+        shop.app.http.request("GET", "https://10.0.0.1/")
+    with pytest.raises(NotSent, match="no way out"):
+        AdapterContext(workspace=".").http.request("GET", "https://x.example/")
 
 
 def test_what_a_receiver_reports_later(shop: Shop, httpserver: HTTPServer, tmp_path: Path) -> None:
