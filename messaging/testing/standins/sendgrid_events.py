@@ -77,7 +77,7 @@ def fate(address: str) -> tuple[str, ...]:
     return _FATES.get(address.partition("@")[0].partition("+")[0].lower(), ("processed", "delivered"))
 
 
-def event(word: str, message: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+def event(word: str, message: Mapping[str, Any], /, **more: Any) -> dict[str, Any]:
     """One event of a message; `more` replaces what it would hold, and None leaves it out.
 
     Raises:

@@ -235,7 +235,9 @@ def test_any_event_can_be_asked_for(
     client.send(mail())
     url = f"{provider.url}/_control/events"
     for word in ("open", "click", "group_unsubscribe", "group_resubscribe", "expired"):
-        answer = httpx.post(url, json={"event": word, "to": "ann@example.com", "ip": "203.0.113.77"}, trust_env=False)
+        answer = httpx.post(
+            url, json={"event": word, "to": "ann@example.com", "ip": "203.0.113.77", "word": "x"}, trust_env=False
+        )
         assert answer.status_code == 204
     assert _kinds(told())[2:] == ["open", "click", "group_unsubscribe", "group_resubscribe", "bounce"]
     assert {event["ip"] for event in told()[2:]} == {"203.0.113.77"}
