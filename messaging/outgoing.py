@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import http.client
 import queue
+import re
 import select
 import socket
 import ssl
@@ -36,6 +37,10 @@ IDLE: Final = 20.0
 KEPT: Final = 64
 #: Bytes of an answer read at a time.
 BLOCK: Final = 16_384
+
+#: What a header may be (RFC 9110 5.1, 5.5), as Latin-1; `http.client` also lets folded values and NUL through.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 
 #: Addresses of a host, the best first. Raises `OSError` where there is none.
 Resolve = Callable[[str, int], Sequence[str]]
@@ -84,13 +89,17 @@ class Outgoing(HttpClient):
         limit: int | None = None,
         trusted: bool = False,
     ) -> HttpAnswer:
+        headers = headers or {}
+        if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
+            # The text does not repeat it: it may be a secret.
+            raise NotSent("the request cannot be written as HTTP: a header has a character that none can have")
         until = time.monotonic() + (self._timeout if timeout is None else timeout)
         place = place_of(url, allow_http=trusted or self._allow_http)
         # What was dialled for a trusted address is not lent to others: it may be private.
         key = (place.scheme, place.host, place.port, trusted)
         line = self._shelf.take(key) or self._dial(place, trusted, until)
         try:
-            answer = line.ask(method, place.target, headers or {}, body, until, self._limit if limit is None else limit)
+            answer = line.ask(method, place.target, headers, body, until, self._limit if limit is None else limit)
         except BaseException:
             line.close()
             raise
@@ -193,6 +202,7 @@ class Outgoing(HttpClient):
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
         if self._ca_file is not None:
             try:
                 context.load_verify_locations(self._ca_file)
@@ -229,8 +239,6 @@ class _Line:
             self._connection.request(method, target, body, sent)
         except TimeoutError:
             raise NotSent("the request could not be sent in time") from None
-        except ValueError as error:
-            raise NotSent(f"the request cannot be written as HTTP: {error}") from None
         except OSError as error:
             unsent = error  # a part of it never left; but they may have hung up because of what they answered already
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from messaging.errors import SettingsError
+from messaging.nouns.customer import Customer
 from messaging.settings import Settings, load_settings
 from messaging.workspace.folder import make_workspace
 
@@ -83,6 +84,15 @@ def test_channels_adapters_and_attributes_have_names_of_their_own(file: Path, mo
     assert settings.sending.rate == {"smtp": 2.5}
 
 
+def test_a_customer_may_go_by_their_id_where_the_channel_says_so(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = Customer(id="ann", email="ann@example.com", addresses={"push": "t-1"})
+    monkeypatch.setenv("MESSAGING__CHANNELS__WEBHOOK__BY_ID", "true")
+    monkeypatch.setenv("MESSAGING__CHANNELS__PUSH__BY_ID", "true")
+    settings = load_settings(file)
+    told = {channel: settings.address_of(ann, channel) for channel in ("email", "sms", "push", "webhook", "fax")}
+    assert told == {"email": "ann@example.com", "sms": None, "push": "t-1", "webhook": "ann", "fax": None}
+
+
 def test_only_email_has_an_adapter_by_default() -> None:
     assert Settings().adapter_for("email") == "mailbox"
     assert Settings().adapter_for("sms") is None
@@ -115,6 +125,9 @@ def test_a_plugin_has_its_own_table(file: Path) -> None:
             '[attributes]\nvip = "maybe"\n',
             "attributes.vip: Input should be 'text', 'number', 'boolean' or 'date'",
         ),
+        ('[outgoing]\nallow_private = ["10.0.0.1/8"]\n', "outgoing.allow_private: must be networks"),
+        ('[outgoing]\nallow_private = ["localhost"]\n', "outgoing.allow_private: must be networks"),
+        ('[outgoing]\nproxy = "https://proxy.example"\n', "outgoing.proxy: must be like http://proxy.example:3128"),
         ("[server\n", "Expected ']'"),
         ("\ufeff[server]\nport = 0\nport = 1\n", "Cannot overwrite"),
     ],

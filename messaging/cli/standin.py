@@ -57,6 +57,8 @@ def sendgrid(**options: Any) -> None:
 @_place(4011)
 @click.option("--account-sid", metavar="SID", default="AC" + "0" * 32, help="The only account it knows.")
 @click.option("--auth-token", default="standin-auth-token", show_default=True, help="The account's secret.")
+@click.option("--api-key", metavar="SID", help="A key that opens it beside the token.")
+@click.option("--api-secret", default="standin-api-secret", show_default=True, help="The key's secret.")
 @click.option("--inbound-to", metavar="URL", help="Where messages from phones are posted, signed.")
 @click.option("--signature", type=click.Choice(["sha1", "sha256"]), default="sha1", show_default=True)
 def twilio(**options: Any) -> None:

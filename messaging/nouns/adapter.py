@@ -132,6 +132,8 @@ class Callback:
     #: What the provider wants to read back.
     answer: str = ""
     media_type: str = "text/plain"
+    #: Whoever signed it has a say for this address only: what is about another, or another's message, is left out.
+    speaks_for: str | None = None
 
 
 class AdapterSettings(BaseModel):

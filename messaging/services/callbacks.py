@@ -44,8 +44,19 @@ class Callbacks:
             raise
         except PLUGIN_FAULTS as error:
             raise self._plugins.blame(name, f"callback raised {type(error).__name__}: {error}") from error
+        if callback.speaks_for is not None:
+            told = [each for each in told if self._address_of(each) == callback.speaks_for]
         self._recorder.record(told)
         return callback
+
+    def _address_of(self, told: Engagement) -> str | None:
+        """Whom it is about."""
+        if told.message_id is None:
+            return told.address
+        try:
+            return self._recorder.message(told.message_id).address
+        except NotFound:
+            return None
 
 
 def checked(told: object) -> Engagement:

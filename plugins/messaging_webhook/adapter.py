@@ -44,6 +44,8 @@ class WebhookSettings(AdapterSettings):
     #: `whsec_…`, the newest first: a request is signed with all of them, a callback must be with one. In a variable,
     #: with spaces between.
     secrets: tuple[SecretStr, ...] = Field(min_length=1, json_schema_extra={"env": "WEBHOOK_SECRETS"})
+    #: Receivers with secrets of their own, by the customer's address: `"https://a.example/hook" = ["whsec_…"]`.
+    receivers: dict[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
     #: Post everything here, whatever the customer's address on the channel is.
     url: str | None = Field(None, json_schema_extra={"env": "WEBHOOK_URL"})
     #: What is posted: the template's `webhook.json` as it is, or as the `data` of a CloudEvents 1.0 envelope.
@@ -63,8 +65,14 @@ class WebhookSettings(AdapterSettings):
     @field_validator("secrets")
     @classmethod
     def _are_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for secret in value:
-            key_of(secret.get_secret_value())
+        _keys(value)
+        return value
+
+    @field_validator("receivers")
+    @classmethod
+    def _have_secrets(cls, value: dict[str, tuple[SecretStr, ...]]) -> dict[str, tuple[SecretStr, ...]]:
+        if not all(_keys(secrets) for secrets in value.values()):
+            raise ValueError("a receiver has no secret")
         return value
 
 
@@ -81,7 +89,8 @@ class Webhook(Adapter):
 
     def __init__(self, settings: WebhookSettings, context: AdapterContext) -> None:
         super().__init__(settings, context)
-        self._keys = [key_of(secret.get_secret_value()) for secret in settings.secrets]
+        self._keys = _keys(settings.secrets)
+        self._own = {address: _keys(secrets) for address, secrets in settings.receivers.items()}
         self._timeout = min(settings.timeout, context.timeout)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
@@ -98,7 +107,7 @@ class Webhook(Adapter):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def callback(self, request: Request) -> Callback:
-        return callback_of(request, self._keys, channel=self.channel)
+        return callback_of(request, self._keys, self._own, channel=self.channel)
 
     def _send(self, message: RenderedMessage) -> Receipt:
         try:
@@ -148,8 +157,12 @@ class Webhook(Adapter):
             "Content-Type": media_type,
             "Webhook-Id": message.id,
             "Webhook-Timestamp": str(now),
-            "Webhook-Signature": sign(self._keys, message.id, now, body),
+            "Webhook-Signature": sign(self._own.get(message.to, self._keys), message.id, now, body),
         }
+
+
+def _keys(secrets: Sequence[SecretStr]) -> list[bytes]:
+    return [key_of(secret.get_secret_value()) for secret in secrets]
 
 
 def receipt_of(message_id: str, answer: HttpAnswer) -> Receipt:

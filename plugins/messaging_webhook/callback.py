@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -36,24 +36,19 @@ class _Report(BaseModel):
     data: _About = Field(default_factory=_About)
 
 
-def callback_of(request: Request, keys: Sequence[bytes], *, channel: str) -> Callback:
+def callback_of(
+    request: Request, keys: Sequence[bytes], own: Mapping[str, Sequence[bytes]], *, channel: str
+) -> Callback:
     """The engagement that a request tells; none if there is no common word for it.
+
+    Whoever signs with one of `keys` is believed whatever it is about, a receiver that signs with one of its `own` (by
+    address) only about itself.
 
     Raises:
         RequestRejected: its signature is missing, wrong, or too old.
         InputError: it is no report.
     """
-    id, timestamp = request.header("webhook-id"), request.header("webhook-timestamp")
-    why = refusal(
-        keys,
-        id,
-        timestamp,
-        request.header("webhook-signature"),
-        request.body,
-        now=request.received_at.timestamp(),
-    )
-    if why is not None:
-        raise RequestRejected(f"the request is not genuine: {why}")
+    receiver = _signer(request, keys, own)
     document = request.json()
     try:
         report = _Report.model_validate(document)
@@ -67,11 +62,11 @@ def callback_of(request: Request, keys: Sequence[bytes], *, channel: str) -> Cal
     about = report.data
     if about.message_id is None and about.address is None:
         raise InputError("data.message_id: is missing")
-    at = report.timestamp or datetime.fromtimestamp(int(timestamp), UTC)
+    at = report.timestamp or datetime.fromtimestamp(int(request.header("webhook-timestamp")), UTC)
     if at.tzinfo is None:
         raise InputError("timestamp: has no zone: write it like 2026-03-02T10:05:00Z")
     told = Engagement(
-        id=id,
+        id=request.header("webhook-id"),
         kind=EngagementKind(word),
         # A clock that is ahead must not decide over what comes later.
         at=min(at.astimezone(UTC), request.received_at),
@@ -82,4 +77,30 @@ def callback_of(request: Request, keys: Sequence[bytes], *, channel: str) -> Cal
         permanent=about.permanent,
         raw=document,
     )
-    return Callback(engagements=[told])
+    return Callback(engagements=[told], speaks_for=receiver)
+
+
+def _signer(request: Request, keys: Sequence[bytes], own: Mapping[str, Sequence[bytes]]) -> str | None:
+    """The address of the receiver that signed with a secret of its own; None if it was signed with one of all.
+
+    Raises:
+        RequestRejected: nobody we know did, or not now.
+    """
+
+    def why(some: Sequence[bytes]) -> str | None:
+        return refusal(
+            some,
+            request.header("webhook-id"),
+            request.header("webhook-timestamp"),
+            request.header("webhook-signature"),
+            request.body,
+            now=request.received_at.timestamp(),
+        )
+
+    problem = why(keys)
+    if problem is None:
+        return None
+    for address, theirs in own.items():
+        if why(theirs) is None:
+            return address
+    raise RequestRejected(f"the request is not genuine: {problem}")

@@ -62,6 +62,18 @@ def test_ours_goes_before_what_is_recognised():
             named("id,email,Work", **mapping)
 
 
+def test_addresses_on_other_channels_have_their_name_only():
+    assert named("id,Addresses.Webhook,addresses.email,webhook", **{"addresses.push": "webhook"}) == {
+        "id": "id",
+        "Addresses.Webhook": "addresses.webhook",
+        "addresses.email": "addresses_email",
+        "webhook": "addresses.push",
+    }
+    for name in ("addresses.", "addresses.email", "addresses.sms", "addresses.a b", "addresses.A"):
+        with pytest.raises(InputError, match="--map"):
+            named("id,x", **{name: "x"})
+
+
 def test_without_anybody_there_is_no_import():
     with pytest.raises(InputError, match="no column for an email address"):
         columns_of(["Username", "Full Name"], {})

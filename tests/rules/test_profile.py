@@ -120,6 +120,22 @@ def test_newer_overwrites_older_fills_in():
     assert customer.created_at == NOW - timedelta(hours=3)
 
 
+def test_addresses_on_other_channels():
+    profile, problems = READER.read(
+        {
+            "id": "17",
+            "addresses": {"webhook": " https://x.example/ ", "push": "", "sms": "+43", "A B": "x", "fax": "\n1\n2"},
+        }
+    )
+    assert dict(profile.addresses) == {"webhook": "https://x.example/"}
+    assert [problem.partition(":")[0] for problem in problems] == ["addresses.sms", "addresses.A B", "addresses.fax"]
+    customer = tell(None, -2, addresses={"webhook": "https://x.example/", "push": "a"})
+    customer = tell(customer, -1, addresses={"push": "b"})
+    customer = tell(customer, -3, addresses={"push": "c", "fax": "1"})
+    assert dict(customer.addresses) == {"webhook": "https://x.example/", "push": "b", "fax": "1"}
+    assert customer.updated_at == NOW - timedelta(hours=1)
+
+
 def test_a_time_to_come_counts_as_now():
     customer = tell(None, 24 * 365, city="Wien")
     assert customer.updated_at == NOW

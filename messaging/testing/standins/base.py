@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypedDict, Unpack
@@ -158,6 +159,10 @@ class StandIn:
             return self._steer(method, path, request)
         except MessagingError as error:
             return as_json({"error": str(error)}, error.status)
+        except Exception as error:
+            # No fault of the client's: whoever runs it must see that.
+            traceback.print_exc()
+            return as_json({"error": f"the stand-in itself failed: {error!r}"}, 500)
 
     def _steer(self, method: str, path: str, request: Request) -> Answer:
         if (method, path) == ("GET", "/messages"):
@@ -170,9 +175,13 @@ class StandIn:
             told = request.json() if request.body else {}
             if not isinstance(told, dict):
                 raise InputError("what to do is told by a JSON object")
-            if path != "/_control/fail":
+            if path == "/_control/fail":
+                self._failures.add(told)
+                return Answer(status=204)
+            try:
                 return self.control(path.removeprefix("/_control/"), told)
-            self._failures.add(told)
+            except (TypeError, KeyError, AttributeError) as error:
+                raise InputError(f"{path} does not understand that: {error}") from None
         else:
             return self.failing(404)
         return Answer(status=204)

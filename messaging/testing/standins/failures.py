@@ -38,8 +38,8 @@ class Failure(BaseModel):
     #: Each request fails with this probability; drawn with `seed`.
     share: float | None = Field(None, gt=0, le=1)
     seed: int = 0
-    #: The Retry-After header: `seconds`, `date`, `nonsense`, `negative`, `huge`, or any text; none if missing.
-    retry_after: str | None = None
+    #: The Retry-After header: `seconds`, `date`, `nonsense`, `negative`, `huge`, or any text; `missing`: none.
+    retry_after: str = "missing"
     #: The X-RateLimit-Reset header: in so many seconds.
     reset_in: int | None = None
     #: How long `silence` and `drip` take, and how long a webhook's answer waits.
@@ -53,7 +53,7 @@ class Failure(BaseModel):
     def headers(self) -> dict[str, str]:
         """What a failing answer says about when to come back, and where to."""
         found = {}
-        if self.retry_after is not None:
+        if self.retry_after != "missing":
             word = _RETRY_AFTER.get(self.retry_after)
             found["Retry-After"] = self.retry_after if word is None else word()
         if self.reset_in is not None:

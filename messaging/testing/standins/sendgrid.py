@@ -79,7 +79,7 @@ class SendGridStandIn(StandIn):
         """Until all events are posted, or given up; False if that takes longer."""
         return self._poster.wait(timeout)
 
-    def tell(self, word: str, to: str, **more: Any) -> None:
+    def tell(self, word: str, to: str, /, **more: Any) -> None:
         """Have something happen to the last message to that address: `tell("click", "ann@example.com", url=…)`.
 
         Raises:

@@ -15,6 +15,7 @@ from messaging.errors import InputError
 #: Events in one post; SendGrid posts at 768 kB.
 _BATCH = 1000
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+_GROUP = {"asm_group_id": 10, "url": "https://shop.example/", "useragent": _BROWSER, "ip": "203.0.113.10"}
 
 #: Word -> the event's name, and what it holds beside what each does.
 _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -47,8 +48,8 @@ _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "spamreport": ("spamreport", {}),
     "unsubscribe": ("unsubscribe", {}),
-    "group_unsubscribe": ("group_unsubscribe", {"asm_group_id": 10}),
-    "group_resubscribe": ("group_resubscribe", {"asm_group_id": 10}),
+    "group_unsubscribe": ("group_unsubscribe", _GROUP),
+    "group_resubscribe": ("group_resubscribe", _GROUP),
 }
 
 #: An address whose local part begins with one of these words (`bounce@…`, `bounce+7@…`) has this happen to it.
@@ -78,7 +79,7 @@ def fate(address: str) -> tuple[str, ...]:
     return _FATES.get(address.partition("@")[0].partition("+")[0].lower(), ("processed", "delivered"))
 
 
-def event(word: str, message: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+def event(word: str, message: Mapping[str, Any], /, **more: Any) -> dict[str, Any]:
     """One event of a message; `more` replaces what it would hold, and None leaves it out.
 
     Raises:

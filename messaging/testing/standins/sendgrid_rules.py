@@ -166,7 +166,7 @@ def _personalizations(mail: Mapping[str, Any], now: float) -> Iterator[Problem]:
             )
         yield from _recipients(one, field, seen)
         if "from" in one:
-            yield from _address(one["from"], f"{field}.from", "The from email does not contain a valid address.")
+            yield from _from(one["from"], f"{field}.from")
         if one.get("subject") == "":
             yield Problem(_NO_SUBJECT, f"{field}.subject")
         yield from _headers(one.get("headers", {}), f"{field}.headers")
@@ -214,6 +214,12 @@ def _address(mailbox: Mapping[str, Any], field: str, message: str) -> Iterator[P
         yield Problem("The name cannot contain CRLF characters.", f"{field}.name")
 
 
+def _from(mailbox: Mapping[str, Any], field: str) -> Iterator[Problem]:
+    yield from _address(mailbox, field, "The from email does not contain a valid address.")
+    if not mailbox.get("name", "").isascii():
+        yield Problem("Unicode encoding is not supported for the from field.", f"{field}.name")
+
+
 def _sender(mail: Mapping[str, Any]) -> Iterator[Problem]:
     if "from" not in mail:
         yield Problem(
@@ -223,9 +229,7 @@ def _sender(mail: Mapping[str, Any]) -> Iterator[Problem]:
             "from.email",
         )
     else:
-        yield from _address(mail["from"], "from", "The from email does not contain a valid address.")
-        if not mail["from"].get("name", "").isascii():
-            yield Problem("Unicode encoding is not supported for the from field.", "from.name")
+        yield from _from(mail["from"], "from")
     if "reply_to" in mail and "reply_to_list" in mail:
         yield Problem("Only one of reply_to and reply_to_list can be used.", "reply_to_list")
     answers = mail.get("reply_to_list", [])

@@ -19,7 +19,7 @@ _SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}"
 
 #: What the fields of a new message look like, as the API description says.
 _FORMS = {
-    "MessagingServiceSid": r"(?:MG[0-9a-fA-F]{32})?",
+    "MessagingServiceSid": r"MG[0-9a-fA-F]{32}",
     "ApplicationSid": r"AP[0-9a-fA-F]{32}",
     "ContentSid": r"HX[0-9a-fA-F]{32}",
     "ValidityPeriod": r"[0-9]{1,5}",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook as Receiver
+from standardwebhooks import WebhookVerificationError
 from werkzeug import Request, Response
 
 from messaging import AdapterContext, HttpAnswer, MessageClass, Receipt, RenderedMessage, Verdict
@@ -98,6 +99,18 @@ def test_one_place_for_everybody(webhook: Callable[..., Webhook], httpserver: HT
     receipts = deliver(webhook(url=httpserver.url_for("/all")), message("c0001"), message("c0002", "m2"))
     assert {receipt.verdict for receipt in receipts.values()} == {Verdict.ACCEPTED}
     assert sorted(request.headers["Webhook-Id"] for request, _ in httpserver.log) == ["m1", "m2"]
+
+
+def test_a_receiver_with_a_secret_of_its_own(webhook: Callable[..., Webhook], httpserver: HTTPServer) -> None:
+    httpserver.expect_request(ANYWHERE).respond_with_data("")
+    ann, bob = httpserver.url_for("/ann"), httpserver.url_for("/bob")
+    deliver(webhook(receivers={ann: (OLD,)}), message(ann), message(bob, "m2"))
+    for request, _ in httpserver.log:
+        mine, other = (OLD, NEW) if request.path == "/ann" else (NEW, OLD)
+        headers = dict(request.headers.items())
+        assert Receiver(mine).verify(request.get_data(), headers) == {"order": "A-1"}
+        with pytest.raises(WebhookVerificationError):
+            Receiver(other).verify(request.get_data(), headers)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +248,13 @@ class TestSettings:
     @pytest.mark.parametrize("table", [{}, {"secrets": []}, {"secrets": ["hunter2"]}, {"secrets": [NEW, "hunter2"]}])
     def test_without_a_good_secret_nothing_is_sent(self, table: dict[str, Any]) -> None:
         with pytest.raises(SettingsError, match="secrets") as caught:
+            read_settings(WebhookSettings, table, ("adapters", "webhook"))
+        assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.parametrize("secrets", [[], ["hunter2"], "hunter2"])
+    def test_a_receiver_with_a_bad_secret(self, secrets: Any) -> None:
+        table = {"secrets": [NEW], "receivers": {"https://x.example/": secrets}}
+        with pytest.raises(SettingsError, match="receivers") as caught:
             read_settings(WebhookSettings, table, ("adapters", "webhook"))
         assert "hunter2" not in str(caught.value)
 

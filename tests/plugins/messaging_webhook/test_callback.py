@@ -15,13 +15,15 @@ from messaging import AdapterContext, Engagement, EngagementKind, InputError, Re
 from messaging_webhook.adapter import Webhook, WebhookSettings
 
 SECRET = "whsec_" + b64encode(b"k" * 32).decode()
+OWN = "whsec_" + b64encode(b"o" * 32).decode()
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def adapter() -> Webhook:
     secrets = ("whsec_" + b64encode(b"n" * 32).decode(), SECRET)
-    return Webhook(WebhookSettings(secrets=secrets), AdapterContext(workspace="."))
+    settings = WebhookSettings(secrets=secrets, receivers={"https://hook.example/ann": (OWN,)})
+    return Webhook(settings, AdapterContext(workspace="."))
 
 
 @pytest.fixture
@@ -101,6 +103,12 @@ GOOD = {"type": "message.opened", "data": {"message_id": "m1"}}
 
 
 class TestGenuine:
+    def test_with_its_own_secret_a_receiver_speaks_for_itself_only(
+        self, adapter: Webhook, report: Callable[..., Request]
+    ) -> None:
+        assert adapter.callback(report(GOOD, secret=OWN)).speaks_for == "https://hook.example/ann"
+        assert adapter.callback(report(GOOD)).speaks_for is None
+
     def test_somebody_elses_secret(self, adapter: Webhook, report: Callable[..., Request]) -> None:
         with pytest.raises(RequestRejected, match="signature is wrong"):
             adapter.callback(report(GOOD, secret="whsec_" + b64encode(b"e" * 32).decode()))

@@ -6,14 +6,15 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook as Receiver
 from werkzeug import Response
 
-from messaging import Request
+from messaging import AdapterContext, AddressRefused, NotSent, Request
+from messaging.nouns.consent import Suppression
 from messaging.nouns.message import MessageState
 from messaging.services.csv_file import CsvFile
 from messaging.services.import_consent import Grant
@@ -137,21 +138,73 @@ def test_an_event_may_tell_the_address(shop: Shop) -> None:
     assert dict(ann.addresses) == {"webhook": "https://hook.example/ann", "push": "t-1"}
 
 
+def test_who_was_erased_stays_gone(shop: Shop) -> None:
+    set_up(shop)
+    address = ("webhook", "https://hook.example/ann")
+    event = {
+        "id": "1",
+        "type": "order.placed",
+        "time": "2026-03-02T09:00:00Z",
+        "customer": {"id": "ann", "addresses": {"webhook": address[1]}},
+        "data": {},
+    }
+    shop.app.intake.receive(event)
+    shop.app.store.addresses.suppress(
+        [Suppression(channel="webhook", address=address[1], reason="gone", at=shop.clock.now(), source="webhook")]
+    )
+    shop.app.eraser.erase("ann")
+    assert shop.app.store.addresses.status([address])[address].suppression is None
+    shop.app.intake.receive({**event, "id": "2", "customer": {"id": "new", "addresses": {"webhook": address[1]}}})
+    assert shop.app.store.addresses.status([address])[address].suppression is not None
+
+
+def test_plugins_have_the_way_out_of_the_settings(shop: Shop) -> None:
+    set_up(shop)
+    assert shop.app.adapters.get("webhook").context.http is shop.app.http
+    with pytest.raises(AddressRefused):
+        shop.app.http.request("GET", "https://10.0.0.1/")
+    with pytest.raises(NotSent, match="no way out"):
+        AdapterContext(workspace=".").http.request("GET", "https://x.example/")
+
+
+def reported(shop: Shop, id: str, document: Any, secret: str = SECRET) -> None:
+    body, now = json.dumps(document), datetime.now(UTC)
+    headers = {
+        "webhook-id": id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Receiver(secret).sign(id, now, body),
+    }
+    request = Request(url="https://x.example/", body=body.encode(), headers=headers, received_at=now)
+    shop.app.callbacks.take("webhook", request)
+
+
 def test_what_a_receiver_reports_later(shop: Shop, httpserver: HTTPServer, tmp_path: Path) -> None:
     set_up(shop)
     httpserver.expect_request("/").respond_with_data("")
     take_in(shop, tmp_path, f"id,addresses.webhook\nann,{httpserver.url_for('/')}\n")
     send(shop)
     (row,) = shop.app.store.outbox.page()
-    body = json.dumps({"type": "message.opened", "data": {"message_id": row.id}})
-    now = datetime.now(UTC)
-    headers = {
-        "webhook-id": "e1",
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Receiver(SECRET).sign("e1", now, body),
-    }
-    request = Request(url="https://x.example/", body=body.encode(), headers=headers, received_at=now)
     for _ in range(2):
-        shop.app.callbacks.take("webhook", request)
+        reported(shop, "e1", {"type": "message.opened", "data": {"message_id": row.id}})
     kinds = [told.kind for told in shop.app.store.engagements.of_messages([row.id])[row.id]]
     assert sorted(kinds) == ["delivered", "opened"]
+
+
+def test_a_receiver_has_no_say_in_anothers_messages(shop: Shop, httpserver: HTTPServer, tmp_path: Path) -> None:
+    ann, bob = httpserver.url_for("/ann"), httpserver.url_for("/bob")
+    own = "whsec_" + b64encode(b"b" * 32).decode()
+    set_up(shop, settings=f'receivers = {{ "{bob}" = ["{own}"] }}')
+    for path in ("/ann", "/bob"):
+        httpserver.expect_request(path).respond_with_data("")
+    take_in(shop, tmp_path, f"id,addresses.webhook\nann,{ann}\nbob,{bob}\n")
+    send(shop)
+    for row in shop.app.store.outbox.page():
+        reported(shop, f"e-{row.customer_id}", {"type": "message.opened", "data": {"message_id": row.id}}, own)
+        told = shop.app.store.engagements.of_messages([row.id])[row.id]
+        assert ("opened" in [each.kind for each in told]) is (row.customer_id == "bob")
+    for name, url in (("ann", ann), ("bob", bob)):
+        gone = {"type": "message.bounced", "data": {"address": url, "permanent": True}}
+        reported(shop, f"b-{name}", gone, own)
+        status = shop.app.store.addresses.status([("webhook", url)])["webhook", url]
+        assert (status.suppression is not None) is (name == "bob")
+    reported(shop, "x", {"type": "message.opened", "data": {"message_id": "nobody's"}}, own)

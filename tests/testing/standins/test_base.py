@@ -9,6 +9,7 @@ import pytest
 
 from messaging.errors import InputError, NotFound
 from messaging.testing.standins import StandIn
+from messaging.testing.standins.http import Answer
 
 
 @pytest.fixture
@@ -81,3 +82,23 @@ def test_the_last_to_an_address(provider: StandIn) -> None:
 def test_a_failure_that_it_cannot_have(provider: StandIn) -> None:
     with pytest.raises(InputError, match="no failure of kind 'refuse'"):
         provider.fail("refuse")
+
+
+def test_a_fault_of_its_own_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(StandIn):
+        name = "broken"
+
+        def provide(self, *_: object) -> Answer:
+            raise ZeroDivisionError("oh")
+
+    with Broken() as provider:
+        answer = httpx.get(f"{provider.url}/x", trust_env=False)
+    assert (answer.status_code, "ZeroDivisionError" in answer.json()["error"]) == (500, True)
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_only_the_last_are_kept() -> None:
+    provider = StandIn(keep_last=2)
+    for number in range(5):
+        provider.keep({"id": str(number), "to": "x"})
+    assert ([one["id"] for one in provider.messages], provider.count) == (["3", "4"], 5)

@@ -69,10 +69,11 @@ def test_what_cannot_be_done_is_told_in_one_line(told: dict[Any, Any], said: str
 
 
 def test_every_kind_of_retry_after() -> None:
-    def header(word: str | None) -> str | None:
+    def header(word: str) -> str | None:
         return Failure(retry_after=word).headers().get("Retry-After")
 
-    assert header(None) is None
+    assert header("missing") is None
+    assert "Retry-After" not in Failure(status=429).headers()
     assert header("seconds") == "2"
     date = header("date")
     assert date is not None

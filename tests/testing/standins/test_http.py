@@ -136,7 +136,10 @@ def test_nothing_runs_when_it_has_stopped(dial: Dial) -> None:
         waiting.sendall(POST)
         open_one.sendall(b"GET /messages HTTP/1.1\r\n\r\n")
         assert open_one.recv(100).startswith(b"HTTP/1.1 ")
-    assert _all(waiting) == b""
+    try:
+        assert _all(waiting) == b""
+    except ConnectionResetError:
+        pass  # it was not even read when the end came
     assert set(threading.enumerate()) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -235,7 +236,9 @@ def test_any_event_can_be_asked_for(
     client.send(mail())
     url = f"{provider.url}/_control/events"
     for word in ("open", "click", "group_unsubscribe", "group_resubscribe", "expired"):
-        answer = httpx.post(url, json={"event": word, "to": "ann@example.com", "ip": "203.0.113.77"}, trust_env=False)
+        answer = httpx.post(
+            url, json={"event": word, "to": "ann@example.com", "ip": "203.0.113.77", "word": "x"}, trust_env=False
+        )
         assert answer.status_code == 204
     assert _kinds(told())[2:] == ["open", "click", "group_unsubscribe", "group_resubscribe", "bounce"]
     assert {event["ip"] for event in told()[2:]} == {"203.0.113.77"}
@@ -335,3 +338,25 @@ def test_events_that_go_nowhere(mail: Mail) -> None:
         )
         assert (answer.status_code, "--events-to" in answer.json()["error"]) == (400, True)
         assert provider.environment()["SENDGRID_HOST"] == provider.url
+
+
+def test_many_at_once_are_all_counted(
+    provider: SendGridStandIn, mail: Mail, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    provider.fail(status=503, share=0.2, seed=5)
+
+    def send(sender: int) -> int:
+        client, taken = SendGridAPIClient(provider.api_key, host=provider.url), 0
+        for number in range(25):
+            try:
+                taken += client.send(mail(f"c{sender}-{number}@example.com")).status_code == 202
+            except HTTPError as error:
+                assert error.status_code == 503
+        return taken
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = sum(pool.map(send, range(8)))
+    assert 100 < taken < 200
+    assert (provider.count, len({message["id"] for message in provider.messages})) == (taken, taken)
+    assert len(told()) == 2 * taken
+    assert len({event["sg_event_id"] for event in told()}) == 2 * taken

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from messaging.testing.standins.sendgrid_filling import filled, recipients
+from messaging.testing.standins.sendgrid_filling import filled, in_order, recipients
 
 Mail = Callable[..., dict[str, Any]]
 
@@ -46,8 +46,16 @@ def test_no_order_is_promised(mail: Mail) -> None:
 
 
 def test_tags_that_make_each_other_end() -> None:
-    assert filled("-a-", [("-a-", "-b-"), ("-b-", "-a-")]) in ("-a-", "-b-")
-    assert len(filled("xx", [("x", "xx" * 100)])) <= 10_000_000
+    order = in_order(["-a-", "-b-"])
+    assert filled("-a-", {"-a-": "-b-", "-b-": "-a-"}, order) in ("-a-", "-b-")
+    assert len(filled("xx", {"x": "xx" * 100}, in_order(["x"]))) <= 10_000_000
+
+
+def test_nothing_to_fill_in(mail: Mail) -> None:
+    body = mail(reply_to={"email": "help@example.com"}, subject="a -b- c")
+    body["personalizations"][0]["substitutions"] = {"": "never"}
+    (ann,) = recipients(body, random.Random(1))
+    assert (ann["subject"], ann["reply_to"]) == ("a -b- c", {"email": "help@example.com"})
 
 
 def test_copies_are_recipients_too(mail: Mail) -> None:

@@ -134,6 +134,11 @@ def test_what_is_refused_names_its_field(mail: Mail, changes: dict[str, Any], fi
     assert _fields(mail(**changes)) == [field]
 
 
+def test_a_personalizations_own_sender_is_checked_too(mail: Mail) -> None:
+    body = _with(mail, **{"from": {"email": "shop", "name": "Bücher"}})
+    assert _fields(body) == ["personalizations.0.from.email", "personalizations.0.from.name"]
+
+
 @pytest.mark.parametrize("name", ["x-sg-id", "X-SG-EID", "Received", "DKIM-Signature", "Content-Type"])
 def test_no_personalization_sets_what_is_sendgrids(mail: Mail, name: str) -> None:
     assert _fields(_with(mail, headers={name: "x"})) == [f"personalizations.0.headers.{name}"]

@@ -111,6 +111,19 @@ def test_another_token_is_refused(provider: TwilioStandIn) -> None:
     assert (caught.value.status, caught.value.code) == (401, 20003)
 
 
+def test_a_key_opens_it_too() -> None:
+    with TwilioStandIn(api_key="SK" + "1" * 32, api_secret="secret") as provider:
+        for secret, opens in (("secret", True), ("other", False)):
+            client = Client("SK" + "1" * 32, secret, provider.account_sid)
+            client.api.base_url = provider.url
+            try:
+                client.messages.create(to=TO, from_=FROM, body="x")
+            except TwilioRestException as error:
+                assert (error.code, opens) == (20003, False)
+            client.http_client.session.close()
+        assert provider.count == 1
+
+
 def test_what_is_not_there(client: Client) -> None:
     with pytest.raises(TwilioRestException) as caught:
         client.messages("SM" + "0" * 32).fetch()
