@@ -25,6 +25,7 @@ from urllib.request import urlopen
 from bench.message import HTML, SUBJECT, TEXT, context
 from messaging import Adapter, AdapterContext, MessageClass, Pieces, RenderedMessage, Verdict
 from messaging.nouns.template import Template
+from messaging.outgoing import Outgoing
 from messaging.rendering.prepare import prepare
 from messaging.rendering.render import Renderer
 from messaging_email.mime import write_letter
@@ -33,7 +34,7 @@ from messaging_email.sendgrid_body import mail_body
 from messaging_email.smtp import Smtp, SmtpSettings
 
 STAND_INS = Path(__file__).resolve().parent / "standins"
-CONTEXT = AdapterContext(workspace=".")
+CONTEXT = AdapterContext(workspace=".", http=Outgoing())
 
 
 def main() -> None:

@@ -205,7 +205,7 @@ class Sending(_Section):
 
 
 class OutgoingSettings(_Section):
-    """Requests to others: receivers of webhooks, providers, shops. No variable of the environment speaks in."""
+    """Requests to others: receivers of webhooks, providers, shops. `HTTPS_PROXY` and its like are not read."""
 
     #: Networks that may be reached although they are not public: `["10.1.0.0/16"]`.
     allow_private: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import SplitResult, urlsplit
@@ -15,15 +16,20 @@ from messaging import (
     Adapter,
     AdapterContext,
     AdapterSettings,
+    AdapterUnusable,
+    AddressRefused,
     Callback,
     Capabilities,
+    NotSent,
     Receipt,
     RenderedMessage,
     Request,
     RequestRejected,
+    Unanswered,
+    Untrusted,
 )
 from messaging_email.headers import Unmailable
-from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
+from messaging_email.parallel import Feed, Unavailable, hand_over, take
 from messaging_email.sendgrid_answers import PARTLY, Problem, by_recipient, problems, receipt_of
 from messaging_email.sendgrid_batch import Letter, Limits, Load, letter_of, loads, request_body
 from messaging_email.sendgrid_events import engagements, key_of, verify
@@ -31,19 +37,15 @@ from messaging_email.sendgrid_events import engagements, key_of, verify
 if TYPE_CHECKING:
     from messaging_email.sendgrid_client import Client
 
-#: Seconds after which an unused connection is closed: less than any server on the way keeps one.
-_IDLE = 20.0
-
 
 class SendGridSettings(AdapterSettings):
     """`[adapters.sendgrid]`"""
 
     #: A secret: better in the environment than in messaging.toml. It needs "Mail Send" only.
     api_key: SecretStr = Field(min_length=1, json_schema_extra={"env": "SENDGRID_API_KEY"})
-    #: `https://api.eu.sendgrid.com` for subusers in the EU. Gone to through `HTTPS_PROXY` (`http://HOST:PORT`), unless
-    #: `NO_PROXY` names it.
+    #: `https://api.eu.sendgrid.com` for subusers in the EU.
     host: str = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})
-    #: Seconds to wait for an answer.
+    #: Seconds that a request may take, from finding the host to the last byte of the answer.
     timeout: float = Field(30.0, gt=0)
     #: How many requests are under way at once.
     connections: int = Field(4, ge=1, le=64)
@@ -103,7 +105,6 @@ class SendGrid(Adapter):
         super().__init__(settings, context)
         self.capabilities = replace(self.capabilities, batch_size=settings.batch)  # type: ignore[misc] # of this one
         self._limits = Limits(settings.batch, settings.substitution_bytes, settings.request_bytes)
-        self._pool: Pool[Client] = Pool(size=settings.connections, idle=_IDLE)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
         letters: list[Letter] = []
@@ -126,42 +127,38 @@ class SendGrid(Adapter):
         signed_at = verify(request, key_of(settings.verification_key), window=settings.replay_window)
         return Callback(engagements=list(engagements(request, signed_at, secret=self._key())))
 
-    def close(self) -> None:
-        self._pool.close()
-
     def _work(self, feed: Feed[Load]) -> Iterator[Receipt]:
-        client = self._pool.take() or self._client()
-        try:
-            while (load := take(feed)) is not None:
-                yield from self._send(client, load, feed)
-        finally:
-            self._pool.give_back(client)
+        while (load := take(feed)) is not None:
+            yield from self._send(load, feed)
 
+    @cached_property
     def _client(self) -> Client:
         from messaging_email.sendgrid_client import Client
 
-        return Client(self._key(), self.settings.host, timeout=self.settings.timeout)
+        return Client(self.context.http, self._key(), self.settings.host, timeout=self.settings.timeout)
 
     def _key(self) -> str:
         return self.settings.api_key.get_secret_value()
 
-    def _send(self, client: Client, load: Load, feed: Feed[Load]) -> Iterator[Receipt]:
+    def _send(self, load: Load, feed: Feed[Load]) -> Iterator[Receipt]:
         """Hand over one load; what of it has to go once more, in smaller ones, is in the feed afterwards.
 
         Raises:
             Unavailable: not now, and the others not either; the load is back in the feed.
             AdapterUnusable: it is us that SendGrid does not want.
         """
-        from messaging_email.sendgrid_client import NotSent, Unanswered
-
         try:
-            answer = client.send(request_body(load))
+            answer = self._client.send(request_body(load))
             if len(load) > 1 and answer.status in PARTLY:
                 found = problems(answer, self._key())
                 if not found[0].of_sender:
                     yield from _parted(load, answer.status, found, feed)
                     return
             receipt = receipt_of(load[0].id, answer, key=self._key())
+        except (Untrusted, AddressRefused) as error:
+            raise AdapterUnusable(
+                f"sendgrid: {error.message}", hint=error.hint or "nothing was sent to it; check SENDGRID_HOST"
+            ) from None
         except NotSent as error:
             feed.appendleft(load)
             raise Unavailable(f"sendgrid: {error}") from None

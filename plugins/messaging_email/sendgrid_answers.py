@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Sequence
-from datetime import UTC, timedelta
-from email.message import Message
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
 
-from messaging import AdapterUnusable, Receipt
+from messaging import AdapterUnusable, HttpAnswer, InputError, Receipt
 from messaging_email.parallel import Unavailable
 from messaging_email.quoting import quote
-
-if TYPE_CHECKING:
-    from messaging_email.sendgrid_client import Answer
 
 #: A provider that asks for more than this asks for "never"; the core waits less anyway.
 _LONGEST_WAIT = timedelta(days=365)
@@ -58,12 +52,12 @@ class Problem(NamedTuple):
         return Receipt.refused(message_id, f"sendgrid: {status} {self.text}", suppress=dead)
 
 
-def problems(answer: Answer, key: str) -> list[Problem]:
+def problems(answer: HttpAnswer, key: str) -> list[Problem]:
     """What is wrong, at least one thing; from a body that may be anything. `key` is not to be seen in it."""
     try:
-        told: Any = json.loads(answer.body)["errors"]
+        told: Any = answer.json()["errors"]
         found = [_problem(one, key) for one in told]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (InputError, LookupError, TypeError, AttributeError, RecursionError):
         found = []
     return found or [Problem("(no reason given)", "")]
 
@@ -73,7 +67,7 @@ def _problem(told: Any, key: str) -> Problem:
     return Problem(quote(f"{message} [{field}]" if field else message, [key]), field)
 
 
-def receipt_of(message_id: str, answer: Answer, *, key: str = "") -> Receipt:
+def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "") -> Receipt:
     """What SendGrid's answer means for the message it was about; `key` is not to be seen in it.
 
     Raises:
@@ -82,13 +76,13 @@ def receipt_of(message_id: str, answer: Answer, *, key: str = "") -> Receipt:
     """
     status = answer.status
     if 200 <= status < 300:
-        given = answer.headers.get("X-Message-Id", "")
+        given = answer.header("X-Message-Id")
         return Receipt.accepted(message_id, given if _PROVIDER_ID.fullmatch(given) else None)
     problem = problems(answer, key)[0]
-    wait = wait_asked(answer.headers, now=time.time())
+    wait = wait_asked(answer, now=time.time())
     if status == 429:
         raise Unavailable(f"sendgrid: 429 {problem.text}", wait)
-    if status == 503 and wait is not None and "Retry-After" in answer.headers:
+    if status == 503 and answer.retry_after() is not None:
         # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3). A 503 without one may
         # as well be a gateway's that passed the request on and lost the connection before the answer.
         raise Unavailable(f"sendgrid: 503 {problem.text}", wait)
@@ -122,24 +116,13 @@ def by_recipient(found: Sequence[Problem], recipients: int) -> dict[int, Problem
     return named
 
 
-def wait_asked(headers: Message, *, now: float) -> timedelta | None:
+def wait_asked(answer: HttpAnswer, *, now: float) -> timedelta | None:
     """How long the provider asks to wait: `Retry-After` (RFC 9110 10.2.3) or `X-RateLimit-Reset`.
 
     None if it says nothing that can be read. `now` is the real time in Unix seconds, as the reset is.
     """
-    retry = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", retry):
-        return min(timedelta(seconds=int(retry)), _LONGEST_WAIT)
-    seconds = None
-    if retry:
-        try:
-            when = parsedate_to_datetime(retry)
-            seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
-        except (ValueError, OverflowError):
-            pass
-    reset = headers.get("X-RateLimit-Reset", "").strip()
-    if seconds is None and re.fullmatch(r"[0-9]{1,12}", reset):
-        seconds = int(reset) - now
-    if seconds is None:
-        return None
-    return timedelta(seconds=max(0.0, min(seconds, _LONGEST_WAIT.total_seconds())))
+    reset = answer.header("X-RateLimit-Reset").strip()
+    wait = answer.retry_after(now=now)
+    if wait is None and re.fullmatch(r"[0-9]{1,12}", reset):
+        wait = min(timedelta(seconds=max(0.0, int(reset) - now)), _LONGEST_WAIT)
+    return wait

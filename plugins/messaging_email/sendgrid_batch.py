@@ -77,6 +77,7 @@ def letter_of(message: RenderedMessage, *, sandbox: bool = False) -> Letter:
 
     Raises:
         Unmailable: it cannot be a mail.
+        AdapterUnusable: SendGrid does not support the sender.
     """
     body = mail_body(message, sandbox=sandbox)
     skeletons: list[tuple[str, ...]] = []

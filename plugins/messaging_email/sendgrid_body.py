@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging import RenderedMessage
+from messaging import AdapterUnusable, RenderedMessage
 from messaging_email import headers
 from messaging_email.addresses import Address, read_address, read_named
 from messaging_email.headers import Unmailable
@@ -35,13 +35,14 @@ def mail_body(message: RenderedMessage, *, sandbox: bool = False) -> dict[str, A
 
     Raises:
         Unmailable: an address is wrong, a header is not safe, or there is no subject, or neither text nor html.
+        AdapterUnusable: SendGrid does not support the sender.
     """
     subject = headers.guard(message.parts.get("subject", ""))
     if not subject:
         raise Unmailable("SendGrid takes no mail without a subject")
     body: dict[str, Any] = {
         "personalizations": [_personalization(message)],
-        "from": _mailbox(read_named(message.from_)),
+        "from": _sender(read_named(message.from_)),
         "subject": subject,
         "content": _content(message),
         "tracking_settings": _NO_TRACKING,
@@ -66,6 +67,17 @@ def _personalization(message: RenderedMessage) -> dict[str, Any]:
         headers.verbatim(name, value)
         found.setdefault("headers", {})[name] = value
     return found
+
+
+def _sender(address: Address) -> dict[str, str]:
+    # "Unicode encoding is not supported for the `from` field" (API reference). Encoded words (RFC 2047) are no way
+    # around it: nothing says that SendGrid leaves them whole, and readers saw question marks (sendgrid-nodejs 1457).
+    if not (address.is_ascii and address.name.isascii()):
+        raise AdapterUnusable(
+            "sendgrid: the sender has letters beyond ASCII, which SendGrid does not support",
+            hint="write [brand] from, or the template's, without them",
+        )
+    return _mailbox(address)
 
 
 def _mailbox(address: Address) -> dict[str, str]:

@@ -7,8 +7,9 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from messaging import Adapter, AdapterContext, MessageClass, Receipt, RenderedMessage
+from messaging.outgoing import Outgoing
 from messaging_email.sendgrid import SendGrid, SendGridSettings
 from messaging_email.smtp import Smtp, SmtpSettings
 
@@ -53,6 +55,20 @@ def message() -> Callable[..., RenderedMessage]:
 def context(tmp_path: Path) -> AdapterContext:
     """A workspace, and answers within five seconds."""
     return AdapterContext(workspace=str(tmp_path), timeout=5.0)
+
+
+@pytest.fixture
+def way_out() -> Iterator[Callable[..., Outgoing]]:
+    """The project's own HTTP client, with these settings."""
+    made: list[Outgoing] = []
+
+    def make(**settings: Any) -> Outgoing:
+        made.append(Outgoing(**settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture(scope="session")
@@ -260,11 +276,11 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def sendgrid(context: AdapterContext) -> Iterator[Callable[..., SendGrid]]:
-    """The adapter, for a server on this machine."""
+def sendgrid(context: AdapterContext, way_out: Callable[..., Outgoing]) -> Iterator[Callable[..., SendGrid]]:
+    """The adapter, for a server on this machine; `outgoing` are settings of its way out."""
     opened: list[SendGrid] = []
 
-    def make(port: int, **settings: Any) -> SendGrid:
+    def make(port: int, *, outgoing: Mapping[str, Any] = {}, **settings: Any) -> SendGrid:
         values = {
             "api_key": "SG.never-shown",
             "host": f"http://localhost:{port}",
@@ -272,7 +288,7 @@ def sendgrid(context: AdapterContext) -> Iterator[Callable[..., SendGrid]]:
             "timeout": 5.0,
             **settings,
         }
-        opened.append(SendGrid(SendGridSettings(**values), context))
+        opened.append(SendGrid(SendGridSettings(**values), replace(context, http=way_out(**outgoing))))
         return opened[-1]
 
     yield make

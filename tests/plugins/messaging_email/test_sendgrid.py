@@ -5,7 +5,6 @@ import logging
 import socket
 from collections.abc import Callable
 from datetime import timedelta
-from email.message import Message
 from email.utils import formatdate
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from messaging import AdapterUnusable, Pieces, Receipt, RenderedMessage, Verdict
+from messaging import AdapterUnusable, HttpAnswer, Pieces, Receipt, RenderedMessage, Verdict
 from messaging.testing.standins import SendGridStandIn
 from messaging_email.sendgrid import SendGrid, SendGridSettings
 from messaging_email.sendgrid_answers import wait_asked
@@ -212,6 +211,15 @@ def test_a_sender_that_is_not_taken_stops_the_adapter(
         deliver(sendgrid(httpserver.port), message(1), message(2))
 
 
+@pytest.mark.parametrize("sender", ["Café Zoë <shop@example.com>", "Our shop <süß@example.com>"])
+def test_a_sender_beyond_ascii_stops_the_adapter_before_anything_leaves(
+    sendgrid: Open, httpserver: HTTPServer, message: Make, sender: str, deliver: Deliver
+) -> None:
+    with pytest.raises(AdapterUnusable, match=r"beyond ASCII, .*\[brand\] from"):
+        deliver(sendgrid(httpserver.port), message(1, from_=sender), message(2, from_=sender))
+    assert not httpserver.log
+
+
 def test_too_many_requests_holds_the_others_back(
     sendgrid: Open, httpserver: HTTPServer, message: Make, deliver: Deliver
 ) -> None:
@@ -243,9 +251,7 @@ def test_too_many_requests_holds_the_others_back(
     ],
 )
 def test_how_long_to_wait(headers: dict[str, str], seconds: int | None) -> None:
-    given = Message()
-    for name, value in headers.items():
-        given[name] = value
+    given = HttpAnswer(status=429, headers={name.lower(): value for name, value in headers.items()})
     assert wait_asked(given, now=NOW) == (None if seconds is None else timedelta(seconds=seconds))
 
 

@@ -37,6 +37,7 @@ def specification(shared: Callable[[str], Path]) -> jsonschema.Draft202012Valida
         {"reply_to": "Help <help@example.com>"},
         {"headers": {}},
         {"to": "info@bücher.example"},
+        {"from_": "Our shop <info@bücher.example>", "reply_to": "Zoë <help@example.com>"},
     ],
 )
 def test_the_body_is_as_specified(

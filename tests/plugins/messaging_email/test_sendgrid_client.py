@@ -12,8 +12,10 @@ from urllib.request import urlopen
 import pytest
 
 from messaging import AdapterUnusable, Receipt, RenderedMessage, Verdict
+from messaging.nouns.http import Offline
+from messaging.rules.places import place_of
 from messaging_email.sendgrid import SendGrid
-from messaging_email.sendgrid_client import _Line
+from messaging_email.sendgrid_client import Client
 
 Make = Callable[..., RenderedMessage]
 Open = Callable[..., SendGrid]
@@ -166,20 +168,19 @@ def test_a_host_may_be_an_ipv6_address(sendgrid: Open, serve: Serve, message: Ma
 
 
 @pytest.mark.parametrize(("host", "port"), [("https://[::1]", 443), ("http://[::1]", 80), ("https://[::1]:4010", 4010)])
-def test_the_end_of_an_ipv6_address_is_not_a_port(host: str, port: int) -> None:
-    connection = _Line(host, 1.0)._new()  # not opened: nobody may listen at 443
-    assert (connection.host, connection.port) == ("::1", port)
+def test_the_end_of_an_ipv6_address_is_not_a_port(host: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not gone to: nobody may listen at 443."""
+    way_out = Offline()
+    asked: list[str] = []
+    monkeypatch.setattr(way_out, "request", lambda method, url, **rest: asked.append(url))
+    Client(way_out, "k", host, timeout=1.0).send({})
+    place = place_of(asked[0], allow_http=True)
+    assert (place.host, place.port, place.target) == ("::1", port, "/v3/mail/send")
 
 
-@pytest.mark.parametrize("proxy", ["http://{}", "{}", "http://shop:hunter%322@{}"])
-def test_a_proxy_from_the_environment_is_gone_through(
-    sendgrid: Open,
-    serve: Serve,
-    by_https: Talk,
-    message: Make,
-    monkeypatch: pytest.MonkeyPatch,
-    proxy: str,
-    deliver: Deliver,
+@pytest.mark.parametrize("login", ["", "shop:hunter%322@"])
+def test_the_proxy_of_the_settings_is_gone_through(
+    sendgrid: Open, serve: Serve, by_https: Talk, message: Make, login: str, deliver: Deliver
 ) -> None:
     asked: list[bytes] = []
 
@@ -189,51 +190,47 @@ def test_a_proxy_from_the_environment_is_gone_through(
         connection.sendall(b"HTTP/1.1 200 Established\r\n\r\n")
         by_https(connection)
 
-    server = serve(tunnel)
-    monkeypatch.setenv("HTTPS_PROXY", proxy.format(f"127.0.0.1:{server.port}"))
-    (receipt,) = deliver(sendgrid(0, host="https://localhost"), message())
+    proxy = f"http://{login}127.0.0.1:{serve(tunnel).port}"
+    (receipt,) = deliver(sendgrid(0, host="https://localhost", outgoing={"proxy": proxy}), message())
     assert (receipt.verdict, receipt.provider_id) == (Verdict.ACCEPTED, "for-localhost")
     assert asked[-1].startswith(b"CONNECT localhost:443 HTTP/1.")
-    assert (b"Proxy-Authorization: Basic c2hvcDpodW50ZXIy" in asked[-1]) is ("@" in proxy)
+    assert (b"Proxy-Authorization: Basic c2hvcDpodW50ZXIy" in asked[-1]) is bool(login)
 
 
-def test_a_proxy_that_lets_nobody_through(
-    sendgrid: Open, serve: Serve, message: Make, monkeypatch: pytest.MonkeyPatch, deliver: Deliver
-) -> None:
+def test_a_proxy_that_lets_nobody_through(sendgrid: Open, serve: Serve, message: Make, deliver: Deliver) -> None:
     def refuse(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")
 
-    port = serve(refuse).port
-    monkeypatch.setenv("HTTPS_PROXY", f"http://shop:hunter2@127.0.0.1:{port}")
-    (receipt,) = deliver(sendgrid(0, host="https://api.sendgrid.example"), message())
+    outgoing = {"proxy": f"http://shop:hunter2@127.0.0.1:{serve(refuse).port}"}
+    (receipt,) = deliver(sendgrid(0, host="https://api.sendgrid.example", outgoing=outgoing), message())
     assert receipt.verdict is Verdict.TRY_AGAIN
-    assert receipt.reason == "sendgrid: cannot connect to 127.0.0.1: Tunnel connection failed: 407 Who are you"
+    assert receipt.reason == "sendgrid: the proxy made no connection: it answered 407"
 
 
-@pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1", "https://127.0.0.1:1", "http://", "http://x:y:z", "http://" + "x" * 70]
-)
-def test_a_proxy_that_cannot_be_used_is_not_gone_around(
-    sendgrid: Open, message: Make, monkeypatch: pytest.MonkeyPatch, proxy: str, deliver: Deliver
+def test_a_proxy_is_not_asked_for_a_private_address(
+    sendgrid: Open, closed_port: int, message: Make, deliver: Deliver
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(AdapterUnusable, match="HTTPS_PROXY"):
-        deliver(sendgrid(0, host="https://api.sendgrid.example"), message())
+    """Not now, nor later: the adapter stops, and says what to set."""
+    outgoing = {"proxy": f"http://127.0.0.1:{closed_port}"}
+    with pytest.raises(AdapterUnusable, match=r"127\.0\.0\.1 is a private address .*allow_private"):
+        deliver(sendgrid(0, host="https://127.0.0.1", outgoing=outgoing), message())
 
 
-def test_a_host_that_needs_no_proxy(
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:{}", "socks5://127.0.0.1:{}", "http://x:y:z"])
+def test_a_proxy_of_the_environment_is_none(
     sendgrid: Open,
     serve: Serve,
     by_https: Talk,
     closed_port: int,
     message: Make,
     monkeypatch: pytest.MonkeyPatch,
+    proxy: str,
     deliver: Deliver,
 ) -> None:
     server = serve(by_https)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port}")
-    monkeypatch.setenv("NO_PROXY", "localhost")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.format(closed_port))
     (receipt,) = deliver(sendgrid(server.port, host=f"https://localhost:{server.port}"), message())
     assert receipt.verdict is Verdict.ACCEPTED
 
