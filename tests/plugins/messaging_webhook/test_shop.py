@@ -143,7 +143,7 @@ def test_who_was_erased_stays_gone(shop: Shop) -> None:
     address = ("webhook", "https://hook.example/ann")
     event = {
         "id": "1",
-        "type": "order.placed",
+        "type": "customer.updated",
         "time": "2026-03-02T09:00:00Z",
         "customer": {"id": "ann", "addresses": {"webhook": address[1]}},
         "data": {},
