@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import orjson
 
 from messaging.errors import InputError
 
@@ -51,12 +50,13 @@ class Request:
             raise InputError("the body is not an urlencoded form") from None
 
     def json(self) -> Any:
-        """The body, read as JSON.
+        """The body, read as JSON. What in it cannot be text (a stray byte, half of a surrogate pair) is replaced: parts
+        of it may be others' words.
 
         Raises:
-            InputError: it is not JSON.
+            InputError: it is not JSON, or nested too deeply.
         """
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
+            return json.loads(self.body.decode("utf-8", "replace"), parse_constant=lambda name: None)
+        except (ValueError, RecursionError):
             raise InputError("the body is not JSON") from None

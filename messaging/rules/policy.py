@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from messaging.nouns.consent import ALL_TOPICS, AddressStatus, Consent
@@ -30,6 +31,25 @@ def standing(consents: Iterable[Consent], topic: str) -> Consent | None:
             continue
         decision = consent
     return decision
+
+
+def restored(consents: Iterable[Consent], topic: str, at: datetime) -> list[Consent]:
+    """What holds again when somebody takes back, at `at`, their withdrawal from `topic`.
+
+    That is what held before they withdrew, for each topic; an answer like START never agrees to what was not agreed to.
+    """
+    known = [consent for consent in consents if consent.at <= at]
+    agreed = max((consent.at for consent in known if consent.granted), default=None)
+    if agreed is None:
+        return []
+    withdrawn = [one.at for one in known if not one.granted and one.topic == topic and one.at >= agreed]
+    if not withdrawn:
+        return []
+    first = min(withdrawn)  # who answers STOP twice withdraws once
+    before = [one for one in known if one.at < first or (one.granted and one.at == first)]
+    topics = sorted({consent.topic for consent in before}) if topic == ALL_TOPICS else [topic]
+    held = ((each, standing(before, each)) for each in topics)
+    return [replace(decision, topic=each, at=at, dated=True) for each, decision in held if decision is not None]
 
 
 def has_consent(statuses: Mapping[str, AddressStatus], channel: str, topic: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from messaging.errors import PLUGIN_FAULTS, MessagingError, NotFound
 from messaging.nouns.adapter import Adapter, Callback
@@ -11,6 +13,8 @@ from messaging.nouns.engagement import Engagement
 from messaging.nouns.request import Request
 from messaging.plugins import Plugins
 from messaging.services.recording import Recorder
+
+log = logging.getLogger("messaging.callbacks")
 
 
 class Callbacks:
@@ -44,19 +48,23 @@ class Callbacks:
             raise
         except PLUGIN_FAULTS as error:
             raise self._plugins.blame(name, f"callback raised {type(error).__name__}: {error}") from error
-        if callback.speaks_for is not None:
-            told = [each for each in told if self._address_of(each) == callback.speaks_for]
-        self._recorder.record(told)
+        self._recorder.record(self._own(told, kind.channel, callback.speaks_for))
         return callback
 
-    def _address_of(self, told: Engagement) -> str | None:
-        """Whom it is about."""
-        if told.message_id is None:
-            return told.address
-        try:
-            return self._recorder.message(told.message_id).address
-        except NotFound:
-            return None
+    def _own(self, engagements: Sequence[Engagement], channel: str, address: str | None) -> list[Engagement]:
+        """What is about the adapter's own channel (and that address, if it speaks for one only): no provider moves
+        what went another way.
+        """
+        messages = self._recorder.messages({told.message_id for told in engagements if told.message_id})
+        own = []
+        for told in engagements:
+            message = messages.get(told.message_id or "")
+            place = (message.channel, message.address) if message else (told.channel or channel, told.address)
+            if place[0] == channel and address in (None, place[1]):
+                own.append(told)
+            else:
+                log.warning("%s: %s is about what is not its own, and is left out", told.source, told.kind)
+        return own
 
 
 def checked(told: object) -> Engagement:
@@ -69,4 +77,17 @@ def checked(told: object) -> Engagement:
         raise TypeError(f"it made {type(told).__name__}, not an Engagement")
     if told.at.tzinfo is None:
         raise TypeError(f"engagement {told.id!r} has a time without a zone")
-    return told
+    return replace(told, raw=_storable(told.raw))
+
+
+def _storable(value: Any) -> Any:
+    """What others told, as text that can be kept: a mail server far away wrote parts of it, and one odd event must not
+    cost the others it came with.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {str(_storable(str(name))): _storable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value

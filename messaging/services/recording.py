@@ -22,7 +22,7 @@ from messaging.nouns.consent import ALL_TOPICS, BOUNCED, OPTED_OUT, Consent, Sup
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
-from messaging.rules.policy import standing
+from messaging.rules.policy import restored, standing
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
 from messaging.stores.base import Outcome, Store
 from messaging.stores.spool import Spool
@@ -223,19 +223,23 @@ class Recorder:
             if channel is None or address is None:
                 continue
             complained = told.kind is EngagementKind.COMPLAINED
-            granted = told.kind is EngagementKind.RESUBSCRIBED
-            if granted or told.kind in _WITHDRAWN:
+            topic = ALL_TOPICS if complained or message is None else message.topic
+            proof = str(told.raw.get("proof") or f"{told.kind} by {told.source}")
+            if told.kind in _WITHDRAWN:
                 decision = Consent(
                     channel=channel,
                     address=address,
-                    topic=ALL_TOPICS if complained or message is None else message.topic,
-                    granted=granted,
+                    topic=topic,
+                    granted=False,
                     at=told.at,
-                    source=str(told.raw.get("proof") or f"{told.kind} by {told.source}"),
+                    source=proof,
                     message_id=message.id if message else None,
                 )
                 self._store.addresses.add_consents([decision])
-            if granted:
+            if told.kind is EngagementKind.RESUBSCRIBED:
+                consents = self._store.addresses.status([(channel, address)])[channel, address].consents
+                again = [replace(one, source=proof) for one in restored(consents, topic, told.at)]
+                self._store.addresses.add_consents(again)
                 self._lift(channel, address, told.at)
             elif complained or (told.permanent and told.kind in _SUPPRESSING):
                 reason = _SUPPRESSING[told.kind]
@@ -253,8 +257,8 @@ class Recorder:
 
     def _agreed_since(self, channel: str, address: str, at: datetime) -> bool:
         """Whether a START that came after this STOP was told before it."""
-        decision = self.decision(channel, address, ALL_TOPICS)
-        return decision is not None and decision.granted and decision.at > at
+        consents = self._store.addresses.status([(channel, address)])[channel, address].consents
+        return any(consent.granted and consent.at > at for consent in consents)
 
     # Small questions
 
@@ -268,6 +272,10 @@ class Recorder:
         if message is None:
             raise NotFound("this message is not known here")
         return message
+
+    def messages(self, ids: Iterable[str]) -> dict[str, Message]:
+        """Those messages that there are, by id."""
+        return self._store.outbox.get(ids)
 
     def decision(self, channel: str, address: str | None, topic: str) -> Consent | None:
         """What counts now for an address and a topic."""

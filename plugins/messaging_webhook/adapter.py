@@ -126,6 +126,9 @@ class Webhook(Adapter):
             return Receipt.try_again(message.id, error.message)
         except Unanswered as error:
             return Receipt.unknown(message.id, error.message)
+        if answer.status == 410 and self.settings.url:
+            # It is the shop's one place that is gone: no customer is suppressed for it.
+            return Receipt.refused(message.id, "410: the receiver is gone: check [adapters.webhook] url")
         return receipt_of(message.id, answer)
 
     def _body(self, message: RenderedMessage) -> tuple[bytes, str]:

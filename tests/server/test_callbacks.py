@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from messaging.nouns.consent import ALL_TOPICS
+from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import MessageState
 from messaging.rules.policy import standing
@@ -49,6 +49,10 @@ class Owl(Adapter):
             ))
         return Callback(engagements=told, answer="<hoot/>" + request.url, media_type="text/xml")
 
+class Barn(Owl):
+    name = "barn"
+    channel = "email"
+
 class Mute(Adapter):
     name = "mute"
     channel = "sms"
@@ -73,7 +77,7 @@ class Kiosk(EventSource):
 
 @hookimpl
 def register_adapters():
-    return [Owl, Mute]
+    return [Owl, Barn, Mute]
 
 @hookimpl
 def register_event_sources():
@@ -102,8 +106,8 @@ def told(id: str, kind: str, at: str = "2026-03-02T10:05:00+00:00", **more: Any)
     return {"id": id, "kind": kind, "at": at, **more}
 
 
-def post(web: httpx.Client, *events: dict[str, Any]) -> Any:
-    return web.post("/callbacks/owl", content=json.dumps(events), headers=HOOT)
+def post(web: httpx.Client, *events: dict[str, Any], adapter: str = "owl") -> Any:
+    return web.post(f"/callbacks/{adapter}", content=json.dumps(events), headers=HOOT)
 
 
 def test_what_came_back_is_recorded_once_and_settles_an_unknown(shop: Shop, web: httpx.Client) -> None:
@@ -113,12 +117,12 @@ def test_what_came_back_is_recorded_once_and_settles_an_unknown(shop: Shop, web:
     shop.app.store.outbox.settle([Outcome(message_id=message.id, state=MessageState.UNKNOWN, reason="no answer")])
     event = told("e1", "delivered", message=message.id)
     for _ in range(3):
-        answer = post(web, event, event)
+        answer = post(web, event, event, adapter="barn")
         assert answer.status_code == 200
-        assert answer.text == "<hoot/>http://127.0.0.1:8400/callbacks/owl"
+        assert answer.text == "<hoot/>http://127.0.0.1:8400/callbacks/barn"
         assert answer.headers["content-type"].startswith("text/xml")
     (recorded,) = shop.app.store.engagements.of_messages([message.id])[message.id]
-    assert (recorded.source, recorded.customer_id, recorded.raw) == ("owl", "c0000", event)
+    assert (recorded.source, recorded.customer_id, recorded.raw) == ("barn", "c0000", event)
     assert shop.app.store.outbox.get([message.id])[message.id].state is MessageState.SENT
 
 
@@ -158,25 +162,76 @@ def test_an_adapter_that_fails_is_named_and_asked_again(web: httpx.Client, caplo
     assert "owls fly at night" in caplog.text
 
 
-def test_stop_and_start_by_number_move_what_its_owner_gets(shop: Shop, web: httpx.Client) -> None:
-    store = shop.app.store
-    number = "+43720000001"
-    place = ("sms", number)
-    store.customers.put([Customer(id="ann", phone=number, created_at=shop.clock.now())])
-    stop = told("e1", "unsubscribed", channel="sms", address=number, permanent=True)
-    start = told("e2", "resubscribed", at="2026-03-02T10:06:00+00:00", channel="sms", address=number)
-    post(web, stop)
-    status = store.addresses.status([place])[place]
-    assert status.suppression is not None
-    assert status.suppression.reason == "opted out"
-    post(web, start)
-    status = store.addresses.status([place])[place]
-    assert status.suppression is None
-    decision = standing(status.consents, "offers")
-    assert decision is not None
-    assert (decision.granted, decision.topic) == (True, ALL_TOPICS)
-    post(web, told("e3", "unsubscribed", at="2026-03-02T10:05:30+00:00", channel="sms", address=number, permanent=True))
-    assert store.addresses.status([place])[place].suppression is None, "a STOP told late is older than the START"
+NUMBER = "+43720000001"
+PLACE = ("sms", NUMBER)
+
+
+def answers(web: httpx.Client, *kinds: str) -> None:
+    """What the owner of the number answers, a minute after the other."""
+    for minute, kind in enumerate(kinds, 5):
+        at = f"2026-03-02T10:{minute:02}:00+00:00"
+        post(web, told(f"e{minute}", kind, at=at, channel="sms", address=NUMBER, permanent=kind == "unsubscribed"))
+
+
+def agreed(shop: Shop, topic: str) -> bool | None:
+    decision = standing(shop.app.store.addresses.status([PLACE])[PLACE].consents, topic)
+    return None if decision is None else decision.granted
+
+
+def suppressed(shop: Shop) -> str | None:
+    suppression = shop.app.store.addresses.status([PLACE])[PLACE].suppression
+    return None if suppression is None else suppression.reason
+
+
+def agree(shop: Shop, *topics: str, granted: bool = True) -> None:
+    at = shop.clock.now()
+    shop.app.store.addresses.add_consents(
+        Consent(channel="sms", address=NUMBER, topic=topic, granted=granted, at=at, source="form") for topic in topics
+    )
+
+
+def test_start_puts_back_what_held_before_stop_and_nothing_else(shop: Shop, web: httpx.Client) -> None:
+    shop.app.store.customers.put([Customer(id="ann", phone=NUMBER, created_at=shop.clock.now())])
+    agree(shop, "offers")
+    agree(shop, "news", granted=False)
+    answers(web, "unsubscribed", "unsubscribed")
+    assert (agreed(shop, "offers"), agreed(shop, "news"), suppressed(shop)) == (False, False, "opted out")
+    answers(web, "unsubscribed", "unsubscribed", "resubscribed")
+    assert (agreed(shop, "offers"), agreed(shop, "news"), agreed(shop, "other")) == (True, False, False)
+    assert suppressed(shop) is None
+    late = told("e9", "unsubscribed", at="2026-03-02T10:06:30+00:00", channel="sms", address=NUMBER, permanent=True)
+    post(web, late)
+    assert (agreed(shop, "offers"), suppressed(shop)) == (True, None), "a STOP told late is older than the START"
+
+
+def test_start_makes_no_consent_out_of_nothing(shop: Shop, web: httpx.Client) -> None:
+    answers(web, "resubscribed")
+    assert agreed(shop, "offers") is None
+    answers(web, "resubscribed", "unsubscribed", "resubscribed")
+    assert (agreed(shop, "offers"), suppressed(shop)) == (False, None)
+
+
+def test_no_provider_moves_what_went_another_way(shop: Shop, web: httpx.Client) -> None:
+    shop.add_customers(1)
+    shop.campaign()
+    (message,) = shop.app.store.outbox.page(campaign="spring")
+    post(
+        web,
+        told("e1", "bounced", message=message.id, permanent=True),
+        told("e2", "complained", channel="email", address="c0000@example.com"),
+    )
+    place = ("email", "c0000@example.com")
+    assert shop.app.store.addresses.status([place])[place].suppression is None
+    assert not shop.app.store.engagements.of_messages([message.id])
+
+
+def test_odd_words_of_others_cost_no_event(shop: Shop, web: httpx.Client) -> None:
+    odd = told("e1", "deferred", channel="sms", address=NUMBER, reason="x\0")
+    stop = told("e2", "unsubscribed", channel="sms", address=NUMBER, permanent=True)
+    body = json.dumps([odd, stop]).replace("x\\u0000", "x\\u0000\\ud800").encode() + b" "
+    body = body.replace(b'"reason": "x', b'"reason": "\xff')
+    assert web.post("/callbacks/owl", content=body, headers=HOOT).status_code == 200
+    assert suppressed(shop) == "opted out"
 
 
 def test_start_does_not_lift_a_bounce(shop: Shop, web: httpx.Client) -> None:

@@ -268,6 +268,7 @@ class TestConsequences:
         assert (back.consents()[-1].topic, back.consents()[-1].granted) == (ALL_TOPICS, False)
 
     def test_a_providers_unsubscribe_and_resubscribe(self, back: Back) -> None:
+        back.agree(topic="offers")
         id = back.message()
         back.tell(EngagementKind.UNSUBSCRIBED, id)
         assert (back.consents()[-1].topic, back.consents()[-1].granted) == ("offers", False)
