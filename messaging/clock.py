@@ -58,8 +58,12 @@ def clock_from_environment() -> Clock:
     if not text:
         return Clock()
     try:
-        return FrozenClock(datetime.fromisoformat(text))
+        now = datetime.fromisoformat(text)
+        if now.tzinfo is None:
+            raise ValueError("no zone")
+        return FrozenClock(now)
     except ValueError as error:
         raise SettingsError(
-            f"MESSAGING_NOW is not an ISO 8601 time: {text!r}", hint="write it like 2026-11-22T09:00:00+01:00"
+            f"MESSAGING_NOW is not an ISO 8601 time with a zone: {text!r}",
+            hint="write it like 2026-11-22T09:00:00+01:00",
         ) from error

@@ -362,7 +362,9 @@ def load_settings(file: Path, overrides: Mapping[str, Any] | None = None) -> Set
             hint = f"did you mean {near[0]}?" if near else None
             raise SettingsError(f"{where}: there is no such setting", hint=hint) from None
         if problem["type"] in ("model_type", "dict_type"):
-            raise SettingsError(f"{where}: must be a table", hint=f"write [{'.'.join(path)}] above it") from None
+            variable = where.startswith(PREFIX)
+            hint = 'write it as JSON: {"NAME": …}' if variable else f"write [{'.'.join(path)}] above it"
+            raise SettingsError(f"{where}: must be a table", hint=hint) from None
         raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 

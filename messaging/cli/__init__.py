@@ -93,6 +93,8 @@ def _one_line(error: MessagingError) -> str:
         return f"{text} ({error.hint})"
     if not error.hint:
         return text
+    if error.hint.startswith("messaging "):
+        return f"{text}. Try: {error.hint}"  # as it must be typed
     return f"{text}. {error.hint[0].upper()}{_sentence(error.hint[1:])}"
 
 

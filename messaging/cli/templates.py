@@ -215,6 +215,7 @@ def send_test(
 ) -> None:
     """Send a template to yourself, the way every message goes, with example data."""
     from messaging.nouns.message import Lane, MessageState
+    from messaging.stores.base import Outcome
 
     template, version = app.library.get(name), app.library.version(name)
     chosen = channel or version.channels[0]
@@ -232,6 +233,10 @@ def send_test(
     finally:
         sender.close()
     outcome = app.store.outbox.get([message.id])[message.id]
+    if outcome.state is MessageState.PLANNED:
+        # Nobody comes back for a test: it is told that it was not sent, and that is the end of it.
+        reason = f"not sent: {outcome.reason or 'not told why'}"
+        app.store.outbox.settle([Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)])
     if as_json:
         print_json({"message": message.id, "state": outcome.state.value, "reason": outcome.reason})
     if outcome.state is not MessageState.SENT:

@@ -111,6 +111,8 @@ class Compiled:
         file = file or self._name
         if isinstance(error, OverLimit):
             return TemplateLimit(str(error), file=file, line=line)
+        if isinstance(error, OverflowError) and str(error).startswith("Range"):
+            return TemplateLimit(f"it needs more than one message may cost ({error})", file=file, line=line)
         if isinstance(error, (ArithmeticError, TypeError, ValueError)):
             return TemplateError(_in_words(error), file=file, line=line)
         if isinstance(error, (RecursionError, MemoryError)):

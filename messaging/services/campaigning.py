@@ -119,8 +119,16 @@ class Campaigning:
         return campaign
 
     def plan(self, name: str, *, progress: Callable[[int], None] | None = None) -> Plan:
-        """Work out who would get what. Nothing is sent, no message is made."""
+        """Work out who would get what. Nothing is sent, no message is made.
+
+        Raises:
+            Conflict: it began already, or is over: what it sends is decided.
+        """
         campaign = self.get(name)
+        if campaign.version is not None:
+            raise Conflict(
+                f"campaign {name} began already ({campaign.state})", hint=f"messaging campaigns status {name}"
+            )
         version = self._library.version(campaign.template)
         _say_why(version, campaign.service_notice)
         self._has_adapter(campaign.channel, campaign.adapter)

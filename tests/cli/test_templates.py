@@ -129,6 +129,18 @@ def test_a_test_send_that_fails(few: Run, monkeypatch: pytest.MonkeyPatch, recei
     ended, _, err = few("templates", "send-test", "order-confirmation", "--to", "ann@example.com")
     assert (ended, err.count("\n")) == (code, 1)
     assert "no such user" in err or "was not sent: is down" in err
+    [message] = json.loads(few("messages", "list", "--template", "order-confirmation", "--json")[1])
+    assert message["state"] in ("refused", "skipped"), "nobody comes back for a test"
+
+
+def test_a_test_to_somebody_who_is_erased_is_erased_too(few: Run) -> None:
+    (few.folder / "people.csv").write_text("id,email\nann,ann@example.com\n", "utf-8")
+    few("customers", "import", "people.csv")
+    assert few("templates", "send-test", "order-confirmation", "--to", "ann@example.com")[0] == 0
+    code, _, err = few("customers", "erase", "ann@example.com", "--yes")
+    assert code == 0, err
+    left = [path for path in few.folder.rglob("*") if path.is_file() and b"ann@example.com" in path.read_bytes()]
+    assert [path.name for path in left if path.suffix != ".csv"] == []
 
 
 def test_a_test_send_to_nowhere(few: Run) -> None:

@@ -357,3 +357,10 @@ def test_while_its_rows_are_made_to_cancel_it_nobody_sends_it(
     assert live_shop.pigeon_of(server).handed == []
     assert live_shop.counts() == {"skipped": PAGE + 7}
     assert live_shop.app.campaigning.get("spring").state is CampaignState.CANCELLED
+
+
+def test_what_began_is_not_planned_again(live_shop: Any) -> None:
+    live_shop.add_customers(1)
+    live_shop.campaign()
+    with pytest.raises(Conflict, match="began already"):
+        live_shop.app.campaigning.plan("spring")
