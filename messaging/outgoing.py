@@ -100,7 +100,7 @@ class Outgoing(HttpClient):
         line = self._shelf.take(key) or self._dial(place, trusted, until)
         try:
             answer = line.ask(method, place.target, headers, body, until, self._limit if limit is None else limit)
-        except BaseException:
+        except BaseException:  # handed on: nobody knows what is still to come on this connection
             line.close()
             raise
         if line.reusable:
@@ -176,7 +176,7 @@ class Outgoing(HttpClient):
 
     def _through(self, proxy: str, port: int, place: Place, until: float) -> _Wire:
         """A tunnel to `place` (RFC 9110 9.3.6)."""
-        with suppress(ValueError):
+        with suppress(ValueError):  # a name is no address: the proxy resolves it
             if not self._may_reach(place.host):
                 raise AddressRefused(f"{place.host} is a private address", hint="see [outgoing] allow_private")
         wire = self._connect(proxy, self._look_up(proxy, port, until), port, until)
@@ -187,7 +187,7 @@ class Outgoing(HttpClient):
             lines.append(f"Proxy-Authorization: Basic {b64encode(login.encode()).decode('ascii')}")
         try:
             wire.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-            response = http.client.HTTPResponse(wire, method="CONNECT")  # type: ignore[arg-type]
+            response = http.client.HTTPResponse(wire, method="CONNECT")  # type: ignore[arg-type] # asks makefile only
             response.begin()
             status = response.status
             response.close()

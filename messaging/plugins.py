@@ -145,6 +145,8 @@ class Plugins:
                 channel = getattr(adapter, "channel", None)
                 if not isinstance(channel, str) or not is_name(channel):
                     raise self._wrong(plugin, f"{adapter.__name__}.channel must be a word like email, sms, webhook")
+                if adapter.capabilities.callbacks and adapter.callback is Adapter.callback:
+                    raise self._wrong(plugin, f"{adapter.__name__} declares callbacks and has no method callback")
                 self._first(plugin, "adapter", name, lambda other: other.adapters)
             for name in sources:
                 self._first(plugin, "event source", name, lambda other: other.sources)

@@ -56,7 +56,7 @@ def told(live_shop: Shop) -> dict[str, list[Any]]:
         ]
     )
     module = next(plugin.module for plugin in live_shop.app.plugins.found if plugin.name == "curious")
-    found: dict[str, list[Any]] = module.told  # type: ignore[union-attr]
+    found: dict[str, list[Any]] = module.told
     return found
 
 

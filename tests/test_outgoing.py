@@ -39,14 +39,14 @@ class Peer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the listener was closed
             while True:
                 connection, _ = self._listener.accept()
                 self.connections += 1
                 threading.Thread(target=self._follow, args=(connection,), daemon=True).start()
 
     def _follow(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+        with connection, contextlib.suppress(OSError):  # whoever asked has hung up
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:
@@ -627,7 +627,7 @@ class TestTls:
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # one side has hung up
         while block := source.recv(65536):
             target.sendall(block)
         target.shutdown(socket.SHUT_WR)

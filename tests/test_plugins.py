@@ -118,6 +118,12 @@ def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
         (ADAPTER.format(name="No Name"), "Pigeon.name must be"),
         (ADAPTER.format(name="p").replace("deliver", "delivr"), "Pigeon is not finished: it has no method deliver"),
         (ADAPTER.format(name="p").replace("def deliver", "deliver = None\n    def send"), "it has no method deliver"),
+        (
+            ADAPTER.format(name="p")
+            .replace("import Adapter,", "import Adapter, Capabilities,")
+            .replace('    channel = "roof"', '    channel = "roof"\n    capabilities = Capabilities(callbacks=True)'),
+            "Pigeon declares callbacks and has no method callback",
+        ),
         (ADAPTER.format(name="smtp"), "the adapter 'smtp' is already there, from plugin email"),
     ],
 )

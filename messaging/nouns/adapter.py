@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from messaging.errors import RequestRejected
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
@@ -185,7 +186,7 @@ class Adapter(ABC):
             RequestRejected: the signature is missing, wrong, or too old. Nothing is recorded; the provider gets a 403.
             InputError: it is not what this provider sends.
         """
-        raise NotImplementedError
+        raise RequestRejected(f"{self.name} takes no callbacks")
 
     @classmethod
     def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:

@@ -95,7 +95,7 @@ def _guessed(fields: Mapping[str, FieldInfo], url: str = "") -> dict[str, Any]:
 def has_kit() -> bool:
     """Whether the suites can be run."""
     try:
-        import pytest  # noqa: F401
+        import pytest  # noqa: F401 - only whether it is there
     except ImportError:
         return False
     return True

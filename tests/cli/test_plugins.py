@@ -91,7 +91,7 @@ def test_they_are_listed_outside_of_a_workspace(outside: Path) -> None:
     email = listed()["email"]
     assert (email["distribution"], email["state"], email["fault"]) == ("customer-messaging", "works", None)
     assert email["hooks"] == ["register_adapters"]
-    adapters = {adapter["name"]: adapter for adapter in email["adapters"]}  # type: ignore[attr-defined]
+    adapters = {adapter["name"]: adapter for adapter in email["adapters"]}
     assert set(adapters["sendgrid"]) == {"name", "channel", "batch_size", "idempotency_key", "lookup", "callbacks"}
     code, out, _ = run("plugins", "list")
     assert (code, "mailbox (email)" in out) == (0, True)

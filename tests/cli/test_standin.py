@@ -25,9 +25,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def run(*arguments: str) -> subprocess.Popen[str]:
             command = [sys.executable, "-m", "messaging", "standin", *arguments]
             pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            process = stack.enter_context(subprocess.Popen(command, text=True, cwd=tmp_path, **pipes))  # type: ignore[call-overload]
+            process = stack.enter_context(subprocess.Popen(command, text=True, cwd=tmp_path, **pipes))
             stack.callback(process.kill)
-            return process  # type: ignore[no-any-return]
+            return process
 
         yield run
 

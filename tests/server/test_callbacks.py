@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from messaging import Request, RequestRejected
 from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import MessageState
@@ -276,3 +277,9 @@ def test_a_source_that_fails_or_makes_no_event_is_named(web: httpx.Client, caplo
     assert hook(web, "crash").status_code == 503
     assert "plugin birds" in caplog.text
     assert hook(web, {"id": "1"}).status_code == 400
+
+
+def test_who_takes_no_callbacks_believes_nobody(shop: Shop) -> None:
+    mute = shop.app.adapters.get("mute")
+    with pytest.raises(RequestRejected, match="mute takes no callbacks"):
+        mute.callback(Request(url="https://x.example", received_at=shop.clock.now()))

@@ -138,7 +138,7 @@ def test_one_that_waits_for_its_next_turn_does_not_hang(monkeypatch: pytest.Monk
 
         def rest(timeout: float) -> None:
             rested.set()
-            round.stop.is_set = lambda: True  # type: ignore[method-assign]  # one turn is enough
+            round.stop.is_set = lambda: True  # one turn is enough
 
         monkeypatch.setattr(round.stop, "wait", rest)
         round.end.set()

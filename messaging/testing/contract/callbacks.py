@@ -128,7 +128,7 @@ class Callbacks(AdapterBench):
             take(request_of(self.callback_url, body, self.sign(body, at), at))
         except (InputError, RequestRejected):
             pass
-        except Exception as error:
+        except Exception as error:  # what its author wrote may raise anything
             fault(
                 f"a signed body that is none ({body[:10]!r}…) made callback raise {type(error).__name__}",
                 "raise InputError for what cannot be read, and leave out events that are not understood",

@@ -113,7 +113,7 @@ class Abilities(AdapterBench):
             remote.looking = (id,)
         try:
             found = adapter.lookup(message.id)
-        except Exception as error:
+        except Exception as error:  # what its author wrote may raise anything
             fault(f"lookup raised {type(error).__name__}: {error}", "answer None where it cannot be told")
         if found is not None:
             check_receipt(found)

@@ -185,19 +185,19 @@ class Manners(AdapterBench):
             adapter = self.make(remote, tmp_path, stack)
             closed: list[str] = []
             http, handlers = adapter.context.http, list(logging.getLogger().handlers)
-            real, http.close = http.close, lambda: closed.append("context.http")  # type: ignore[method-assign]
+            real, http.close = http.close, lambda: closed.append("context.http")  # type: ignore[method-assign] # only to look on
             try:
                 adapter.close()
                 used = self.make(remote, tmp_path, stack)
                 self.run(used, self.messages(remote, 1))
                 used.close()
                 used.close()
-            except Exception as error:
+            except Exception as error:  # what its author wrote may raise anything
                 fault(
                     f"close() raised {type(error).__name__}: {error}", "close what there is, also if there is nothing"
                 )
             finally:
-                http.close = real  # type: ignore[method-assign]
+                http.close = real  # type: ignore[method-assign] # as it was
             if closed or sys.stdout.closed or sys.stderr.closed or logging.getLogger().handlers != handlers:
                 fault(
                     f"close() closed what is not the adapter's: {', '.join(closed) or 'the process’s own streams'}",
@@ -225,7 +225,7 @@ class Manners(AdapterBench):
             sys.modules[spec.name] = again
             try:
                 spec.loader.exec_module(again)
-            except Exception as error:
+            except Exception as error:  # what its author wrote may raise anything
                 pytest.skip(f"its module cannot be run a second time: {type(error).__name__}: {error}")
             finally:
                 del sys.modules[spec.name]
@@ -328,11 +328,11 @@ def _watched_environment(file: str) -> Iterator[list[str]]:
     read: list[str] = []
     real = os.environ
 
-    class Watched(type(real)):  # type: ignore[misc]
+    class Watched(type(real)):  # type: ignore[misc] # whatever kind it is
         def __getitem__(self, key: str) -> str:
             frame = sys._getframe(1)
             while frame is not None and frame.f_code.co_filename in _BETWEEN:
-                frame = frame.f_back  # type: ignore[assignment]
+                frame = frame.f_back  # type: ignore[assignment] # None ends the loop
             if frame is not None and frame.f_code.co_filename == file:
                 read.append(key)
             value: str = super().__getitem__(key)

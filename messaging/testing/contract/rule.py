@@ -83,7 +83,7 @@ class RuleContract:
         """What it says, as the core asks it."""
         try:
             said = [decision for answer in self._hook(messages=messages, facts=facts) for decision in answer]
-        except Exception as error:
+        except Exception as error:  # what its author wrote may raise anything
             fault(
                 f"check_messages raised {type(error).__name__}: {error}",
                 "decide on what is not known too: a check that raises holds the whole batch back",

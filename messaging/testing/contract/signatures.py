@@ -122,7 +122,7 @@ def rejected(take: Callable[[Request], object], request: Request, how: str) -> N
         return
     except InputError as error:
         fault(f"a request {how} was read before its signature was checked ({error})", _VERIFY_FIRST)
-    except Exception as error:
+    except Exception as error:  # what its author wrote may raise anything
         fault(
             f"a request {how} made it raise {type(error).__name__}: {error}",
             "whatever the headers hold, raise RequestRejected: anybody can post there",

@@ -41,11 +41,11 @@ class SourceAuthor:
 
     def bodies(self) -> Sequence[bytes]:
         """What such a shop posts, of each kind one: real ones are best."""
-        raise NotImplementedError
+        fault("the suite does not know what such a shop posts", "write bodies(self) in your test: real ones are best")
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         """The headers with which the shop posts that body at that time, by the secrets in `settings`."""
-        raise NotImplementedError
+        fault("the suite cannot post as the shop does", "write sign(self, body, at) in your test: the headers it sends")
 
     def other_settings(self) -> Mapping[str, Any]:
         """Another shop's: by default with other secrets of the same form."""
@@ -196,7 +196,7 @@ class SourceContract(SourceAuthor):
             take(self.genuine(body))
         except (InputError, RequestRejected):
             pass
-        except Exception as error:
+        except Exception as error:  # what its author wrote may raise anything
             fault(
                 f"a signed body that is none ({body[:10]!r}…) made it raise {type(error).__name__}: {error}",
                 "raise InputError for what this kind of shop does not send",

@@ -11,8 +11,8 @@ from pathlib import Path
 from messaging.errors import InputError
 
 
-def server_context(host: str) -> tuple[ssl.SSLContext, str]:
-    """The server's side of TLS for `localhost` and `host`, and the certificate in PEM."""
+def self_signed(host: str) -> tuple[bytes, bytes]:
+    """A certificate for `localhost` and `host`, and its key, in PEM."""
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
@@ -42,6 +42,12 @@ def server_context(host: str) -> tuple[ssl.SSLContext, str]:
     certificate = signed.public_bytes(serialization.Encoding.PEM)
     form = serialization.PrivateFormat.PKCS8
     private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return certificate, private
+
+
+def server_context(host: str) -> tuple[ssl.SSLContext, str]:
+    """The server's side of TLS for `localhost` and `host`, and the certificate in PEM."""
+    certificate, private = self_signed(host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # ssl reads certificates from files only.
     with tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 
     def hang_up(self) -> None:
         for line in list(self.lines):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it has hung up by itself
                 line.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -78,7 +78,7 @@ class _Session(socketserver.BaseRequestHandler):
         self._reader = self._line.makefile("rb")
         self._greet()
         try:
-            with contextlib.suppress(OSError, _HangUp):
+            with contextlib.suppress(OSError, _HangUp):  # however it ends, it is over
                 self._line.settimeout(_IDLE)
                 self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._step("connect", "220 standin ESMTP")

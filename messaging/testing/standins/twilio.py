@@ -47,7 +47,7 @@ class TwilioStandIn(StandIn):
         account_sid: str = "AC" + "0" * 32,
         auth_token: str = "standin-auth-token",  # noqa: S107 - it opens nothing but this
         api_key: str | None = None,
-        api_secret: str = "standin-api-secret",  # noqa: S107
+        api_secret: str = "standin-api-secret",  # noqa: S107 - as above
         inbound_to: str | None = None,
         signature: Signature = "sha1",
         **where: Unpack[Where],

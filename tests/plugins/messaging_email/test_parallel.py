@@ -37,7 +37,7 @@ def test_whoever_stops_listening_wants_no_more_to_leave() -> None:
 
     receipts = hand_over(["a", "b"], work, width=1, ids=lambda item: [item])
     assert next(receipts).message_id == "a"
-    receipts.close()  # type: ignore[attr-defined] # a generator
+    receipts.close()  # a generator
     stopped.set()
     assert ended.wait(10)
     assert taken == ["a"]

@@ -219,7 +219,7 @@ def test_who_stops_listening_stops_the_rest(webhook: Callable[..., Webhook], htt
     httpserver.expect_request("/").respond_with_data("")
     receipts = webhook(connections=1).deliver([message(httpserver.url_for("/"), f"m{n}") for n in range(500)])
     next(receipts)
-    receipts.close()  # type: ignore[attr-defined]
+    receipts.close()
     assert len(httpserver.log) < 500
 
 

@@ -76,5 +76,5 @@ def test_a_message_is_shown_decoded() -> None:
         b"Tsch=C3=BCs\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x</p>\r\n--b--\r\n"
     )
     found = summary(content)
-    assert ["Subject", "Grüße"] in found["headers"]  # type: ignore[operator]
+    assert ["Subject", "Grüße"] in found["headers"]
     assert (str(found["text"]).strip(), str(found["html"]).strip()) == ("Tschüs", "<p>x</p>")
