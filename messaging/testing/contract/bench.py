@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import pytest
-from pydantic import BaseModel, SecretStr
 
 from messaging.errors import AdapterUnusable
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
@@ -167,27 +166,6 @@ def check_receipt(receipt: Receipt) -> None:
         )
     if receipt.provider_id is not None and not isinstance(receipt.provider_id, str):
         fault(f"a receipt's provider_id is a {type(receipt.provider_id).__name__}", "make it text")
-
-
-def secrets_of(settings: BaseModel) -> list[str]:
-    """The values of a model that are marked as secrets."""
-    found: list[str] = []
-
-    def look(value: object) -> None:
-        if isinstance(value, SecretStr):
-            found.append(value.get_secret_value())
-        elif isinstance(value, BaseModel):
-            for name in type(value).model_fields:
-                look(getattr(value, name))
-        elif isinstance(value, Mapping):
-            for each in value.values():
-                look(each)
-        elif isinstance(value, list | tuple | set | frozenset):
-            for each in value:
-                look(each)
-
-    look(settings)
-    return [secret for secret in found if len(secret) >= 4]
 
 
 def values(document: object) -> Any:

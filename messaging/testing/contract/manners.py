@@ -24,9 +24,10 @@ from pydantic_core import PydanticUndefined
 from messaging.errors import SettingsError
 from messaging.ids import is_name
 from messaging.nouns.adapter import Adapter, AdapterSettings
+from messaging.services.handover import secrets_in
 from messaging.services.plugin_settings import read_settings
 from messaging.testing.contract.authoring import AdapterBench
-from messaging.testing.contract.bench import Listener, fault, listening, secrets_of
+from messaging.testing.contract.bench import Listener, fault, listening
 from messaging.testing.contract.provider import Fate, Provider
 from messaging.testing.contract.reading import texts
 
@@ -90,7 +91,7 @@ class Manners(AdapterBench):
             if _SECRET.search(name) and "str" in str(field.annotation).lower().replace("secretstr", ""):
                 fault(f"the setting {name} holds a secret as plain text", f"declare it {name}: pydantic.SecretStr")
         settings = self.read(self.given(remote))
-        for secret in secrets_of(settings):
+        for secret in secrets_in(settings):
             if secret in repr(settings) or secret in str(settings):
                 fault("the settings show a secret in their repr", "leave repr as it is, and secrets SecretStr")
 
@@ -105,7 +106,7 @@ class Manners(AdapterBench):
         self, open: Callable[..., Adapter], remote: Provider, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with self.everything(open, remote) as (adapter, heard, told):
-            secrets = secrets_of(adapter.settings)
+            secrets = list(secrets_in(adapter.settings))
             if not secrets:
                 pytest.skip("its settings hold no secret (pydantic.SecretStr)")
             printed = "".join(capfd.readouterr())
