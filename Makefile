@@ -29,7 +29,7 @@ types: $(READY)
 wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --quiet
-	$(BIN)/check-wheel-contents dist/*.whl --toplevel messaging,messaging_email,messaging_rules,messaging_sms,messaging_webhook
+	$(BIN)/check-wheel-contents dist/*.whl --toplevel messaging,messaging_email,messaging_rules,messaging_shops,messaging_sms,messaging_webhook
 
 docs: $(READY)
 	$(BIN)/python docs/make_settings.py

@@ -1,0 +1,17 @@
+"""Shops' own webhooks as events: Shopify, WooCommerce, and one's own shop by Standard Webhooks.
+
+What all have in common is in `settings` (secrets), `signing`, and what makes our words of theirs: `reading`, `money`,
+`people`, `items`. One module a shop: `verify` and `events`.
+"""
+
+from __future__ import annotations
+
+from messaging import EventSource, hookimpl
+from messaging_shops.shopify import Shopify
+from messaging_shops.standard import StandardWebhooks
+from messaging_shops.woocommerce import WooCommerce
+
+
+@hookimpl
+def register_event_sources() -> list[type[EventSource]]:
+    return [Shopify, StandardWebhooks, WooCommerce]

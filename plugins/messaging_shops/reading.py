@@ -1,0 +1,100 @@
+"""Reads what a shop posted, of which nothing is certain: each value as what it should be, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from messaging import InputError, Request
+
+#: Longest id, number or name of a thing, in characters.
+_NAME = 200
+#: Longest text that is passed on.
+_TEXT = 2_000
+
+
+def body_of(request: Request) -> Mapping[str, Any]:
+    """The JSON object that was posted.
+
+    Raises:
+        InputError: it is none.
+    """
+    told = request.json()
+    if not isinstance(told, dict):
+        raise InputError("the body is no JSON object")
+    return told
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """An object; empty where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def text(value: object, longest: int = _TEXT) -> str | None:
+    """Text on one line, or a number as text; None where it is empty or something else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:longest].strip() or None
+
+
+def name(value: object) -> str | None:
+    """An id or a number of something, as text: also where the shop posts it as a number, beyond 2^53, too.
+
+    None where it is empty, nought (some shops' word for none), too long, or something else.
+    """
+    told = text(value, _NAME + 1)
+    return None if told is None or len(told) > _NAME or told == "0" else told
+
+
+def needed(value: object, where: str) -> str:
+    """An id or number without which there is nothing to tell.
+
+    Raises:
+        InputError: it is not there.
+    """
+    told = name(value)
+    if told is None:
+        raise InputError(f"{where}: is missing")
+    return told
+
+
+def instant(value: object, *, zone: bool = True) -> str | None:
+    """A time in ISO 8601, in UTC. With `zone=False` one that is written without a zone is UTC; else it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value.strip())
+        if time.tzinfo is None:
+            if zone:
+                return None
+            time = time.replace(tzinfo=UTC)
+        return time.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def unix(value: object) -> str | None:
+    """A time in whole Unix seconds, as ISO 8601 in UTC."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def web_address(value: object) -> str | None:
+    """An http(s) address; None for any other: it becomes a link."""
+    told = text(value)
+    return told if told is not None and told.lower().startswith(("https://", "http://")) else None
+
+
+def filled(**values: Any) -> dict[str, Any]:
+    """Those of `values` that say something."""
+    return {key: value for key, value in values.items() if value is not None and value != [] and value != {}}

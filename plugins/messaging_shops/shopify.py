@@ -1,0 +1,25 @@
+"""The source `shopify`: what Shopify posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from messaging import EventSource, Request, SourceSettings
+from messaging_shops.settings import ShopSettings
+from messaging_shops.signing import check, in_base64
+
+
+class Shopify(EventSource):
+    """Signed by HMAC-SHA256."""
+
+    name: ClassVar[str] = "shopify"
+    Settings: ClassVar[type[SourceSettings]] = ShopSettings
+
+    settings: ShopSettings
+
+    def verify(self, request: Request) -> None:
+        check((in_base64(key, request.body) for key in self.settings.keyring()), request.header("x-signature"))
+
+    def events(self, request: Request) -> Iterator[Mapping[str, Any]]:
+        return iter(())
