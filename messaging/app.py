@@ -28,7 +28,7 @@ from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.conditions import Conditions
-from messaging.services.dispatching import Dispatcher
+from messaging.services.dispatching import Dispatcher, Waits
 from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
 from messaging.services.importing import CustomerImport
@@ -431,12 +431,13 @@ class Messaging:
         plan_hash: str | None = None,
         listed: Callable[[int], None] | None = None,
         sent: Callable[[int], None] | None = None,
+        waits: Waits = lambda wait: None,
     ) -> MessagingError | None:
         """Send a campaign, or the rest of it, until it is done; return what stopped it, if something did."""
         campaign = self.campaigning.get(name)
         # A mistake in the settings is found before anything begins.
         self.adapters.get(self.adapter_name(campaign.channel, campaign.adapter))
-        return self.dispatcher.send(name, plan_hash=plan_hash, listed=listed, sent=sent)
+        return self.dispatcher.send(name, plan_hash=plan_hash, listed=listed, sent=sent, waits=waits)
 
     def show(self, message: Message) -> RenderedMessage | None:
         """A message as it went out, or would; None if its content is no longer kept."""

@@ -195,10 +195,12 @@ def list_(app: Messaging, as_json: bool) -> None:
 
 def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = None) -> None:
     """Send, with progress; then show where it stands, and exit accordingly."""
+    from messaging.cli.waiting import teller
+
     campaign = app.campaigning.get(name)
     total = campaign.audience or app.store.customers.count()
     with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
-        fault = app.send_campaign(name, plan_hash=plan_hash, listed=listed, sent=sent)
+        fault = app.send_campaign(name, plan_hash=plan_hash, listed=listed, sent=sent, waits=teller())
     shown = _print(app, name, as_json)
     if fault is not None:
         raise fault
@@ -209,7 +211,9 @@ def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = 
         raise InputError(f"campaign {name} was {shown.campaign.state}", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
-        say(f"{waiting} wait for a later time: messaging serve sends them, or messaging campaigns send {name}.")
+        due = app.store.outbox.next_due(campaign=name)
+        first = f", the first for {due:%Y-%m-%d %H:%M} UTC" if due is not None else ""
+        say(f"{waiting} wait for a later time{first}: messaging serve sends them, or messaging campaigns send {name}.")
     refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
     look = f"messaging messages list --campaign {name} --state {'refused' if refused else 'unknown'}"
     if refused and not unknown and not waiting and not shown.counts[MessageState.SENT]:

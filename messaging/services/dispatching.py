@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from messaging.clock import Clock
 from messaging.errors import Conflict, MessagingError, SettingsError
 from messaging.nouns.campaign import CampaignState
-from messaging.nouns.message import Lane
+from messaging.nouns.message import Lane, MessageState
 from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.sending import Alive, Sender, SendReport, unwatched
@@ -25,6 +26,23 @@ EVENT_LANES = (Lane.ORDER, Lane.EVENT)
 POLL = 0.5
 #: How long a server leaves alone a campaign that met a fault, in seconds: each try is written down.
 FAULT_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What a run waits for, with nothing to do meanwhile."""
+
+    campaign: str
+    #: Messages that are still to go.
+    messages: int
+    #: When the first of them is tried again; None: another sender has them.
+    until: datetime | None
+    #: Why most of them wait, as far as it is known.
+    reason: str | None
+
+
+#: Told before each wait.
+Waits = Callable[[Wait], object]
 
 
 class Dispatcher:
@@ -66,12 +84,13 @@ class Dispatcher:
         stop: threading.Event | None = None,
         listed: Callable[[int], object] | None = None,
         sent: Callable[[int], object] | None = None,
+        waits: Waits = lambda wait: None,
         patience: timedelta | None = None,
         alive: Alive = unwatched,
     ) -> MessagingError | None:
         """Start a campaign or take it up where it was, and send it, waiting out delays shorter than `patience`.
 
-        Returns what stopped it, if something did. `listed` and `sent` are told of progress.
+        Returns what stopped it, if something did. `listed` and `sent` are told of progress, `waits` of waiting.
 
         Raises:
             Conflict: it cannot be started, or not as the plan showed it.
@@ -94,13 +113,20 @@ class Dispatcher:
             if self._campaigning.start(name, plan_hash=plan_hash).state is CampaignState.SCHEDULED:
                 return None
             self._campaigning.fill(name, progress=noting(listed))
-            return self._send(sender, name, stop, noting(sent), self._patience if patience is None else patience)
+            patience = self._patience if patience is None else patience
+            return self._send(sender, name, stop, noting(sent), waits, patience)
         finally:
             sender.close()
             self._campaigning.sweep()
 
     def _send(
-        self, sender: Sender, name: str, stop: threading.Event, progress: Callable[[int], object], patience: timedelta
+        self,
+        sender: Sender,
+        name: str,
+        stop: threading.Event,
+        progress: Callable[[int], object],
+        waits: Waits,
+        patience: timedelta,
     ) -> MessagingError | None:
         until = time.monotonic() + patience.total_seconds()
         while not stop.is_set():
@@ -116,13 +142,30 @@ class Dispatcher:
                 # The rest is in the hands of another sender: see it through.
                 if time.monotonic() > until:
                     return None
+                waits(self._wait(name, None))
                 stop.wait(POLL)
                 continue
             wait = due - self._clock.now()
             if wait > patience:
                 return None
+            if wait > timedelta():
+                waits(self._wait(name, due))
             self._clock.wait(max(0.0, wait.total_seconds()), stop)
         return None
+
+    def _wait(self, name: str, until: datetime | None) -> Wait:
+        counts = self._store.outbox.counts(name)
+        why = {
+            reason: number
+            for (state, reason), number in self._store.outbox.reasons(name).items()
+            if state is MessageState.PLANNED
+        }
+        return Wait(
+            campaign=name,
+            messages=counts[MessageState.PLANNED] + counts[MessageState.SENDING],
+            until=until,
+            reason=max(why, key=lambda reason: why[reason], default=None) if until is not None else None,
+        )
 
     def _stop_campaign(self, name: str, fault: MessagingError) -> None:
         """A settings mistake leaves it as it is; a provider that refuses us pauses it, so that nobody is burned."""
@@ -131,7 +174,9 @@ class Dispatcher:
         if self._campaigning.get(name).state is CampaignState.SENDING:
             self._campaigning.pause(name, fault.message)
 
-    def run_due(self, *, progress: Callable[[int], None] | None = None) -> tuple[SendReport, MessagingError | None]:
+    def run_due(
+        self, *, progress: Callable[[int], None] | None = None, waits: Waits = lambda wait: None
+    ) -> tuple[SendReport, MessagingError | None]:
         """Send once what is due now: order messages first, then campaigns."""
         self._take_up()
         self._forget()
@@ -144,7 +189,7 @@ class Dispatcher:
             sender.close()
         fault = report.fault
         for name in self._campaigning.due():
-            fault = self._send_due(name, stop, self._patience, progress) or fault
+            fault = self._send_due(name, stop, self._patience, progress, waits) or fault
         return report, fault
 
     def _send_due(
@@ -153,11 +198,12 @@ class Dispatcher:
         stop: threading.Event,
         patience: timedelta,
         progress: Callable[[int], None] | None = None,
+        waits: Waits = lambda wait: None,
         alive: Alive = unwatched,
     ) -> MessagingError | None:
         """Send a campaign whose time has come; one that is no longer what its plan showed is held."""
         try:
-            return self.send(name, stop=stop, sent=progress, patience=patience, alive=alive)
+            return self.send(name, stop=stop, sent=progress, waits=waits, patience=patience, alive=alive)
         except Conflict as error:
             # Or another one was quicker, or a person paused it.
             return error if self._campaigning.hold(name, error.message) else None

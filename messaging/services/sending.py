@@ -354,9 +354,10 @@ class Sender:
         if handover.hung:
             self._adapters.renew(adapter.name)
         if isinstance(handover.fault, AdapterUnusable):
-            # Surely not taken: they wait for an adapter that works.
-            later = self._clock.now() + timedelta(minutes=1)
-            self._store.outbox.settle([held(messages[id], later, handover.fault.message) for id in handover.missing])
+            # Surely not taken: they wait for an adapter that works. A campaign waits for a person, who is not to wait.
+            later, why = self._clock.now() + timedelta(minutes=1), handover.fault.message
+            left = [messages[id] for id in handover.missing]
+            self._store.outbox.settle([_kept(one, one.due_at if one.campaign else later, why) for one in left])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]
@@ -364,7 +365,7 @@ class Sender:
 
     def _take_back(self, messages: Iterable[Message]) -> None:
         """These were marked but never handed to the adapter: they are planned as before."""
-        self._store.outbox.settle([held(message, message.due_at, "") for message in messages])
+        self._store.outbox.settle([_kept(message, message.due_at, "") for message in messages])
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -384,3 +385,8 @@ class Sender:
         if outcomes:
             self._store.outbox.settle(outcomes)
             report.count([outcome.state for outcome in outcomes])
+
+
+def _kept(message: Message, until: datetime, reason: str) -> Outcome:
+    """A message that was marked and surely not taken is planned, and had no attempt."""
+    return replace(held(message, until, reason), attempts=message.attempts - 1)

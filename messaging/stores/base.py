@@ -44,6 +44,8 @@ class Outcome:
     reason: str | None = None
     #: For a message that is planned again.
     due_at: datetime | None = None
+    #: How often it was handed over, should the last time turn out to be none; None leaves it as it is.
+    attempts: int | None = None
     #: None leaves it as it is.
     adapter: str | None = None
     provider_id: str | None = None

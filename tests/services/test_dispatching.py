@@ -13,7 +13,7 @@ import pytest
 from messaging import Conflict, Receipt, RenderedMessage, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
-from messaging.services.dispatching import EVENT_LANES
+from messaging.services.dispatching import EVENT_LANES, Wait
 from messaging.services.sending import GROUP, PAGE, unwatched
 
 
@@ -344,3 +344,30 @@ def test_two_resumes_at_once_send_the_rest_once(live_shop: Any, server: Any, was
     handed = [message.to for app in apps for message in live_shop.pigeon_of(app).handed]
     assert len(handed) == len(set(handed)) == len(people)
     assert live_shop.app.store.outbox.counts("spring")[MessageState.SENT] == len(people)
+
+
+def test_whoever_sends_is_told_what_it_waits_for(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    answers = {"c0000": "busy", "c0001": "connection refused", "c0002": "connection refused"}
+
+    def turned_away(message: RenderedMessage) -> Receipt:
+        reason = answers.pop(message.to.partition("@")[0], None)
+        return Receipt.try_again(message.id, reason) if reason else Receipt.accepted(message.id)
+
+    live_shop.answer(turned_away)
+    told: list[Wait] = []
+    before = live_shop.clock.now()
+    assert live_shop.app.send_campaign("spring", waits=told.append) is None
+    assert [(wait.campaign, wait.messages) for wait in told] == [("spring", 3), ("spring", 2), ("spring", 1)]
+    assert told[0].reason == "connection refused"  # why most of them wait
+    assert told[0].until is not None
+    assert before < told[0].until <= live_shop.clock.now()
+
+
+def test_nobody_is_told_of_waits_that_are_none(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    told: list[Wait] = []
+    live_shop.app.send_campaign("spring", waits=told.append)
+    assert told == []

@@ -122,8 +122,28 @@ def test_a_refused_adapter_stops_the_campaign_and_burns_nobody(live_shop: Any) -
     assert (campaign.state, campaign.reason) == (CampaignState.PAUSED, "the key was refused")
     live_shop.answer(lambda message: Receipt.accepted(message.id))
     live_shop.app.campaigning.resume("spring")
+    before = live_shop.clock.now()
     live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 2 * GROUP}
+    assert live_shop.clock.now() == before  # at once: a person has mended it
+
+
+def test_what_a_refused_adapter_did_not_take_is_no_attempt(live_shop: Any) -> None:
+    """Else a letter that waited out a bad key for an hour would be given up on at the first greylisting."""
+    live_shop.due(Lane.ORDER, "ann")
+
+    def refused(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        raise AdapterUnusable("the key was refused")
+        yield
+
+    live_shop.pigeon.answer = refused
+    for _ in range(live_shop.app.settings.sending.attempts + 1):
+        live_shop.app.dispatcher.run_due()
+        live_shop.clock.advance(timedelta(minutes=1))
+    live_shop.answer(lambda message: Receipt.try_again(message.id, "greylisted"))
+    live_shop.app.dispatcher.run_due()
+    (row,) = live_shop.app.store.outbox.page(template="letter")
+    assert (row.state, row.reason, row.attempts) == (MessageState.PLANNED, "greylisted", 1)
 
 
 @pytest.mark.parametrize("fault", [ValueError("odd"), SystemExit(1)])

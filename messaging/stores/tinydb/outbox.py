@@ -343,6 +343,8 @@ def _settled(outcome: Outcome) -> Document:
     fields["reason"] = clean_text(outcome.reason) if outcome.reason else None
     if outcome.due_at is not None:
         fields["due_at"] = time_to_text(outcome.due_at)
+    if outcome.attempts is not None:
+        fields["attempts"] = outcome.attempts
     if outcome.adapter is not None:
         fields["adapter"] = outcome.adapter
     if outcome.provider_id is not None:

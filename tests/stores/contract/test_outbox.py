@@ -174,6 +174,14 @@ class TestSending:
         assert look().outbox.claim("other", now=make.now, limit=1) == []
         assert ids(look().outbox.claim("other", now=make.now + HOUR, limit=1)) == ["m1"]
 
+    def test_a_hand_over_that_was_none_is_not_counted(self, store, look, worker, make):
+        store.outbox.add([make.message("m1")])
+        store.outbox.claim(worker, now=make.now, limit=1)
+        store.outbox.begin(worker, ["m1"], now=make.now)
+        store.outbox.settle([Outcome(message_id="m1", state=MessageState.PLANNED, due_at=make.now, attempts=0)])
+        assert look().outbox.get(["m1"])["m1"].attempts == 0
+        assert ids(look().outbox.claim("other", now=make.now, limit=1)) == ["m1"]
+
     def test_whatever_a_provider_says_a_receipt_is_recorded(self, store, look, make):
         store.outbox.add([make.message("m1")])
         store.outbox.settle([make.sent("m1", reason="a\0b\ud800", provider_id="\0")])
