@@ -46,7 +46,8 @@ class Failure(BaseModel):
     seconds: float = Field(5.0, ge=0, le=3600)
     #: Where a 3xx leads.
     location: str | None = None
-    #: SMTP: at which command (`connect`, `EHLO`, `MAIL`, `RCPT`, `DATA`, `content`), and the answer there.
+    #: SMTP: at which command (`connect`, `EHLO`, `MAIL`, `RCPT`, `DATA`, `content`), and the answer there. What drips:
+    #: all of an answer, or its `body`.
     at: str = "content"
     answer: str = "451 4.3.0 try again later"
 

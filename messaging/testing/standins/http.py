@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import select
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,11 +23,14 @@ import orjson
 from messaging.errors import InputError
 from messaging.nouns.request import Request
 from messaging.testing.standins.failures import Failure
+from messaging.testing.standins.serving import Stoppable
 
 #: Bytes of a body that are read: more than any provider takes.
 _MAX_BODY = 40_000_000
 #: Seconds that a connection may do nothing.
 _IDLE = 120.0
+#: Seconds after which one who says nothing looks whether anybody still listens.
+_LOOK = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Answer:
     body: bytes = b""
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: How telling it fails, if it does.
+    failure: Failure | None = None
 
 
 def as_json(value: object, status: int = 200, **headers: str) -> Answer:
@@ -65,7 +72,6 @@ class HTTPServer:
         self._port = port
         self._site = site
         self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen.
@@ -77,8 +83,7 @@ class HTTPServer:
             self._server = _Server((self._host, self._port), self._site)
         except (OSError, OverflowError) as error:
             raise cannot_listen(self._host, self._port, error) from None
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="standin", daemon=True)
-        self._thread.start()
+        self._server.begin("standin")
 
     @property
     def port(self) -> int:
@@ -90,14 +95,9 @@ class HTTPServer:
 
     def stop(self) -> None:
         """Hang up on everybody. Nothing runs or is open afterwards."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._server.hang_up()
-        self._server.server_close()
-        self._thread.join()
-        self._server = self._thread = None
+        if self._server is not None:
+            self._server.end()
+            self._server = None
 
 
 def cannot_listen(host: str, port: int, error: Exception) -> InputError:
@@ -113,7 +113,7 @@ def reset(connection: socket.socket) -> None:
     os.close(connection.detach())
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(Stoppable, ThreadingHTTPServer):
     # Threads are joined when it ends: a test leaves nothing behind.
     daemon_threads = False
     request_queue_size = 128
@@ -121,7 +121,6 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], site: Site) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.site = site
-        self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
@@ -175,10 +174,14 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             return
         answer = self.server.site.respond(self.command, self._request(body))
+        failure = failure or answer.failure
         if failure is None:
             self._write(self._bytes(answer))
         elif failure.kind == "drip":
-            self._drip(self._bytes(answer), failure.seconds)
+            data = self._bytes(answer)
+            whole = data.index(b"\r\n\r\n") + 4 if failure.at == "body" else 0
+            if self._write(data[:whole]):
+                self._drip(data[whole:], failure.seconds)
         else:
             self._fail(failure)
 
@@ -189,7 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
         if failure.kind == "reset":
             self._reset()
         elif failure.kind == "silence":
-            self.server.stopping.wait(failure.seconds)
+            until = time.monotonic() + failure.seconds
+            while time.monotonic() < until and not self._hung_up() and not self.server.stopping.wait(_LOOK):
+                pass
             self.close_connection = True
         else:
             said = self.server.site.failing(failure.status)
@@ -261,6 +266,15 @@ class _Handler(BaseHTTPRequestHandler):
             if not self._write(data[at : at + 1]) or self.server.stopping.wait(seconds / len(data)):
                 self.close_connection = True
                 return
+
+    def _hung_up(self) -> bool:
+        """Whether the client is gone."""
+        poll = select.poll()
+        try:
+            poll.register(self.connection, select.POLLIN)
+            return bool(poll.poll(0)) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
 
     def _reset(self) -> None:
         self.close_connection = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -51,7 +50,6 @@ class SMTPStandIn(StandIn):
         #: What a client trusts it by, in PEM.
         self.certificate = None if secure is None else secure[1]
         self._mail: MailServer | None = None
-        self._thread: threading.Thread | None = None
         self._ids = itertools.count(1)
 
     @property
@@ -75,18 +73,13 @@ class SMTPStandIn(StandIn):
         except (OSError, OverflowError) as error:
             super().stop()
             raise cannot_listen(self.host, self._smtp_port, error) from None
-        self._thread = threading.Thread(target=self._mail.serve_forever, args=(0.05,), name="standin-smtp", daemon=True)
-        self._thread.start()
+        self._mail.begin("standin-smtp")
 
     def stop(self) -> None:
         super().stop()
-        if self._mail is not None and self._thread is not None:
-            self._mail.stopping.set()
-            self._mail.shutdown()
-            self._mail.hang_up()
-            self._mail.server_close()
-            self._thread.join()
-            self._mail = self._thread = None
+        if self._mail is not None:
+            self._mail.end()
+            self._mail = None
 
     def bounce(self, to: str, *, status: str = "5.1.1", diagnostic: str = "550 5.1.1 no such user") -> None:
         """Put a bounce (RFC 3464) of the last message to that address into the maildir.

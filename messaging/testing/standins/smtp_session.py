@@ -8,12 +8,12 @@ import re
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from messaging.testing.standins.failures import Failure
 from messaging.testing.standins.http import reset
+from messaging.testing.standins.serving import Stoppable
 from messaging.testing.standins.smtp_rules import problem
 
 #: RFC 5321 4.5.3.1: octets of a command line; and what is read of a message.
@@ -40,7 +40,7 @@ class Post(Protocol):
         """Keep a message; its queue id."""
 
 
-class MailServer(socketserver.ThreadingTCPServer):
+class MailServer(Stoppable, socketserver.ThreadingTCPServer):
     daemon_threads = False
     allow_reuse_address = True
     request_queue_size = 128
@@ -48,7 +48,6 @@ class MailServer(socketserver.ThreadingTCPServer):
     def __init__(self, host: str, port: int, post: Post) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.post = post
-        self.stopping = threading.Event()
         self.lines: set[socket.socket] = set()
         super().__init__((host, port), _Session)
 

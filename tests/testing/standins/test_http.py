@@ -112,6 +112,31 @@ def test_an_answer_that_drips(catcher: StandIn, dial: Dial) -> None:
     assert time.monotonic() - started >= 0.25
 
 
+def test_only_the_body_drips(dial: Dial) -> None:
+    with StandIn() as provider:
+        provider.fail("drip", at="body", seconds=0.3)
+        connection = dial(provider.url)
+        started = time.monotonic()
+        connection.sendall(b"GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n")
+        first = connection.recv(1000)
+        assert b"\r\n\r\n" in first
+        assert b"found" not in first
+        assert _all(connection).endswith(b'"error":"not found"}')
+        assert time.monotonic() - started >= 0.25
+
+
+def test_nobody_is_silent_to_who_has_gone(catcher: StandIn, dial: Dial) -> None:
+    before = set(threading.enumerate())
+    catcher.fail("silence", when="after", seconds=600)
+    connection = dial(catcher.url)
+    connection.sendall(POST)
+    connection.shutdown(socket.SHUT_WR)
+    assert _all(connection) == b""
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert set(threading.enumerate()) <= before
+
+
 @pytest.mark.parametrize("status", [302, 410, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize(("when", "taken"), [("before", 0), ("after", 1)])
 def test_a_status_before_and_after_it_was_taken(catcher: StandIn, status: int, when: str, taken: int) -> None:
