@@ -38,6 +38,8 @@ class Event:
     customer: Mapping[str, Any]
     #: `order`, `shipment`, `refund`, `cart`, `product`, as sent.
     data: Mapping[str, Any]
+    #: What its source needs to ask the shop for the rest; None: it is whole.
+    incomplete: Mapping[str, Any] | None = None
     #: Ours, once the customer is known.
     customer_id: str | None = None
     #: Whether it may trigger messages; history does not.
@@ -65,6 +67,7 @@ class Event:
                 "shop": self.shop,
                 "customer": dict(self.customer),
                 "data": dict(self.data),
+                "incomplete": dict(self.incomplete) if self.incomplete is not None else None,
                 "customer_id": self.customer_id,
                 "live": self.live,
                 "received_at": time_to_text(self.received_at),

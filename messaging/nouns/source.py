@@ -1,7 +1,8 @@
 """The event-source contract: what a plugin author writes so that a shop's own webhooks become events.
 
 A source is told of a request and says whether it is genuine and what happened. It does not store, deduplicate, find
-customers or trigger messages: the core does.
+customers or trigger messages: the core does. One whose shop tells little more than an id says what it has to ask for
+(`incomplete`), and asks when the event is worked off (`complete`): the shop is answered in milliseconds either way.
 """
 
 from __future__ import annotations
@@ -62,6 +63,31 @@ class EventSource(ABC):
         Called for requests that `verify` let pass, and again for one that the shop posts again: an event that is the
         same has the same id then. `source` and `shop` are set by the core, so that no shop writes for another.
 
+        Nobody is asked here: the shop waits. What is not in the request is left out, and `incomplete` says what
+        `complete` needs to ask for it: `{"id", "type", "time", "incomplete": {"order": "1001"}}`.
+
         Raises:
             InputError: it is not what this kind of shop sends.
         """
+
+    def complete(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The whole of an envelope that `events` left incomplete, asked of the shop through `self.context.http`.
+
+        Called when the event is worked off, perhaps more than once: so it asks, and changes nothing. `id`, `source` and
+        `shop` stay those of `event`; so do `type` and `time` where the answer has none. None: it turned out to be
+        nothing to tell.
+
+        Raises:
+            DeliveryError: the shop cannot answer now (`NotSent` and `Unanswered` are some; a 429 or 5xx is one): it is
+                asked again later, at growing intervals, for about a day.
+            InputError: what it answers is no such thing, nor will it be: the event has failed.
+        """
+        return event
+
+    def answer(self, request: Request) -> bytes | None:
+        """What the shop wants to read in reply, as plain text: a challenge of its registration. None: nothing.
+
+        Called for a request that `verify` let pass and that told no event, and for each GET of the address: that one
+        nobody has verified, so it may be answered, and nothing else.
+        """
+        return None

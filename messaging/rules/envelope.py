@@ -231,6 +231,8 @@ class Envelope(BaseModel):
     shop: Identifier | None = None
     customer: CustomerPart = Field(default_factory=CustomerPart)
     data: DataPart = Field(default_factory=DataPart)
+    #: Of an event that its source has yet to ask the shop about: what it needs for that.
+    incomplete: dict[str, Any] | None = None
 
 
 def parse_json(data: bytes | str) -> object:
@@ -248,8 +250,10 @@ def parse_json(data: bytes | str) -> object:
     return value
 
 
-def read_event(document: object, *, default_source: str = "api") -> Event:
+def read_event(document: object, *, default_source: str = "api", thin: bool = False) -> Event:
     """The event that `document` (a parsed JSON object) tells.
+
+    `thin`: it may be incomplete, as the source that made it can complete it.
 
     Raises:
         InputError: names the field by its path (`data.order.items.0.price`) and says what it must be.
@@ -263,9 +267,12 @@ def read_event(document: object, *, default_source: str = "api") -> Event:
         raise InputError(_problem(error)) from None
     customer = envelope.customer.model_dump(exclude_unset=True, exclude_none=True)
     data = envelope.data.model_dump(exclude_unset=True, exclude_none=True)
-    if not any(customer.get(name) for name in ("id", "email", "phone")) and envelope.data.product is None:
-        raise InputError("customer: must have an id, an email or a phone")
-    _check_subject(envelope)
+    if envelope.incomplete is None:
+        if not any(customer.get(name) for name in ("id", "email", "phone")) and envelope.data.product is None:
+            raise InputError("customer: must have an id, an email or a phone")
+        _check_subject(envelope)
+    elif not thin:
+        raise InputError("incomplete: only what a source made may be", hint="send the whole event")
     return Event(
         id=envelope.id,
         type=envelope.type,
@@ -274,6 +281,7 @@ def read_event(document: object, *, default_source: str = "api") -> Event:
         shop=envelope.shop or "default",
         customer=customer,
         data=data,
+        incomplete=envelope.incomplete,
         fingerprint=fingerprint(document),
     )
 
@@ -295,6 +303,8 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     Its id, source and shop are not in it: they are the event's name, not its content.
     """
     content = {key: document.get(key) for key in ("type", "time", "customer", "data")}
+    if document.get("incomplete") is not None:
+        content["incomplete"] = document["incomplete"]
     return digest("body", orjson.dumps(_canonical(content), option=orjson.OPT_SORT_KEYS).decode())
 
 

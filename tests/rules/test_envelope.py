@@ -268,3 +268,14 @@ def test_naughty_strings_come_through(shared):
             document(customer={"id": "1", "first_name": text}, data={"order": {"number": "1"}, "note": text})
         )
         assert event.customer["first_name"] == event.data["note"] == text
+
+
+def test_only_a_source_leaves_the_rest_to_be_asked_for():
+    thin = {"id": "7", "type": "order.placed", "time": "2026-03-02T11:00:00Z", "incomplete": {"order": "1001"}}
+    event = read_event(thin, thin=True)
+    assert (event.incomplete, event.customer, event.data) == ({"order": "1001"}, {}, {})
+    with pytest.raises(InputError, match=r"^incomplete: only what a source made may be"):
+        read_event(thin)
+    assert read_event(document(), thin=True).incomplete is None
+    assert fingerprint(thin) != fingerprint(thin | {"incomplete": {"order": "1002"}})
+    assert fingerprint(document()) == fingerprint(document(incomplete=None))

@@ -26,6 +26,16 @@ class Wrong(TeaShop):
 class TestTea(TeaContract):
     source = Wrong
 """
+THIN = """
+from itertools import count
+from authors_of_others import ThinTea, ThinTeaContract
+
+class Wrong(ThinTea):
+    {body}
+
+class TestTea(ThinTeaContract):
+    source = Wrong
+"""
 RULE = """
 import random
 from dataclasses import replace
@@ -57,6 +67,45 @@ def caught(pytester: pytest.Pytester, source: str, test: str, remedy: str) -> No
 def test_a_right_source_passes_whole(pytester: pytest.Pytester) -> None:
     result = run(pytester, SOURCE.format(body="pass"))
     assert set(result.parseoutcomes()) <= {"passed", "skipped"}, result.stdout.str()
+
+
+def test_a_right_thin_source_passes_whole(pytester: pytest.Pytester) -> None:
+    result = run(pytester, THIN.format(body="pass"))
+    assert result.parseoutcomes().keys() <= {"passed", "skipped"}, result.stdout.str()
+    assert result.parseoutcomes()["skipped"] == 1, "only the age of requests is not looked at"
+
+
+@pytest.mark.parametrize(
+    ("body", "test", "remedy"),
+    [
+        ("def complete(self, event): return {'type': 'order.placed'}", "is_completed", "docs/events.md"),
+        (
+            "def complete(self, event):\n        event['incomplete'].pop('order'); return None",
+            "completed_again",
+            "keep nothing, and change nothing in the event",
+        ),
+        (
+            "n = count()\n    def complete(self, event): return {**super().complete(event), 'id': str(next(self.n))}",
+            "completed_again",
+            "keep nothing",
+        ),
+        (
+            "def complete(self, event):\n        try:\n            return super().complete(event)\n"
+            "        except Exception:\n            return None",
+            "does_not_answer",
+            "raise messaging.DeliveryError",
+        ),
+        (
+            "def complete(self, event): return self.context.http.request('GET', 'https://tea.example').json()['id']",
+            "answers_oddly",
+            "raise messaging.InputError",
+        ),
+        ("def answer(self, request): return request.query().get('challenge')", "replies", "give bytes, or None"),
+        ("def answer(self, request): return request.query()['challenge'].encode()", "replies", "give None where"),
+    ],
+)
+def test_a_wrong_thin_source_is_caught(pytester: pytest.Pytester, body: str, test: str, remedy: str) -> None:
+    caught(pytester, THIN.format(body=body), test, remedy)
 
 
 def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:

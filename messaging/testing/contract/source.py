@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 import pytest
-from pydantic import SecretStr
 
 from messaging.errors import InputError, MessagingError, RequestRejected, SettingsError
 from messaging.ids import is_name
 from messaging.nouns.request import Request
-from messaging.nouns.source import EventSource, SourceContext, SourceSettings
+from messaging.nouns.source import SourceSettings
 from messaging.rules.envelope import read_event
-from messaging.services.plugin_settings import read_settings
 from messaging.testing.contract import signatures
 from messaging.testing.contract.bench import fault
+from messaging.testing.contract.completing import Completing
 from messaging.testing.contract.signatures import now, request_of
 
 #: Seconds of processor time that a large body may cost before it is known to be forged.
 _QUICK = 2.0
 
 
-class SourceAuthor:
-    """The part of `SourceContract` that a plugin's test fills in."""
-
-    #: The class to be tested.
-    source: ClassVar[type[EventSource]]
-    #: How old a signed request may be; None if its signature holds no time.
-    replay_window: ClassVar[timedelta | None] = None
-    #: What stands in the address behind the source's name.
-    shop: ClassVar[str] = "main"
-
-    def settings(self) -> Mapping[str, Any]:
-        """One shop's settings."""
-        return {}
-
-    def bodies(self) -> Sequence[bytes]:
-        """What such a shop posts, of each kind one: real ones are best."""
-        fault("the suite does not know what such a shop posts", "write bodies(self) in your test: real ones are best")
-
-    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        """The headers with which the shop posts that body at that time, by the secrets in `settings`."""
-        fault("the suite cannot post as the shop does", "write sign(self, body, at) in your test: the headers it sends")
-
-    def other_settings(self) -> Mapping[str, Any]:
-        """Another shop's: by default with other secrets of the same form."""
-        good = dict(self.settings())
-        for name, value in _read(self.source, good):
-            if isinstance(value, SecretStr):
-                good[name] = _other_secret(value.get_secret_value())
-        return good
-
-
-class SourceContract(SourceAuthor):
+class SourceContract(Completing):
     """Whether an event source is right. Subclass it in a test, name the class, and show what its shop posts:
 
     class TestTeaShop(SourceContract):
@@ -70,16 +37,9 @@ class SourceContract(SourceAuthor):
 
         def sign(self, body, at):
             return {"Tea-Signature": hmac.new(b"s3cret-of-the-shop", body, "sha256").hexdigest()}
+
+    One that asks its shop for more (`complete`) also needs `shop_api(self, method, request)`.
     """
-
-    @property
-    def url(self) -> str:
-        return f"https://shop.example/hooks/{self.source.name}/{self.shop}"
-
-    def make(self, settings: Mapping[str, Any] | None = None) -> EventSource:
-        given = self.settings() if settings is None else settings
-        model = read_settings(self.source.Settings, given, ("sources", self.source.name, self.shop))
-        return self.source(model, SourceContext(shop=self.shop))
 
     @pytest.fixture
     def take(self) -> Callable[[Request], list[Mapping[str, Any]]]:
@@ -91,10 +51,6 @@ class SourceContract(SourceAuthor):
             return list(source.events(request))
 
         return take
-
-    def genuine(self, body: bytes) -> Request:
-        at = now()
-        return request_of(self.url, body, self.sign(body, at), at)
 
     def events(self, take: Callable[[Request], list[Mapping[str, Any]]], body: bytes) -> list[Mapping[str, Any]]:
         try:
@@ -127,7 +83,7 @@ class SourceContract(SourceAuthor):
                 document = {**event, "source": self.source.name, "shop": self.shop}
                 try:
                     orjson.dumps(document)
-                    read_event(document)
+                    read_event(document, thin=True)
                 except (MessagingError, TypeError, ValueError) as error:
                     fault(f"an event is no envelope: {error}", "docs/events.md says what one holds: plain JSON values")
 
@@ -209,23 +165,3 @@ class SourceContract(SourceAuthor):
         signatures.rejected(source.verify, request_of(self.url, body, headers, now()), "of twenty megabytes")
         if time.process_time() - began > _QUICK:
             fault("it takes long to reject a large request", "do nothing with a body before its signature is checked")
-
-
-def _read(source: type[EventSource], given: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    model = read_settings(source.Settings, given, ("sources", source.name, "other"))
-    return [(name, getattr(model, name)) for name in given]
-
-
-def _other_secret(secret: str) -> str:
-    """One of the same form: of the same length and alphabet, and with what stands before a first `_`."""
-    prefix, under, rest = secret.rpartition("_")
-    hexadecimal = all(letter in "0123456789abcdefABCDEF" for letter in rest)
-    return prefix + under + "".join(_another(letter, hexadecimal) for letter in rest)
-
-
-def _another(letter: str, hexadecimal: bool) -> str:
-    for alphabet in ("0123456789", "abcdef" if hexadecimal else "abcdefghijklmnopqrstuvwxyz"):
-        if letter.lower() in alphabet:
-            found = alphabet[(alphabet.index(letter.lower()) + 1) % len(alphabet)]
-            return found.upper() if letter.isupper() else found
-    return letter

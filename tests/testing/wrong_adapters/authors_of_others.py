@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from messaging import (
     Decision,
+    DeliveryError,
     EventSource,
     InputError,
     Message,
@@ -22,6 +23,7 @@ from messaging import (
     hookimpl,
 )
 from messaging.testing import RuleContract, SourceContract
+from messaging.testing.standins.http import Answer, as_json
 
 SECRET = "s3cret-of-the-shop"
 
@@ -66,6 +68,41 @@ class TeaContract(SourceContract):
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         return {"Tea-Signature": hmac.digest(SECRET.encode(), body, "sha256").hex()}
+
+
+class ThinTea(TeaShop):
+    """Its shop tells an order's id, and has to be asked for the rest."""
+
+    def events(self, request: Request) -> Iterable[Mapping[str, Any]]:
+        for event in super().events(request):
+            order = event["data"]["order"]["id"]
+            yield {"id": event["id"], "type": event["type"], "time": event["time"], "incomplete": {"order": order}}
+
+    def complete(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        number = event["incomplete"]["order"]
+        answer = self.context.http.request("GET", f"https://tea.example/orders/{number}")
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise DeliveryError(f"tea.example answers {answer.status}")
+        order = answer.json()
+        try:
+            return {
+                "customer": {"email": order["email"]},
+                "data": {"order": {"id": number, "number": number, "total": order["total"]}},
+            }
+        except (LookupError, TypeError):
+            raise InputError("it is no order") from None
+
+    def answer(self, request: Request) -> bytes | None:
+        return request.query().get("challenge", "").encode("utf-8", "replace") or None
+
+
+class ThinTeaContract(TeaContract):
+    source = ThinTea
+
+    def shop_api(self, method: str, request: Request) -> Answer:
+        return as_json({"email": "ann@example.com", "total": "12.50"})
 
 
 class Patient:
