@@ -49,6 +49,7 @@ from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
 from messaging.settings import Sending, Settings, brand_values, load_settings
 from messaging.stores.base import Store
+from messaging.stores.opening import open_store
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
 from messaging.workspace.keys import Keys, read_keys
@@ -124,15 +125,7 @@ class Messaging:
 
     @cached_property
     def store(self) -> Store:
-        scheme, _, place = self.settings.store.url.partition(":")
-        if scheme != "tinydb" or not place:
-            raise SettingsError(
-                f"[store] url = {self.settings.store.url!r}: unknown kind of store",
-                hint='the embedded one is "tinydb:data/store.jsonl"',
-            )
-        from messaging.stores.tinydb.store import TinyStore
-
-        return TinyStore(self.workspace.root / place, clock=self.clock)
+        return open_store(self.settings.store.url, self.workspace, self.clock)
 
     @cached_property
     def signing_keys(self) -> SigningKeys:

@@ -10,11 +10,18 @@ import click
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Make a workspace in DIR: settings, starter segments and templates, a key file."""
-    from messaging.cli.common import say
-    from messaging.workspace.folder import make_workspace
+    """Make a workspace in DIR: settings, starter segments and templates, a key file.
 
+    A fresh clone of one gets what git does not carry.
+    """
+    from messaging.cli.common import say
+    from messaging.workspace.folder import SETTINGS, make_workspace
+
+    cloned = (folder / SETTINGS).exists()
     workspace = make_workspace(folder)
+    if cloned:
+        say(f"{folder} was a workspace without keys, as git carries it: made keys.toml. Back that up.")
+        return
     segments = sum(1 for _ in workspace.segments.glob("*.toml"))
     templates = sum(1 for _ in workspace.templates.glob("*/template.toml"))
     say(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from messaging.errors import InputError, SettingsError
-from messaging.workspace.keys import make_keys
+from messaging.workspace.keys import FILE, make_keys
 from messaging.workspace.starter import starter
 
 SETTINGS = "messaging.toml"
@@ -18,6 +18,7 @@ _GITIGNORE = """\
 /keys.toml
 /data/
 /mailbox/
+/.stores
 *.rejected.csv
 *.rejected.jsonl
 """
@@ -52,6 +53,11 @@ class Workspace:
         return self.root / "data"
 
     @property
+    def stores(self) -> Path:
+        """Notes which stores were made from here; not for git."""
+        return self.root / ".stores"
+
+    @property
     def mailbox(self) -> Path:
         """What the `mailbox` adapter keeps."""
         return self.root / "mailbox"
@@ -82,12 +88,14 @@ def find_workspace(given: str | None = None) -> Workspace:
 def make_workspace(root: Path) -> Workspace:
     """Make a workspace with starter segments and templates; a folder that already has things in it is refused.
 
+    A workspace fresh out of git gets what git does not carry: keys of its own and a place for data.
+
     Raises:
         InputError: it is a workspace already, or not empty.
     """
     root = root.expanduser().resolve()
     if (root / SETTINGS).exists():
-        raise InputError(f"{root} is a workspace already")
+        return _complete(Workspace(root))
     if root.exists() and (not root.is_dir() or any(entry.name != ".git" for entry in root.iterdir())):
         raise InputError(f"{root} is not an empty folder", hint="name a new one")
     workspace = Workspace(root)
@@ -101,4 +109,18 @@ def make_workspace(root: Path) -> Workspace:
     # Last: from here on it is a workspace.
     text = (Path(__file__).parent / "scaffold" / SETTINGS).read_text("utf-8")
     workspace.settings.write_text(text, "utf-8")
+    return workspace
+
+
+def _complete(workspace: Workspace) -> Workspace:
+    if (workspace.root / FILE).exists():
+        raise InputError(f"{workspace.root} is a workspace already")
+    if workspace.stores.exists() or any(workspace.data.glob("*.jsonl")):
+        raise InputError(
+            f"{workspace.root} has a store, and lost {FILE}",
+            hint="restore it from your backup; a new one breaks the links already sent",
+        )
+    for folder, mode in ((workspace.plugins, 0o777), (workspace.data, 0o700)):
+        folder.mkdir(mode=mode, exist_ok=True)
+    make_keys(workspace.root)
     return workspace

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def read_keys(folder: Path) -> Keys:
     except FileNotFoundError:
         raise SettingsError(
             f"no key file at {path}",
-            hint="restore it from your backup; a new one breaks the links already sent",
+            hint="restore it from your backup, since a new one breaks the links already sent; "
+            f"in a fresh clone make one: messaging init {shlex.quote(str(folder))}",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from messaging.errors import InputError, SettingsError
 from messaging.settings import load_settings
-from messaging.workspace.folder import find_workspace, make_workspace
+from messaging.workspace.folder import Workspace, find_workspace, make_workspace
 from messaging.workspace.keys import read_keys
 
 
@@ -21,7 +22,7 @@ def test_a_new_workspace_has_all_its_parts(tmp_path: Path) -> None:
     assert (workspace.templates / "order-confirmation" / "template.toml").is_file()
     assert list(workspace.segments.glob("*.toml"))
     ignored = (workspace.root / ".gitignore").read_text("utf-8").split()
-    assert {"/keys.toml", "/data/", "/mailbox/"} <= set(ignored)
+    assert {"/keys.toml", "/data/", "/mailbox/", "/.stores"} <= set(ignored)
     assert stat.S_IMODE((workspace.root / "keys.toml").stat().st_mode) == 0o600
     assert load_settings(workspace.settings).adapter_for("email") == "mailbox"
 
@@ -58,6 +59,38 @@ def test_nothing_of_yours_is_overwritten(tmp_path: Path) -> None:
 def test_a_fresh_git_checkout_is_empty_enough(tmp_path: Path) -> None:
     (tmp_path / "shop" / ".git").mkdir(parents=True)
     make_workspace(tmp_path / "shop")
+
+
+def clone_of(workspace: Workspace) -> Path:
+    """What git carries of it."""
+    for left in (workspace.root / "keys.toml", workspace.stores):
+        left.unlink(missing_ok=True)
+    for folder in (workspace.data, workspace.plugins):
+        shutil.rmtree(folder)
+    return workspace.root
+
+
+def test_a_clone_is_completed(tmp_path: Path) -> None:
+    root = clone_of(make_workspace(tmp_path / "shop"))
+    with pytest.raises(SettingsError, match=f"in a fresh clone make one: messaging init {root}"):
+        read_keys(root)
+    (root / "messaging.toml").write_text("# theirs\n", "utf-8")
+    make_workspace(root)
+    assert read_keys(root).current == 1
+    assert (root / "messaging.toml").read_text("utf-8") == "# theirs\n"
+    assert stat.S_IMODE((root / "data").stat().st_mode) == 0o700
+    with pytest.raises(InputError, match="is a workspace already"):
+        make_workspace(root)
+
+
+@pytest.mark.parametrize("left", [".stores", "data/store.jsonl"])
+def test_one_that_lost_its_keys_is_no_clone(tmp_path: Path, left: str) -> None:
+    root = clone_of(make_workspace(tmp_path / "shop"))
+    (root / "data").mkdir()
+    (root / left).touch()
+    with pytest.raises(InputError, match=r"lost keys\.toml"):
+        make_workspace(root)
+    assert not (root / "keys.toml").exists()
 
 
 def test_two_workspaces_have_different_keys(tmp_path: Path) -> None:

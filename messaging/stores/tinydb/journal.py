@@ -15,6 +15,7 @@ from pathlib import Path
 
 from messaging.errors import StoreBroken, StoreError
 from messaging.ids import random_id
+from messaging.stores.made import Made
 from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.format import (
     Damaged,
@@ -71,8 +72,10 @@ class Head:
 class Journal:
     """One process's view of the journal at `path`. For one thread at a time; the storage sees to that."""
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: Path, disk: Disk, made: Made | None = None) -> None:
+        """`made` knows, from elsewhere, whether it was made before."""
         self.path = path
+        self._made = made
         self.backup = path.with_name(path.name + ".bak")
         self.disk = disk
         self.head = Head(path.with_name(path.name + ".head"), disk)
@@ -100,6 +103,11 @@ class Journal:
             return False
         if self.head.path.exists() or self.backup.exists():
             raise self.broken(Damaged("the file is gone", 0))
+        try:
+            if self._made is not None and self._made.known():
+                raise self._made.gone()
+        except OSError as error:
+            raise disk_error(self.path, error) from None
         return True
 
     def open(self) -> Iterator[list[Operation]]:
@@ -135,6 +143,7 @@ class Journal:
         except Damaged as damage:
             self.header = None
             raise self.broken(damage) from None
+        self._note()
 
     def news(self) -> Iterator[list[Operation]] | None:
         """What others appended since, each transaction in turn; None: the file must be opened anew.
@@ -197,6 +206,7 @@ class Journal:
             os.close(fd)
         self.disk.replace(new, self.path)
         self.disk.sync_folder(self.path.parent)
+        self._note()
 
     def append(self, payload: bytes, *, durable: bool) -> None:
         """Commit one transaction; `durable`: also to the disk, with all that was appended before.
@@ -284,6 +294,10 @@ class Journal:
             made = datetime.fromtimestamp(self.backup.stat().st_mtime, UTC)
             hint = f"it was left as it is; the last backup is {self.backup}, of {made:%Y-%m-%d %H:%M} UTC"
         return StoreBroken(f"{self.path}: {damage}", hint=hint)
+
+    def _note(self) -> None:
+        if self._made is not None:
+            self._made.note()
 
     def _write_head(self) -> None:
         assert self.header is not None

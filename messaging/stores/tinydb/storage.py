@@ -23,6 +23,7 @@ from tinydb.storages import Storage
 from messaging.clock import Clock
 from messaging.errors import StoreBroken, StoreError, Uncompacted
 from messaging.nouns.documents import Document, time_to_text
+from messaging.stores.made import Made
 from messaging.stores.tinydb.compaction import Successor
 from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.format import Damaged, Operation
@@ -46,11 +47,11 @@ _SCRUB = "scrub"
 class JournalStorage(Storage):
     """The tables at `path`. Made without touching the disk; read when first used."""
 
-    def __init__(self, path: Path, *, clock: Clock, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, *, clock: Clock, disk: Disk | None = None, made: Made | None = None) -> None:
         self.path = path
         self._clock = clock
         self._disk = disk or Disk()
-        self._journal = Journal(path, self._disk)
+        self._journal = Journal(path, self._disk, made)
         self._tables: dict[str, Rows] = {}
         # Taken in this order: one writer of this process, one of all, then memory. Readers take memory only.
         self._writer = TurnLock()

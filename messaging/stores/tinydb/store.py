@@ -13,6 +13,7 @@ from messaging.clock import Clock
 from messaging.errors import InputError, StoreError
 from messaging.nouns.template import TemplateVersion
 from messaging.stores.base import Store
+from messaging.stores.made import Made
 from messaging.stores.tinydb.addresses import TinyAddresses
 from messaging.stores.tinydb.campaigns import TinyCampaigns
 from messaging.stores.tinydb.customers import TinyCustomers
@@ -38,17 +39,18 @@ class TinyStore(Store):
         *,
         clock: Clock,
         disk: Disk | None = None,
+        made: Made | None = None,
         seconds: Callable[[], float] = time.time,
     ) -> None:
-        """Open it, or make an empty one when first written to.
+        """Open it, or make an empty one when first written to, unless it was `made` before.
 
         Raises:
-            StoreBroken: the file is damaged; it is left as it is.
+            StoreBroken: the file is damaged, and left as it is, or gone.
             StoreError: it cannot be read.
         """
         self.path = path
         self._seconds = seconds
-        self._journal = JournalStorage(path, clock=clock, disk=disk)
+        self._journal = JournalStorage(path, clock=clock, disk=disk, made=made)
         self._workers = Workers(path.parent / "workers")
         #: TinyDB, for scripts: its own methods work and are journalled.
         self.db = db = JournalDB(self._journal)
@@ -146,7 +148,9 @@ class TinyStore(Store):
 
     def health(self) -> dict[str, Any]:
         with self._journal.reading():
-            if not os.access(self.path if self.path.exists() else self.path.parent, os.W_OK):
+            # A new one may have no folder yet.
+            there = next(place for place in (self.path, *self.path.parents) if place.exists())
+            if not os.access(there, os.W_OK):
                 raise StoreError(f"{self.path}: cannot be written", hint="look at the permissions")
             self._journal.check()
             return {
