@@ -1,6 +1,6 @@
 """Shops' own webhooks as events: Shopify, WooCommerce, and one's own shop by Standard Webhooks.
 
-What all have in common is in `settings` (secrets), `signing`, and what makes our words of theirs: `reading`, `money`,
+What all have in common is in `shop` (secrets, topics), `signing`, and what makes our words of theirs: `reading`, `money`,
 `people`, `items`. One module a shop: `verify` and `events`.
 """
 

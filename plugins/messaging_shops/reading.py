@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 from messaging import InputError, Request
 
-#: Longest id, number or name of a thing, in characters.
+#: Longest id or number of a thing, in characters: what the envelope takes.
 _NAME = 200
 #: Longest text that is passed on.
 _TEXT = 2_000
+#: Rows of a list that are read.
+_ROWS = 1_000
 
 
 def body_of(request: Request) -> Mapping[str, Any]:
@@ -33,23 +38,25 @@ def table(value: object) -> Mapping[str, Any]:
 
 def rows(value: object) -> list[Mapping[str, Any]]:
     """The objects of a list; none where it is no list."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return [row for row in value[:_ROWS] if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def text(value: object, longest: int = _TEXT) -> str | None:
-    """Text on one line, or a number as text; None where it is empty or something else."""
+    """Text on one line, or a whole number as text; None where it is empty or something else."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:longest].strip() or None
+    # What no store can carry goes: NUL, and halves of surrogate pairs.
+    whole = str(value)[: 4 * longest].replace("\x00", " ").encode("utf-8", "replace").decode()
+    return " ".join(whole.split())[:longest].strip() or None
 
 
 def name(value: object) -> str | None:
-    """An id or a number of something, as text: also where the shop posts it as a number, beyond 2^53, too.
+    """An id or a number of something, as text: shops post whole numbers, also beyond 2^53.
 
     None where it is empty, nought (some shops' word for none), too long, or something else.
     """
     told = text(value, _NAME + 1)
-    return None if told is None or len(told) > _NAME or told == "0" else told
+    return None if told is None or len(told) > _NAME or told == "0" or not told.isprintable() else told
 
 
 def needed(value: object, where: str) -> str:
@@ -64,14 +71,14 @@ def needed(value: object, where: str) -> str:
     return told
 
 
-def instant(value: object, *, zone: bool = True) -> str | None:
-    """A time in ISO 8601, in UTC. With `zone=False` one that is written without a zone is UTC; else it is none."""
+def instant(value: object, *, utc: bool = False) -> str | None:
+    """A time in ISO 8601, in UTC. One that is written without a zone is none, unless it is known to be `utc`."""
     if not isinstance(value, str):
         return None
     try:
         time = datetime.fromisoformat(value.strip())
         if time.tzinfo is None:
-            if zone:
+            if not utc:
                 return None
             time = time.replace(tzinfo=UTC)
         return time.astimezone(UTC).isoformat()
@@ -81,6 +88,8 @@ def instant(value: object, *, zone: bool = True) -> str | None:
 
 def unix(value: object) -> str | None:
     """A time in whole Unix seconds, as ISO 8601 in UTC."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 15:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     try:
@@ -90,11 +99,22 @@ def unix(value: object) -> str | None:
 
 
 def web_address(value: object) -> str | None:
-    """An http(s) address; None for any other: it becomes a link."""
+    """An http(s) address; None for any other, since it becomes a link."""
     told = text(value)
-    return told if told is not None and told.lower().startswith(("https://", "http://")) else None
+    if told is None or not told.isprintable() or " " in told:
+        return None
+    try:
+        parts = urlsplit(told)
+        return told if parts.scheme in ("http", "https") and parts.hostname else None
+    except ValueError:
+        return None
 
 
 def filled(**values: Any) -> dict[str, Any]:
     """Those of `values` that say something."""
     return {key: value for key, value in values.items() if value is not None and value != [] and value != {}}
+
+
+def mark(*values: object) -> str:
+    """A short hash of what a happening says, for the id of one that the shop gives none."""
+    return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]

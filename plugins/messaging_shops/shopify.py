@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from messaging import EventSource, Request, SourceSettings
-from messaging_shops.settings import ShopSettings
+from messaging_shops.shop import ShopSettings
 from messaging_shops.signing import check, in_base64
 
 

@@ -1,0 +1,94 @@
+"""What all shops have in common: their secrets, and a table of what they post and what becomes of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+
+from messaging import EventSource, Request, SourceSettings
+from messaging_shops.people import is_somebody
+from messaging_shops.reading import body_of, instant
+
+Told = Mapping[str, Any]
+
+
+class ShopSettings(SourceSettings):
+    """Base of a shop's settings. No provider's own variable is read: it would be the secret of every shop there is."""
+
+    #: What the shop signs with, the newest first: a request that fits any of them is genuine, so that a secret is
+    #: changed without a gap. In a variable, with spaces between.
+    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    #: Put before the ids of customers, where several shops number theirs alike: `tea-` makes `tea-25` of customer 25.
+    customer_prefix: str = Field("", max_length=50)
+
+    @field_validator("secrets", mode="before")
+    @classmethod
+    def _from_a_variable(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("secrets")
+    @classmethod
+    def _are_not_empty(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(secret.get_secret_value().strip() for secret in value):
+            raise ValueError("a secret is empty")
+        return value
+
+    def keyring(self) -> list[bytes]:
+        """The secrets as the bytes that most shops sign with: their text."""
+        return [secret.get_secret_value().strip().encode() for secret in self.secrets]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One kind of thing that a shop posts."""
+
+    #: The types of the events that may come of it: the documents are made from this.
+    types: tuple[str, ...]
+    #: Those events, from the body.
+    tell: Callable[[Told, Request], Iterator[Told]]
+    #: What is worth knowing beside that, for the documents.
+    note: str = ""
+
+
+class Shop(EventSource):
+    """A source whose requests say what they are about. What is not in `topics` is taken and nothing kept of it."""
+
+    Settings: ClassVar[type[SourceSettings]] = ShopSettings
+    #: By the shop's own word.
+    topics: ClassVar[Mapping[str, Topic]]
+
+    settings: ShopSettings
+
+    @abstractmethod
+    def topic(self, request: Request) -> str:
+        """The shop's own word for what it posts; empty for a ping."""
+
+    def events(self, request: Request) -> Iterator[Told]:
+        topic = self.topics.get(self.topic(request))
+        if topic is None:
+            return
+        known = set()
+        for event in topic.tell(body_of(request), request):
+            if event["id"] not in known and _is_about_somebody(event):
+                known.add(event["id"])
+                yield self._prefixed(event)
+
+    def _prefixed(self, event: Told) -> Told:
+        customer, prefix = event.get("customer", {}), self.settings.customer_prefix
+        if not prefix or "id" not in customer:
+            return event
+        return {**event, "customer": {**customer, "id": f"{prefix}{customer['id']}"}}
+
+
+def happened_at(request: Request, *times: object) -> str:
+    """When it happened: the first of `times` that is one; else when it was posted."""
+    told = (instant(time) for time in times)
+    return next((time for time in told if time is not None), request.received_at.isoformat())
+
+
+def _is_about_somebody(event: Told) -> bool:
+    return is_somebody(event.get("customer", {})) or "product" in event.get("data", {}) or "incomplete" in event
