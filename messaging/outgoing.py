@@ -27,7 +27,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from messaging.errors import AddressRefused, NotSent, SettingsError, Unanswered, Untrusted
+from messaging.errors import AdapterUnusable, AddressRefused, NotSent, Unanswered, Untrusted
 from messaging.nouns.http import HttpAnswer, HttpClient
 from messaging.rules.places import Place, is_public, place_of
 
@@ -207,7 +207,8 @@ class Outgoing(HttpClient):
             try:
                 context.load_verify_locations(self._ca_file)
             except (OSError, ssl.SSLError) as error:
-                raise SettingsError(f"[outgoing] ca_file {self._ca_file}: {_why(error)}") from None
+                # As an adapter is told that it is refused: nobody is burned for it.
+                raise AdapterUnusable(f"[outgoing] ca_file {self._ca_file}: {_why(error)}") from None
         return context
 
 

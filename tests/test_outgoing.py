@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
-from messaging.errors import AddressRefused, NotSent, SettingsError, Unanswered, Untrusted
+from messaging.errors import AdapterUnusable, AddressRefused, NotSent, Unanswered, Untrusted
 from messaging.nouns.http import HttpAnswer
 from messaging.outgoing import Outgoing
 
@@ -584,7 +584,7 @@ class TestTls:
         self, client: Callable[..., Outgoing], peer: Callable[..., Peer]
     ) -> None:
         server = peer()
-        with pytest.raises(SettingsError, match="ca_file"):
+        with pytest.raises(AdapterUnusable, match="ca_file"):
             self.outgoing(client, ca_file="/nowhere.pem").request("POST", f"https://hook.example:{server.port}/")
 
     def test_through_a_proxy(

@@ -45,6 +45,15 @@ class HttpAnswer:
         except orjson.JSONDecodeError:
             raise InputError("the answer is not JSON") from None
 
+    @property
+    def turned_away(self) -> bool:
+        """Whether the request was surely not taken, and others may be later: 429, or a 503 that says when.
+
+        Whoever sends `Retry-After`, whatever it says, has turned the request away (RFC 9110 10.2.3). A 503 without one
+        may as well be a gateway's that passed the request on and lost the connection before the answer.
+        """
+        return self.status == 429 or (self.status == 503 and "retry-after" in self.headers)
+
     def retry_after(self, *, now: float | None = None) -> timedelta | None:
         """How long to wait before another try: `Retry-After` (RFC 9110 10.2.3), seconds or a date.
 
@@ -93,6 +102,7 @@ class HttpClient(ABC):
             AddressRefused: we do not go there: nothing was sent, nor will it be another time.
             NotSent: the request surely did not arrive.
             Unanswered: it left, and no answer came.
+            AdapterUnusable: our own certificates (`[outgoing] ca_file`) cannot be read; nothing was sent to anybody.
         """
 
     def close(self) -> None:  # noqa: B027 - one that keeps nothing has nothing to close

@@ -27,15 +27,28 @@ from messaging import (
     RequestRejected,
     Unanswered,
     Untrusted,
+    Verdict,
 )
 from messaging_email.headers import Unmailable
 from messaging_email.parallel import Feed, Unavailable, hand_over, take
-from messaging_email.sendgrid_answers import PARTLY, Problem, by_recipient, problems, receipt_of
+from messaging_email.sendgrid_answers import (
+    PARTLY,
+    UNSAID,
+    Problem,
+    by_recipient,
+    problems,
+    receipt_of,
+    stranger,
+)
 from messaging_email.sendgrid_batch import Letter, Limits, Load, letter_of, loads, request_body
 from messaging_email.sendgrid_events import engagements, key_of, verify
 
 if TYPE_CHECKING:
     from messaging_email.sendgrid_client import Client
+
+
+#: How many of a request that is refused without naming anybody are tried alone before all are.
+PROBES = 8
 
 
 class SendGridSettings(AdapterSettings):
@@ -145,16 +158,19 @@ class SendGrid(Adapter):
 
         Raises:
             Unavailable: not now, and the others not either; the load is back in the feed.
-            AdapterUnusable: it is us that SendGrid does not want.
+            AdapterUnusable: it is us that SendGrid does not want, or it is not SendGrid that answers.
         """
+        strange: AdapterUnusable | None = None
         try:
             answer = self._client.send(request_body(load))
             if len(load) > 1 and answer.status in PARTLY:
-                found = problems(answer, self._key())
-                if not found[0].of_sender:
-                    yield from _parted(load, answer.status, found, feed)
+                found = problems(answer, self._key()) or ([UNSAID] if answer.status == 413 else [])
+                if found and not found[0].of_sender:
+                    yield from self._parted(load, answer.status, found, feed)
                     return
-            receipt = receipt_of(load[0].id, answer, key=self._key())
+            receipt = receipt_of(load[0].id, answer, key=self._key(), sandbox=self.settings.sandbox)
+            if receipt.verdict is Verdict.UNKNOWN and answer.status < 300:  # a yes, but not as SendGrid says it
+                strange = stranger(answer)
         except (Untrusted, AddressRefused) as error:
             raise AdapterUnusable(
                 f"sendgrid: {error.message}", hint=error.hint or "nothing was sent to it; check SENDGRID_HOST"
@@ -169,26 +185,52 @@ class SendGrid(Adapter):
             raise
         for letter in load:
             yield replace(receipt, message_id=letter.id)
+        if strange is not None:
+            raise strange
 
+    def _parted(self, load: Load, status: int, found: Sequence[Problem], feed: Feed[Load]) -> Iterator[Receipt]:
+        """Put a load that was refused as a whole back in parts, so that none is refused for another.
 
-def _parted(load: Load, status: int, found: Sequence[Problem], feed: Feed[Load]) -> Iterator[Receipt]:
-    """Put a load that was refused as a whole back in parts, so that none is refused for another.
+        Whose address is wrong is refused; whoever else is named goes alone, where the answer is about them only.
+        """
+        named = by_recipient(found, len(load))
+        if not named:
+            yield from self._search(load, found[0].refused("", status), feed)
+            return
+        feed.extendleft((load[number],) for number, problem in named.items() if not problem.of_address)
+        rest = tuple(letter for number, letter in enumerate(load) if number not in named)
+        if rest:
+            feed.appendleft(rest)
+        for number, problem in named.items():
+            if problem.of_address:
+                yield problem.refused(load[number].id, status)
 
-    Whose address is wrong is refused; whoever else is named goes alone, where the answer is about them only. If nobody
-    is named it is halved.
-    """
-    named = by_recipient(found, len(load))
-    if not named:
-        middle = len(load) // 2
-        feed.extendleft((load[middle:], load[:middle]))
-        return
-    feed.extendleft((load[number],) for number, problem in named.items() if not problem.of_address)
-    rest = tuple(letter for number, letter in enumerate(load) if number not in named)
-    if rest:
-        feed.appendleft(rest)
-    for number, problem in named.items():
-        if problem.of_address:
-            yield problem.refused(load[number].id, status)
+    def _search(self, load: Load, refusal: Receipt, feed: Feed[Load]) -> Iterator[Receipt]:
+        """Find out whom a refusal is about that names nobody. A few of the load, far apart, are tried alone.
+
+        As soon as one fares otherwise, it is about somebody: what is left is halved. If all are refused in the same
+        words it is about what they share (the content, a setting), and refuses the rest.
+        """
+        left = list(load)
+        for letter in load[:: -(-len(load) // PROBES)]:
+            if feed.closed:
+                return
+            left.remove(letter)
+            same = False
+            try:
+                for receipt in self._send((letter,), feed):
+                    same = receipt.reason == refusal.reason
+                    yield receipt
+            except Unavailable:
+                if left:
+                    feed.append(tuple(left))
+                raise
+            if not same:
+                middle = len(left) // 2
+                feed.extendleft(tuple(half) for half in (left[middle:], left[:middle]) if half)
+                return
+        for letter in left:
+            yield replace(refusal, message_id=letter.id)
 
 
 def _ids(load: Load) -> Iterator[str]:

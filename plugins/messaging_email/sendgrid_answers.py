@@ -15,6 +15,8 @@ from messaging_email.quoting import quote
 #: A provider that asks for more than this asks for "never"; the core waits less anyway.
 _LONGEST_WAIT = timedelta(days=365)
 _PROVIDER_ID = re.compile(r"[\x21-\x7e]{1,200}")
+#: "202 Accepted"; in the sandbox, where nothing is sent, "200 OK" (API reference). Any other success is not SendGrid's.
+_TAKEN, _TAKEN_IN_THE_SANDBOX = 202, 200
 #: Something in the body of a request is wrong, or it is too large: others in the same request may be right.
 PARTLY = (400, 413, 422)
 _SENDER = ("from", "reply_to")
@@ -52,14 +54,17 @@ class Problem(NamedTuple):
         return Receipt.refused(message_id, f"sendgrid: {status} {self.text}", suppress=dead)
 
 
+#: Where no reason is given.
+UNSAID = Problem("(no reason given)", "")
+
+
 def problems(answer: HttpAnswer, key: str) -> list[Problem]:
-    """What is wrong, at least one thing; from a body that may be anything. `key` is not to be seen in it."""
+    """What is wrong, from a body that may be anything: nothing, if it is not SendGrid's. `key` is not to be seen."""
     try:
         told: Any = answer.json()["errors"]
-        found = [_problem(one, key) for one in told]
+        return [_problem(one, key) for one in told]
     except (InputError, LookupError, TypeError, AttributeError, RecursionError):
-        found = []
-    return found or [Problem("(no reason given)", "")]
+        return []
 
 
 def _problem(told: Any, key: str) -> Problem:
@@ -67,7 +72,7 @@ def _problem(told: Any, key: str) -> Problem:
     return Problem(quote(f"{message} [{field}]" if field else message, [key]), field)
 
 
-def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "") -> Receipt:
+def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "", sandbox: bool = False) -> Receipt:
     """What SendGrid's answer means for the message it was about; `key` is not to be seen in it.
 
     Raises:
@@ -75,17 +80,13 @@ def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "") -> Receipt
         AdapterUnusable: it means the same for every message.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if status == _TAKEN or (sandbox and status == _TAKEN_IN_THE_SANDBOX):
         given = answer.header("X-Message-Id")
         return Receipt.accepted(message_id, given if _PROVIDER_ID.fullmatch(given) else None)
-    problem = problems(answer, key)[0]
-    wait = wait_asked(answer, now=time.time())
-    if status == 429:
-        raise Unavailable(f"sendgrid: 429 {problem.text}", wait)
-    if status == 503 and answer.retry_after() is not None:
-        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3). A 503 without one may
-        # as well be a gateway's that passed the request on and lost the connection before the answer.
-        raise Unavailable(f"sendgrid: 503 {problem.text}", wait)
+    found = problems(answer, key)
+    problem = found[0] if found else UNSAID
+    if answer.turned_away:
+        raise Unavailable(f"sendgrid: {status} {problem.text}", wait_asked(answer, now=time.time()))
     if status in (401, 403):
         raise AdapterUnusable(
             f"sendgrid: {status} {problem.text}",
@@ -93,16 +94,24 @@ def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "") -> Receipt
         )
     if status == 400 and problem.of_sender:
         raise AdapterUnusable(f"sendgrid: 400 {problem.text}", hint="it is the same for everybody: check [brand] from")
-    if status in PARTLY:
+    if status in PARTLY and (found or status == 413):  # a gateway may say that it is too much, in words of its own
         return problem.refused(message_id, status)
-    if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
+    if status == 408 or (status in PARTLY and answer.cut):
+        # The request did not arrive whole (RFC 9110 15.5.9), or the answer: why it was refused is not known yet.
         return Receipt.try_again(message_id, f"sendgrid: {status} {problem.text}")
-    if status >= 500:
+    if status >= 500 or status < 300:
         # 500 is said by the one that failed over the mail, 502 and 504 by a gateway that does not know what became
-        # of it: it may have been taken. SendGrid knows no idempotency key, so nobody may try again unasked.
+        # of it: it may have been taken, as behind whoever says yes in SendGrid's place. SendGrid knows no idempotency
+        # key, so nobody may try again unasked.
         return Receipt.unknown(message_id, f"sendgrid: {status} {problem.text}")
-    raise AdapterUnusable(
-        f"sendgrid: {status} {problem.text}", hint="this is not how SendGrid answers; check SENDGRID_HOST"
+    raise stranger(answer)
+
+
+def stranger(answer: HttpAnswer) -> AdapterUnusable:
+    """The error for an answer that is a captive portal's, a proxy's, another server's: nobody else is to go there."""
+    return AdapterUnusable(
+        f"sendgrid: the answer {answer.status} is not SendGrid's",
+        hint="check SENDGRID_HOST, and what stands between here and there",
     )
 
 

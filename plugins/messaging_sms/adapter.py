@@ -26,8 +26,8 @@ from messaging import (
     Unanswered,
 )
 from messaging_sms.callback import Signed, callback_of
-from messaging_sms.parts import count, utf16_length
-from messaging_sms.receipts import receipt_of
+from messaging_sms.parts import count, is_writable, utf16_length
+from messaging_sms.receipts import NotTwilio, receipt_of
 from messaging_sms.settings import MAX_TEXT, TwilioSettings, is_near
 
 if TYPE_CHECKING:
@@ -57,13 +57,10 @@ class Twilio(Adapter):
         self._status_url = status_url(context.base_url, settings)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        if len(messages) == 1:
-            yield self._send(messages[0])
-            return
         pool = ThreadPoolExecutor(min(self.settings.connections, len(messages) or 1), "twilio")
         unusable: AdapterUnusable | None = None
         try:
-            futures = [pool.submit(self._send, message) for message in messages]
+            futures = {pool.submit(self._send, message): message.id for message in messages}
             for future in as_completed(futures):
                 try:
                     yield future.result()
@@ -73,6 +70,10 @@ class Twilio(Adapter):
                     unusable = error
                     for other in futures:
                         other.cancel()
+                    if isinstance(error, NotTwilio) and error.receipt is not None:
+                        yield error.receipt
+                except Exception as error:  # ours, over one of them: the others' receipts are not lost for it
+                    yield Receipt.unknown(futures[future], f"twilio: a fault of the adapter: {type(error).__name__}")
         finally:
             # Whoever stopped listening wants no more to leave; nor to wait for what is under way.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -129,6 +130,8 @@ class Twilio(Adapter):
             return "it has no text"
         if utf16_length(text) > MAX_TEXT:
             return f"its text is longer than the {MAX_TEXT:,} characters that Twilio takes"
+        if not is_writable(text):
+            return "its text cannot be written: it has half of a character (a surrogate)"
         return None
 
     def _fields(self, message: RenderedMessage, text: str) -> dict[str, str]:

@@ -34,7 +34,8 @@ class Parts:
         """What makes it dear, for a person."""
         if self.because is None:
             return None
-        return f"“{self.because}” ({_name(self.because)}) leaves 70 characters a part, not 160"
+        shown = f"“{self.because}” " if self.because.isprintable() else ""
+        return f"{shown}({_name(self.because)}) leaves 70 characters a part, not 160"
 
 
 def count(text: str) -> Parts:
@@ -54,6 +55,11 @@ def count(text: str) -> Parts:
 def utf16_length(text: str) -> int:
     """Characters as providers count them: UTF-16 code units."""
     return len(text) + sum(letter > "\uffff" for letter in text)
+
+
+def is_writable(text: str) -> bool:
+    """Whether it can be sent at all: no half of a surrogate pair is in it."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in set(text))
 
 
 def _joined(text: str, double: set[str], size: int) -> int:

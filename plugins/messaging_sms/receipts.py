@@ -7,11 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from messaging import AdapterUnusable, HttpAnswer, InputError, Receipt
-from messaging_sms.codes import BUSY, DEAD, OPTED_OUT, OURS
+from messaging_sms.codes import BUSY, DEAD, OF_MESSAGES, OPTED_OUT, OURS
 
+#: "201 Created": any other success is not Twilio's.
+_TAKEN = 201
 _SID = re.compile(r"\b[A-Z]{2}[0-9a-fA-F]{32}\b")
 #: A number, however somebody writes it: it is the customer's, and no part of a reason.
 _NUMBER = re.compile(r"\+?[0-9](?:[ ()./-]*[0-9]){6,}")
+
+
+class NotTwilio(AdapterUnusable):
+    """Somebody else answers in Twilio's place: a captive portal, a proxy. Nobody else's message is to go there.
+
+    `receipt` is that of the one it was given, if it said yes: it may have been passed on.
+    """
+
+    def __init__(self, message_id: str, status: int) -> None:
+        super().__init__(
+            f"twilio: the answer {status} is not Twilio's",
+            hint="check [adapters.twilio] host, and what stands between here and there",
+        )
+        self.receipt = Receipt.unknown(message_id, self.message) if status < 300 else None
 
 
 def receipt_of(message_id: str, answer: HttpAnswer, *, secrets: Sequence[str] = ()) -> Receipt:
@@ -21,13 +37,12 @@ def receipt_of(message_id: str, answer: HttpAnswer, *, secrets: Sequence[str] = 
         AdapterUnusable: it means the same for every message.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if status == _TAKEN:
         return Receipt.accepted(message_id, _sid(answer))
     code, said = _error(answer)
     problem = " ".join(f"twilio: {code or status} {_quoted(said, secrets)}".split())
     wait = answer.retry_after()
-    if status == 429 or code in BUSY or (status == 503 and wait is not None):
-        # Whoever names a time to come back has turned the request away (RFC 9110 10.2.3).
+    if answer.turned_away or code in BUSY:
         return Receipt.try_again(message_id, problem, wait)
     if status >= 500:
         # It may have been taken by who failed over it, or behind a gateway that lost the answer.
@@ -38,13 +53,13 @@ def receipt_of(message_id: str, answer: HttpAnswer, *, secrets: Sequence[str] = 
         return Receipt.refused(message_id, problem, suppress="opted out")
     if code in DEAD:
         return Receipt.refused(message_id, problem, suppress="bounced")
-    if status in (401, 403, 404):
+    if status == 401 or (status in (403, 404) and (code is None or code < OF_MESSAGES)):
         raise AdapterUnusable(problem, hint=OURS[20003])
-    if status in (400, 422) and code is not None:
+    if status in (400, 403, 404, 422) and code is not None:
         return Receipt.refused(message_id, problem)
     if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
         return Receipt.try_again(message_id, problem)
-    raise AdapterUnusable(problem, hint="this is not how Twilio answers; check [adapters.twilio] host")
+    raise NotTwilio(message_id, status)
 
 
 def _error(answer: HttpAnswer) -> tuple[int | None, str]:

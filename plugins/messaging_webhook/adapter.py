@@ -17,6 +17,7 @@ from messaging import (
     Adapter,
     AdapterContext,
     AdapterSettings,
+    AdapterUnusable,
     AddressRefused,
     Callback,
     Capabilities,
@@ -32,8 +33,6 @@ from messaging_webhook.signing import key_of, sign
 
 #: Bytes of a receiver's answer that are read: only its status counts.
 _ANSWER = 10_000
-#: Not now: the receiver, or what stands before it, has too much to do.
-_BUSY = (408, 429, 502, 503, 504)
 #: Headers that are ours to write.
 _OURS = ("host", "user-agent", "connection", "accept-encoding", "content-", "transfer-", "webhook-")
 
@@ -94,17 +93,22 @@ class Webhook(Adapter):
         self._timeout = min(settings.timeout, context.timeout)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        if len(messages) == 1:
-            yield self._send(messages[0])
-            return
         pool = ThreadPoolExecutor(min(self.settings.connections, len(messages) or 1), "webhook")
+        unusable: AdapterUnusable | None = None
         try:
-            futures = [pool.submit(self._send, message) for message in _in_turns(messages)]
+            futures = {pool.submit(self._send, message): message.id for message in _in_turns(messages)}
             for future in as_completed(futures):
-                yield future.result()
+                try:
+                    yield future.result()
+                except AdapterUnusable as error:
+                    unusable = error
+                except Exception as error:  # ours, over one of them: the others' receipts are not lost for it
+                    yield Receipt.unknown(futures[future], f"a fault of the adapter: {type(error).__name__}")
         finally:
             # Whoever stopped listening wants no more to leave; nor to wait for what is under way.
             pool.shutdown(wait=False, cancel_futures=True)
+        if unusable is not None:
+            raise unusable
 
     def callback(self, request: Request) -> Callback:
         return callback_of(request, self._keys, self._own, channel=self.channel)
@@ -169,19 +173,18 @@ def _keys(secrets: Sequence[SecretStr]) -> list[bytes]:
 
 
 def receipt_of(message_id: str, answer: HttpAnswer) -> Receipt:
-    """What a receiver's answer means for the message it was about."""
+    """What a receiver's answer means for the message it was about.
+
+    As Standard Webhooks has it: 2xx is success, 410 switches the receiver off, all else is a failure that may pass (a
+    404 while they deploy) and is tried again by plan. It may have been taken all the same: `webhook-id` tells.
+    """
     status = answer.status
     if 200 <= status < 300:
         return Receipt.accepted(message_id, delivered=True)
     if status == 410:
         return Receipt.refused(message_id, "410: the receiver is gone", suppress="gone")
-    if status in _BUSY:
-        return Receipt.try_again(message_id, f"the receiver answered {status}", answer.retry_after())
-    if 300 <= status < 400:
-        return Receipt.refused(message_id, f"{status}: the receiver has moved, and redirects are not followed")
-    if status < 500:
-        return Receipt.refused(message_id, f"the receiver answered {status}")
-    return Receipt.unknown(message_id, f"the receiver answered {status}")
+    moved = ": redirects are not followed" if 300 <= status < 400 else ""
+    return Receipt.try_again(message_id, f"the receiver answered {status}{moved}", answer.retry_after())
 
 
 def _in_turns(messages: Sequence[RenderedMessage]) -> list[RenderedMessage]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import formatdate
@@ -15,7 +16,7 @@ from werkzeug import Request, Response
 
 from messaging import AdapterUnusable, HttpAnswer, Pieces, Receipt, RenderedMessage, Verdict
 from messaging.testing.standins import SendGridStandIn
-from messaging_email.sendgrid import SendGrid, SendGridSettings
+from messaging_email.sendgrid import PROBES, SendGrid, SendGridSettings
 from messaging_email.sendgrid_answers import wait_asked
 
 Make = Callable[..., RenderedMessage]
@@ -31,6 +32,28 @@ NOW = 1_772_445_600.0
 def stand_in_port(stand_in: Callable[..., int]) -> int:
     """Where SendGrid's stand-in listens."""
     return stand_in("sendgrid")
+
+
+@pytest.fixture
+def personal(message: Make) -> Callable[[int], list[RenderedMessage]]:
+    """So many messages that can share a request."""
+
+    def make(count: int) -> list[RenderedMessage]:
+        made = []
+        for number in range(count):
+            pieces = {
+                "subject": Pieces(("Tea for ", ""), (f"Ann {number}",)),
+                "text": Pieces(("Hello ", "\n"), (f"Ann {number}",)),
+                "html": Pieces(("<p>Hello ", "</p>\n"), (f"Ann {number}",)),
+            }
+            parts = {name: piece.text for name, piece in pieces.items()}
+            made.append(message(number, pieces=pieces, parts=parts))
+        return made
+
+    return make
+
+
+Personal = Callable[[int], list[RenderedMessage]]
 
 
 def problem(message: object, field: object = None) -> str:
@@ -72,21 +95,18 @@ def test_a_message_is_one_request(sendgrid: Open, httpserver: HTTPServer, messag
     ("status", "body", "verdict", "suppress"),
     [
         (202, "", "accepted", False),
-        (200, "{}", "accepted", False),
+        (202, "<html>", "accepted", False),
         (400, problem("Bad subject", "subject"), "refused", False),
         (400, problem("Does not contain a valid address.", "personalizations.0.to.0.email"), "refused", True),
         (413, "", "refused", False),
-        (422, "x", "refused", False),
+        (413, "<html>", "refused", False),
+        (422, problem("No"), "refused", False),
         (408, "", "try_again", False),
         (429, problem("too many requests"), "try_again", False),
         (500, problem("oops"), "unknown", False),
         (502, "<html>", "unknown", False),
         (503, "", "unknown", False),
         (504, "", "unknown", False),
-        *(
-            (400, body, "refused", False)
-            for body in ("", "no json", "[]", "{}", "null", '{"errors": []}', '{"errors": [1]}')
-        ),
         *(
             (500, body, "unknown", False)
             for body in ("[" * 100_000, problem({"a": 1}, ["b"]), "\0", '{"errors": {"a": 1}}')
@@ -110,6 +130,71 @@ def test_what_an_answer_means(
     assert (receipt.reason or "-").isprintable()
 
 
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 299])
+def test_a_yes_that_is_not_sendgrids_is_none(
+    sendgrid: Open, httpserver: HTTPServer, message: Make, status: int
+) -> None:
+    """A captive portal says 200 to everything. What it was given may have been passed on; nobody else is given to it."""
+    httpserver.expect_request("/v3/mail/send").respond_with_data(
+        "" if status == 204 else "<html>Log in</html>", status, {"X-Message-Id": "abc"}
+    )
+    receipts: list[Receipt] = []
+    with pytest.raises(AdapterUnusable, match=f"the answer {status} is not SendGrid's"):
+        receipts.extend(sendgrid(httpserver.port).deliver([message(n) for n in range(5)]))
+    assert [(one.message_id, one.verdict, one.provider_id) for one in receipts] == [("m0", Verdict.UNKNOWN, None)]
+    assert len(httpserver.log) == 1
+
+
+def test_in_the_sandbox_it_is_200(sendgrid: Open, httpserver: HTTPServer, message: Make, deliver: Deliver) -> None:
+    httpserver.expect_request("/v3/mail/send").respond_with_data("", 200)
+    (receipt,) = deliver(sendgrid(httpserver.port, sandbox=True), message())
+    assert receipt.verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    "body", ["", "<html>Bad Request</html>", "[]", "{}", "null", '{"errors": []}', '{"errors": [1]}', '{"error": "x"}']
+)
+def test_a_no_that_is_not_sendgrids_refuses_nobody(
+    sendgrid: Open, httpserver: HTTPServer, message: Make, deliver: Deliver, personal: Personal, status: int, body: str
+) -> None:
+    httpserver.expect_request("/v3/mail/send").respond_with_data(body, status)
+    for messages in ([message(1), message(2)], personal(8)):
+        httpserver.clear_log()
+        with pytest.raises(AdapterUnusable, match=f"the answer {status} is not SendGrid's"):
+            deliver(sendgrid(httpserver.port), *messages)
+        assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("soon", None),
+        ("", None),
+        ("-5", None),
+        ("1.5", None),
+        ("Mon, 99 Foo 99999 99:99:99 GMT", None),
+        ("9" * 5_000, None),
+        ("315360000", 365 * 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 365 * 86_400),
+    ],
+)
+def test_whoever_says_when_has_taken_nothing(
+    sendgrid: Open,
+    httpserver: HTTPServer,
+    message: Make,
+    deliver: Deliver,
+    status: int,
+    said: str,
+    seconds: int | None,
+) -> None:
+    httpserver.expect_request("/v3/mail/send").respond_with_data("<html>", status, {"Retry-After": said})
+    (receipt,) = deliver(sendgrid(httpserver.port), message())
+    after = None if seconds is None else timedelta(seconds=seconds)
+    assert (receipt.verdict, receipt.after) == (Verdict.TRY_AGAIN, after)
+
+
 @pytest.mark.parametrize(
     ("told", "verdict", "after"),
     [
@@ -126,7 +211,7 @@ def test_what_an_answer_means(
         ("502", "unknown", None),
         ("503", "unknown", None),
         ("503-120", "try_again", 120),
-        ("503-soon", "unknown", None),
+        ("503-soon", "try_again", None),
         ("504", "unknown", None),
         ("599", "unknown", None),
         ("silent", "unknown", None),
@@ -243,6 +328,7 @@ def test_too_many_requests_holds_the_others_back(
         ({"Retry-After": "٣"}, None),
         ({"Retry-After": "Mon, 99 Foo 99999 99:99:99 GMT"}, None),
         ({"Retry-After": "999999999"}, 365 * 86_400),
+        ({"Retry-After": "9999999999"}, None),
         ({"X-RateLimit-Reset": str(int(NOW) + 60)}, 60),
         ({"X-RateLimit-Reset": "5"}, 0),
         ({"X-RateLimit-Reset": "nan"}, None),
@@ -266,28 +352,6 @@ def test_the_key_is_nowhere(
 
 
 # Many in one request
-
-
-@pytest.fixture
-def personal(message: Make) -> Callable[[int], list[RenderedMessage]]:
-    """So many messages that can share a request."""
-
-    def make(count: int) -> list[RenderedMessage]:
-        made = []
-        for number in range(count):
-            pieces = {
-                "subject": Pieces(("Tea for ", ""), (f"Ann {number}",)),
-                "text": Pieces(("Hello ", "\n"), (f"Ann {number}",)),
-                "html": Pieces(("<p>Hello ", "</p>\n"), (f"Ann {number}",)),
-            }
-            parts = {name: piece.text for name, piece in pieces.items()}
-            made.append(message(number, pieces=pieces, parts=parts))
-        return made
-
-    return make
-
-
-Personal = Callable[[int], list[RenderedMessage]]
 
 
 def answering(httpserver: HTTPServer, answer: Callable[[list[str]], tuple[int, str]]) -> list[list[str]]:
@@ -358,7 +422,40 @@ def test_what_is_wrong_for_all_ends(
     asked = answering(httpserver, lambda to: (400, problem("No", "subject")))
     receipts = deliver(sendgrid(httpserver.port), *personal(32))
     assert {(one.verdict, one.reason) for one in receipts} == {(Verdict.REFUSED, "sendgrid: 400 No [subject]")}
-    assert len(asked) == 2 * 32 - 1
+    assert len(asked) == 1 + PROBES
+
+
+@pytest.mark.parametrize("field", [None, "content", "content.0.value", "subject", "tracking_settings"])
+def test_what_is_wrong_for_all_is_asked_a_few_times(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver, field: str | None
+) -> None:
+    asked = answering(httpserver, lambda to: (400, problem("No", field)))
+    receipts = deliver(sendgrid(httpserver.port), *personal(300))
+    assert {one.verdict for one in receipts} == {Verdict.REFUSED}
+    assert [len(to) for to in asked] == [300] + [1] * PROBES
+
+
+@pytest.mark.parametrize("bad", [0, 1, 125, 500, 624, 999])
+@pytest.mark.parametrize("field", [None, "content"])
+def test_one_of_a_thousand_costs_the_others_nothing(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver, bad: int, field: str | None
+) -> None:
+    asked = answering(httpserver, lambda to: (400, problem("No", field)) if f"c{bad}@example.com" in to else (202, ""))
+    receipts = deliver(sendgrid(httpserver.port), *personal(1000))
+    assert {one.message_id for one in receipts if one.verdict is Verdict.REFUSED} == {f"m{bad}"}
+    assert {one.verdict for one in receipts} == {Verdict.REFUSED, Verdict.ACCEPTED}
+    assert len(asked) <= 3 * 10 + 2, "three a halving: both halves, and one alone of the bad one"
+    taken = Counter(to for load in asked if f"c{bad}@example.com" not in load for to in load)
+    assert (len(taken), set(taken.values())) == (999, {1})
+
+
+def test_who_is_tried_alone_while_nobody_is_taken_waits_with_the_others(
+    sendgrid: Open, httpserver: HTTPServer, personal: Personal, deliver: Deliver
+) -> None:
+    asked = answering(httpserver, lambda to: (400, problem("No")) if len(to) > 1 else (429, ""))
+    receipts = deliver(sendgrid(httpserver.port), *personal(50))
+    assert {one.verdict for one in receipts} == {Verdict.TRY_AGAIN}
+    assert len(asked) == 2
 
 
 def test_who_is_named_for_the_form_goes_alone(

@@ -74,7 +74,7 @@ def test_an_answer_that_came_before_the_request_was_through_counts(
         (b"", "unknown"),
         (b"HTTP/1.1 2", "unknown"),
         (b"no http\r\n\r\n", "unknown"),
-        (b"HTTP/1.1 400 No\r\nContent-Length: 9\r\n\r\nx", "refused"),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 9\r\n\r\nx", "try_again"),
         (b"HTTP/1.1 202 OK\r\nContent-Length: 9\r\n\r\nx", "accepted"),
     ],
 )

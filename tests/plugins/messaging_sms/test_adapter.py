@@ -17,8 +17,9 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
-from messaging import AdapterUnusable, Receipt, Verdict
+from messaging import AdapterUnusable, Receipt, RenderedMessage, Verdict
 from messaging.testing.standins import TwilioStandIn
 from messaging_sms.adapter import Twilio
 from messaging_sms.settings import TwilioSettings
@@ -92,9 +93,7 @@ def test_what_is_the_same_for_everybody_stops_the_adapter(twilio: Twilio, sms: L
 def test_receipts_of_what_was_under_way_are_not_lost(adapter: Make, sms: Letter, httpserver: HTTPServer) -> None:
     """One is told that the key is wrong; whatever else was taken has its receipt."""
 
-    def answer(request: Any) -> Any:
-        from werkzeug import Response
-
+    def answer(request: Any) -> Response:
         if b"To=%2B15005551003" in request.get_data():
             return Response('{"code": 20003, "message": "Authenticate"}', 401)
         return Response(json.dumps({"sid": "SM" + "1" * 32}), 201)
@@ -107,6 +106,113 @@ def test_receipts_of_what_was_under_way_are_not_lost(adapter: Make, sms: Letter,
     taken = [request for request, response in httpserver.log if response.status_code == 201]
     assert len(receipts) == len(taken) < 39
     assert {receipt.verdict for receipt in receipts} == {Verdict.ACCEPTED}
+
+
+#: Twilio's codes, as they are sorted in the docs of its API: those that a new message can be answered with.
+OF_THE_NUMBER = {
+    21610: "opted out",
+    63014: "opted out",
+    **dict.fromkeys((21211, 21614, 21635, 30005, 30006), "bounced"),
+}
+OF_THE_MESSAGE = (21408, 21608, 21612, 21617, 30003, 30004, 30007, 30008, 30034)
+OF_US = (20003, 21212, 21606, 20404, 30002)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+@pytest.mark.parametrize("number", [*OF_THE_NUMBER, *OF_THE_MESSAGE])
+def test_what_is_about_one_stops_nobody_else(
+    adapter: Make, sms: Letter, httpserver: HTTPServer, number: int, status: int
+) -> None:
+    """Whatever status Twilio says it with: a region that is not enabled (21408) comes as a 403."""
+
+    def answer(request: Any) -> Response:
+        if b"To=%2B15005551003" in request.get_data():
+            return Response(json.dumps({"code": number, "message": "no", "status": status}), status)
+        return Response(json.dumps({"sid": "SM" + "1" * 32}), 201)
+
+    httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json").respond_with_handler(answer)
+    messages = [sms(f"+1500555{n}", id=f"{n:032x}") for n in range(1000, 1008)]
+    receipts = {receipt.message_id: receipt for receipt in adapter(host=httpserver.url_for("/")).deliver(messages)}
+    refused = receipts.pop(f"{1003:032x}")
+    assert (refused.verdict, refused.suppress) == (Verdict.REFUSED, OF_THE_NUMBER.get(number))
+    assert {receipt.verdict for receipt in receipts.values()} == {Verdict.ACCEPTED}
+    assert len(receipts) == 7
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize("number", OF_US)
+def test_what_is_about_us_refuses_nobody(
+    adapter: Make, sms: Letter, httpserver: HTTPServer, number: int, status: int
+) -> None:
+    told = json.dumps({"code": number, "message": "no", "status": status})
+    httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json").respond_with_data(told, status)
+    with pytest.raises(AdapterUnusable, match=str(number)):
+        list(adapter(host=httpserver.url_for("/")).deliver([sms()]))
+
+
+@pytest.mark.parametrize("number", [20429, 21611, 30001])
+def test_what_is_about_now_is_tried_again(adapter: Make, sms: Letter, httpserver: HTTPServer, number: int) -> None:
+    told = json.dumps({"code": number, "message": "busy"})
+    httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json").respond_with_data(told, 400)
+    [receipt] = adapter(host=httpserver.url_for("/")).deliver([sms()])
+    assert (receipt.verdict, receipt.suppress) == (Verdict.TRY_AGAIN, None)
+
+
+@pytest.mark.parametrize("text", ["half \ud83d of it", "\udfff"])
+def test_a_text_that_cannot_be_written_costs_nobody_a_receipt(
+    twilio: Twilio, twilio_standin: TwilioStandIn, sms: Letter, text: str
+) -> None:
+    messages = [sms(id=f"{n:032x}", text=text if n == 3 else "Hello") for n in range(8)]
+    receipts = {receipt.message_id: receipt for receipt in twilio.deliver(messages)}
+    odd = receipts.pop(f"{3:032x}")
+    assert odd.verdict is Verdict.REFUSED
+    assert "cannot be written" in (odd.reason or "")
+    assert [receipt.verdict for receipt in receipts.values()] == [Verdict.ACCEPTED] * 7
+    assert len(twilio_standin.messages) == 7
+
+
+def test_a_fault_over_one_is_that_ones_alone(
+    adapter: Make, twilio_standin: TwilioStandIn, sms: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = adapter(host=twilio_standin.url)
+    really = made._unsendable
+
+    def broken(message: RenderedMessage, text: str) -> str | None:
+        if text == "odd":
+            raise LookupError("nobody thought of it")
+        return really(message, text)
+
+    monkeypatch.setattr(made, "_unsendable", broken)
+    messages = [sms(id=f"{n:032x}", text="odd" if n == 0 else "Hello") for n in range(8)]
+    receipts = {receipt.message_id: receipt for receipt in made.deliver(messages)}
+    odd = receipts.pop(f"{0:032x}")
+    assert (odd.verdict, odd.reason) == (Verdict.UNKNOWN, "twilio: a fault of the adapter: LookupError")
+    assert [receipt.verdict for receipt in receipts.values()] == [Verdict.ACCEPTED] * 7
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_a_yes_that_is_not_twilios_is_none(adapter: Make, sms: Letter, httpserver: HTTPServer, status: int) -> None:
+    said = "" if status == 204 else "<html>Log in</html>"
+    httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json").respond_with_data(said, status)
+    receipts: list[Receipt] = []
+    with pytest.raises(AdapterUnusable, match=f"the answer {status} is not Twilio's"):
+        receipts.extend(
+            adapter(host=httpserver.url_for("/"), connections=1).deliver([sms(id=f"{n:032x}") for n in range(8)])
+        )
+    assert {receipt.verdict for receipt in receipts} == {Verdict.UNKNOWN}
+    assert len(receipts) == len(httpserver.log) < 8
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("said", ["soon", "", "-5", "9" * 5_000, "Mon, 99 Foo 99999 99:99:99 GMT"])
+def test_whoever_says_when_has_taken_nothing(
+    adapter: Make, sms: Letter, httpserver: HTTPServer, status: int, said: str
+) -> None:
+    page = httpserver.expect_request(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json")
+    page.respond_with_data("<html>", status, {"Retry-After": said})
+    [receipt] = adapter(host=httpserver.url_for("/")).deliver([sms()])
+    assert receipt.verdict is Verdict.TRY_AGAIN
+    assert receipt.after is None or receipt.after <= timedelta(days=365)
 
 
 def test_twilio_says_when(twilio: Twilio, twilio_standin: TwilioStandIn, sms: Letter) -> None:

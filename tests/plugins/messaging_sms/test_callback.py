@@ -165,8 +165,11 @@ class TestStatus:
             ("undelivered", 30005, [("bounced", True)]),
             ("undelivered", 30006, [("bounced", True)]),
             ("failed", 21211, [("bounced", True)]),
-            ("undelivered", 30007, [("bounced", False)]),
-            ("undelivered", 30034, [("bounced", False)]),
+            *(
+                ("undelivered", code, [("bounced", False)])
+                for code in (30004, 30007, 30008, 30034, 21408, 21606, 21608, 21612, 20003, 20429)
+            ),
+            *(("failed", code, [("bounced", True)]) for code in (21614, 21635)),
             ("failed", None, [("bounced", False)]),
             ("failed", 21610, [("bounced", False), ("unsubscribed", True)]),
             ("undelivered", 63014, [("bounced", False), ("unsubscribed", True)]),

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook as Receiver
 from standardwebhooks import WebhookVerificationError
 from werkzeug import Request, Response
 
-from messaging import AdapterContext, HttpAnswer, MessageClass, Receipt, RenderedMessage, Verdict
+from messaging import AdapterContext, AdapterUnusable, HttpAnswer, MessageClass, Receipt, RenderedMessage, Verdict
 from messaging.errors import SettingsError
 from messaging.outgoing import Outgoing
 from messaging.services.plugin_settings import read_settings
@@ -31,8 +31,9 @@ ANYWHERE = re.compile(".*")
 def webhook() -> Iterator[Callable[..., Webhook]]:
     clients: list[Outgoing] = []
 
-    def make(*, private: bool = True, **settings: Any) -> Webhook:
-        clients.append(Outgoing(allow_private=["127.0.0.0/8"] if private else [], allow_http=True))
+    def make(*, private: bool = True, ca_file: str | None = None, **settings: Any) -> Webhook:
+        allowed = ["127.0.0.0/8"] if private else []
+        clients.append(Outgoing(allow_private=allowed, allow_http=True, ca_file=ca_file))
         context = AdapterContext(workspace=".", timeout=10.0, http=clients[-1])
         return Webhook(WebhookSettings(**{"secrets": (NEW,), **settings}), context)
 
@@ -118,10 +119,13 @@ def test_a_receiver_with_a_secret_of_its_own(webhook: Callable[..., Webhook], ht
     [
         (200, {}, Receipt.accepted("m", delivered=True)),
         (204, {}, Receipt.accepted("m", delivered=True)),
-        (301, {"location": "x"}, Receipt.refused("m", "301: the receiver has moved, and redirects are not followed")),
-        (308, {}, Receipt.refused("m", "308: the receiver has moved, and redirects are not followed")),
-        (400, {}, Receipt.refused("m", "the receiver answered 400")),
-        (404, {}, Receipt.refused("m", "the receiver answered 404")),
+        (301, {"location": "x"}, Receipt.try_again("m", "the receiver answered 301: redirects are not followed")),
+        (308, {}, Receipt.try_again("m", "the receiver answered 308: redirects are not followed")),
+        *(
+            (status, {}, Receipt.try_again("m", f"the receiver answered {status}"))
+            for status in (400, 401, 403, 404, 422)
+        ),
+        (404, {"retry-after": "60"}, Receipt.try_again("m", "the receiver answered 404", timedelta(seconds=60))),
         (408, {}, Receipt.try_again("m", "the receiver answered 408")),
         (410, {}, Receipt.refused("m", "410: the receiver is gone", suppress="gone")),
         (429, {"retry-after": "7"}, Receipt.try_again("m", "the receiver answered 429", timedelta(seconds=7))),
@@ -133,8 +137,9 @@ def test_a_receiver_with_a_secret_of_its_own(webhook: Callable[..., Webhook], ht
             Receipt.try_again("m", "the receiver answered 503", timedelta(0)),
         ),
         (504, {}, Receipt.try_again("m", "the receiver answered 504")),
-        (500, {}, Receipt.unknown("m", "the receiver answered 500")),
-        (599, {}, Receipt.unknown("m", "the receiver answered 599")),
+        (503, {"retry-after": "9" * 5000}, Receipt.try_again("m", "the receiver answered 503")),
+        (500, {}, Receipt.try_again("m", "the receiver answered 500")),
+        (599, {}, Receipt.try_again("m", "the receiver answered 599")),
     ],
 )
 def test_what_an_answer_means(status: int, headers: dict[str, str], receipt: Receipt) -> None:
@@ -192,6 +197,45 @@ def test_headers_go_along_but_none_of_ours(webhook: Callable[..., Webhook], http
     assert [receipts[id].verdict.value for id in ("m1", "m2", "m3")] == ["accepted", "refused", "refused"]
     ((request, _),) = httpserver.log
     assert request.headers["X-Shop"] == "tea"
+
+
+@pytest.mark.parametrize(
+    "odd", [{"to": "https://\ud800.example/"}, {"body": '{"a": "\ud800"}'}, {"headers": {"X-A": "\ud800"}}]
+)
+def test_what_cannot_be_written_costs_nobody_a_receipt(
+    webhook: Callable[..., Webhook], httpserver: HTTPServer, odd: dict[str, Any]
+) -> None:
+    httpserver.expect_request("/").respond_with_data("")
+    url = httpserver.url_for("/")
+    receipts = deliver(
+        webhook(), message(**{"to": url, "id": "odd", **odd}), *(message(url, f"m{n}") for n in range(5))
+    )
+    assert receipts.pop("odd").verdict is Verdict.REFUSED
+    assert [receipt.verdict for receipt in receipts.values()] == [Verdict.ACCEPTED] * 5
+
+
+def test_a_fault_over_one_is_that_ones_alone(
+    webhook: Callable[..., Webhook], httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpserver.expect_request("/").respond_with_data("")
+    adapter = webhook()
+    really = adapter._body
+
+    def broken(message: RenderedMessage) -> tuple[bytes, str]:
+        if message.id == "m0":
+            raise LookupError("nobody thought of it")
+        return really(message)
+
+    monkeypatch.setattr(adapter, "_body", broken)
+    receipts = deliver(adapter, *(message(httpserver.url_for("/"), f"m{n}") for n in range(5)))
+    assert receipts.pop("m0") == Receipt.unknown("m0", "a fault of the adapter: LookupError")
+    assert [receipt.verdict for receipt in receipts.values()] == [Verdict.ACCEPTED] * 4
+
+
+def test_certificates_of_ours_that_cannot_be_read_stop_the_adapter(webhook: Callable[..., Webhook]) -> None:
+    """Nothing left: it is no fault over one of them, and nobody is unknown for it."""
+    with pytest.raises(AdapterUnusable, match="ca_file"):
+        deliver(webhook(ca_file="/nowhere.pem"), *(message("https://127.0.0.1/", f"m{n}") for n in range(5)))
 
 
 def test_a_slow_receiver_holds_nobody_up(webhook: Callable[..., Webhook]) -> None:

@@ -24,6 +24,10 @@ class TestWebhook(AdapterContract):
     def accepted(self, request: Request, id: str) -> Answer:
         return Answer(status=204)
 
+    def refused(self, request: Request) -> Answer:
+        """All other failures are tried again: a receiver that is deployed may say anything for a while."""
+        return Answer(status=410)
+
     def locked_out(self, request: Request) -> None:
         """Each message has a receiver of its own: a 401 is about that one alone."""
 
