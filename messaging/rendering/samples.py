@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.nouns.template import Template
+from messaging.rules.subjects import with_tracking
 
 _ITEMS = [
     {
@@ -85,5 +86,4 @@ def sample_context(template: Template, now: datetime) -> dict[str, Any]:
             context[kind] = _DATA[kind]
         if kind in ("shipment", "refund"):
             context["order"] = _DATA["order"]
-    context.update(template.sample)
-    return context
+    return with_tracking({**context, **template.sample})

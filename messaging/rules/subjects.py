@@ -14,6 +14,7 @@ from urllib.parse import quote
 from messaging.ids import digest
 from messaging.nouns.event import Event
 from messaging.nouns.template import Trigger
+from messaging.rules.carriers import tracked
 from messaging.rules.orders import order_name
 
 #: What an event can be about, the narrowest first, and by which of its fields it is known.
@@ -60,9 +61,9 @@ def value_at(path: str, event: Event) -> Any:
 
 
 def context_of(event: Event) -> dict[str, Any]:
-    """What a template sees of the event: its data, and `event` itself."""
+    """What a template sees of the event: its data, its shipment with carrier and tracking page, and `event` itself."""
     return {
-        **event.data,
+        **with_tracking(event.data),
         "event": {
             "id": event.id,
             "type": event.type,
@@ -71,6 +72,12 @@ def context_of(event: Event) -> dict[str, Any]:
             "shop": event.shop,
         },
     }
+
+
+def with_tracking(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event tells, its shipment with its carrier and tracking page where they can be known."""
+    shipment = data.get("shipment")
+    return {**data, "shipment": tracked(shipment)} if isinstance(shipment, Mapping) else dict(data)
 
 
 def cancels(event: Event, context: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from messaging.rendering import schema as template_schema
 from messaging.rendering.filters import FILTERS
 from messaging.rendering.guard import _INSTEAD
 from messaging.rules import envelope, headers, orders
+from messaging.rules.carrier_table import CARRIERS
 from messaging.server.events import events_api
 from messaging.settings import Settings
 from messaging.workspace import template_files
@@ -249,6 +250,13 @@ def test_events_name_every_answer() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", _text("events.md"), re.MULTILINE)
     shown = {status.strip() for row in rows for status in row.split(",")}
     assert shown == set(api.openapi()["paths"]["/events"]["post"]["responses"])
+
+
+def test_shipping_names_every_carrier() -> None:
+    text = " ".join(_text("shipping.md").split())
+    for heading, carriers in (("by name", CARRIERS), ("by their numbers", [each for each in CARRIERS if each.forms])):
+        (names,) = re.findall(rf"\*\*Known {heading}\*\*: (.*?)(?:\.|, and posts)", text)
+        assert set(names.split(", ")) == {carrier.name for carrier in carriers}
 
 
 def test_customers_name_every_column() -> None:

@@ -77,3 +77,14 @@ def test_values_by_path():
 )
 def test_what_cancels_what(waiting, comes, yes):
     assert cancels(event(**comes), context_of(event(**waiting))) is yes
+
+
+def test_a_shipment_comes_with_its_tracking_page():
+    told = event(**ORDER, shipment={"carrier": "ups", "tracking_number": "1Z999AA10123456784"})
+    assert context_of(told)["shipment"] == {
+        "carrier": "UPS",
+        "tracking_number": "1Z999AA10123456784",
+        "tracking_url": "https://www.ups.com/track?tracknum=1Z999AA10123456784",
+    }
+    assert told.data["shipment"]["carrier"] == "ups"
+    assert value_at("shipment.carrier", told) == "UPS"
