@@ -193,7 +193,9 @@ CARRIERS: tuple[Carrier, ...] = (
         (),
         ("FR",),
     ),
-    Carrier("NZ Post", "https://www.nzpost.co.nz/tools/tracking?trackid={}", ("nz post", "new zealand post"), (), "NZ"),
+    Carrier(
+        "NZ Post", "https://www.nzpost.co.nz/tools/tracking?trackid={}", ("nz post", "new zealand post"), (), ("NZ",)
+    ),
     Carrier(
         "Old Dominion",
         "https://www.odfl.com/us/en/tools/trace-track-ltl-freight/trace.html?proNumbers={}",
@@ -219,7 +221,7 @@ CARRIERS: tuple[Carrier, ...] = (
     Carrier("Packeta", "https://tracking.packeta.com/en/?id={}", ("packeta", "zasilkovna")),
     Carrier("Parcelforce", "https://www.parcelforce.com/track-trace?trackNumber={}", ("parcelforce", "parcel force")),
     Carrier(
-        "Poczta Polska", "https://emonitoring.poczta-polska.pl/?numer={}", ("poczta polska", "polish post"), (), "PL"
+        "Poczta Polska", "https://emonitoring.poczta-polska.pl/?numer={}", ("poczta polska", "polish post"), (), ("PL",)
     ),
     Carrier(
         "Poste Italiane",

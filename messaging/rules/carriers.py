@@ -73,8 +73,7 @@ def carrier_named(name: object, number: object = None) -> Carrier | None:
     """
     found = _named(_plain(name))
     if len(found) > 1:
-        by_number = [carrier for carrier in carriers_of(number) if carrier in found]
-        found = by_number or found
+        found = tuple(carrier for carrier in carriers_of(number) if carrier in found) or found
     return found[0] if found else None
 
 
