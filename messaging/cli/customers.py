@@ -99,6 +99,7 @@ def import_(
         # There is no place beside a pipe.
         beside = file if file.is_file() else app.workspace.root / "customers.csv"
         rejected = RejectedFile(app.store, beside, app.workspace.root, ".csv")
+        incomplete = RejectedFile(app.store, beside, app.workspace.root, ".csv", "incomplete")
         with progress_bar("Importing customers", survey.rows) as step:
             summary = app.customer_import.run(
                 table,
@@ -106,16 +107,25 @@ def import_(
                 grants=grants,
                 source=consent_source or f"import {table.path.name}",
                 rejected=rejected,
+                incomplete=incomplete,
                 progress=step,
             )
     _say_attributes(survey)
     told = {name: getattr(summary, name) for name in ("read", "created", "updated", "rejected")}
     if as_json:
-        print_json(told)
+        print_json(told | ({"incomplete": summary.incomplete} if summary.incomplete else {}))
     else:
         print_table(tuple(told), [tuple(told.values())])
     if summary.unchanged:
         say(f"Of those updated, {summary.unchanged} told nothing new.")
+    if summary.incomplete:
+        rows = counted(summary.incomplete, "row", "was/were")
+        why = (
+            ""
+            if app.settings.brand.country
+            else "; if they lack the country code, set [brand] country and import again"
+        )
+        say(f"{rows} taken in without a phone number, as what is there is none: see {incomplete.path}{why}.")
     if summary.rejected:
         raise PartlyFailed(f"{counted(summary.rejected, 'row', 'was/were')} rejected: see {rejected.path}")
 

@@ -112,6 +112,20 @@ _TAKEN = frozenset(
         *("order", "cart", "shipment", "refund", "product", "event"),
     }
 )
+#: Words in an attribute's name by which it is no quantity, were all its values digits: leading zeros, signs, and
+#: the letter that comes one day, must be kept.
+_TEXT_WORDS = frozenset(
+    {
+        *("phone", "phones", "telephone", "telefon", "tel", "mobile", "cell", "handy", "fax", "sms", "whatsapp"),
+        *("zip", "zipcode", "postcode", "postal", "plz", "address", "street", "strasse", "house"),
+        *("id", "ids", "uid", "uuid", "guid", "leid", "euid", "sku", "skus", "ean", "gtin", "upc", "isbn", "barcode"),
+        *("iban", "bic", "vat", "code", "codes", "ref", "reference", "serial", "ip", "url"),
+        *("name", "username", "title", "company", "organization", "organisation"),
+        *("note", "notes", "comment", "comments", "description", "tag", "tags"),
+    }
+)
+#: The same where they end it: a card number, but the number of cards.
+_TEXT_ENDINGS = frozenset({"number", "no", "nr", "num", "nummer", "numero"})
 
 
 def columns_of(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[int, str]:
@@ -179,6 +193,12 @@ def attribute_name(header: str, used: set[str] | frozenset[str] = frozenset()) -
         number += 1
         name = f"{base}_{number}"
     return name
+
+
+def names_text(attribute: str) -> bool:
+    """Whether an attribute of that name is text, whatever its values look like."""
+    words = [word for part in attribute.split("_") if (word := part.rstrip("0123456789"))]
+    return bool(words) and (not _TEXT_WORDS.isdisjoint(words) or (len(words) > 1 and words[-1] in _TEXT_ENDINGS))
 
 
 def _mapped(headers: Sequence[str], plain: Sequence[str], mapping: Mapping[str, str]) -> dict[int, str]:

@@ -145,8 +145,8 @@ class Guess:
         if not text:
             return
         self.seen = True
-        # Postcodes and article numbers begin with a zero that a number would lose.
-        self.number = self.number and not _has_leading_zero(text) and _reads(read_number, text)
+        # Postcodes and article numbers begin with a zero, telephone numbers with a plus that a number would lose.
+        self.number = self.number and _is_plain(text) and _reads(read_number, text)
         self.boolean = self.boolean and text.lower() in ("true", "false", "yes", "no")
         self.date = self.date and self._is_date(text)
 
@@ -175,8 +175,9 @@ class Guess:
         return "text"
 
 
-def _has_leading_zero(text: str) -> bool:
-    return len(text) > 1 and text[0] == "0" and text[1].isdigit()
+def _is_plain(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return not (text[0] == "+" or (len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()))
 
 
 def _reads(read: object, text: str) -> bool:

@@ -2,7 +2,8 @@
 
 The file is read twice: first all of it is looked at and the types of its further columns are found, and
 only when nothing is wrong with the file as a whole the customers are taken in. A row that is wrong is
-rejected with its line; only what the person said no to is taken from it.
+rejected with its line; only what the person said no to is taken from it. A phone number that is none costs no row
+whose person is known without it: it is taken in without, and named with its line.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from messaging.clock import Clock
 from messaging.errors import Conflict
 from messaging.nouns.customer import Customer
-from messaging.rules.headers import channel_of, columns_of, is_field
+from messaging.rules.headers import channel_of, columns_of, is_field, names_text
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.rules.values import AttributeType, Guess, SlashOrder
 from messaging.services.csv_file import CsvFile, Row
@@ -41,6 +42,8 @@ class CustomersSummary:
     rejected: int = 0
     #: Of those updated: the row told nothing new.
     unchanged: int = 0
+    #: Of those created and updated: the row's phone number is none, and was left out.
+    incomplete: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class CustomerImport:
             rows=rows,
             columns=columns,
             undeclared={
-                name: guesses[position].type
+                name: "text" if names_text(name) else guesses[position].type
                 for position, name in columns.items()
                 if not is_field(name) and name not in self._attributes and guesses[position].seen
             },
@@ -130,6 +133,7 @@ class CustomerImport:
         grants: Sequence[Grant] = (),
         source: str,
         rejected: RejectedFile,
+        incomplete: RejectedFile,
         progress: Callable[[int], object] = lambda rows: None,
     ) -> CustomersSummary:
         """Take the customers in. `source` is the proof of consent that is kept; `progress` counts rows."""
@@ -145,14 +149,15 @@ class CustomerImport:
         rows = iter(file.rows())
         try:
             while page := list(islice(rows, PAGE)):
-                batch = _Batch(file, survey, profiles, consents, rejected, self._address)
+                batch = _Batch(file, survey, profiles, consents, self._address)
                 batch.read(page)
                 with self._store.transaction():
                     batch.write(self._store, self._forgotten, source=source, now=self._clock.now())
-                batch.report(summary)
+                batch.report(summary, rejected, incomplete)
                 progress(len(page))
         finally:
             rejected.close()
+            incomplete.close()
         return summary
 
 
@@ -175,7 +180,6 @@ class _Batch:
         survey: Survey,
         profiles: ProfileReader,
         consents: ConsentReader,
-        rejected: RejectedFile,
         address: Callable[[Customer, str], str | None],
     ) -> None:
         self._address = address
@@ -183,7 +187,8 @@ class _Batch:
         self._survey = survey
         self._profiles = profiles
         self._consents = consents
-        self._rejected = rejected
+        #: Line -> what is left out of a row that is taken in.
+        self._partly: dict[int, str] = {}
         self._good: list[tuple[Row, Profile, list[Said]]] = []
         self._bad: list[_Bad] = []
         self._read = self._created = self._updated = self._unchanged = 0
@@ -199,6 +204,11 @@ class _Batch:
                 said = self._consents.read(told)
             except ValueError as error:
                 problems.append(str(error))
+            left_out = next((problem for problem in problems if problem.startswith("phone: ")), None)
+            if left_out and (profile.id or profile.email):
+                problems.remove(left_out)
+                # What they agreed to was for the number they gave, not for one we may know.
+                said = [one for one in said if one.channel != "sms" or not one.granted]
             if not reason and not problems and not profile.identifies:
                 reason = "has neither an email address nor a phone number nor an id"
             if reason or problems:
@@ -206,6 +216,8 @@ class _Batch:
                 self._bad.append(_Bad(row, reason or "; ".join(problems), profile, refusals))
             else:
                 self._good.append((row, profile, said))
+                if left_out:
+                    self._partly[row.line] = left_out
 
     def write(self, store: Store, forgotten: Forgotten, *, source: str, now: datetime) -> None:
         """Take the good ones in; whose id and address contradict what is known turns out bad."""
@@ -238,10 +250,15 @@ class _Batch:
             for customer, said in same
         )
 
-    def report(self, summary: CustomersSummary) -> None:
-        """Count, and write down what was rejected."""
+    def report(self, summary: CustomersSummary, rejected: RejectedFile, incomplete: RejectedFile) -> None:
+        """Count, and write down what was rejected, in whole or in part."""
         for bad in sorted(self._bad, key=lambda bad: bad.row.line):
-            self._rejected.row(self._file.headers, bad.row.line, bad.reason, bad.row.cells)
+            rejected.row(self._file.headers, bad.row.line, bad.reason, bad.row.cells)
+            self._partly.pop(bad.row.line, None)  # its ids turned out to contradict
+        for row, _, _ in self._good:
+            if (reason := self._partly.get(row.line)) is not None:
+                incomplete.row(self._file.headers, row.line, reason, row.cells)
+        summary.incomplete += len(self._partly)
         summary.read += self._read
         summary.created += self._created
         summary.updated += self._updated

@@ -1,4 +1,4 @@
-"""Files of what an import could not take, with place and reason, beside the file it came from.
+"""Files of what an import could not take, or not all of, with place and reason, beside the file it came from.
 
 They hold people's data, so the store remembers where they are: erasing somebody takes their rows out.
 """
@@ -9,7 +9,7 @@ import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import orjson
 
@@ -19,18 +19,22 @@ from messaging.rules.identity import Identity
 from messaging.services.csv_file import safe_cell
 from messaging.stores.base import Store
 
-#: Note: path of a file of rejected rows -> true. Within the workspace it is from there, which may be moved.
+#: Note: path of such a file -> of what kind. Within the workspace it is from there, which may be moved.
 _NOTE = "rejected-file:"
+
+#: Of rows that were not taken in; of rows that were, without what could not be read.
+Kind = Literal["rejected", "incomplete"]
 
 
 class RejectedFile:
     """Written as rejects come; not there if there are none. That of an earlier run is replaced."""
 
-    def __init__(self, store: Store, source: Path, folder: Path, suffix: str) -> None:
+    def __init__(self, store: Store, source: Path, folder: Path, suffix: str, kind: Kind = "rejected") -> None:
         """`folder` is the workspace: used where nothing can be written beside `source`."""
         self._store = store
+        self._kind = kind
         folder = folder.resolve()
-        beside = source.resolve().with_name(f"{source.stem}.rejected{suffix}")
+        beside = source.resolve().with_name(f"{source.stem}.{kind}{suffix}")
         self.path = beside if os.access(beside.parent, os.W_OK) else folder / beside.name
         inside = self.path.is_relative_to(folder)
         self._note = _NOTE + str(self.path.relative_to(folder) if inside else self.path)
@@ -62,7 +66,7 @@ class RejectedFile:
 
     def _open(self) -> IO[str]:
         if self._file is None:
-            self._store.put_note(self._note, True)
+            self._store.put_note(self._note, self._kind)
             try:
                 self._file = _private(self.path)
             except OSError as error:
@@ -74,17 +78,19 @@ def clean_rejected_files(store: Store, folder: Path, identity: Identity) -> tupl
     """Take the rows that name a person out of all such files; those of others stay, as they are written.
 
     Return out of how many files, and which ones only a person can tell: a mistyped row may be anybody's, and a file
-    that is neither in the workspace `folder` nor where it was written may be anywhere.
+    that is neither in the workspace `folder` nor where it was written may be anywhere. Whose an incomplete row is, is
+    known.
     """
     count, doubtful = 0, []
-    for note in store.notes(_NOTE):
+    for note, kind in store.notes(_NOTE).items():
         path = folder.resolve() / note.removeprefix(_NOTE)
         try:
             if path.exists():
                 taken, left = _take_out(path, identity)
                 count += taken > 0
                 if left:
-                    doubtful.append(path)
+                    if kind != "incomplete":
+                        doubtful.append(path)
                     continue
                 path.unlink(missing_ok=True)
             elif not path.is_relative_to(folder.resolve()):

@@ -21,6 +21,7 @@ _GITIGNORE = """\
 /.stores
 *.rejected.csv
 *.rejected.jsonl
+*.incomplete.csv
 """
 
 

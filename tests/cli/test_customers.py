@@ -180,3 +180,15 @@ def test_an_erasure_that_a_full_disk_cut_short_is_finished_by_the_same_words(run
     assert b"ann@example.com" not in (run.folder / "data" / "store.jsonl").read_bytes()
     code, _, err = run("customers", "erase", "ann@example.com")
     assert (code, "no customer" in err) == (1, True)
+
+
+def test_rows_without_a_phone_number_that_is_one_are_named(run):
+    (run.folder / "people.csv").write_text("email,phone\nann@example.com,n/a\nbob@example.com,\n", "utf-8")
+    code, out, err = run("customers", "import", "people.csv", "--json")
+    assert (code, json.loads(out)) == (0, {"read": 2, "created": 2, "updated": 0, "rejected": 0, "incomplete": 1})
+    assert err == (
+        "1 row was taken in without a phone number, as what is there is none: see "
+        f"{run.folder / 'people.incomplete.csv'}; if they lack the country code, set [brand] country and import again.\n"
+    )
+    assert not (run.folder / "people.rejected.csv").exists()
+    assert '2,"phone: not a phone number' in (run.folder / "people.incomplete.csv").read_text("utf-8")

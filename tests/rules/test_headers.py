@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.errors import InputError
-from messaging.rules.headers import attribute_name, columns_of
+from messaging.rules.headers import attribute_name, columns_of, is_field, names_text
 
 
 def named(row, **mapping):
@@ -109,3 +109,51 @@ def test_every_tools_email_is_found(shared):
     for tool, row in headers.items():
         if isinstance(row, str) and not tool.startswith(("_", "no_")):
             assert "email" in columns_of(row.split(";" if ";" in row else ","), {}).values(), tool
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(
+            "Default Address Phone",
+            "Mobile 2",
+            "Fax",
+            "Zip",
+            "Shipping Postcode",
+            "PLZ",
+            "SKU",
+            "Last SKU",
+            "EAN",
+            "LEID",
+        ),
+        *("Customer Number", "Kunden-Nr.", "Loyalty card no", "Contact ID", "Discount code", "Address1", "Tags"),
+    ],
+)
+def test_what_is_no_quantity_is_text_whatever_digits_it_has(header):
+    assert names_text(attribute_name(header))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Total Spent", "Shoe size", "Number of orders", "Paid", "Valid", "Points", "No of pets", "Latitude", "Noted", ""],
+)
+def test_a_quantity_is_not_text_by_its_name(header):
+    assert not names_text(attribute_name(header))
+
+
+#: Columns of real tools that hold quantities, times or truths; everything else is text, were it all digits.
+_TYPED = {
+    *("total_spent", "total_orders", "total_spend", "order_count", "member_rating", "latitude", "longitude"),
+    *("gmtoff", "dstoff", "optin_time", "last_changed", "modified_time", "expiry"),
+    *("tax_exempt", "active_subscription", "lifecycle_stage", "contact_owner"),
+}
+
+
+def test_columns_of_real_tools_that_are_no_quantities_are_text(shared):
+    rows = json.loads(shared("data/contact_export_headers.json").read_text("utf-8"))
+    seen = set()
+    for name, row in rows.items():
+        if isinstance(row, str) and name not in ("_note", "no_email_column_must_be_refused"):
+            separator = ";" if ";" in row else ","
+            seen |= {name for name in columns_of(row.split(separator), {}).values() if not is_field(name)}
+    assert {name for name in seen if not names_text(name)} == _TYPED & seen == _TYPED

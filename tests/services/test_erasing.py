@@ -173,7 +173,15 @@ def take(shop, tmp_path):
             shop.store, shop.clock, attributes={}, declare=dict, forgotten=shop.forgotten, region="AT", zone=UTC
         )
         file, rejected = CsvFile(path), RejectedFile(shop.store, path, tmp_path, ".csv")
-        doing.run(file, doing.survey(file), grants=[Grant("email")], source="form", rejected=rejected)
+        incomplete = RejectedFile(shop.store, path, tmp_path, ".csv", "incomplete")
+        doing.run(
+            file,
+            doing.survey(file),
+            grants=[Grant("email")],
+            source="form",
+            rejected=rejected,
+            incomplete=incomplete,
+        )
         path.unlink()
 
     return run

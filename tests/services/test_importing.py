@@ -29,6 +29,7 @@ class Importer:
         self.declared: dict[str, str] = {}
         self.path = folder / "people.csv"
         self.rejects = folder / "people.rejected.csv"
+        self.partly = folder / "people.incomplete.csv"
 
     def __call__(self, content, *grants, mapping=None, order=None):
         data = content if isinstance(content, bytes) else content.encode()
@@ -45,15 +46,16 @@ class Importer:
         file = CsvFile(self.path)
         survey = doing.survey(file, mapping, order=order)
         rejected = RejectedFile(self.shop.store, self.path, self.folder, ".csv")
-        done = doing.run(file, survey, grants=grants, source="the form", rejected=rejected)
-        self.unchanged = done.unchanged
+        incomplete = RejectedFile(self.shop.store, self.path, self.folder, ".csv", "incomplete")
+        done = doing.run(file, survey, grants=grants, source="the form", rejected=rejected, incomplete=incomplete)
+        self.unchanged, self.incomplete = done.unchanged, done.incomplete
         return done.read, done.created, done.updated, done.rejected
 
     def people(self):
         return {customer.email or customer.id: customer for customer in self.shop.store.customers.page()}
 
-    def reasons(self):
-        with self.rejects.open(newline="") as file:
+    def reasons(self, path=None):
+        with (path or self.rejects).open(newline="") as file:
             return {int(row["line"]): row["reason"] for row in csv.DictReader(file)}
 
     def agreed(self, email, topic="news"):
@@ -121,7 +123,7 @@ def test_rows_that_cannot_be_taken_say_why_and_where(take):
         "ann@example.com,030 123456,,1990-05-04\n"
         "not an address,,,\n"
         ',,"=HYPERLINK(1)",\n'
-        "bob@example.com,n/a,,\n"
+        "bob@,n/a,,\n"
         "\n"
         "cara@example.com,,,,,extra\n"
         "dan@example.com,,nul\x00,\n"
@@ -134,11 +136,71 @@ def test_rows_that_cannot_be_taken_say_why_and_where(take):
     assert sorted(reasons) == [3, 4, 5, 7, 8, 9]
     assert reasons[3].startswith("email: not an email address")
     assert reasons[4] == "has neither an email address nor a phone number nor an id"
-    assert reasons[5].startswith("phone: not a phone number")
+    assert reasons[5].startswith("email: not an email address")
+    assert reasons[5].endswith("; phone: not a phone number")
     assert reasons[7] == "has 6 cells, the header 4"
     assert reasons[8] == "note: has a NUL character"
     assert "day or month first" in reasons[9]
     assert "'=HYPERLINK(1)" in take.rejects.read_text()
+
+
+class TestPhonesThatAreNone:
+    """Exports of other tools are full of them: they cost no row whose person is known without."""
+
+    def test_the_row_is_taken_in_without_and_named(self, take):
+        text = (
+            "id,email,phone,city\n"
+            ",ann@example.com,n/a,Graz\n"
+            "17,,0,Linz\n"
+            ",,ask her,Wels\n"
+            ",bob@example.com,+49 30 123456,\n"
+        )
+        assert take(text) == (4, 3, 0, 1)
+        assert take.incomplete == 2
+        people = take.people()
+        assert (people["ann@example.com"].phone, people["ann@example.com"].city) == (None, "Graz")
+        assert people["17"].city == "Linz"
+        assert list(take.reasons()) == [4]
+        partly = take.reasons(take.partly)
+        assert list(partly) == [2, 3]
+        assert all(reason.startswith("phone: not a phone number") for reason in partly.values())
+
+    def test_the_file_of_them_can_be_mended_and_taken_in(self, take):
+        take("email,phone\nann@example.com,n/a\nbob@example.com,\n")
+        mended = take.partly.read_text().replace("n/a", "030 123456")
+        assert take(mended) == (1, 0, 1, 0)
+        assert take.people()["ann@example.com"].phone == "+4930123456"
+        assert not take.partly.exists()  # that of an earlier run does not stay
+
+    def test_a_number_we_know_stays(self, take):
+        take("email,phone\nann@example.com,030 123456\n")
+        assert take("email,phone\nann@example.com,unknown\n") == (1, 0, 1, 0)
+        assert take.people()["ann@example.com"].phone == "+4930123456"
+
+    @pytest.mark.parametrize(("word", "agreed"), [("yes", False), ("", False)])
+    def test_a_yes_was_for_that_number_not_for_one_we_know(self, take, word, agreed):
+        take("email,phone\nann@example.com,030 123456\n")
+        take(f"email,phone,sms consent\nann@example.com,unknown,{word}\n")
+        place = ("sms", "+4930123456")
+        assert has_consent({"sms": take.shop.store.addresses.status([place])[place]}, "sms", "news") is agreed
+
+    def test_a_no_counts_for_what_we_know(self, take):
+        take("email,phone\nann@example.com,030 123456\n", Grant("sms"))
+        take("email,phone,sms blacklisted\nann@example.com,unknown,yes\n")
+        place = ("sms", "+4930123456")
+        assert not has_consent({"sms": take.shop.store.addresses.status([place])[place]}, "sms", "news")
+
+    def test_what_else_is_wrong_rejects_the_row_and_is_told_with_it(self, take):
+        assert take("email,phone,birthday\nann@example.com,n/a,4/5/1990\n") == (1, 0, 0, 1)
+        assert take.incomplete == 0
+        assert "day or month first" in take.reasons()[2]
+        assert not take.partly.exists()
+
+    def test_who_turns_out_to_be_two_is_rejected_only(self, take):
+        take("id,email\n1,ann@example.com\n2,bob@example.com\n")
+        assert take("id,email,phone\n1,bob@example.com,n/a\n") == (1, 0, 0, 1)
+        assert take.incomplete == 0
+        assert not take.partly.exists()
 
 
 def test_the_rejected_file_can_be_mended_and_taken_in(take):
@@ -223,6 +285,22 @@ def test_types_are_found_from_all_values(take):
     assert values["spent"] == 12.5
     assert values["joined"] == "2024-12-31"
     assert values["seen"] == "2025-01-02T10:00:00+00:00"
+
+
+def test_numbers_of_telephones_and_houses_stay_as_they_are_written(take):
+    header = "email,Phone,Default Address Phone,Shipping Zip,Last SKU,Default Address Address2,Points\n"
+    assert take(f"{header}ann@x.de,,4930123456,10115,4711,12,7\n") == (1, 1, 0, 0)
+    assert take(f"{header}bob@x.de,,+49 30 1234567,01067,0815-A,12 b,8\n") == (1, 1, 0, 0)  # no row is rejected for it
+    people = take.people()
+    assert dict(people["ann@x.de"].attributes) == {
+        "default_address_phone": "4930123456",
+        "shipping_zip": "10115",
+        "last_sku": "4711",
+        "default_address_address2": "12",
+        "points": 7,
+    }
+    assert people["bob@x.de"].attributes["default_address_phone"] == "+49 30 1234567"
+    assert people["bob@x.de"].attributes["shipping_zip"] == "01067"
 
 
 def test_dates_with_slashes_are_read_by_what_the_column_shows(take):
@@ -494,20 +572,20 @@ class TestWithdrawalsInRejectedRows:
     @pytest.mark.parametrize(
         "row",
         [
-            "17,ann@example.com,n/a,true,",
-            ",ann@example.com,n/a,true,",
-            "17,,n/a,true,",
+            "17,ann@example.com,,true,,4/5/1990",
+            ",ann@example.com,,true,,4/5/1990",
+            "17,,,true,,4/5/1990",
             "17,n/a,,true,",
             ",n/a,+49 30 123456,true,",
             "18,ann@example.com,,true,",
             "99,ann@example.com,,true,",
-            "17,ann@example.com,,true,,what,is,this",
+            "17,ann@example.com,,true,,,what,is,this",
             "17,ann@example.com,,true,the other day",
             "17,ann@example.com,,,31/2/2026",
         ],
     )
     def test_of_people_we_know(self, take, ann, row):
-        text = f"id,email,phone,unsubscribed,unsub time\n{row}\n"
+        text = f"id,email,phone,unsubscribed,unsub time,birthday\n{row}\n"
         for _ in range(2):
             assert take(text, EMAIL) == (1, 0, 0, 1)
             assert not take.agreed("ann@example.com")
@@ -515,7 +593,7 @@ class TestWithdrawalsInRejectedRows:
             assert take.reasons()[2].endswith("; taken in all the same: no to email")
 
     def test_of_people_we_do_not_know_yet(self, take):
-        assert take("email,phone,unsubscribed\neve@example.com,n/a,true\n") == (1, 0, 0, 1)
+        assert take("email,birthday,unsubscribed\neve@example.com,n/a,true\n") == (1, 0, 0, 1)
         take.shop.clock.advance(timedelta(days=1))
         take("email\neve@example.com\n", EMAIL)
         assert not take.agreed("eve@example.com")
@@ -527,12 +605,12 @@ class TestWithdrawalsInRejectedRows:
         assert not has_consent({"sms": take.shop.store.addresses.status([place])[place]}, "sms", "news")
 
     def test_a_plain_no_takes_back_what_an_import_granted(self, take, ann):
-        assert take("email,phone,accepts marketing\nann@example.com,n/a,no\n") == (1, 0, 0, 1)
+        assert take("email,birthday,accepts marketing\nann@example.com,n/a,no\n") == (1, 0, 0, 1)
         assert not take.agreed("ann@example.com")
 
     def test_nothing_else_of_the_row_is_taken_in(self, take, ann):
-        assert take("id,email,phone,unsubscribed,city\n17,ann@example.com,n/a,true,Graz\n") == (1, 0, 0, 1)
+        assert take("id,email,birthday,unsubscribed,city\n17,ann@example.com,n/a,true,Graz\n") == (1, 0, 0, 1)
         assert take.people()["ann@example.com"].city is None
-        assert take("email,phone,accepts marketing\neve@example.com,n/a,yes\n") == (1, 0, 0, 1)
+        assert take("email,birthday,accepts marketing\neve@example.com,n/a,yes\n") == (1, 0, 0, 1)
         assert not take.agreed("eve@example.com")
         assert "all the same" not in take.reasons()[2]

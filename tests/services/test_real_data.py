@@ -38,7 +38,8 @@ def take(shop, folder, *, shuffled=False):
     )
     file = CsvFile(folder / "customers.csv")
     rejected = RejectedFile(shop.store, folder / "customers.csv", folder, ".csv")
-    people = doing.run(file, doing.survey(file), source="test", rejected=rejected)
+    incomplete = RejectedFile(shop.store, folder / "customers.csv", folder, ".csv", "incomplete")
+    people = doing.run(file, doing.survey(file), source="test", rejected=rejected, incomplete=incomplete)
     lines = (folder / "events.jsonl").read_bytes().splitlines()
     if shuffled:
         random.Random(7).shuffle(lines)

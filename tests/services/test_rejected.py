@@ -143,3 +143,16 @@ def test_one_that_a_clean_import_replaced_is_forgotten(
     write(["17", "", "", "", "", ""], source=tmp_path / "people.csv")
     write(source=tmp_path / "people.csv")
     assert clean_rejected_files(store, workspace, ANN) == (0, [])
+
+
+def test_whose_an_incomplete_row_is_leaves_no_doubt(store: Store, workspace: Path) -> None:
+    file = RejectedFile(store, workspace / "people.csv", workspace, ".csv", "incomplete")
+    for line, cells in enumerate((["17", "", "n/a", "", "", ""], ["18", "bob@example.com", "n/a", "", "", ""]), 2):
+        file.row(HEADERS, line, "phone: not a phone number", cells)
+    file.close()
+    assert file.path.name == "people.incomplete.csv"
+    assert clean_rejected_files(store, workspace, ANN) == (1, [])
+    assert [line[0] for line in file.path.read_text("utf-8").splitlines()] == ["l", "3"]
+    bob = Identity("18", [("email", "bob@example.com")])
+    assert clean_rejected_files(store, workspace, bob) == (1, [])
+    assert not file.path.exists()

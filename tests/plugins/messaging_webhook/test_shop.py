@@ -64,6 +64,7 @@ def take_in(shop: Shop, tmp_path: Path, text: str) -> None:
         grants=[Grant("webhook", "news")],
         source="form",
         rejected=RejectedFile(shop.app.store, path, tmp_path, ".csv"),
+        incomplete=RejectedFile(shop.app.store, path, tmp_path, ".csv", "incomplete"),
     )
 
 
