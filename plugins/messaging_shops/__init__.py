@@ -1,7 +1,7 @@
-"""Shops' own webhooks as events: Shopify, WooCommerce, and one's own shop by Standard Webhooks.
+"""Shops' own webhooks as events: Shopify, Stripe, WooCommerce, and one's own shop by Standard Webhooks.
 
-What all have in common is in `shop` (secrets, topics), `signing`, and what makes our words of theirs: `reading`, `money`,
-`people`, `items`. One module a shop: `verify` and `events`.
+What all have in common is in `shop` (secrets, topics), `signing`, `asking` (their APIs), and what makes our words of
+theirs: `reading`, `money`, `people`, `items`. One module a shop; events that are many are in others beside it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from messaging import EventSource, hookimpl
 from messaging_shops.shopify import Shopify
 from messaging_shops.standard import StandardWebhooks
+from messaging_shops.stripe import Stripe
 from messaging_shops.woocommerce import WooCommerce
 
 
 @hookimpl
 def register_event_sources() -> list[type[EventSource]]:
-    return [Shopify, StandardWebhooks, WooCommerce]
+    return [Shopify, StandardWebhooks, Stripe, WooCommerce]

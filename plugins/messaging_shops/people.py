@@ -49,3 +49,9 @@ def is_somebody(customer: Mapping[str, Any]) -> bool:
 def first(*values: object) -> str | None:
     """The first that is text and not empty."""
     return next((told for told in map(text, values) if told is not None), None)
+
+
+def names(whole: object) -> dict[str, str | None]:
+    """`first_name` and `last_name` of a name in one piece: its first word, and the rest."""
+    first_name, _, last_name = (text(whole, 200) or "").partition(" ")
+    return {"first_name": first_name or None, "last_name": last_name or None}

@@ -1,0 +1,78 @@
+"""The source `stripe`: checkouts, payments, invoices and refunds. https://docs.stripe.com/webhooks
+
+Signed is `t.body`, with the endpoint's `whsec_…` as it is written. Events come in any order and more than once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from messaging import Request, SourceSettings
+from messaging_shops import stripe_events
+from messaging_shops.asking import ask
+from messaging_shops.people import is_somebody
+from messaging_shops.reading import body_of, needed, table
+from messaging_shops.shop import Shop, ShopSettings, Told, Topic
+from messaging_shops.signing import check, check_age, in_hex
+
+
+class StripeSettings(ShopSettings):
+    """`[sources.stripe.SHOP]`"""
+
+    #: A restricted key that may read Checkout Sessions, Customers and Charges. With it, what Stripe's events leave out
+    #: is asked for: the items of a checkout, the address of who paid.
+    api_key: SecretStr | None = None
+    #: Where Stripe's API is.
+    api: str = "https://api.stripe.com"
+
+
+class Stripe(Shop):
+    """What an endpoint of Stripe's is told."""
+
+    name: ClassVar[str] = "stripe"
+    Settings: ClassVar[type[SourceSettings]] = StripeSettings
+    topics: ClassVar[Mapping[str, Topic]] = stripe_events.TOPICS
+
+    settings: StripeSettings
+
+    def verify(self, request: Request) -> None:
+        told = [part.strip().partition("=") for part in request.header("Stripe-Signature").split(",")]
+        timestamp = next((value for key, _, value in told if key == "t"), "")
+        check_age(timestamp, request)
+        signed = b".".join((timestamp.encode(), request.body))
+        expected = (in_hex(key, signed) for key in self.settings.keyring())
+        check(expected, [value for key, _, value in told if key == "v1"])
+
+    def topic(self, request: Request) -> str:
+        return needed(body_of(request).get("type"), "type")
+
+    def events(self, request: Request) -> Iterator[Told]:
+        for event in super().events(request):
+            if self.settings.api_key is not None:
+                yield event
+            elif is_somebody(event["customer"]):
+                yield {key: value for key, value in event.items() if key != "incomplete"}
+
+    def complete(self, event: Told) -> Told | None:
+        missing, somebody, data = event["incomplete"], event.get("customer", {}), event.get("data", {})
+        if "customer" in missing:
+            somebody = stripe_events.customer_of(table(self._ask("customers", missing["customer"])))
+        elif "charge" in missing:
+            somebody = stripe_events.payer(table(self._ask("charges", missing["charge"])))
+        if not is_somebody(somebody):
+            return None
+        if "items" in missing:
+            items = stripe_events.items_of(
+                table(self._ask("checkout/sessions", missing["items"], "/line_items?limit=100"))
+            )
+            data = {part: {**told, **items} for part, told in data.items()}
+        return {"customer": somebody, "data": data}
+
+    def _ask(self, kind: str, id: str, more: str = "") -> Any:
+        key = self.settings.api_key.get_secret_value() if self.settings.api_key else ""
+        url = f"{self.settings.api.rstrip('/')}/v1/{kind}/{quote(id, safe='')}{more}"
+        return ask(self.context.http, url, {"Authorization": f"Bearer {key}"})

@@ -1,0 +1,199 @@
+"""Stripe's events in our words. Amounts are whole smallest units; a thing has the shape of its endpoint's API version.
+
+An order goes by its payment intent, a subscription's by its invoice: its later events name that, too. People are known
+by their addresses: Stripe makes a new customer for many a checkout, so that its ids tell one person as several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from messaging import InputError, Request
+from messaging_shops.items import item
+from messaging_shops.money import currency, from_minor
+from messaging_shops.people import first, is_somebody, names, person
+from messaging_shops.reading import filled, name, needed, rows, table, unix, web_address
+from messaging_shops.shop import Told, Topic
+
+
+def bought(body: Told, request: Request) -> Iterator[Told]:
+    """A checkout that is through; with a way to pay that takes days, the money comes later."""
+    session = _thing(body)
+    if session.get("mode") == "setup":
+        return  # a card was left for later: nothing was bought
+    yield _event(body, "order.placed", _buyer(session), order=_order(session, session.get("amount_total")))
+    if session.get("payment_status") == "paid":
+        yield from paid_later(body, request)
+
+
+def paid_later(body: Told, request: Request) -> Iterator[Told]:
+    """The money for a checkout is there."""
+    session = _thing(body)
+    if _whole(session.get("amount_total")):
+        yield _event(body, "order.paid", _buyer(session), order=_order(session, session.get("amount_total")))
+
+
+def expired(body: Told, request: Request) -> Iterator[Told]:
+    """A checkout that was left; where the shop lets Stripe keep it, there is a way back."""
+    session = _thing(body)
+    recovery = table(table(session.get("after_expiration")).get("recovery"))
+    cart = filled(
+        id=needed(session.get("id"), "data.object.id"),
+        **_priced(session, session.get("amount_total")),
+        url=web_address(recovery.get("url")),
+    )
+    yield _event(body, "cart.updated", _buyer(session), cart=cart)
+
+
+def paid(body: Told, request: Request) -> Iterator[Told]:
+    """A payment; what was bought with it, it does not say."""
+    payment = _thing(body)
+    yield _event(body, "order.paid", payer(payment), order=_order(payment, payment.get("amount_received")))
+
+
+def invoiced(body: Told, request: Request) -> Iterator[Told]:
+    """An invoice that is paid: a subscription's next delivery is an order."""
+    invoice = _thing(body)
+    order = {**_order(invoice, invoice.get("amount_paid")), **items_of(table(invoice.get("lines")))}
+    yield _event(body, "order.placed", _billed(invoice), order=order)
+    if _whole(invoice.get("amount_paid")):
+        yield _event(body, "order.paid", _billed(invoice), order=order)
+
+
+def refunded(body: Told, request: Request) -> Iterator[Told]:
+    """A charge tells what was given back of it so far, and `previous_attributes` what it told until now."""
+    charge, before = _thing(body), table(table(body.get("data")).get("previous_attributes"))
+    so_far, earlier = _whole(charge.get("amount_refunded")), _whole(before.get("amount_refunded"))
+    if so_far <= earlier:
+        return
+    data = {"order": _order(charge, charge.get("amount_captured", charge.get("amount")))}
+    if earlier or charge.get("refunded") is not True:
+        amount = from_minor(so_far - earlier, currency(charge.get("currency")))
+        data["refund"] = filled(id=f"{_id(charge)}:{so_far}", amount=amount)
+    yield _event(body, "order.refunded", payer(charge), **data)
+
+
+def customer(body: Told, request: Request) -> Iterator[Told]:
+    """What is known of somebody."""
+    yield _event(body, needed(body.get("type"), "type"), customer_of(_thing(body)))
+
+
+def _event(body: Told, type: str, somebody: Told, **data: Told) -> Told:
+    time = unix(body.get("created"))
+    if time is None:
+        raise InputError("created: is missing")
+    id = f"{needed(body.get('id'), 'id')}:{type}"
+    event = {"id": id, "type": type, "time": time, "customer": somebody, "data": data}
+    missing = _missing(_thing(body), somebody)
+    return {**event, "incomplete": missing} if missing else event
+
+
+def _missing(thing: Told, somebody: Told) -> Told:
+    """What would have to be asked for: of what, by its id."""
+    missing = {"items": _id(thing)} if thing.get("object") == "checkout.session" else {}
+    if not is_somebody(somebody) and thing.get("object") != "customer":
+        known = _id(thing.get("customer"))
+        missing |= {"customer": known} if known else {"charge": _id(thing.get("latest_charge"))}
+    return filled(**missing)
+
+
+def _thing(body: Told) -> Told:
+    """What the event is about, as it was then."""
+    return table(table(body.get("data")).get("object"))
+
+
+def _id(value: object) -> str | None:
+    """The id of a thing; where another names it, that may be all of it."""
+    return name(value.get("id") if isinstance(value, dict) else value)
+
+
+def _order(thing: Told, total: object) -> dict[str, Any]:
+    if thing.get("mode") == "payment":
+        named = _id(thing.get("payment_intent"))  # its invoice, if any, is a receipt that was made later
+    elif thing.get("object") == "invoice":
+        named = None
+    else:
+        named = _id(thing.get("invoice")) or _id(thing.get("payment_intent"))
+    id = named or needed(thing.get("id"), "data.object.id")
+    number = name(table(thing.get("metadata")).get("order_number"))
+    url = web_address(thing.get("hosted_invoice_url")) or web_address(thing.get("receipt_url"))
+    return filled(id=id, number=number or id, **_priced(thing, total), url=url)
+
+
+def _priced(thing: Told, total: object) -> dict[str, Any]:
+    code = currency(thing.get("currency"))
+    return filled(total=from_minor(total, code), currency=code)
+
+
+def items_of(lines: Told) -> dict[str, Any]:
+    return filled(items=[_item(line) for line in rows(lines.get("data"))])
+
+
+def _item(line: Told) -> dict[str, Any]:
+    """A line of a checkout or an invoice: what is told is its amount, before discounts and taxes."""
+    quantity, amount = line.get("quantity"), _whole(line.get("amount_subtotal", line.get("amount")))
+    each, rest = divmod(amount, quantity) if isinstance(quantity, int) and quantity > 0 else (amount, 0)
+    price = table(line.get("price"))
+    return item(
+        sku=price.get("lookup_key"),
+        name_=line.get("description"),
+        quantity=quantity,
+        price=from_minor(price.get("unit_amount") if rest else each, currency(line.get("currency"))),
+    )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _buyer(session: Told) -> dict[str, Any]:
+    locale = session.get("locale")
+    return _person(
+        table(session.get("customer_details")),
+        emails=[session.get("customer_email")],
+        locale=None if locale == "auto" else locale,
+    )
+
+
+def payer(thing: Told) -> dict[str, Any]:
+    """Of a charge; of a payment, whose charges stand in it in older versions."""
+    charges = rows(table(thing.get("charges")).get("data"))
+    charge = charges[0] if charges else table(thing.get("latest_charge")) or thing
+    details = table(charge.get("billing_details")) or table(thing.get("shipping"))
+    return _person(details, emails=[thing.get("receipt_email"), charge.get("receipt_email")])
+
+
+def _billed(invoice: Told) -> dict[str, Any]:
+    return _person({key: invoice.get(f"customer_{key}") for key in ("email", "name", "phone", "address")})
+
+
+def customer_of(told: Told) -> dict[str, Any]:
+    locales = told.get("preferred_locales")
+    return _person(told, locale=locales[0] if isinstance(locales, list) and locales else None)
+
+
+def _person(told: Told, *, emails: Iterable[object] = (), locale: object = None) -> dict[str, Any]:
+    address = table(told.get("address"))
+    return person(
+        email=first(told.get("email"), *emails),
+        phone=told.get("phone"),
+        **names(told.get("name")),
+        locale=locale,
+        country=address.get("country"),
+        region=address.get("state"),
+        city=address.get("city"),
+        postal_code=address.get("postal_code"),
+    )
+
+
+TOPICS = {
+    "checkout.session.completed": Topic(("order.placed", "order.paid"), bought),
+    "checkout.session.async_payment_succeeded": Topic(("order.paid",), paid_later),
+    "checkout.session.expired": Topic(("cart.updated",), expired, "with the link that brings the cart back, if any"),
+    "payment_intent.succeeded": Topic(("order.paid",), paid),
+    "invoice.paid": Topic(("order.placed", "order.paid"), invoiced),
+    "charge.refunded": Topic(("order.refunded",), refunded, "what was given back this time"),
+    "customer.created": Topic(("customer.created",), customer),
+    "customer.updated": Topic(("customer.updated",), customer),
+}

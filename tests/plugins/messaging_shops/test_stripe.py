@@ -1,0 +1,537 @@
+"""Stripe: the kit's suite, what becomes of its events, and what forgers try at a running server."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+
+from messaging import DeliveryError, InputError, Request, SourceContext
+from messaging.rules.envelope import read_event
+from messaging.testing import SourceContract
+from messaging_shops.stripe import Stripe, StripeSettings
+
+if TYPE_CHECKING:
+    from tests.plugins.messaging_shops.conftest import Hooks
+
+SECRET = "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH"
+OLD = "whsec_0aG7kEWLlfzsGNjH64I8lOOqUB6e8OLD"
+AT = 1_772_445_600  # 2026-03-02, 10:00 UTC
+
+
+def event(type: str, thing: Mapping[str, Any], *, id: str = "evt_1", **more: Any) -> dict[str, Any]:
+    data = {"object": thing, **more}
+    return {"id": id, "object": "event", "created": AT, "type": type, "livemode": True, "data": data}
+
+
+ANN = {
+    "email": "ann@example.com",
+    "name": "Ann Maria Gruber",
+    "phone": "+436600000001",
+    "address": {"city": "Linz", "country": "AT", "line1": "Hauptplatz 1", "postal_code": "4020", "state": None},
+}
+WHO = {
+    "email": "ann@example.com",
+    "phone": "+436600000001",
+    "first_name": "Ann",
+    "last_name": "Maria Gruber",
+    "country": "AT",
+    "city": "Linz",
+    "postal_code": "4020",
+}
+SESSION = {
+    "id": "cs_live_1",
+    "object": "checkout.session",
+    "amount_total": 5990,
+    "currency": "eur",
+    "customer": "cus_1",
+    "customer_details": ANN,
+    "locale": "de",
+    "mode": "payment",
+    "payment_intent": "pi_1",
+    "payment_status": "paid",
+    "invoice": "in_receipt",
+    "metadata": {},
+}
+EXPIRED = {
+    **SESSION,
+    "payment_status": "unpaid",
+    "after_expiration": {"recovery": {"enabled": True, "url": "https://buy.stripe.com/r/live_1"}},
+}
+PAYMENT = {
+    "id": "pi_1",
+    "object": "payment_intent",
+    "amount": 5990,
+    "amount_received": 5990,
+    "currency": "eur",
+    "customer": "cus_1",
+    "latest_charge": "ch_1",
+    "receipt_email": "ann@example.com",
+    "metadata": {},
+}
+CHARGE = {
+    "id": "ch_1",
+    "object": "charge",
+    "amount": 5990,
+    "amount_captured": 5990,
+    "amount_refunded": 1000,
+    "billing_details": ANN,
+    "currency": "eur",
+    "customer": "cus_1",
+    "payment_intent": "pi_1",
+    "receipt_url": "https://pay.stripe.com/receipts/1",
+    "refunded": False,
+    "metadata": {},
+}
+INVOICE = {
+    "id": "in_1",
+    "object": "invoice",
+    "amount_paid": 4500,
+    "currency": "eur",
+    "customer": "cus_1",
+    "customer_email": "ann@example.com",
+    "customer_name": "Ann",
+    "customer_phone": None,
+    "customer_address": None,
+    "hosted_invoice_url": "https://invoice.stripe.com/i/1",
+    "payment_intent": "pi_2",
+    "lines": {
+        "object": "list",
+        "data": [
+            {
+                "amount": 4500,
+                "currency": "eur",
+                "description": "3 × Tea of the month",
+                "quantity": 3,
+                "price": {"lookup_key": "tea-month", "unit_amount": 1500},
+            }
+        ],
+    },
+}
+CUSTOMER = {"id": "cus_1", "object": "customer", **ANN, "preferred_locales": ["de-AT", "en"]}
+BODIES = [
+    event("checkout.session.completed", SESSION),
+    event("checkout.session.async_payment_succeeded", SESSION),
+    event("checkout.session.expired", EXPIRED),
+    event("payment_intent.succeeded", PAYMENT),
+    event("charge.refunded", CHARGE, previous_attributes={"amount_refunded": 0}),
+    event("invoice.paid", INVOICE),
+    event("customer.created", CUSTOMER),
+    event("customer.updated", CUSTOMER, previous_attributes={"name": "Ann"}),
+    event("payout.paid", {"id": "po_1", "object": "payout"}),
+]
+
+
+def signed(body: bytes, secret: str = SECRET, at: float | None = None, *, scheme: str = "v1") -> dict[str, str]:
+    time = int(datetime.now(UTC).timestamp() if at is None else at)
+    mac = hmac.new(secret.encode(), f"{time}.".encode() + body, "sha256").hexdigest()
+    return {"Stripe-Signature": f"t={time},{scheme}={mac}"}
+
+
+def raw(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+def source(**settings: Any) -> Stripe:
+    return Stripe(StripeSettings(secrets=(SECRET,), **settings), SourceContext(shop="main"))
+
+
+def told(body: Mapping[str, Any], **settings: Any) -> list[dict[str, Any]]:
+    request = Request(url="https://shop.example/hooks/stripe/main", body=raw(body), received_at=datetime.now(UTC))
+    events = [dict(each) for each in source(**settings).events(request)]
+    for each in events:
+        read_event(each, thin=True)
+    return events
+
+
+class TestContract(SourceContract):
+    source = Stripe
+    replay_window = timedelta(seconds=300)
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"secrets": [SECRET]}
+
+    def other_settings(self) -> Mapping[str, Any]:
+        return {"secrets": [OLD]}
+
+    def bodies(self) -> Sequence[bytes]:
+        return [raw(body) for body in BODIES]
+
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        return signed(body, at=at.timestamp())
+
+
+class TestRealOnes(TestContract):
+    """What Stripe really posted, signed anew."""
+
+    @pytest.fixture(autouse=True)
+    def _real(self, shared: Callable[[str], Path]) -> None:
+        files = sorted(shared("data/shop_payloads/stripe").glob("*.json"))
+        documents = [json.loads(file.read_text("utf-8")) for file in files]
+        self.real = [raw(document.get("body", document)) for document in documents]
+
+    def bodies(self) -> Sequence[bytes]:
+        return self.real
+
+
+class TestAsked(TestContract):
+    """With a key for Stripe's API."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"secrets": [SECRET], "api_key": "rk_live_1"}
+
+    def other_settings(self) -> Mapping[str, Any]:
+        return {"secrets": [OLD], "api_key": "rk_live_1"}
+
+    def bodies(self) -> Sequence[bytes]:
+        nobody = {**PAYMENT, "receipt_email": None}
+        return [
+            raw(event("checkout.session.completed", SESSION)),
+            raw(event("payment_intent.succeeded", nobody, id="evt_2")),
+            raw(event("payment_intent.succeeded", {**nobody, "customer": None}, id="evt_3")),
+        ]
+
+    def shop_api(self, method: str, request: Request) -> Any:
+        from messaging.testing.standins.http import as_json
+
+        assert request.header("Authorization") == "Bearer rk_live_1"
+        if "/line_items" in request.url:
+            return as_json({"data": [{"description": "Teapot", "quantity": 1, "amount_subtotal": 5990}]})
+        return as_json(CUSTOMER if "/customers/" in request.url else CHARGE)
+
+
+ORDER = {"id": "pi_1", "number": "pi_1", "total": "59.90", "currency": "EUR"}
+
+
+def test_a_checkout_is_an_order_that_is_placed_and_paid() -> None:
+    placed, paid = told(event("checkout.session.completed", SESSION))
+    assert placed == {
+        "id": "evt_1:order.placed",
+        "type": "order.placed",
+        "time": "2026-03-02T10:00:00+00:00",
+        "customer": {**WHO, "locale": "de"},
+        "data": {"order": ORDER},
+    }
+    assert paid == {**placed, "id": "evt_1:order.paid", "type": "order.paid"}
+
+
+@pytest.mark.parametrize(
+    ("type", "session", "types"),
+    [
+        ("completed", {"payment_status": "unpaid"}, ["order.placed"]),
+        ("completed", {"payment_status": "no_payment_required", "amount_total": 0}, ["order.placed"]),
+        ("completed", {"amount_total": 0}, ["order.placed"]),
+        ("completed", {"mode": "setup"}, []),
+        ("async_payment_succeeded", {}, ["order.paid"]),
+        ("async_payment_failed", {"payment_status": "unpaid"}, []),
+        ("completed", {"customer_details": None}, []),
+    ],
+)
+def test_how_far_a_checkout_has_come(type: str, session: dict[str, Any], types: list[str]) -> None:
+    assert [each["type"] for each in told(event(f"checkout.session.{type}", {**SESSION, **session}))] == types
+
+
+def test_one_purchase_is_one_order_whatever_tells_of_it() -> None:
+    subscribed = {**SESSION, "mode": "subscription", "payment_intent": None, "invoice": "in_1"}
+    of_old = {**PAYMENT, "id": "pi_2", "invoice": "in_1"}
+    refunded = {**CHARGE, "payment_intent": "pi_2", "invoice": "in_1"}
+    before = {"previous_attributes": {"amount_refunded": 0}}
+    once = [
+        event("checkout.session.completed", SESSION),
+        event("checkout.session.completed", {**SESSION, "payment_intent": {"id": "pi_1", "object": "payment_intent"}}),
+        event("payment_intent.succeeded", PAYMENT),
+        event("charge.refunded", CHARGE, **before),
+    ]
+    monthly = [
+        event("checkout.session.completed", subscribed),
+        event("invoice.paid", INVOICE),
+        event("payment_intent.succeeded", of_old),
+        event("charge.refunded", refunded, **before),
+    ]
+    for name, bodies in (("pi_1", once), ("in_1", monthly)):
+        orders = [each["data"]["order"] for body in bodies for each in told(body)]
+        assert {(order["id"], order["number"]) for order in orders} == {(name, name)}
+    free = {**SESSION, "payment_intent": None, "invoice": None}
+    assert told(event("checkout.session.completed", free))[0]["data"]["order"]["id"] == "cs_live_1"
+
+
+def test_the_shops_own_number() -> None:
+    own = {**SESSION, "metadata": {"order_number": "A-1001"}}
+    assert told(event("checkout.session.completed", own))[0]["data"]["order"] == {**ORDER, "number": "A-1001"}
+
+
+def test_a_checkout_that_was_left_is_a_cart_with_a_way_back() -> None:
+    (cart,) = told(event("checkout.session.expired", EXPIRED))
+    assert (cart["type"], cart["customer"]["email"]) == ("cart.updated", "ann@example.com")
+    url = "https://buy.stripe.com/r/live_1"
+    assert cart["data"] == {"cart": {"id": "cs_live_1", "total": "59.90", "currency": "EUR", "url": url}}
+    (bare,) = told(event("checkout.session.expired", {**EXPIRED, "after_expiration": None}))
+    assert "url" not in bare["data"]["cart"]
+
+
+@pytest.mark.parametrize(
+    ("code", "amount", "text"),
+    [
+        ("eur", 5990, "59.90"),
+        ("usd", 5, "0.05"),
+        ("jpy", 5990, "5990"),
+        ("krw", 0, "0"),
+        ("kwd", 5990, "5.990"),
+        ("tnd", 5, "0.005"),
+        ("ugx", 500000, "5000.00"),  # Stripe counts it in hundredths, though it has none
+        ("isk", 500000, "5000.00"),
+        ("huf", 500000, "5000.00"),
+    ],
+)
+def test_smallest_units(code: str, amount: int, text: str) -> None:
+    placed = told(event("checkout.session.completed", {**SESSION, "currency": code, "amount_total": amount}))[0]
+    assert (placed["data"]["order"]["total"], placed["data"]["order"]["currency"]) == (text, code.upper())
+
+
+class TestRefunds:
+    """The amount is what was given back by now: what came back this time is what it is more than before."""
+
+    def refund(self, so_far: int, before: int | None, *, refunded: bool = False) -> dict[str, Any]:
+        charge = {**CHARGE, "amount_refunded": so_far, "refunded": refunded}
+        attributes = {} if before is None else {"amount_refunded": before}
+        (only,) = told(event("charge.refunded", charge, previous_attributes=attributes))
+        assert only["type"] == "order.refunded"
+        assert only["data"]["order"] == {**ORDER, "url": "https://pay.stripe.com/receipts/1"}
+        return dict(only["data"].get("refund", {}))
+
+    def test_a_part(self) -> None:
+        assert self.refund(1000, 0) == {"id": "ch_1:1000", "amount": "10.00"}
+
+    def test_a_second_part(self) -> None:
+        assert self.refund(2500, 1000) == {"id": "ch_1:2500", "amount": "15.00"}
+
+    def test_the_rest(self) -> None:
+        assert self.refund(5990, 2500, refunded=True) == {"id": "ch_1:5990", "amount": "34.90"}
+
+    def test_the_whole(self) -> None:
+        assert self.refund(5990, 0, refunded=True) == {}
+
+    def test_nothing_more(self) -> None:
+        for before in (1000, 2000):
+            assert told(event("charge.refunded", CHARGE, previous_attributes={"amount_refunded": before})) == []
+
+    @given(st.lists(st.integers(1, 1000), min_size=1, max_size=6), st.randoms())
+    def test_parts_in_any_order_and_twice_are_what_was_given_back(self, parts: list[int], random: Any) -> None:
+        from decimal import Decimal
+
+        from messaging.rules.orders import fold
+
+        charge, so_far, bodies = {**CHARGE, "amount": sum(parts), "amount_captured": sum(parts)}, 0, []
+        for place, part in enumerate(parts):
+            now = {**charge, "amount_refunded": so_far + part, "refunded": so_far + part == sum(parts)}
+            before = {"amount_refunded": so_far}
+            bodies.append(event("charge.refunded", now, id=f"evt_{place}", previous_attributes=before))
+            so_far += part
+        order = None
+        for body in random.sample(bodies * 2, len(bodies) * 2):
+            for each in told(body):
+                order = fold(order, read_event(each))
+        assert order is not None
+        assert order.refunded == Decimal(sum(parts)) / 100
+
+
+def test_an_invoice_tells_what_was_bought() -> None:
+    placed, paid = told(event("invoice.paid", INVOICE))
+    assert [placed["type"], paid["type"]] == ["order.placed", "order.paid"]
+    assert placed["customer"] == {"email": "ann@example.com", "first_name": "Ann"}
+    assert placed["data"]["order"] == {
+        "id": "in_1",
+        "number": "in_1",
+        "total": "45.00",
+        "currency": "EUR",
+        "url": "https://invoice.stripe.com/i/1",
+        "items": [{"sku": "tea-month", "name": "3 × Tea of the month", "quantity": 3, "price": "15.00"}],
+    }
+    (trial,) = told(event("invoice.paid", {**INVOICE, "amount_paid": 0}))
+    assert trial["type"] == "order.placed"
+
+
+def test_an_amount_that_is_no_multiple_of_one_piece() -> None:
+    line = {"amount": 1000, "currency": "eur", "quantity": 3, "price": {"unit_amount": 333}}
+    placed = told(event("invoice.paid", {**INVOICE, "lines": {"data": [line]}}))[0]
+    assert placed["data"]["order"]["items"] == [{"quantity": 3, "price": "3.33"}]
+
+
+def test_who_paid() -> None:
+    by_card = {**PAYMENT, "receipt_email": None, "charges": {"data": [{"billing_details": ANN}]}}
+    (paid,) = told(event("payment_intent.succeeded", by_card))
+    assert paid["customer"] == WHO
+    assert told(event("payment_intent.succeeded", {**PAYMENT, "receipt_email": None})) == [], "nobody is known"
+
+
+def test_customers_are_known_by_their_addresses() -> None:
+    (created,) = told(event("customer.created", CUSTOMER))
+    assert (created["type"], created["customer"]) == ("customer.created", {**WHO, "locale": "de-AT"})
+    assert told(event("customer.created", {**CUSTOMER, "email": None, "phone": None})) == []
+
+
+def test_what_is_no_event_of_stripes() -> None:
+    for wrong in ({}, {"type": "invoice.paid"}, {**BODIES[0], "created": "soon"}, {**BODIES[0], "id": None}):
+        with pytest.raises(InputError, match="is missing"):
+            told(wrong)
+    with pytest.raises(InputError, match="data.object.id: is missing"):
+        told(event("invoice.paid", {**INVOICE, "id": None}))
+
+
+class TestAsking:
+    """What Stripe's events leave out is asked for, if there is a key."""
+
+    def make(self, server: HTTPServer) -> Stripe:
+        from messaging.outgoing import Outgoing
+
+        settings = StripeSettings(secrets=(SECRET,), api_key="rk_live_1", api=server.url_for(""))
+        return Stripe(settings, SourceContext(shop="main", http=Outgoing()))
+
+    def ask(self, server: HTTPServer, type: str, thing: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        (incomplete, *_) = told(event(type, thing), api_key="rk_live_1")
+        return self.make(server).complete(incomplete)
+
+    def test_for_the_items_of_a_checkout(self, httpserver: HTTPServer) -> None:
+        lines = [
+            {"description": "Teapot", "quantity": 2, "amount_subtotal": 5000, "amount_total": 4000, "currency": "eur"}
+        ]
+        httpserver.expect_request(
+            "/v1/checkout/sessions/cs_live_1/line_items", headers={"Authorization": "Bearer rk_live_1"}
+        ).respond_with_json({"data": lines})
+        items = [{"name": "Teapot", "quantity": 2, "price": "25.00"}]
+        whole = self.ask(httpserver, "checkout.session.completed", SESSION)
+        assert whole == {"customer": {**WHO, "locale": "de"}, "data": {"order": {**ORDER, "items": items}}}
+        left = self.ask(httpserver, "checkout.session.expired", EXPIRED)
+        assert left is not None
+        assert left["data"]["cart"]["items"] == items
+
+    def test_for_who_paid(self, httpserver: HTTPServer) -> None:
+        httpserver.expect_request("/v1/customers/cus_1").respond_with_json(CUSTOMER)
+        httpserver.expect_request("/v1/charges/ch_1").respond_with_json(CHARGE)
+        httpserver.expect_request("/v1/customers/cus_gone").respond_with_json({"id": "cus_gone", "deleted": True})
+        nobody = {**PAYMENT, "receipt_email": None}
+        for thing, customer in (
+            (nobody, {**WHO, "locale": "de-AT"}),
+            ({**nobody, "customer": None}, WHO),
+        ):
+            assert self.ask(httpserver, "payment_intent.succeeded", thing) == {
+                "customer": customer,
+                "data": {"order": ORDER},
+            }
+        assert self.ask(httpserver, "payment_intent.succeeded", {**nobody, "customer": "cus_gone"}) is None
+
+    @pytest.mark.parametrize(("status", "error"), [(429, DeliveryError), (401, DeliveryError), (400, InputError)])
+    def test_when_it_does_not_answer(self, httpserver: HTTPServer, status: int, error: type[Exception]) -> None:
+        httpserver.expect_request("/v1/customers/cus_1").respond_with_data("{}", status=status)
+        with pytest.raises(error, match=rf"answered {status}"):
+            self.ask(httpserver, "payment_intent.succeeded", {**PAYMENT, "receipt_email": None})
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> dict[str, Any]:
+    """A body of theirs in which some values are something else."""
+    body = json.loads(json.dumps(draw(st.sampled_from(BODIES))))
+    for _ in range(draw(st.integers(1, 3))):
+        place = body
+        while True:
+            key = draw(st.sampled_from(sorted(place)))
+            if isinstance(place[key], dict) and place[key] and draw(st.booleans()):
+                place = place[key]
+                continue
+            place[key] = draw(values)
+            break
+    return dict(body)
+
+
+@given(garbled(), st.sampled_from([None, "rk_live_1"]))
+def test_whatever_is_posted_is_an_event_or_no_event(body: dict[str, Any], api_key: str | None) -> None:
+    try:
+        told(body, api_key=api_key)
+    except InputError:
+        pass
+
+
+class TestServer:
+    SETTINGS = f"""
+[sources.stripe.main]
+secrets = ["{SECRET}", "{OLD}"]
+[sources.stripe.other]
+secrets = ["whsec_other"]
+"""
+    BODY = raw(BODIES[0])
+
+    @pytest.fixture
+    def server(self, hooks: Callable[[str], Hooks]) -> Hooks:
+        return hooks(self.SETTINGS)
+
+    def test_forged(self, server: Hooks) -> None:
+        good = signed(self.BODY)["Stripe-Signature"]
+        time, mac = good.removeprefix("t=").split(",v1=")
+        again = json.dumps(json.loads(self.BODY), indent=1).encode()
+        old, ahead = float(time) - 301, float(time) + 310
+        for body, header in (
+            (self.BODY, None),
+            (self.BODY, ""),
+            (self.BODY, "x"),
+            (self.BODY, f"t={time}"),
+            (self.BODY, f"t={time},v1="),
+            (self.BODY, f"t={time},v1={mac[:10]}"),
+            (self.BODY, f"t={time},v1={mac}00"),
+            (self.BODY, f"t={time},v1={mac.upper()}"),
+            (self.BODY, f"t={time},v0={mac}"),
+            (self.BODY, f"t={time},v1=é\U0001f512"),
+            (self.BODY, f"v1={mac}"),
+            (self.BODY, f"t=,v1={mac}"),
+            (self.BODY, f"t=-{time},v1={mac}"),
+            (self.BODY, f"t=1e20,v1={mac}"),
+            (self.BODY, f"t={int(time) + 1},v1={mac}"),
+            (again, good),
+            (self.BODY + b" ", good),
+            (b"", good),
+            (self.BODY, signed(self.BODY, "whsec_other")["Stripe-Signature"]),
+            (self.BODY, signed(self.BODY, at=old)["Stripe-Signature"]),
+            (self.BODY, signed(self.BODY, at=ahead)["Stripe-Signature"]),
+        ):
+            headers = {} if header is None else {"Stripe-Signature": header}
+            assert server.status("stripe/main", body, headers) == 403, header
+        assert server.events() == []
+
+    def test_one_shop_does_not_write_for_another(self, server: Hooks) -> None:
+        assert server.status("stripe/other", self.BODY, signed(self.BODY)) == 403
+        assert server.status("stripe/third", self.BODY, signed(self.BODY)) == 404
+        assert server.status("stripe/other", self.BODY, signed(self.BODY, "whsec_other")) == 202
+        assert {event.shop for event in server.events()} == {"other"}
+
+    def test_a_secret_is_changed_without_a_gap(self, server: Hooks) -> None:
+        both = f"{signed(self.BODY, 'whsec_new')['Stripe-Signature']},{signed(self.BODY)['Stripe-Signature']}"
+        for header in (signed(self.BODY), signed(self.BODY, OLD), {"Stripe-Signature": both}):
+            assert server.status("stripe/main", self.BODY, header) == 202
+
+    def test_posted_again(self, server: Hooks) -> None:
+        for _ in range(3):
+            assert server.status("stripe/main", self.BODY, signed(self.BODY)) == 202
+        assert [event.id for event in server.events()] == ["evt_1:order.paid", "evt_1:order.placed"]
+
+    def test_what_is_signed_and_no_event(self, server: Hooks) -> None:
+        for body in (b"", b"null", b"[]", b'{"type": NaN}', b"[" * 100_000, b'{"id": "evt_1"}'):
+            assert server.status("stripe/main", body, signed(body)) == 400
+        body = b'{"a": "' + b"x" * 20_000_000 + b'"}'
+        assert server.status("stripe/main", body, signed(body)) == 413
+        ping = raw(event("payout.paid", {"id": "po_1"}))
+        assert server.status("stripe/main", ping, signed(ping)) in (200, 202)
+        assert server.events() == []
