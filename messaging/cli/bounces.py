@@ -30,7 +30,7 @@ def bounces() -> None:
 
 
 @bounces.command("import")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--by-address", is_flag=True, help="Believe also mails that name an address we wrote to, and no message of ours."
 )
@@ -45,7 +45,7 @@ def import_(app: Messaging, path: Path, by_address: bool, delete: bool, as_json:
     from messaging.services.mail_files import count_mails, find_mails, is_maildir
     from messaging.services.returned_mail import ReturnedMail, Taken
 
-    if delete and not is_maildir(path):
+    if delete and path.exists() and not is_maildir(path):
         raise click.UsageError(f"--delete: {path} is not a maildir.")
     readers = {name: kind.read_mail for name, kind in app.plugins.adapters().items() if kind.channel == "email"}
     returned = ReturnedMail(app.store, app.clock, app.recorder, app.signing_keys, readers)

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import click
 import orjson
@@ -265,6 +266,20 @@ class TimeWithZone(click.ParamType[datetime]):
 
 
 TIME = TimeWithZone()
+
+
+def open_input(file: Path) -> IO[bytes]:
+    """A file that a command is to read; - is standard input.
+
+    Raises:
+        InputError: it cannot be opened: no mistake in how the command was typed, so another exit code than for those.
+    """
+    if str(file) == "-":
+        return sys.stdin.buffer
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None
 
 
 def read_json_file(file: Any, name: str) -> Any:

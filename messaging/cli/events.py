@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from messaging.cli.common import (
     counted,
     json_option,
     limit_option,
+    open_input,
     pass_app,
     print_json,
     print_table,
@@ -44,10 +44,7 @@ def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     """Take history in from a file of JSON Lines; - is standard input. Triggers nothing; run it again as you like."""
     from messaging.services.rejected import RejectedFile
 
-    try:
-        lines = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
+    lines = open_input(file)
     beside, size = (file, file.stat().st_size) if file.is_file() else (app.workspace.root / "events.jsonl", None)
     rejected = RejectedFile(app.store, beside, app.workspace.root, ".jsonl")
     with lines, progress_bar("Importing events", size) as step:
@@ -71,11 +68,11 @@ def import_(app: Messaging, file: Path, source: str, as_json: bool) -> None:
 
 
 @events.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @source_option
 @json_option
 @pass_app
-def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
+def send(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     """Take live events in, from a file or standard input (-), and set off what they trigger.
 
     FILE is one event, a list of events, or JSON Lines. What is due goes out with `messaging serve` or
@@ -85,7 +82,9 @@ def send(app: Messaging, file: IO[bytes], source: str, as_json: bool) -> None:
 
     answers: list[dict[str, object]] = []
     faults: list[MessagingError] = []
-    for document in _documents(file.read()):
+    with open_input(file) as content:
+        text = content.read()
+    for document in _documents(text):
         try:
             accepted = app.intake.receive(document, source=source)
         except MessagingError as error:

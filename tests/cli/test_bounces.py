@@ -191,9 +191,3 @@ def test_other_mail_is_left_alone(run: Any) -> None:
     assert take(run, "note.eml") == {"read": 1, "ignored": 1}
     (run.folder / "empty").mkdir()
     assert take(run, "empty") == {}
-
-
-def test_a_path_that_is_not_there(run: Any) -> None:
-    code, _, err = run("bounces", "import", "nowhere")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "nowhere" in err

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import messaging
 from messaging.cli import COMMANDS, main
+from messaging.workspace.folder import make_workspace
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -70,7 +71,28 @@ def test_help_is_quick_because_it_imports_little() -> None:
 
 
 def test_a_wrong_call_is_a_sentence_on_one_line(run):
-    code, _, err = run("events", "send", "nothing.json")
+    code, _, err = run("customers", "import", "people.csv", "--dates", "ymd")
     assert code == 2
     assert err.count("\n") == 1
-    assert "'nothing.json': No such file or directory. See messaging events send --help." in err
+    assert "'ymd' is not one of 'dmy', 'mdy'. See messaging customers import --help." in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("customers", "import"),
+        ("events", "import"),
+        ("events", "send"),
+        ("bounces", "import"),
+        ("bounces", "import", "--delete"),
+    ],
+)
+def test_a_file_that_is_not_there_is_one_line_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    make_workspace(tmp_path / "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    code, out, err = run(*command, "missing.file")
+    assert (code, out) == (1, "")
+    assert err.startswith("messaging: missing.file: No such file or directory")
+    assert err.count("\n") == 1
