@@ -301,6 +301,7 @@ class Messaging:
             workspace=self.workspace.root,
             mailbox=self.workspace.mailbox,
             plans=self.workspace.data / "plans",
+            apart=(self.workspace.data, self.workspace.mailbox),
             drain=self.recorder.drain,
         )
 

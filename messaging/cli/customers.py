@@ -228,8 +228,8 @@ def erase(app: Messaging, customer: str, yes: bool, as_json: bool) -> None:
     to_look_at = receipt.pop("to_look_at")
     print_table(("removed", ""), list(receipt.items()))
     if to_look_at:
-        say(f"A mistyped row of theirs may be left among the rejected ones; look in: {', '.join(to_look_at)}.")
-    say("The files you imported from are yours to clean. Backups you made elsewhere too.")
+        say(f"These name them, or a rejected row may be theirs, mistyped; look in: {', '.join(to_look_at)}.")
+    say("Such files are yours to clean. Those elsewhere that you imported from, and backups you made, too.")
 
 
 def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -62,7 +62,8 @@ class Identity:
 
     def has_name_in(self, text: str) -> bool:
         """Whether `text` has all words of their first and last name."""
-        return bool(self._name) and self._name <= _words(text)
+        folded = text.casefold()
+        return bool(self._name) and all(word in folded for word in self._name) and self._name <= _words(folded)
 
 
 def _bare(text: str) -> str:

@@ -7,7 +7,7 @@ so that an old list does not bring them back into advertising.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -29,6 +29,7 @@ from messaging.services.campaign_plans import forget_in_plans
 from messaging.services.campaign_rows import forget_withheld
 from messaging.services.customers import forget_notes, former_addresses, shop_ids
 from messaging.services.forgotten import Forgotten
+from messaging.services.mentions import files_that_name
 from messaging.services.rejected import clean_rejected_files
 from messaging.stores.base import Address, Store
 
@@ -52,7 +53,8 @@ class ErasureReceipt:
     mails: int
     plans: int
     rejected_files: int
-    #: Files of rejected rows that a person should look at: a mistyped row in them may be theirs.
+    #: Files that a person should look at: those of their own in the workspace that name the customer, and those of
+    #: rejected rows, in which a mistyped one may be theirs.
     to_look_at: tuple[str, ...] = ()
 
 
@@ -85,9 +87,13 @@ class Eraser:
         workspace: Path,
         mailbox: Path,
         plans: Path,
+        apart: Collection[Path] = (),
         drain: Callable[[], object] = lambda: None,
     ) -> None:
-        """`workspace`, `mailbox` and `plans` are folders; `drain` records hits on links that still wait."""
+        """`workspace`, `mailbox` and `plans` are folders; `apart`: what in the workspace is none of a person's own.
+
+        `drain` records hits on links that still wait.
+        """
         self._store = store
         self._clock = clock
         self._forgotten = forgotten
@@ -95,6 +101,7 @@ class Eraser:
         self._workspace = workspace
         self._mailbox = mailbox
         self._plans = plans
+        self._apart = apart
         self._drain = drain
 
     def export(self, customer_id: str) -> dict[str, Any]:
@@ -141,7 +148,7 @@ class Eraser:
         identity = Identity(
             customer_id, known.theirs, ids=known.shop_ids, name=(customer.first_name, customer.last_name)
         )
-        rejected_files, to_look_at = clean_rejected_files(self._store, self._workspace, identity)
+        rejected_files, doubtful = clean_rejected_files(self._store, self._workspace, identity)
         messages = [message.id for message in known.messages]
         mails, plans = self._clean_files(customer_id, messages, known.theirs)
         unfinished = _UNFINISHED + random_id()
@@ -161,6 +168,7 @@ class Eraser:
         if uncompacted is not None:
             raise _left_in_the_store(customer_id, uncompacted)
         self._store.put_note(unfinished, None)
+        named = files_that_name(identity, self._workspace, apart={*self._apart, *doubtful})
         return ErasureReceipt(
             customer=customer_id,
             orders=len(known.orders),
@@ -170,7 +178,7 @@ class Eraser:
             mails=mails + again[0],
             plans=plans + again[1],
             rejected_files=rejected_files,
-            to_look_at=tuple(map(str, to_look_at)),
+            to_look_at=tuple(map(str, [*named, *doubtful])),
         )
 
     def finish(self, name: str) -> bool:

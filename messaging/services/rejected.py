@@ -136,22 +136,27 @@ def _rows(file: IO[str], identity: Identity) -> Iterator[tuple[str, bool | None]
     columns: dict[int, str] | None = None
     for cells in csv.reader(lines(), delimiter=max(",;\t", key=header.count)):
         if columns is None:
-            columns = _identities(cells)
+            columns = columns_that_identify(cells)
             theirs = None
         else:
             cells = [cell.removeprefix("'") for cell in cells]  # the guard of `safe_cell`
-            profile = {name: cells[position] for position, name in columns.items() if position < len(cells)}
-            theirs = (
-                identity.named_by(profile)
-                or any(map(identity.is_address, cells))
-                or any(map(identity.in_text, cells))
-                or identity.has_name_in(" ".join(cells))
-            )
+            theirs = row_names(columns, cells, identity)
         yield "".join(written), theirs
         written.clear()
 
 
-def _identities(header: Sequence[str]) -> dict[int, str]:
+def row_names(columns: Mapping[int, str], cells: Sequence[str], identity: Identity) -> bool:
+    """Whether a row names the person: by what is in `columns` that identify, an address anywhere, or their name."""
+    profile = {name: cells[position] for position, name in columns.items() if position < len(cells)}
+    return (
+        identity.named_by(profile)
+        or any(map(identity.is_address, cells))
+        or any(map(identity.in_text, cells))
+        or identity.has_name_in(" ".join(cells))
+    )
+
+
+def columns_that_identify(header: Sequence[str]) -> dict[int, str]:
     """The columns that say who a row is about, as far as their names tell."""
     try:
         return {position: name for position, name in columns_of(header, {}).items() if name in IDENTITY}
