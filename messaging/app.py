@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from messaging.clock import Clock, clock_from_environment
@@ -31,6 +31,7 @@ from messaging.services.conditions import Conditions
 from messaging.services.dispatching import Dispatcher, Waits
 from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
+from messaging.services.handover import Handover
 from messaging.services.importing import CustomerImport
 from messaging.services.intake import Intake
 from messaging.services.library import TemplateLibrary
@@ -54,6 +55,8 @@ from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace, find_workspace
 from messaging.workspace.keys import Keys, read_keys
 
+AnyPlanner = TypeVar("AnyPlanner", bound=Planner)
+
 
 class Messaging:
     """A shop's messaging, as code sees it.
@@ -61,6 +64,9 @@ class Messaging:
     >>> with Messaging.open("my-shop") as app:
     ...     app.intake.receive(event)
     """
+
+    #: How adapters are called.
+    hand_over: ClassVar[type[Handover]] = Handover
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class Messaging:
         self.workspace = workspace
         self.settings = settings
         self.clock = clock or clock_from_environment()
-        self._no_plugins = no_plugins
+        self.no_plugins = no_plugins
         self._making = threading.Lock()
         #: Set when something new may be due: each who sends in this process waits on one of its own, and looks at once.
         self.wakes: list[threading.Event] = []
@@ -114,7 +120,7 @@ class Messaging:
 
     @cached_property
     def plugins(self) -> Plugins:
-        plugins = Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self._no_plugins)
+        plugins = Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self.no_plugins)
         # Read here, so that a mistake in them is told by whatever is done first, not when something is to be sent.
         self._settings_of = read_all(plugins.settings_models(), self.settings.plugins.of)
         return plugins
@@ -212,7 +218,10 @@ class Messaging:
 
     @cached_property
     def planner(self) -> Planner:
-        return Planner(
+        return self.make_planner(Planner)
+
+    def make_planner(self, kind: type[AnyPlanner]) -> AnyPlanner:
+        return kind(
             self.store,
             self.plugins,
             channels=lambda channel: self.settings.adapter_for(channel) is not None,
@@ -384,6 +393,7 @@ class Messaging:
             keep_campaigns=self.settings.retention.campaigns,
             stop=stop,
             alive=alive,
+            hand_over=self.hand_over,
         )
 
     # Small questions

@@ -30,6 +30,7 @@ FLOORS = {
     "services": 4,
     "settings": 5,
     "app": 5,
+    "rehearsing": 5,
     "cli": 6,
     "server": 6,
     "testing": 6,

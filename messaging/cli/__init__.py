@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "messages": "messages",
         "bounces": "bounces",
         "triggers": "triggers",
+        "rehearse": "rehearse",
         "send-due": "due",
         "serve": "serve",
         "report": "report",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from messaging.cli.common import json_option, pass_app, print_json, print_table, progress, say, the_customer
+from messaging.cli.template_tests import test
 from messaging.errors import DeliveryError, InputError, MessagingError, TemplateError
 from messaging.ids import is_name
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 @click.group()
 def templates() -> None:
     """Templates: the parts of a message per channel and language."""
+
+
+templates.add_command(test)
 
 
 @templates.command("list")

@@ -59,7 +59,10 @@ class Handover:
         #: What went wrong with the call as a whole.
         self.fault: AdapterUnusable | DeliveryError | PluginError | None = None
         self.hung = False
-        threading.Thread(target=self._run, name=f"deliver-{adapter.name}", daemon=True).start()
+        self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name=f"deliver-{self._adapter.name}", daemon=True).start()
 
     def __iter__(self) -> Iterator[list[Receipt]]:
         """The receipts as they come, those of a moment together."""

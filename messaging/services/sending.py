@@ -103,6 +103,7 @@ class Sender:
         keep_campaigns: bool = False,
         stop: Event | None = None,
         alive: Alive = unwatched,
+        hand_over: type[Handover] = Handover,
     ) -> None:
         """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter.
 
@@ -120,6 +121,7 @@ class Sender:
         self._keep_campaigns = keep_campaigns
         self._stop = stop or Event()
         self._alive = alive
+        self._hand_over = hand_over
         self.worker = store.enlist()
 
     # What is called from outside.
@@ -292,7 +294,7 @@ class Sender:
             begun = self._still(report, begun)
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
-                handover = Handover(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
+                handover = self._hand_over(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
                 under_way = _UnderWay(begun, handover)
         if under_way is not None:
             self._receipts(report, adapter, under_way)

@@ -30,6 +30,8 @@ class Workspace:
     """Where its parts are."""
 
     root: Path
+    #: Where what is kept about people is, if not in the workspace: a rehearsal's.
+    apart: Path | None = None
 
     @property
     def settings(self) -> Path:
@@ -51,7 +53,7 @@ class Workspace:
     @property
     def data(self) -> Path:
         """The embedded store and what else is kept about people; not for git."""
-        return self.root / "data"
+        return (self.apart or self.root) / "data"
 
     @property
     def stores(self) -> Path:
@@ -61,7 +63,7 @@ class Workspace:
     @property
     def mailbox(self) -> Path:
         """What the `mailbox` adapter keeps."""
-        return self.root / "mailbox"
+        return (self.apart or self.root) / "mailbox"
 
 
 def find_workspace(given: str | None = None) -> Workspace:

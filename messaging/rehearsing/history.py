@@ -1,0 +1,104 @@
+"""A shop's history, told to a rehearsal as if it happened now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from messaging.errors import Conflict, InputError
+from messaging.nouns.event import EventState
+from messaging.rehearsing.app import Rehearsal
+from messaging.rules.envelope import parse_json, read_event
+
+
+@dataclass(slots=True)
+class Told:
+    """What became of the events of a history."""
+
+    #: Lines read.
+    read: int = 0
+    #: Told as live.
+    told: int = 0
+    #: Before the time that was asked for: taken in, triggering nothing.
+    before: int = 0
+    #: After it: left out.
+    after: int = 0
+    #: No event, or without effect: line and reason.
+    rejected: list[tuple[int, str]] = field(default_factory=list)
+    #: The time of the first and the last event that was told.
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+def tell_history(
+    rehearsal: Rehearsal,
+    lines: Iterable[bytes],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    progress: Callable[[int], object] = lambda count: None,
+) -> Told:
+    """Tell the events of `lines` (JSON Lines, in any order) by their times; let time pass to `until`, or the last one.
+
+    What happened before `since` is history: customers and orders are as it left them, and nothing of it is sent.
+    `progress` is called for each line that is through.
+
+    Raises:
+        InputError: there is no event that can be told.
+    """
+    told = Told()
+    events = _in_time(lines, told)
+    history = [line for time, _, line in events if since is not None and time < since]
+    told.before = len(history)
+    rehearsal.intake.import_history(history, progress=progress)
+    for time, number, line in events[told.before :]:
+        if until is not None and time > until:
+            told.after += 1
+        else:
+            _tell(rehearsal, line, time, number, told)
+        progress(1)
+    if told.first is None:
+        raise InputError("no event to rehearse", hint=_why_none(told))
+    rehearsal.pass_time(until or told.last or told.first)
+    return told
+
+
+def _in_time(lines: Iterable[bytes], told: Told) -> list[tuple[datetime, int, bytes]]:
+    """Time, line number and text of what is an event, in order of time; of one time, as they stand."""
+    events = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        told.read += 1
+        try:
+            events.append((read_event(_document(line)).time, number, line))
+        except InputError as error:
+            told.rejected.append((number, str(error)))
+    return sorted(events, key=itemgetter(0, 1))
+
+
+def _tell(rehearsal: Rehearsal, line: bytes, time: datetime, number: int, told: Told) -> None:
+    try:
+        accepted = rehearsal.tell(_document(line), time)
+    except (InputError, Conflict) as error:
+        told.rejected.append((number, str(error)))
+        return
+    if accepted.state is EventState.FAILED:
+        told.rejected.append((number, accepted.error or ""))
+        return
+    told.told += 1
+    told.first, told.last = told.first or time, time
+
+
+def _document(line: bytes) -> Any:
+    return parse_json(line.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _why_none(told: Told) -> str:
+    if told.rejected:
+        number, reason = told.rejected[0]
+        return f"line {number}: {reason}"
+    return "the file is empty" if not told.read else "none is between --from and --to"
