@@ -359,7 +359,13 @@ class Messaging:
 
     @cached_property
     def sources(self) -> Sources:
-        return Sources(self.plugins, settings=self.settings.sources, receive=self.intake.receive, http=self.http)
+        return Sources(
+            self.plugins,
+            settings=self.settings.sources,
+            receive=self.intake.receive,
+            events=self.store.events,
+            http=self.http,
+        )
 
     @cached_property
     def reporter(self) -> Reporter:

@@ -20,6 +20,11 @@ class EventState(StrEnum):
     FAILED = "failed"  # its effects could not be worked out: `error` says why, it blocks nothing
 
 
+def event_key(source: str, shop: str, id: str) -> str:
+    """An event's identity in the store."""
+    return digest("event", source, shop, id)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One happening, as a source told it."""
@@ -55,7 +60,7 @@ class Event:
     @property
     def key(self) -> str:
         """The event's identity in the store."""
-        return digest("event", self.source, self.shop, self.id)
+        return event_key(self.source, self.shop, self.id)
 
     def to_document(self) -> Document:
         return without_empty(

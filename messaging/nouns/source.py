@@ -8,12 +8,13 @@ customers or trigger messages: the core does. One whose shop tells little more t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from messaging.nouns.event import Event
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 
@@ -35,6 +36,8 @@ class SourceContext:
     shop: str
     #: For requests to the shop: bounded, and to nobody private (`[outgoing]`).
     http: HttpClient = field(default_factory=Offline)
+    #: What this shop told before, by the id of its event; None if it did not (yet). For `complete`: whose order it is.
+    told: Callable[[str], Event | None] = lambda id: None
 
 
 class EventSource(ABC):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from messaging.errors import PLUGIN_FAULTS, Conflict, InputError, MessagingError, NotFound
+from messaging.nouns.event import Event, event_key
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.plugins import Plugins
 from messaging.services.intake import Accepted
 from messaging.services.plugin_settings import read_settings
+from messaging.stores.base import Events
 
 log = logging.getLogger("messaging.sources")
 
@@ -27,12 +30,17 @@ class Sources:
         *,
         settings: Mapping[str, Mapping[str, Mapping[str, Any]]],
         receive: Callable[[object], Accepted],
+        events: Events,
         http: HttpClient,
     ) -> None:
-        """`settings` are the `[sources.NAME.SHOP]` tables; `receive` is the one door for events, `http` the way out."""
+        """`settings` are the `[sources.NAME.SHOP]` tables; `receive` is the one door for events, `http` the way out.
+
+        `events` are those that came before: a source may look up what its own shop told.
+        """
         self._plugins = plugins
         self._settings = settings
         self._receive = receive
+        self._events = events
         self._http = http
         self._made: dict[tuple[str, str], EventSource] = {}
         self._lock = threading.Lock()
@@ -51,8 +59,13 @@ class Sources:
                 if kind is None or table is None:
                     raise NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
                 settings = read_settings(kind.Settings, table, ("sources", name, shop))
-                self._made[name, shop] = source = kind(settings, SourceContext(shop=shop, http=self._http))
+                context = SourceContext(shop=shop, http=self._http, told=partial(self._told, name, shop))
+                self._made[name, shop] = source = kind(settings, context)
             return source
+
+    def _told(self, name: str, shop: str, id: str) -> Event | None:
+        key = event_key(name, shop, id)
+        return self._events.get([key]).get(key)
 
     def take(self, name: str, shop: str, request: Request) -> list[Accepted]:
         """Take in what a shop posted. The same delivery again changes nothing, also with another body: the first stays.

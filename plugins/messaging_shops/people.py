@@ -1,4 +1,4 @@
-"""The `customer` of an event, from what shops know of people."""
+"""The `customer` of an event, from what shops know of people, and what they agreed to."""
 
 from __future__ import annotations
 
@@ -55,3 +55,11 @@ def names(whole: object) -> dict[str, str | None]:
     """`first_name` and `last_name` of a name in one piece: its first word, and the rest."""
     first_name, _, last_name = (text(whole, 200) or "").partition(" ")
     return {"first_name": first_name or None, "last_name": last_name or None}
+
+
+def consent(channel: str, granted: bool, *, address: str | None, source: str) -> dict[str, Any]:
+    """The `consent` of an event: whether somebody may be written to on a channel, for marketing of any topic.
+
+    It is about `address`, if that is known; `source` is where they said so.
+    """
+    return filled(channel=channel, granted=granted, address=address, source=source)

@@ -1,0 +1,125 @@
+"""Shopify's orders.
+
+Each delivery holds the whole order as it is. What happened to it has an id and, wherever Shopify tells one, a time of
+its own: so a happening is one event, whichever topic tells it, and `orders/updated` makes up for what was missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from messaging import Request
+from messaging_shops.reading import filled, name, rows
+from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shopify_parcels import parcel, parcels, shipments
+from messaging_shops.shopify_people import consents
+from messaging_shops.shopify_refunds import refund_part
+from messaging_shops.shopify_words import buyer, is_foreign, order_part
+
+#: Parcels and refunds of one order that `orders/updated` tells of, the latest.
+_LAST = 100
+
+
+def _event(order: Told, word: str, type: str, time: str, **data: Any) -> dict[str, Any]:
+    part = order_part(order)
+    return {
+        "id": f"order:{part['id']}:{word}",
+        "type": type,
+        "time": time,
+        "customer": buyer(order),
+        "data": filled(order=part, **data),
+    }
+
+
+def _placed(order: Told, request: Request) -> dict[str, Any]:
+    return _event(order, "placed", "order.placed", happened_at(request, order.get("created_at")))
+
+
+def _cancelled(order: Told, request: Request) -> dict[str, Any]:
+    times = order.get("cancelled_at"), order.get("updated_at")
+    return _event(order, "cancelled", "order.cancelled", happened_at(request, *times))
+
+
+def _shipped(order: Told, request: Request, *, whole: bool) -> dict[str, Any]:
+    """The last parcel is named: a message about it is the message about the order that it made whole."""
+    last: Mapping[str, Any] = next(iter(parcels(order)[-1:]), {})
+    time = happened_at(request, last.get("created_at"), order.get("updated_at"))
+    if whole:
+        return _event(order, "shipped", "order.shipped", time, shipment=parcel(last))
+    word = f"partially_shipped:{name(last.get('id')) or time}"
+    return _event(order, word, "order.partially_shipped", time, shipment=parcel(last))
+
+
+def created(order: Told, request: Request) -> Iterator[Told]:
+    yield _placed(order, request)
+    if order.get("financial_status") == "paid":
+        times = order.get("processed_at"), order.get("created_at")
+        yield _event(order, "paid", "order.paid", happened_at(request, *times))
+    customer = order.get("customer")
+    if isinstance(customer, dict):
+        yield from consents(customer, request)
+
+
+def paid(order: Told, request: Request) -> Iterator[Told]:
+    yield _event(order, "paid", "order.paid", happened_at(request, order.get("updated_at")))
+
+
+def cancelled(order: Told, request: Request) -> Iterator[Told]:
+    yield _cancelled(order, request)
+
+
+def fulfilled(order: Told, request: Request) -> Iterator[Told]:
+    yield _shipped(order, request, whole=True)
+
+
+def partially_fulfilled(order: Told, request: Request) -> Iterator[Told]:
+    yield _shipped(order, request, whole=False)
+
+
+def updated(order: Told, request: Request) -> Iterator[Told]:
+    """All that has happened to it and has a time of its own. When it was paid is not told, so that is left out."""
+    yield _placed(order, request)
+    if order.get("cancelled_at"):
+        yield _cancelled(order, request)
+    part, customer = order_part(order), buyer(order)
+    for fulfillment in parcels(order)[-_LAST:]:
+        for event in shipments(fulfillment, request):
+            yield {**event, "customer": customer, "data": {**event["data"], "order": part}}
+    if parcels(order) and order.get("fulfillment_status") in ("fulfilled", "partial"):
+        yield _shipped(order, request, whole=order["fulfillment_status"] == "fulfilled")
+    for refund in rows(order.get("refunds"))[-_LAST:]:
+        refunded = refund_part(refund, is_foreign(order))
+        if refunded is not None:
+            yield {
+                "id": f"refund:{refunded['id']}",
+                "type": "order.refunded",
+                "time": happened_at(request, refund.get("processed_at"), refund.get("created_at")),
+                "customer": customer,
+                "data": {"order": part, "refund": refunded},
+            }
+
+
+TOPICS: Mapping[str, Topic] = {
+    "orders/create": Topic(("order.placed", "order.paid", "consent.changed"), created),
+    "orders/paid": Topic(("order.paid",), paid),
+    "orders/fulfilled": Topic(("order.shipped",), fulfilled),
+    "orders/partially_fulfilled": Topic(("order.partially_shipped",), partially_fulfilled),
+    "orders/cancelled": Topic(("order.cancelled",), cancelled),
+    "orders/updated": Topic(
+        (
+            "order.placed",
+            "order.cancelled",
+            "shipment.shipped",
+            "shipment.out_for_delivery",
+            "shipment.ready_for_pickup",
+            "shipment.delivered",
+            "shipment.delivery_attempted",
+            "shipment.delayed",
+            "order.partially_shipped",
+            "order.shipped",
+            "order.refunded",
+        ),
+        updated,
+    ),
+}

@@ -1,0 +1,101 @@
+"""Shopify's customers, what they agreed to, and what the law has Shopify ask of whoever keeps their data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from messaging import Request
+from messaging_shops.people import consent, first, person
+from messaging_shops.reading import instant, mark, name, needed, table
+from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shopify_words import place
+
+log = logging.getLogger("messaging.shops")
+
+#: What people have decided, by Shopify's word; the others (`pending`, `not_subscribed` …) decide nothing.
+_STATES: Mapping[str, bool] = {"subscribed": True, "unsubscribed": False, "redacted": False}
+
+
+def consents(told: Mapping[str, Any], request: Request) -> Iterator[dict[str, Any]]:
+    """What a customer, or a change of their consent, says of writing to them."""
+    id = name(told.get("customer_id")) or name(told.get("id"))
+    email, phone = first(told.get("email"), told.get("email_address")), first(told.get("phone"))
+    for channel, field, address in (("email", "email", email), ("sms", "phone", phone)):
+        decided = table(told.get(f"{channel}_marketing_consent"))
+        granted = _STATES.get(str(decided.get("state")))
+        customer = person(id=id, **{field: address})
+        if granted is None or not customer:
+            continue
+        time = happened_at(request, decided.get("consent_updated_at"))
+        yield {
+            # Neither an address nor a number stands in an id.
+            "id": f"consent:{channel}:{id or mark(address)}:{time}:{granted}",
+            "type": "consent.changed",
+            "time": time,
+            "customer": customer,
+            "data": {"consent": consent(channel, granted, address=address, source="shopify")},
+        }
+
+
+def _customer(told: Told) -> dict[str, Any]:
+    home = table(told.get("default_address"))
+    return person(
+        id=needed(told.get("id"), "id"),
+        email=told.get("email"),
+        phone=first(told.get("phone"), home.get("phone")),
+        first_name=first(told.get("first_name"), home.get("first_name")),
+        last_name=first(told.get("last_name"), home.get("last_name")),
+        locale=told.get("locale"),
+        **place(home),
+    )
+
+
+def created(told: Told, request: Request) -> Iterator[Told]:
+    customer, time = _customer(told), happened_at(request, told.get("created_at"))
+    yield {"id": f"customer:{customer['id']}:created", "type": "customer.created", "time": time, "customer": customer}
+    yield from consents(told, request)
+
+
+def updated(told: Told, request: Request) -> Iterator[Told]:
+    customer, time = _customer(told), happened_at(request, told.get("updated_at"))
+    id = f"customer:{customer['id']}:{mark(time, customer)}"
+    yield {"id": id, "type": "customer.updated", "time": time, "customer": customer}
+    yield from consents(told, request)
+
+
+def redacted(told: Told, request: Request) -> Iterator[Told]:
+    """Who comes back may ask again: so each time they do is an event of its own, told again or not."""
+    about = table(told.get("customer"))
+    customer = person(id=about.get("id"), email=about.get("email"), phone=about.get("phone"))
+    asked = instant(request.header("X-Shopify-Triggered-At")) or request.received_at.isoformat()
+    yield {
+        "id": f"customer:{customer.get('id') or mark(customer)}:redacted:{mark(asked)}",
+        "type": "customer.redacted",
+        "time": asked,
+        "customer": customer,
+    }
+
+
+def asked_for(told: Told, request: Request) -> Iterator[Told]:
+    """`customers/data_request`: the shop owes its customer a copy of what is known; a person has to send it."""
+    log.warning("shopify: customer %s asks what is stored about them", name(table(told.get("customer")).get("id")))
+    return iter(())
+
+
+def gone(told: Told, request: Request) -> Iterator[Told]:
+    """`shop/redact`: 48 hours after an app was taken out of a shop, its data are to be erased there."""
+    log.warning("shopify: shop %s wants its data erased", name(told.get("shop_domain")))
+    return iter(())
+
+
+TOPICS: Mapping[str, Topic] = {
+    "customers/create": Topic(("customer.created", "consent.changed"), created),
+    "customers/update": Topic(("customer.updated", "consent.changed"), updated),
+    "customers_email_marketing_consent/update": Topic(("consent.changed",), consents),
+    "customers_marketing_consent/update": Topic(("consent.changed",), consents),
+    "customers/redact": Topic(("customer.redacted",), redacted),
+    "customers/data_request": Topic((), asked_for, "a line in the log: a person has to answer the customer"),
+    "shop/redact": Topic((), gone, "a line in the log: nothing is erased by itself"),
+}

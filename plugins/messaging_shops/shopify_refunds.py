@@ -1,0 +1,63 @@
+"""Shopify's refunds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from messaging import Request
+from messaging_shops.money import amount, total_of
+from messaging_shops.reading import filled, name, needed, rows, table
+from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shopify_words import line_items, money
+
+
+def refund_part(refund: Mapping[str, Any], foreign: bool = False) -> dict[str, Any] | None:
+    """The `refund` of an event; None where no money went back: an order that was never paid is cancelled this way, too.
+
+    Raises:
+        InputError: it has no id.
+    """
+    id, given = needed(refund.get("id"), "id"), _given_back(refund, foreign)
+    if given is None or Decimal(given) <= 0:
+        return None
+    lines = rows(refund.get("refund_line_items"))
+    returned = [{**table(line.get("line_item")), "quantity": line.get("quantity")} for line in lines]
+    return filled(id=id, amount=given, items=line_items(returned, foreign))
+
+
+def _given_back(refund: Mapping[str, Any], foreign: bool) -> str | None:
+    """What was paid back or, where no payment is told, what the refund's own lines come to."""
+    payments = [row for row in rows(refund.get("transactions")) if row.get("kind", "refund") == "refund"]
+    if payments:
+        # These are in the currency that was paid in.
+        went = (row.get("amount") for row in payments if row.get("status", "success") in ("success", "pending"))
+        return total_of(*went)
+    lines = rows(refund.get("refund_line_items"))
+    if lines and all(line.get("restock_type") == "cancel" for line in lines):
+        return None
+    sums = [money(line, field, foreign) for line in lines for field in ("subtotal", "total_tax")]
+    # What was taken off the order is negative here: shipping that is refunded; what was not given back, positive.
+    adjusted = [
+        money(row, field, foreign)
+        for row in rows(refund.get("order_adjustments"))
+        for field in ("amount", "tax_amount")
+    ]
+    less = [str(-Decimal(each)) for each in map(amount, adjusted) if each is not None]
+    return total_of(*sums, *less)
+
+
+def created(told: Told, request: Request) -> Iterator[Told]:
+    order, refund = needed(told.get("order_id"), "order_id"), refund_part(told)
+    if refund is not None:
+        yield {
+            "id": f"refund:{name(told.get('id'))}",
+            "type": "order.refunded",
+            "time": happened_at(request, told.get("processed_at"), told.get("created_at")),
+            "data": {"refund": refund},
+            "incomplete": {"order": order},
+        }
+
+
+TOPICS: Mapping[str, Topic] = {"refunds/create": Topic(("order.refunded",), created)}
