@@ -7,7 +7,7 @@ compiled function and the interpreter both call these; a SQL back end says the s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -91,6 +91,13 @@ def orders_currency(s: Subject) -> str | None:
     None if there are several and none is the brand's.
     """
     paid = {order.currency for order in s.history.orders if order.currency and (order.counts or _is_stray(order))}
+    paid |= {
+        refund.currency
+        for order in s.history.orders
+        if not order.currency and _is_stray(order)
+        for refund in order.refunds.values()
+        if refund.currency
+    }
     if not paid or s.currency in paid:
         return s.currency
     return paid.pop() if len(paid) == 1 else None
@@ -101,7 +108,8 @@ def orders_total(s: Subject, window: timedelta | None = None, currency: str | No
 
     A refund belongs to its order, whenever it came: so a total, a count and an average in one window are of the
     same orders. One of an order that we know nothing else of belongs to its own time. An order that names no
-    currency is in the customer's own. 0 without orders; missing if there is no one currency.
+    currency is in the customer's own; a refund that names another than its order's counts in that. 0 without orders;
+    missing if there is no one currency.
     """
     return _money(s, window, currency)[0]
 
@@ -119,26 +127,28 @@ def _money(s: Subject, window: timedelta | None, currency: str | None) -> tuple[
         return None, 0
     total, count = Decimal(0), 0
     for order in s.history.orders:
-        if (order.currency or own) != wanted:
-            continue
         if order.counts and _in(s, order.placed_at, window):
-            total += order.total - order.refunded
-            count += 1
+            if (order.currency or own) == wanted:
+                total += order.total
+                count += 1
+            total -= order.refunded_in(wanted, own)
         elif _is_stray(order):
-            total -= _strayed(s, order, window)
+            total -= _strayed(s, order, window, wanted, own)
     return total, count
 
 
 def _is_stray(order: Order) -> bool:
     """Whether all we know of the order is what was given back."""
-    return order.placed_at is None and order.cancelled_at is None and bool(order.refunded)
+    returned = order.refunded or any(refund.amount for refund in order.refunds.values())
+    return order.placed_at is None and order.cancelled_at is None and bool(returned)
 
 
-def _strayed(s: Subject, order: Order, window: timedelta | None) -> Decimal:
-    """What was given back (in the window) of an order that we know nothing else of."""
+def _strayed(s: Subject, order: Order, window: timedelta | None, currency: str, own: str | None) -> Decimal:
+    """What was given back (in the window) in a currency of an order that we know nothing else of."""
     if window is None or _in(s, order.refunded_whole_at, window):
-        return order.refunded
-    return sum((refund.amount for refund in order.refunds.values() if _in(s, refund.at, window)), Decimal(0))
+        return order.refunded_in(currency, own)
+    told = {key: refund for key, refund in order.refunds.items() if _in(s, refund.at, window)}
+    return replace(order, refunds=told, refunded_whole_at=None).refunded_in(currency, own)
 
 
 def orders_first_at(s: Subject) -> datetime | None:

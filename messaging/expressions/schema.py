@@ -56,7 +56,7 @@ EVENT_NAMES: Mapping[str, Mapping[str, Type]] = MappingProxyType(
             "eta": Type.TIME,
             "location": Type.TEXT,
         },
-        "refund": {"id": Type.TEXT, "amount": Type.NUMBER, **_ITEMS},
+        "refund": {"id": Type.TEXT, "amount": Type.NUMBER, "currency": Type.TEXT, **_ITEMS},
         "product": {
             "id": Type.TEXT,
             "sku": Type.TEXT,

@@ -42,10 +42,11 @@ _TIMES = (
 class Refund:
     """Money given back of an order."""
 
-    #: In the order's currency.
     amount: Decimal
     #: When, as it was told first.
     at: datetime
+    #: Should it be another than the order's.
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,15 @@ class Order:
     @property
     def refunded(self) -> Decimal:
         """What was given back, in the order's currency."""
-        parts = sum((refund.amount for refund in self.refunds.values()), Decimal(0))
-        return max(parts, self.total) if self.refunded_whole_at else parts
+        return self.refunded_in(self.currency, self.currency)
+
+    def refunded_in(self, currency: str | None, own: str | None) -> Decimal:
+        """What was given back in one currency; `own` is that of the order, should it name none."""
+        own = self.currency or own
+        parts = sum(
+            (refund.amount for refund in self.refunds.values() if (refund.currency or own) == currency), Decimal(0)
+        )
+        return max(parts, self.total) if self.refunded_whole_at and own == currency else parts
 
     @property
     def counts(self) -> bool:
@@ -110,7 +118,13 @@ class Order:
                 "total": money_to_text(self.total),
                 "currency": self.currency,
                 "refunds": {
-                    key: {"amount": money_to_text(refund.amount), "at": time_to_text(refund.at)}
+                    key: without_empty(
+                        {
+                            "amount": money_to_text(refund.amount),
+                            "at": time_to_text(refund.at),
+                            "currency": refund.currency,
+                        }
+                    )
                     for key, refund in self.refunds.items()
                 },
                 "refunded_whole_at": time_to_text(self.refunded_whole_at),
@@ -127,7 +141,7 @@ class Order:
             values[name] = time_from_text(values.get(name))
         values["total"] = money_from_text(values.get("total")) or Decimal(0)
         values["refunds"] = {
-            key: Refund(Decimal(refund["amount"]), datetime.fromisoformat(refund["at"]))
+            key: Refund(Decimal(refund["amount"]), datetime.fromisoformat(refund["at"]), refund.get("currency"))
             for key, refund in values["refunds"].items()
         }
         return cls(**values)

@@ -164,6 +164,8 @@ class RefundPart(_Part):
 
     id: Identifier | None = None
     amount: Amount
+    #: The order's, if not said.
+    currency: Currency | None = None
     items: list[ItemPart] = Field(default_factory=list)
 
 

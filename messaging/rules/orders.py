@@ -128,9 +128,12 @@ def _refund(order: Order, event: Event) -> dict[str, Any]:
     refund = event.data.get("refund")
     if isinstance(refund, Mapping):
         # Without an id of its own, a refund is known by the event that told it.
-        key, told = refund.get("id") or f"event {event.id}", Refund(Decimal(refund["amount"]), event.time)
+        key = refund.get("id") or f"event {event.id}"
+        told = Refund(Decimal(refund["amount"]), event.time, refund.get("currency"))
         known = order.refunds.get(key, told)
-        return {"refunds": {**order.refunds, key: Refund(max(told.amount, known.amount), min(told.at, known.at))}}
+        currency = max(told.currency or "", known.currency or "") or None
+        both = Refund(max(told.amount, known.amount), min(told.at, known.at), currency)
+        return {"refunds": {**order.refunds, key: both}}
     if event.type in WHOLE_REFUNDS:
         return {"refunded_whole_at": min(event.time, order.refunded_whole_at or event.time)}
     return {}

@@ -175,7 +175,9 @@ ORDERS = st.builds(
     total=st.decimals(min_value=0, max_value=100, places=2),
     currency=st.sampled_from(["EUR", "USD", None]),
     refunds=st.dictionaries(
-        st.sampled_from(["r1", "r2"]), st.builds(Refund, st.decimals(0, 20, places=2), TIMES), max_size=2
+        st.sampled_from(["r1", "r2"]),
+        st.builds(Refund, st.decimals(0, 20, places=2), TIMES, st.sampled_from([None, "EUR", "USD"])),
+        max_size=2,
     ),
     refunded_whole_at=MAYBE_TIMES,
     skus=st.dictionaries(st.sampled_from(["MUG", "CUP"]), st.integers(0, 2)),

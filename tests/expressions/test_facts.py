@@ -44,9 +44,9 @@ def test_windows_are_in_days_of_24_hours(ask: Make, order: Make) -> None:
     assert ask("orders.count", orders=orders) == 5
 
 
-def back(amount: str, days: float = 1) -> Refund:
+def back(amount: str, days: float = 1, currency: str | None = None) -> Refund:
     """So much given back, so many days ago."""
-    return Refund(Decimal(amount), NOW - timedelta(days=days))
+    return Refund(Decimal(amount), NOW - timedelta(days=days), currency)
 
 
 def test_refunds_reduce_totals(ask: Make, order: Make) -> None:
@@ -85,6 +85,19 @@ def test_in_a_window_refunds_of_a_known_order_go_with_their_order(ask: Make, ord
     assert ask("orders.average(days=30)", orders=orders) == 30
     assert ask("orders.total(days=3)", orders=orders) == 0
     assert ask("orders.total(days=50)", orders=orders) == 70
+
+
+def test_a_refund_counts_in_its_own_currency(ask: Make, order: Make) -> None:
+    euros = order(5, "100", refunds={"a": back("30", currency="USD"), "b": back("10", currency="EUR")})
+    assert ask("orders.total", orders=[euros]) == 90
+    assert ask("orders.total(currency='USD')", orders=[euros]) == -30
+    assert ask("orders.average(currency='EUR')", orders=[euros]) == 90
+    assert ask("orders.total(days=3, currency='USD')", orders=[euros]) == 0  # it goes with its order
+    stray = order(None, "0", None, refunds={"a": back("7", days=2, currency="USD")})
+    assert ask("orders.total", orders=[stray]) == -7
+    assert ask("orders.total(days=1, currency='USD')", orders=[stray]) == 0
+    assert ask("orders.total(days=3, currency='USD')", orders=[euros, stray]) == -7
+    assert ask("orders.total", orders=[euros, stray]) == 90
 
 
 def test_totals_are_in_the_brands_currency(ask: Make, order: Make) -> None:

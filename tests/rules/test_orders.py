@@ -62,6 +62,8 @@ events = st.builds(
             {"refund": {"id": "r1", "amount": "1"}},
             {"refund": {"id": "r1", "amount": "2"}},
             {"refund": {"amount": "3"}},
+            {"refund": {"id": "r1", "amount": "2", "currency": "USD"}},
+            {"refund": {"id": "r2", "amount": "2", "currency": "EUR"}},
         ]
     ),
     st.sampled_from([{}, {"shipment": {"eta": "2026-03-05"}}, {"shipment": {"eta": "2026-03-06T10:00:00Z"}}]),
@@ -180,3 +182,14 @@ def test_a_refund_keeps_the_time_it_was_told_first() -> None:
     assert order.currency == "USD"
     whole = folded(event("order.refunded", 6), event("order.refunded", 4))
     assert whole.refunded_whole_at == START + timedelta(hours=4)
+
+
+def test_a_refund_in_another_currency_takes_nothing_off_in_the_orders():
+    placed = event("order.placed", order={"number": "1001", "total": "100", "currency": "EUR"})
+    dollars = event("order.refunded", 1, id="x", refund={"id": "r1", "amount": "10", "currency": "usd"})
+    euros = event("order.refunded", 1, id="y", refund={"id": "r2", "amount": "5", "currency": "EUR"})
+    for told in ([placed, dollars, euros], [dollars, euros, placed]):
+        order = folded(*told)
+        assert (order.refunded, order.currency) == (Decimal(5), "EUR")
+        assert order.refunded_in("USD", None) == Decimal(10)
+        assert order.refunded_in("GBP", None) == 0

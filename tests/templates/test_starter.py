@@ -248,6 +248,11 @@ def test_a_line_of_several_adds_up(templates: Any) -> None:
 
 def test_refund_names_what_comes_back(templates: Any) -> None:
     assert "€18.90" in templates.render("refunded").parts["text"]
+    dollars = templates.sample("refunded")
+    dollars["refund"]["currency"] = "USD"
+    text = templates.render("refunded", dollars).parts["text"]
+    assert "$18.90" in text
+    assert "€" not in text
     whole = templates.sample("refunded")
     del whole["refund"]
     assert "€84.70" in templates.render("refunded", whole).parts["text"]
