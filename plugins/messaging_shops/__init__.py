@@ -7,6 +7,7 @@ theirs: `reading`, `money`, `people`, `items`. One module a shop; events that ar
 from __future__ import annotations
 
 from messaging import EventSource, hookimpl
+from messaging_shops.bigcommerce import BigCommerce
 from messaging_shops.shopify import Shopify
 from messaging_shops.standard import StandardWebhooks
 from messaging_shops.stripe import Stripe
@@ -15,4 +16,4 @@ from messaging_shops.woocommerce import WooCommerce
 
 @hookimpl
 def register_event_sources() -> list[type[EventSource]]:
-    return [Shopify, StandardWebhooks, Stripe, WooCommerce]
+    return [BigCommerce, Shopify, StandardWebhooks, Stripe, WooCommerce]

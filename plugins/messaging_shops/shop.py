@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from messaging import EventSource, Request, SourceSettings
 from messaging_shops.people import is_somebody
@@ -16,30 +16,37 @@ from messaging_shops.reading import body_of, instant
 Told = Mapping[str, Any]
 
 
+def _from_a_variable(value: object) -> object:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _not_empty(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not all(secret.get_secret_value().strip() for secret in secrets):
+        raise ValueError("a secret is empty")
+    return secrets
+
+
+#: Secrets of which any will do; in a variable, with spaces between.
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_from_a_variable), AfterValidator(_not_empty)]
+
+
 class ShopSettings(SourceSettings):
     """Base of a shop's settings. No provider's own variable is read: it would be the secret of every shop there is."""
 
     #: What the shop signs with, the newest first: a request that fits any of them is genuine, so that a secret is
-    #: changed without a gap. In a variable, with spaces between.
-    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    #: changed without a gap.
+    secrets: Secrets = Field(min_length=1)
     #: Put before the ids of customers, where several shops number theirs alike: `tea-` makes `tea-25` of customer 25.
     customer_prefix: str = Field("", max_length=50)
 
-    @field_validator("secrets", mode="before")
-    @classmethod
-    def _from_a_variable(cls, value: object) -> object:
-        return tuple(value.split()) if isinstance(value, str) else value
-
-    @field_validator("secrets")
-    @classmethod
-    def _are_not_empty(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(secret.get_secret_value().strip() for secret in value):
-            raise ValueError("a secret is empty")
-        return value
-
     def keyring(self) -> list[bytes]:
         """The secrets as the bytes that most shops sign with: their text."""
-        return [secret.get_secret_value().strip().encode() for secret in self.secrets]
+        return in_bytes(self.secrets)
+
+
+def in_bytes(secrets: Iterable[SecretStr]) -> list[bytes]:
+    """The text of secrets."""
+    return [secret.get_secret_value().strip().encode() for secret in secrets]
 
 
 @dataclass(frozen=True, slots=True)

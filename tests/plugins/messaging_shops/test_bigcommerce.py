@@ -1,0 +1,681 @@
+"""BigCommerce: the kit's suite, what becomes of its hooks when the store is asked, and what forgers try."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+from werkzeug import Request as Asked
+from werkzeug import Response
+
+from messaging import DeliveryError, InputError, Request, SourceContext
+from messaging.outgoing import Outgoing
+from messaging.rules.envelope import read_event
+from messaging.testing import SourceContract
+from messaging.testing.standins.http import Answer, as_json
+from messaging_shops.bigcommerce import BigCommerce, BigCommerceSettings
+
+if TYPE_CHECKING:
+    from tests.plugins.messaging_shops.conftest import Hooks
+
+SECRET = "6f3c7a1d9be84c52a1c04be2c1f0d7a9e5b3c8d2f4a6b1c9d0e7f8a2b3c4d5e6"
+OLD = "0ldc7a1d9be84c52a1c04be2c1f0d7a9e5b3c8d2f4a6b1c9d0e7f8a2b3c4d5e6"
+AT = 1_772_445_600  # 2026-03-02, 10:00 UTC
+
+ADDRESS = {
+    "first_name": "Ann",
+    "last_name": "Gruber",
+    "city": "Linz",
+    "state": "Oberösterreich",
+    "zip": "4020",
+    "country": "Austria",
+    "country_iso2": "AT",
+    "phone": "+436600000001",
+    "email": "ann@example.com",
+}
+ORDER = {
+    "id": 250,
+    "customer_id": 11,
+    "date_created": "Mon, 02 Mar 2026 09:58:00 +0000",
+    "status_id": 11,
+    "status": "Awaiting Fulfillment",
+    "total_ex_tax": "49.9167",
+    "total_inc_tax": "59.9000",
+    "is_tax_inclusive_pricing": True,
+    "payment_method": "Credit Card",
+    "payment_status": "captured",
+    "refunded_amount": "0.0000",
+    "order_is_digital": False,
+    "currency_code": "EUR",
+    "cart_id": "a8458391-ef68-4fe5-9ec1-442e6a767364",
+    "billing_address": ADDRESS,
+    "customer_locale": "de",
+    "is_deleted": False,
+}
+PRODUCTS = [
+    {
+        "id": 188,
+        "order_id": 250,
+        "product_id": 77,
+        "variant_id": 99,
+        "name": "Teapot",
+        "sku": "POT-1",
+        "price_ex_tax": "20.7917",
+        "price_inc_tax": "24.9500",
+        "quantity": 2,
+        "parent_order_product_id": None,
+    },
+    {
+        "id": 189,
+        "order_id": 250,
+        "product_id": 78,
+        "variant_id": 100,
+        "name": "Lid, of the teapot",
+        "sku": "",
+        "price_ex_tax": "8.3333",
+        "price_inc_tax": "10.0000",
+        "quantity": 1,
+        "parent_order_product_id": None,
+    },
+    {"id": 190, "product_id": 79, "name": "In the set", "quantity": 1, "parent_order_product_id": 188},
+]
+SHIPMENTS = [
+    {
+        "id": 12,
+        "order_id": 250,
+        "date_created": "Tue, 03 Mar 2026 08:00:00 +0000",
+        "tracking_number": "00340434161094042557",
+        "tracking_carrier": "",
+        "tracking_link": "",
+        "shipping_provider": "",
+        "shipping_provider_display_name": "DHL",
+        "generated_tracking_link": "https://carrier.example/track/00340434161094042557",
+    },
+    {
+        "id": 11,
+        "order_id": 250,
+        "date_created": "Mon, 02 Mar 2026 12:00:00 +0000",
+        "tracking_number": "1Z",
+        "tracking_link": "https://tea.example/track/1Z",
+        "generated_tracking_link": "https://carrier.example/track/1Z",
+    },
+]
+REFUND = {
+    "id": 3,
+    "order_id": 250,
+    "created": "2026-03-04T10:00:00+00:00",
+    "total_amount": 24.95,
+    "items": [{"item_type": "PRODUCT", "item_id": 188, "quantity": 1, "requested_amount": 24.95}],
+    "payments": [{"id": 1, "provider_id": "stripe", "amount": 24.95, "is_declined": False}],
+}
+CART = {
+    "id": "09346904-4175-44fd-be53-f7e598531b6c",
+    "customer_id": 0,
+    "email": "ann@example.com",
+    "currency": {"code": "EUR"},
+    "cart_amount": 34.9,
+    "locale": "de",
+    "line_items": {
+        "physical_items": [
+            {
+                "id": "1",
+                "parent_id": None,
+                "product_id": 77,
+                "sku": "POT-1",
+                "name": "Teapot",
+                "url": "https://tea.example/teapot/",
+                "image_url": "https://cdn.example/teapot.png",
+                "quantity": 1,
+                "list_price": 29.9,
+                "sale_price": 24.9,
+            },
+            {"id": "2", "parent_id": "1", "product_id": 79, "name": "In the set", "quantity": 1, "list_price": 0},
+        ],
+        "digital_items": [{"id": "3", "product_id": 80, "name": "A book on tea", "quantity": 1, "list_price": 10}],
+        "gift_certificates": [],
+    },
+}
+CUSTOMER = {
+    "id": 11,
+    "email": "ann@example.com",
+    "first_name": "Ann",
+    "last_name": "Gruber",
+    "phone": "",
+    "addresses": [
+        {
+            "city": "Linz",
+            "country_code": "AT",
+            "state_or_province": "Oberösterreich",
+            "postal_code": "4020",
+            "phone": "+436600000001",
+        }
+    ],
+}
+SUBSCRIBER = {"id": 5, "email": "ann@example.com", "first_name": "Ann", "consents": ["marketing_newsletter"]}
+
+WHO = {
+    "id": "11",
+    "email": "ann@example.com",
+    "phone": "+436600000001",
+    "first_name": "Ann",
+    "last_name": "Gruber",
+    "country": "AT",
+    "region": "Oberösterreich",
+    "city": "Linz",
+    "postal_code": "4020",
+}
+BOUGHT = {
+    "id": "250",
+    "number": "250",
+    "total": "59.9000",
+    "currency": "EUR",
+    "items": [
+        {"sku": "POT-1", "name": "Teapot", "quantity": 2, "price": "24.9500"},
+        {"sku": "100", "name": "Lid, of the teapot", "quantity": 1, "price": "10.0000"},
+    ],
+}
+DHL = {
+    "id": "12",
+    "carrier": "DHL",
+    "tracking_number": "00340434161094042557",
+    "tracking_url": "https://carrier.example/track/00340434161094042557",
+}
+
+
+def hook(scope: str, *, at: int | None = AT, hash: str = "dd70c0976e06", **data: Any) -> dict[str, Any]:
+    told = {"scope": scope, "store_id": "1025646", "data": data, "hash": hash, "producer": "stores/abc123"}
+    return told if at is None else {**told, "created_at": at}
+
+
+def status(now: int, before: int, **more: Any) -> dict[str, Any]:
+    changed = {"previous_status_id": before, "new_status_id": now}
+    return hook("store/order/statusUpdated", type="order", id=250, status=changed, **more)
+
+
+HOOKS = [
+    hook("store/order/created", type="order", id=250),
+    *(status(now, before) for now, before in ((11, 0), (2, 11), (3, 9), (4, 2), (5, 11), (8, 11), (10, 2), (13, 2))),
+    hook("store/order/updated", type="order", id=250),
+    hook("store/order/refund/created", type="order", id=250, refund={"refund_id": 3}),
+    hook("store/shipment/created", type="shipment", id=12, orderId=250),
+    hook("store/cart/abandoned", type="cart", id=CART["id"]),
+    hook("store/cart/converted", type="cart", id=CART["id"], orderId=250),
+    hook("store/customer/created", type="customer", id=11),
+    hook("store/customer/updated", type="customer", id=11),
+    hook("store/subscriber/updated", type="subscriber", id=5),
+    hook("store/product/updated", type="product", id=77),
+]
+
+
+def signed(body: bytes, secret: str = SECRET, at: float | None = None, id: str = "msg_1") -> dict[str, str]:
+    time = int(datetime.now(UTC).timestamp() if at is None else at)
+    mac = hmac.digest(secret.encode(), f"{id}.{time}.".encode() + body, "sha256")
+    return {"webhook-id": id, "webhook-timestamp": str(time), "webhook-signature": f"v1,{b64encode(mac).decode()}"}
+
+
+def raw(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+SETTINGS: dict[str, Any] = {"secrets": [SECRET], "store": "abc123", "access_token": "t0ken"}
+
+
+def thin(body: Mapping[str, Any], **settings: Any) -> list[dict[str, Any]]:
+    request = Request(url="https://shop.example/hooks/x/main", body=raw(body), received_at=datetime.now(UTC))
+    source = BigCommerce(BigCommerceSettings(**SETTINGS, **settings), SourceContext(shop="main"))
+    events = [dict(each) for each in source.events(request)]
+    for each in events:
+        read_event(each, thin=True)
+    return events
+
+
+class Store:
+    """A BigCommerce store's API, on a socket."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.order: dict[str, Any] | None = deepcopy(ORDER)
+        self.products = deepcopy(PRODUCTS)
+        self.shipments = deepcopy(SHIPMENTS)
+        self.refunds = [deepcopy(REFUND)]
+        self.cart: dict[str, Any] | None = deepcopy(CART)
+        self.customers = [deepcopy(CUSTOMER)]
+        self.subscriber: dict[str, Any] | None = deepcopy(SUBSCRIBER)
+        self.asked: list[str] = []
+        self.url = server.url_for("")
+        server.expect_request(re.compile("/stores/abc123/.*"), method="GET").respond_with_handler(self.answer)
+
+    def answer(self, asked: Asked) -> Response:
+        self.asked.append(asked.full_path.rstrip("?").removeprefix("/stores/abc123/"))
+        if asked.headers.get("X-Auth-Token") != "t0ken":
+            return Response("{}", 401)
+        found = self.find(asked.path.removeprefix("/stores/abc123/"))
+        if found is None:
+            return Response('[{"status": 404, "message": "The requested resource was not found."}]', 404)
+        # The older half of the API says so where there is nothing.
+        return Response("", 204) if found == [] else Response(json.dumps(found), content_type="application/json")
+
+    def find(self, path: str) -> Any:
+        parcels = {f"v2/orders/250/shipments/{each['id']}": each for each in self.shipments}
+        return {
+            "v2/orders/250": self.order,
+            "v2/orders/250/products": self.products,
+            "v2/orders/250/shipments": self.shipments,
+            "v3/orders/250/payment_actions/refunds": {"data": self.refunds, "meta": {}},
+            f"v3/carts/{CART['id']}": self.cart and {"data": self.cart},
+            "v3/customers": {"data": self.customers},
+            "v3/customers/subscribers/5": self.subscriber and {"data": self.subscriber},
+            **parcels,
+        }.get(path)
+
+    def complete(self, event: Mapping[str, Any], **settings: Any) -> Mapping[str, Any] | None:
+        model = BigCommerceSettings(**SETTINGS, api=self.url, **settings)
+        whole = BigCommerce(model, SourceContext(shop="main", http=Outgoing())).complete(event)
+        if whole is not None:
+            read_event({**{key: event[key] for key in ("id", "type", "time")}, **whole})
+        return whole
+
+    def told(self, body: Mapping[str, Any], **settings: Any) -> list[tuple[str, Mapping[str, Any]]]:
+        """What a hook comes to: types, and what was completed."""
+        found = [(event["type"], self.complete(event, **settings)) for event in thin(body)]
+        return [(type, whole) for type, whole in found if whole is not None]
+
+    def types(self, body: Mapping[str, Any]) -> list[str]:
+        return [type for type, _ in self.told(body)]
+
+
+@pytest.fixture
+def store(httpserver: HTTPServer) -> Store:
+    return Store(httpserver)
+
+
+class TestContract(SourceContract):
+    source = BigCommerce
+    replay_window = timedelta(seconds=300)
+
+    def settings(self) -> Mapping[str, Any]:
+        return SETTINGS
+
+    def other_settings(self) -> Mapping[str, Any]:
+        return {**SETTINGS, "secrets": [OLD]}
+
+    def bodies(self) -> Sequence[bytes]:
+        return [raw(body) for body in HOOKS]
+
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        return signed(body, at=at.timestamp())
+
+    def shop_api(self, method: str, request: Request) -> Answer:
+        assert (method, request.header("X-Auth-Token")) == ("GET", "t0ken")
+        path = request.url.removeprefix("https://api.bigcommerce.com/stores/abc123/").partition("?")[0]
+        found = Store.find(_Kept(), path)  # type: ignore[arg-type]
+        return Answer(status=404) if found is None else as_json(found)
+
+
+class _Kept:
+    order, products, shipments, refunds = ORDER, PRODUCTS, SHIPMENTS, (REFUND,)
+    cart, customers, subscriber = CART, (CUSTOMER,), SUBSCRIBER
+
+
+def test_the_reference_library_signs_the_same() -> None:
+    body, now = raw(HOOKS[0]), datetime.now(UTC)
+    theirs = Webhook(b64encode(SECRET.encode()).decode()).sign("msg_1", now, body.decode())
+    assert signed(body, at=now.timestamp())["webhook-signature"] == theirs
+
+
+def test_a_hook_tells_an_id_and_a_time() -> None:
+    placed, paid = thin(HOOKS[0])
+    assert placed == {
+        "id": f"dd70c0976e06:{AT}:order.placed",
+        "type": "order.placed",
+        "time": "2026-03-02T10:00:00+00:00",
+        "incomplete": {"order": "250"},
+    }
+    assert paid == {**placed, "id": f"dd70c0976e06:{AT}:order.paid", "type": "order.paid"}
+
+
+def test_what_is_told_again_has_the_same_id_and_what_happens_again_has_not() -> None:
+    again = thin(HOOKS[0])
+    assert [each["id"] for each in again] == [each["id"] for each in thin(HOOKS[0])]
+    later = thin({**HOOKS[0], "created_at": AT + 1})
+    assert not {each["id"] for each in later} & {each["id"] for each in again}
+    bare = thin(hook("store/order/created", at=None, type="order", id=250))
+    assert bare[0]["id"] == "dd70c0976e06::order.placed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "types"),
+    [
+        (0, 11, ["order.placed", "order.paid"]),
+        (0, 7, ["order.placed"]),
+        (1, 12, ["order.placed"]),
+        (7, 11, ["order.paid"]),
+        (0, 1, []),
+        (0, 6, []),
+        (1, 5, []),
+        (11, 9, []),
+        (11, 3, ["order.partially_shipped"]),
+        (3, 2, ["order.shipped"]),
+        (7, 2, ["order.paid", "order.shipped"]),
+        (11, 8, ["order.ready_for_pickup"]),
+        (2, 10, ["order.delivered"]),
+        (11, 5, ["order.cancelled"]),
+        (7, 6, ["order.cancelled"]),
+        (2, 4, ["order.refunded"]),
+        (2, 14, []),
+        (2, 13, []),
+    ],
+)
+def test_statuses(store: Store, before: int, now: int, types: list[str]) -> None:
+    assert store.order is not None
+    store.order["status_id"] = now
+    assert store.types(status(now, before)) == types
+
+
+def test_an_order_with_all_that_is_bought(store: Store) -> None:
+    (placed, whole), (paid, also) = store.told(HOOKS[0])
+    assert (placed, paid) == ("order.placed", "order.paid")
+    assert whole == also == {"customer": {**WHO, "locale": "de"}, "data": {"order": BOUGHT}}
+
+
+def test_prices_as_the_store_shows_them(store: Store) -> None:
+    assert store.order is not None
+    store.order["is_tax_inclusive_pricing"] = False
+    (_, whole), *_ = store.told(HOOKS[0])
+    assert [each["price"] for each in whole["data"]["order"]["items"]] == ["20.7917", "8.3333"]
+
+
+def test_links_lead_to_the_storefront(store: Store) -> None:
+    account = "https://tea.example/account.php?action=view_order&order_id=250"
+    (_, whole), *_ = store.told(HOOKS[0], storefront="https://tea.example")
+    assert whole["data"]["order"]["url"] == account
+    assert store.order is not None
+    store.order["customer_id"] = 0
+    (_, whole), *_ = store.told(HOOKS[0], storefront="https://tea.example")
+    assert "url" not in whole["data"]["order"], "a guest has no account"
+    assert "id" not in whole["customer"]
+
+
+def test_an_order_that_is_still_at_the_checkout_is_not_told(store: Store) -> None:
+    assert store.order is not None
+    for unfinished in (0, 1):
+        store.order["status_id"] = unfinished
+        assert store.types(HOOKS[0]) == []
+    assert {path.partition("?")[0] for path in store.asked} == {"v2/orders/250"}, "nothing else is asked then"
+
+
+@pytest.mark.parametrize("word", ["authorized", "pending", "declined", "capture pending", "void"])
+def test_an_order_whose_money_is_not_there_is_not_paid(store: Store, word: str) -> None:
+    assert store.order is not None
+    store.order["payment_status"] = word
+    assert store.types(HOOKS[0]) == ["order.placed"]
+
+
+def test_what_is_gone_is_not_told(store: Store) -> None:
+    store.order = store.cart = store.subscriber = None
+    store.customers = []
+    for body in HOOKS:
+        assert store.types(body) == [], body["scope"]
+
+
+def test_an_order_that_was_deleted(store: Store) -> None:
+    assert store.order is not None
+    store.order["is_deleted"] = True
+    assert store.types(HOOKS[0]) == []
+
+
+def test_a_parcel(store: Store) -> None:
+    ((type, whole),) = store.told(hook("store/shipment/created", type="shipment", id=12, orderId=250))
+    assert type == "shipment.shipped"
+    assert whole["data"] == {"order": BOUGHT, "shipment": DHL}
+    ((_, own),) = store.told(hook("store/shipment/created", type="shipment", id=11, orderId=250))
+    assert own["data"]["shipment"]["tracking_url"] == "https://tea.example/track/1Z", "the store's own link goes first"
+    assert store.told(hook("store/shipment/created", type="shipment", id=13, orderId=250)) == []
+
+
+def test_an_order_that_left_names_the_parcel_that_made_it_so(store: Store) -> None:
+    for now, type in ((2, "order.shipped"), (3, "order.partially_shipped")):
+        ((told, whole),) = store.told(status(now, 11))
+        assert (told, whole["data"]["shipment"]) == (type, DHL)
+    store.shipments = []
+    ((_, whole),) = store.told(status(2, 11))
+    assert "shipment" not in whole["data"]
+
+
+def test_a_digital_order_does_not_arrive(store: Store) -> None:
+    assert store.order is not None
+    store.order["order_is_digital"] = True
+    assert store.types(status(10, 0)) == ["order.placed", "order.paid"]
+
+
+def test_a_refund(store: Store) -> None:
+    body = hook("store/order/refund/created", type="order", id=250, refund={"refund_id": 3})
+    ((type, whole),) = store.told(body)
+    assert type == "order.refunded"
+    items = [{"sku": "POT-1", "name": "Teapot", "quantity": 1, "price": "24.9500"}]
+    assert whole["data"]["refund"] == {"id": "3", "amount": "24.95", "items": items}
+    store.refunds[0]["payments"][0]["is_declined"] = True
+    assert store.told(body) == []
+    store.refunds = []
+    assert store.told(body) == []
+
+
+def test_a_cart(store: Store) -> None:
+    body = hook("store/cart/abandoned", type="cart", id=CART["id"])
+    ((type, whole),) = store.told(body, storefront="https://tea.example")
+    assert type == "cart.updated"
+    assert whole == {
+        "customer": {"email": "ann@example.com", "locale": "de"},
+        "data": {
+            "cart": {
+                "id": CART["id"],
+                "total": "34.9",
+                "currency": "EUR",
+                "url": "https://tea.example/cart.php",
+                "items": [
+                    {
+                        "sku": "POT-1",
+                        "name": "Teapot",
+                        "quantity": 1,
+                        "price": "24.9",
+                        "url": "https://tea.example/teapot/",
+                        "image": "https://cdn.example/teapot.png",
+                    },
+                    {"sku": "80", "name": "A book on tea", "quantity": 1, "price": "10"},
+                ],
+            }
+        },
+    }
+    assert store.cart is not None
+    store.cart["email"] = ""
+    assert store.told(body) == [], "nobody knows whose it is"
+    store.cart["customer_id"] = 11
+    ((_, whole),) = store.told(body)
+    assert whole["customer"] == {"id": "11", "locale": "de"}
+    assert store.types(hook("store/cart/converted", type="cart", id=CART["id"], orderId=250)) == ["order.placed"]
+
+
+def test_customers_and_what_they_agreed_to(store: Store) -> None:
+    ((type, whole),) = store.told(hook("store/customer/created", type="customer", id=11))
+    assert (type, whole) == ("customer.created", {"customer": WHO, "data": {}})
+    assert "v3/customers?id:in=11&include=addresses" in store.asked
+    body = hook("store/subscriber/updated", type="subscriber", id=5)
+    ((type, whole),) = store.told(body)
+    consent = {"channel": "email", "granted": True, "address": "ann@example.com", "source": "bigcommerce"}
+    assert (type, whole["data"]) == ("consent.changed", {"consent": consent})
+    assert whole["customer"] == {"email": "ann@example.com", "first_name": "Ann"}, "a subscriber's id is no customer's"
+    assert store.subscriber is not None
+    store.subscriber["consents"] = ["abandoned_cart"]
+    ((_, whole),) = store.told(body)
+    assert whole["data"]["consent"]["granted"] is False
+
+
+def test_ids_of_several_stores(store: Store) -> None:
+    (_, whole), *_ = store.told(HOOKS[0], customer_prefix="b2b-")
+    assert whole["customer"]["id"] == "b2b-11"
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, DeliveryError), (503, DeliveryError), (401, DeliveryError)])
+def test_a_store_that_does_not_answer_now(httpserver: HTTPServer, status: int, error: type[Exception]) -> None:
+    header = {"X-Rate-Limit-Time-Reset-Ms": "15000"}
+    httpserver.expect_request("/stores/abc123/v2/orders/250").respond_with_data("{}", status=status, headers=header)
+    model = BigCommerceSettings(**SETTINGS, api=httpserver.url_for(""))
+    with pytest.raises(error, match=f"answered {status}") as caught:
+        BigCommerce(model, SourceContext(shop="main", http=Outgoing())).complete(thin(HOOKS[0])[0])
+    assert "t0ken" not in str(caught.value)
+
+
+def test_another_stores_hook() -> None:
+    """An app has one secret, whichever stores it is in."""
+    for producer in ("stores/other1", "stores/abc1234", "abc123", None, ["stores/abc123"]):
+        with pytest.raises(InputError, match="another store"):
+            thin({**HOOKS[0], "producer": producer})
+
+
+def test_what_is_no_hook() -> None:
+    for wrong, problem in (
+        ({**HOOKS[0], "scope": None}, "scope"),
+        ({**HOOKS[0], "hash": None}, "hash"),
+        ({**HOOKS[0], "data": {}}, "data.id"),
+        (hook("store/shipment/created", id=12), "data.orderId"),
+        (hook("store/order/refund/created", id=250), "refund_id"),
+    ):
+        with pytest.raises(InputError, match=f"{problem}: is missing"):
+            thin(wrong)
+
+
+def test_settings() -> None:
+    for wrong in (
+        {"secrets": []},
+        {"secrets": [" "]},
+        {"store": "../other"},
+        {"store": "abc123/v2"},
+        {"storefront": "javascript:alert(1)"},
+        {"storefront": "https://tea.example/"},
+    ):
+        with pytest.raises(ValidationError):
+            BigCommerceSettings(**{**SETTINGS, **wrong})
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def garbled(draw: st.DrawFn, whole: Any) -> Any:
+    """Something of theirs in which some values are something else."""
+    body = json.loads(json.dumps(whole))
+    for _ in range(draw(st.integers(1, 3))):
+        place = body
+        while True:
+            keys = sorted(place) if isinstance(place, dict) else range(len(place))
+            key = draw(st.sampled_from(list(keys)))
+            if isinstance(place[key], dict | list) and place[key] and draw(st.booleans()):
+                place = place[key]
+                continue
+            place[key] = draw(values)
+            break
+    return body
+
+
+@given(st.sampled_from(HOOKS).flatmap(garbled))
+def test_whatever_is_posted_is_an_event_or_no_event(body: dict[str, Any]) -> None:
+    try:
+        thin(body)
+    except InputError:
+        pass
+
+
+class _Answers(TestContract):
+    """Not collected: how a store answers that is odd in a place."""
+
+    __test__ = False
+
+
+@given(st.sampled_from(HOOKS), st.data())
+def test_whatever_the_store_answers_is_an_event_or_none(body: dict[str, Any], data: st.DataObject) -> None:
+    from messaging.testing.contract.completing import ShopApi
+
+    def answer(method: str, request: Request) -> Answer:
+        good = _Answers().shop_api(method, request)
+        if good.status != 200:
+            return good
+        return Answer(body=json.dumps(data.draw(garbled(json.loads(good.body)))).encode())
+
+    source = BigCommerce(BigCommerceSettings(**SETTINGS), SourceContext(shop="main", http=ShopApi(answer)))
+    for event in thin(body):
+        try:
+            whole = source.complete(event)
+        except InputError:
+            continue
+        if whole is not None:
+            read_event({**event, **whole, "incomplete": None})
+
+
+class TestServer:
+    SETTINGS = f"""
+[sources.bigcommerce.main]
+secrets = ["{SECRET}", "{OLD}"]
+store = "abc123"
+access_token = "t0ken"
+[sources.bigcommerce.old]
+header_secrets = ["a-word-of-the-store", "a-new-word"]
+store = "abc123"
+access_token = "t0ken"
+"""
+    BODY = raw(HOOKS[0])
+
+    @pytest.fixture
+    def server(self, hooks: Callable[[str], Hooks]) -> Hooks:
+        return hooks(self.SETTINGS)
+
+    def test_forged(self, server: Hooks) -> None:
+        good = signed(self.BODY)
+        signature = good["webhook-signature"]
+        now = datetime.now(UTC).timestamp()
+        again = json.dumps(json.loads(self.BODY), indent=1).encode()
+        for body, headers in (
+            (self.BODY, {}),
+            (self.BODY, {**good, "webhook-signature": ""}),
+            (self.BODY, {**good, "webhook-signature": signature[:-1]}),
+            (self.BODY, {**good, "webhook-signature": signature + "A"}),
+            (self.BODY, {**good, "webhook-signature": signature.swapcase()}),
+            (self.BODY, {**good, "webhook-signature": signature.replace("v1,", "v2,")}),
+            (self.BODY, {**good, "webhook-signature": "v1,é\U0001f512"}),
+            (self.BODY, {**good, "webhook-id": "msg_2"}),
+            (self.BODY, {**good, "webhook-id": ""}),
+            (self.BODY, {**good, "webhook-timestamp": str(int(good["webhook-timestamp"]) + 1)}),
+            (self.BODY, {**good, "webhook-timestamp": "1e20"}),
+            (self.BODY, signed(self.BODY, at=now - 302)),
+            (self.BODY, signed(self.BODY, at=now + 310)),
+            (self.BODY, signed(self.BODY, "another secret")),
+            (self.BODY, {"X-Messaging-Secret": "a-word-of-the-store"}),
+            (self.BODY, {"X-Messaging-Secret": SECRET}),
+            (again, good),
+            (self.BODY + b" ", good),
+        ):
+            assert server.status("bigcommerce/main", body, headers) == 403, headers
+        assert server.events() == []
+
+    def test_a_word_in_a_header(self, server: Hooks) -> None:
+        for word in ("", "a-word-of-the-stor", "a-word-of-the-store2", "A-word-of-the-store", "é"):
+            assert server.status("bigcommerce/old", self.BODY, {"X-Messaging-Secret": word}) == 403
+        assert server.status("bigcommerce/old", self.BODY, signed(self.BODY)) == 403
+
+    def test_another_store(self, server: Hooks) -> None:
+        body = raw({**HOOKS[0], "producer": "stores/other1"})
+        assert server.status("bigcommerce/main", body, signed(body)) == 400
