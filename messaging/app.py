@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock, clock_from_environment
 from messaging.errors import MessagingError, SettingsError
@@ -48,7 +48,7 @@ from messaging.services.settling import Settling
 from messaging.services.sources import Sources
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
-from messaging.settings import Sending, Settings, brand_values, load_settings
+from messaging.settings import Settings, brand_values, load_settings
 from messaging.stores.base import Store
 from messaging.stores.opening import open_store
 from messaging.workspace.declare import declare_attributes
@@ -268,7 +268,11 @@ class Messaging:
 
     @cached_property
     def profiles(self) -> ProfileReader:
-        return ProfileReader(attributes=self.settings.attributes, region=self.settings.brand.country, zone=self._zone)
+        return ProfileReader(
+            attributes=self.settings.attributes,
+            region=self.settings.brand.country,
+            zone=ZoneInfo(self.settings.brand.timezone),
+        )
 
     @cached_property
     def forgotten(self) -> Forgotten:
@@ -296,7 +300,7 @@ class Messaging:
             declare=lambda types: declare_attributes(self.workspace.settings, types),
             forgotten=self.forgotten,
             region=self.settings.brand.country,
-            zone=self._zone,
+            zone=ZoneInfo(self.settings.brand.timezone),
             address=self.settings.address_of,
         )
 
@@ -375,16 +379,7 @@ class Messaging:
         """A sender for the calling thread."""
         sending = self.settings.sending
         with self._making:  # several threads of a server ask at once, and share what is made for it
-            return self._make_sender(sending, stop, alive)
-
-    def _make_sender(self, sending: Sending, stop: threading.Event, alive: Alive) -> Sender:
-        return Sender(
-            self.store,
-            self.clock,
-            rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks),
-            composer=self.composer,
-            adapters=self.adapters,
-            settling=Settling(
+            settling = Settling(
                 self.store,
                 self.plugins,
                 attempts=sending.attempts,
@@ -392,15 +387,22 @@ class Messaging:
                 longest_wait=sending.backoff_max,
                 at_least_once=sending.unknown == "at_least_once",
                 record=self.recorder.record,
-            ),
-            adapter_for=self.settings.adapter_for,
-            rates=sending.rate,
-            timeout=sending.timeout,
-            keep_campaigns=self.settings.retention.campaigns,
-            stop=stop,
-            alive=alive,
-            hand_over=self.hand_over,
-        )
+            )
+            return Sender(
+                self.store,
+                self.clock,
+                rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks),
+                composer=self.composer,
+                adapters=self.adapters,
+                settling=settling,
+                adapter_for=self.settings.adapter_for,
+                rates=sending.rate,
+                timeout=sending.timeout,
+                keep_campaigns=self.settings.retention.campaigns,
+                stop=stop,
+                alive=alive,
+                hand_over=self.hand_over,
+            )
 
     # Small questions
 
@@ -421,13 +423,6 @@ class Messaging:
         if adapter.channel != channel:
             raise SettingsError(f"adapter {name} delivers {adapter.channel}, not {channel}")
         return name
-
-    @property
-    def _zone(self) -> ZoneInfo:
-        try:
-            return ZoneInfo(self.settings.brand.timezone)
-        except (ValueError, ZoneInfoNotFoundError):
-            raise SettingsError(f"brand.timezone: {self.settings.brand.timezone!r} is no time zone") from None
 
     def channels(self) -> list[str]:
         """Channels that have an adapter."""
