@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock, clock_from_environment
-from messaging.errors import MessagingError, SettingsError
+from messaging.errors import MessagingError
 from messaging.nouns.adapter import AdapterContext, RenderedMessage
 from messaging.nouns.message import Message
 from messaging.outgoing import Outgoing
@@ -176,6 +176,7 @@ class Messaging:
                 http=self.http,
             ),
             settings=self.settings.adapters,
+            adapter_for=self.settings.adapter_for,
             base_url=self.settings.server.base_url,
             allow_insecure_links=self.settings.server.allow_insecure_links,
         )
@@ -332,7 +333,7 @@ class Messaging:
             plans=Plans(self.workspace.data / "plans", self.planner, self.composer, self.measures),
             rows=Rows(self.store, self.clock, self.planner),
             runs=self.runs,
-            has_adapter=self.adapter_name,
+            has_adapter=self.adapters.name_for,
             late=self.settings.sending.campaign_late,
         )
 
@@ -410,20 +411,6 @@ class Messaging:
         for wake in self.wakes:
             wake.set()
 
-    def adapter_name(self, channel: str, wanted: str | None = None) -> str:
-        """The adapter that delivers on `channel`, or the one that is wanted.
-
-        Raises:
-            SettingsError: there is none, or it delivers on another channel.
-        """
-        name = wanted or self.settings.adapter_for(channel)
-        if name is None:
-            raise SettingsError(f"no adapter for {channel}", hint=f'set [channels.{channel}] adapter = "…"')
-        adapter = self.plugins.adapter(name)
-        if adapter.channel != channel:
-            raise SettingsError(f"adapter {name} delivers {adapter.channel}, not {channel}")
-        return name
-
     def channels(self) -> list[str]:
         """Channels that have an adapter."""
         names = {"email", *self.settings.channels}
@@ -441,7 +428,7 @@ class Messaging:
         """Send a campaign, or the rest of it, until it is done; return what stopped it, if something did."""
         campaign = self.campaigning.get(name)
         # A mistake in the settings is found before anything begins.
-        self.adapters.get(self.adapter_name(campaign.channel, campaign.adapter))
+        self.adapters.get(self.adapters.name_for(campaign.channel, campaign.adapter))
         return self.dispatcher.send(name, plan_hash=plan_hash, listed=listed, sent=sent, waits=waits)
 
     def show(self, message: Message) -> RenderedMessage | None:

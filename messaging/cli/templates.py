@@ -227,7 +227,7 @@ def send_test(
     customer = _customer(app, template, customer_id, locale)
     message = _message(app, template, version, customer, chosen, lambda _: to)
     _compose(app, message, version)  # what cannot be rendered is told before there is a row
-    app.adapters.get(app.adapter_name(chosen))
+    app.adapters.get(app.adapters.name_for(chosen))
     with app.store.transaction():
         app.store.put_version(version)
         app.store.outbox.add([message])

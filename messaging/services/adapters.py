@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,17 +26,33 @@ class Adapters:
         context: AdapterContext,
         *,
         settings: Mapping[str, Mapping[str, Any]],
+        adapter_for: Callable[[str], str | None],
         base_url: str,
         allow_insecure_links: bool,
     ) -> None:
-        """`settings` are the `[adapters.NAME]` tables."""
+        """`settings` are the `[adapters.NAME]` tables; `adapter_for` names the adapter of a channel."""
         self._plugins = plugins
         self._context = context
         self._settings = settings
+        self._adapter_for = adapter_for
         self._base_url = base_url
         self._allow_insecure_links = allow_insecure_links
         self._made: dict[str, Adapter] = {}
         self._lock = threading.Lock()
+
+    def name_for(self, channel: str, wanted: str | None = None) -> str:
+        """The name of the adapter that delivers on `channel`, or of the one that is wanted.
+
+        Raises:
+            SettingsError: there is none, or it delivers on another channel.
+        """
+        name = wanted or self._adapter_for(channel)
+        if name is None:
+            raise SettingsError(f"no adapter for {channel}", hint=f'set [channels.{channel}] adapter = "…"')
+        adapter = self._plugins.adapter(name)
+        if adapter.channel != channel:
+            raise SettingsError(f"adapter {name} delivers {adapter.channel}, not {channel}")
+        return name
 
     def get(self, name: str) -> Adapter:
         """The adapter of that name, ready to deliver.

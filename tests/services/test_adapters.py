@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging import AdapterContext, PluginError
+from messaging import AdapterContext, PluginError, SettingsError
 from messaging.plugins import Plugins
 from messaging.services.adapters import Adapters
 
@@ -35,6 +35,7 @@ def test_an_adapter_that_cannot_be_made_is_named(tmp_path: Path, error: str) -> 
         Plugins(folder=tmp_path),
         AdapterContext(workspace=str(tmp_path)),
         settings={},
+        adapter_for=lambda channel: "good" if channel == "roof" else None,
         base_url="https://shop.example",
         allow_insecure_links=False,
     )
@@ -77,14 +78,33 @@ def test_one_that_cannot_be_closed_is_named_and_the_others_are_closed(
         plugins,
         AdapterContext(workspace=str(tmp_path)),
         settings={},
+        adapter_for=lambda channel: "good" if channel == "roof" else None,
         base_url="https://shop.example",
         allow_insecure_links=False,
     )
     adapters.get("a-stuck")
-    adapters.get("good")
+    adapters.get(adapters.name_for("roof"))
     adapters.close()
     module = next(plugin.module for plugin in plugins.found if plugin.name == "birds")
     assert module is not None
     assert module.closed == ["good"]
     assert "plugin birds" in caplog.text
     assert "adapter a-stuck: close raised" in caplog.text
+
+
+def test_the_adapter_of_a_channel_or_a_wanted_one(tmp_path: Path) -> None:
+    (tmp_path / "birds.py").write_text(CLOSING.format(error="RuntimeError"), "utf-8")
+    adapters = Adapters(
+        Plugins(folder=tmp_path),
+        AdapterContext(workspace=str(tmp_path)),
+        settings={},
+        adapter_for=lambda channel: "good" if channel in ("roof", "cellar") else None,
+        base_url="https://shop.example",
+        allow_insecure_links=False,
+    )
+    assert adapters.name_for("roof") == "good"
+    assert adapters.name_for("roof", "a-stuck") == "a-stuck"
+    with pytest.raises(SettingsError, match="adapter good delivers roof, not cellar"):
+        adapters.name_for("cellar")
+    with pytest.raises(SettingsError, match="no adapter for attic"):
+        adapters.name_for("attic")
