@@ -233,6 +233,7 @@ class _Keepers(Adapters):
             app.plugins,
             AdapterContext(workspace=str(app.workspace.root)),
             settings=app.settings.adapters,
+            adapter_for=app.settings.adapter_for,
             base_url=app.settings.server.base_url,
             allow_insecure_links=True,
         )
