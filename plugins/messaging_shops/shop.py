@@ -15,6 +15,9 @@ from messaging_shops.reading import body_of, instant
 
 Told = Mapping[str, Any]
 
+#: What tells an order and whose it is, by the end of the event's id: `order:1001:placed`.
+_TELLING = ("placed", "paid", "shipped", "cancelled")
+
 
 def _from_a_variable(value: object) -> object:
     return tuple(value.split()) if isinstance(value, str) else value
@@ -83,6 +86,14 @@ class Shop(EventSource):
             if event["id"] not in known and _is_about_somebody(event):
                 known.add(event["id"])
                 yield self._prefixed(event)
+
+    def known(self, order: str) -> tuple[Told, Told] | None:
+        """Whose an order is, and the order, as this shop told of it before: for events that only name it."""
+        for word in _TELLING:
+            told = self.context.told(f"order:{order}:{word}")
+            if told is not None and is_somebody(told.customer) and "order" in told.data:
+                return {"id": told.customer_id} if told.customer_id else told.customer, told.data["order"]
+        return None
 
     def _prefixed(self, event: Told) -> Told:
         customer, prefix = event.get("customer", {}), self.settings.customer_prefix

@@ -19,8 +19,6 @@ from messaging_shops.signing import check, in_base64
 
 #: Where an order is asked for. Shopify answers with its oldest version when this one is no more.
 _API = "https://{domain}/admin/api/2026-04/orders/{order}.json"
-#: What tells an order and its customer, by the end of the event's id.
-_TELLING = ("placed", "paid", "shipped", "cancelled")
 
 
 class ShopifySettings(ShopSettings):
@@ -67,11 +65,9 @@ class Shopify(Shop):
     def complete(self, event: Told) -> Told | None:
         """Refunds and parcels name an order: what is known of it, and whose it is."""
         order = str(event["incomplete"]["order"])
-        for word in _TELLING:
-            known = self.context.told(f"order:{order}:{word}")
-            if known is not None and "order" in known.data:
-                customer = {"id": known.customer_id} if known.customer_id else known.customer
-                return _whole(event, customer, known.data["order"])
+        known = self.known(order)
+        if known is not None:
+            return _whole(event, *known)
         if self.settings.access_token is not None:
             return self._asked(event, order, self.settings.access_token.get_secret_value())
         if is_somebody(event.get("customer", {})):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from messaging import Request, SourceSettings
+from messaging import NotSent, Request, SourceSettings
 from messaging_shops import stripe_events
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
@@ -52,25 +52,39 @@ class Stripe(Shop):
 
     def events(self, request: Request) -> Iterator[Told]:
         for event in super().events(request):
-            if self.settings.api_key is not None:
-                yield event
-            elif is_somebody(event["customer"]):
-                yield {key: value for key, value in event.items() if key != "incomplete"}
+            missing = event.get("incomplete", {})
+            if self.settings.api_key is None:
+                # What was told of an order before may still say whose it is.
+                missing = {key: value for key, value in missing.items() if key == "order"}
+            if missing or is_somebody(event["customer"]):
+                whole = {key: value for key, value in event.items() if key != "incomplete"}
+                yield {**whole, "incomplete": missing} if missing else whole
 
     def complete(self, event: Told) -> Told | None:
         missing, somebody, data = event["incomplete"], event.get("customer", {}), event.get("data", {})
-        if "customer" in missing:
-            somebody = stripe_events.customer_of(table(self._ask("customers", missing["customer"])))
-        elif "charge" in missing:
-            somebody = stripe_events.payer(table(self._ask("charges", missing["charge"])))
+        if not is_somebody(somebody):
+            somebody = self._somebody(missing)
         if not is_somebody(somebody):
             return None
         if "items" in missing:
-            items = stripe_events.items_of(
-                table(self._ask("checkout/sessions", missing["items"], "/line_items?limit=100"))
-            )
+            answer = self._ask("checkout/sessions", missing["items"], "/line_items?limit=100")
+            items = stripe_events.items_of(table(answer))
             data = {part: {**told, **items} for part, told in data.items()}
         return {"customer": somebody, "data": data}
+
+    def _somebody(self, missing: Told) -> Told:
+        """Whose order it is, or who paid."""
+        known = self.known(missing["order"]) if "order" in missing else None
+        if known is not None:
+            return known[0]
+        if self.settings.api_key is not None and "customer" in missing:
+            return stripe_events.customer_of(table(self._ask("customers", missing["customer"])))
+        if self.settings.api_key is not None and "charge" in missing:
+            return stripe_events.payer(table(self._ask("charges", missing["charge"])))
+        raise NotSent(
+            f"order {missing.get('order')} is not known yet, nor who paid",
+            hint="have Stripe post checkout.session.completed, or set api_key to ask it",
+        )
 
     def _ask(self, kind: str, id: str, more: str = "") -> Any:
         key = self.settings.api_key.get_secret_value() if self.settings.api_key else ""

@@ -22,7 +22,7 @@ def bought(body: Told, request: Request) -> Iterator[Told]:
     session = _thing(body)
     if session.get("mode") == "setup":
         return  # a card was left for later: nothing was bought
-    yield _event(body, "order.placed", _buyer(session), order=_order(session, session.get("amount_total")))
+    yield _ordered(body, "placed", _buyer(session), _order(session, session.get("amount_total")))
     if session.get("payment_status") == "paid":
         yield from paid_later(body, request)
 
@@ -31,34 +31,31 @@ def paid_later(body: Told, request: Request) -> Iterator[Told]:
     """The money for a checkout is there."""
     session = _thing(body)
     if _whole(session.get("amount_total")):
-        yield _event(body, "order.paid", _buyer(session), order=_order(session, session.get("amount_total")))
+        yield _ordered(body, "paid", _buyer(session), _order(session, session.get("amount_total")))
 
 
 def expired(body: Told, request: Request) -> Iterator[Told]:
     """A checkout that was left; where the shop lets Stripe keep it, there is a way back."""
     session = _thing(body)
+    id = needed(session.get("id"), "data.object.id")
     recovery = table(table(session.get("after_expiration")).get("recovery"))
-    cart = filled(
-        id=needed(session.get("id"), "data.object.id"),
-        **_priced(session, session.get("amount_total")),
-        url=web_address(recovery.get("url")),
-    )
-    yield _event(body, "cart.updated", _buyer(session), cart=cart)
+    cart = filled(id=id, **_priced(session, session.get("amount_total")), url=web_address(recovery.get("url")))
+    yield _event(body, f"cart:{id}:expired", "cart.updated", _buyer(session), {"cart": cart}, {"items": id})
 
 
 def paid(body: Told, request: Request) -> Iterator[Told]:
     """A payment; what was bought with it, it does not say."""
     payment = _thing(body)
-    yield _event(body, "order.paid", payer(payment), order=_order(payment, payment.get("amount_received")))
+    yield _ordered(body, "paid", payer(payment), _order(payment, payment.get("amount_received")))
 
 
 def invoiced(body: Told, request: Request) -> Iterator[Told]:
     """An invoice that is paid: a subscription's next delivery is an order."""
     invoice = _thing(body)
     order = {**_order(invoice, invoice.get("amount_paid")), **items_of(table(invoice.get("lines")))}
-    yield _event(body, "order.placed", _billed(invoice), order=order)
+    yield _ordered(body, "placed", _billed(invoice), order)
     if _whole(invoice.get("amount_paid")):
-        yield _event(body, "order.paid", _billed(invoice), order=order)
+        yield _ordered(body, "paid", _billed(invoice), order)
 
 
 def refunded(body: Told, request: Request) -> Iterator[Told]:
@@ -67,35 +64,37 @@ def refunded(body: Told, request: Request) -> Iterator[Told]:
     so_far, earlier = _whole(charge.get("amount_refunded")), _whole(before.get("amount_refunded"))
     if so_far <= earlier:
         return
-    data = {"order": _order(charge, charge.get("amount_captured", charge.get("amount")))}
+    id, refund = f"{_id(charge)}:{so_far}", {}
     if earlier or charge.get("refunded") is not True:
-        amount = from_minor(so_far - earlier, currency(charge.get("currency")))
-        data["refund"] = filled(id=f"{_id(charge)}:{so_far}", amount=amount)
-    yield _event(body, "order.refunded", payer(charge), **data)
+        refund = filled(id=id, amount=from_minor(so_far - earlier, currency(charge.get("currency"))))
+    order = _order(charge, charge.get("amount_captured", charge.get("amount")))
+    yield {**_ordered(body, "refunded", payer(charge), order, **filled(refund=refund)), "id": f"refund:{id}"}
 
 
 def customer(body: Told, request: Request) -> Iterator[Told]:
     """What is known of somebody."""
-    yield _event(body, needed(body.get("type"), "type"), customer_of(_thing(body)))
+    type = needed(body.get("type"), "type")
+    yield _event(body, f"{needed(body.get('id'), 'id')}:{type}", type, customer_of(_thing(body)), {}, {})
 
 
-def _event(body: Told, type: str, somebody: Told, **data: Told) -> Told:
+def _ordered(body: Told, word: str, somebody: Told, order: Told, **more: Told) -> Told:
+    """Something that happened to an order. It is one event, whatever tells of it."""
+    thing = _thing(body)
+    missing = {"items": _id(thing)} if thing.get("object") == "checkout.session" else {}
+    if not is_somebody(somebody):
+        payer, charge = _id(thing.get("customer")), _id(thing.get("latest_charge"))
+        missing |= {"order": order["id"], "customer": payer, "charge": None if payer else charge}
+    data = {"order": order, **more}
+    return _event(body, f"order:{order['id']}:{word}", f"order.{word}", somebody, data, filled(**missing))
+
+
+def _event(body: Told, id: str, type: str, somebody: Told, data: Told, missing: Told) -> Told:
+    """`missing` is what would have to be asked for: of what, by its id."""
     time = unix(body.get("created"))
     if time is None:
         raise InputError("created: is missing")
-    id = f"{needed(body.get('id'), 'id')}:{type}"
     event = {"id": id, "type": type, "time": time, "customer": somebody, "data": data}
-    missing = _missing(_thing(body), somebody)
     return {**event, "incomplete": missing} if missing else event
-
-
-def _missing(thing: Told, somebody: Told) -> Told:
-    """What would have to be asked for: of what, by its id."""
-    missing = {"items": _id(thing)} if thing.get("object") == "checkout.session" else {}
-    if not is_somebody(somebody) and thing.get("object") != "customer":
-        known = _id(thing.get("customer"))
-        missing |= {"customer": known} if known else {"charge": _id(thing.get("latest_charge"))}
-    return filled(**missing)
 
 
 def _thing(body: Told) -> Told:
