@@ -108,6 +108,9 @@ class RenderedMessage:
     timestamp: float = 0.0
     #: The template's variant it was rendered in: a locale, or `default`.
     variant: str = DEFAULT_VARIANT
+    #: email: what a Message-ID says before its @, where the adapter writes one: `id` and a proof that it is ours, by
+    #: which mail that comes back is believed. Empty: `id` alone.
+    mail_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +195,8 @@ class Adapter(ABC):
     def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:
         """What a mail that came back tells (`messaging bounces import`); nothing, where it is no such mail.
 
-        `message_id` is what it says about that, and `address` whom it is about; `raw["unsubscribe"]` a link of ours
-        that it returns. The core finds out whether to believe it. `id` is the same whenever the same mail is read;
+        `message_id` is the `mail_id` that it returns, and `address` whom it is about; `raw["unsubscribe"]` a link of
+        ours that it returns. The core finds out whether to believe it. `id` is the same whenever the same mail is read;
         `now` is the time of a mail that has none. The mail may be cut short, broken, or made by an enemy.
         """
         return ()

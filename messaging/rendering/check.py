@@ -13,11 +13,12 @@ from messaging.errors import TemplateError, TemplateLimit
 from messaging.nouns.adapter import Measure, RenderedMessage
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.duties import body_file, lacks
 from messaging.rendering.prepare import examine
 from messaging.rendering.render import Renderer
 from messaging.rendering.samples import CUSTOMER, sample_context
 from messaging.rendering.schema import schema_for
-from messaging.rendering.survey import Shown, Survey
+from messaging.rendering.survey import Survey
 from messaging.rules import short_links
 
 #: Gmail shows no more of a message than this, and hides the unsubscribe link with the rest. Bytes.
@@ -25,15 +26,12 @@ GMAIL_CLIPS = 102_000
 #: Parts of a text message that nobody wonders at.
 FEW_PARTS = 2
 
-_CONTACT = ("brand.contact_url", "brand.phone", "brand.reply_to", "brand.faq_url", "brand.hours")
 _JINJA = re.compile(r"\{[%#{].*?[%#}]\}", re.DOTALL)
-#: Written by the machine, for a machine.
-_MACHINES = ("webhook",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding. An `error` keeps the template from being sent, a `warning` does not."""
+    """One finding. An `error` is to be mended before anybody gets it, a `warning` to be looked at."""
 
     file: str
     line: int | None
@@ -121,64 +119,8 @@ class _Checker:
         """
         for finding in survey.findings:
             self._add(*finding)
-        for shown in survey.shown if whole else ():
-            self._must_show(shown)
-
-    def _must_show(self, shown: Shown) -> None:
-        channel, locale = shown.channel, shown.locale
-        if channel in _MACHINES:
-            return
-        file = self._file(channel, locale)
-        contacts = [path for path in _CONTACT if path in shown.used]
-        if not contacts and not shown.direct:
-            self._add(
-                file,
-                None,
-                "error",
-                "it does not say how to reach a person",
-                "show brand.contact_url, brand.phone, brand.hours or brand.faq_url",
-            )
-        elif not shown.direct and not any(self._brand.get(path.partition(".")[2]) for path in contacts):
-            self._add(
-                "messaging.toml",
-                None,
-                "warning",
-                f"{channel} messages do not say how to reach a person: {' and '.join(contacts)} not set",
-                "set it in [brand]",
-            )
-        if self._template.message_class is MessageClass.MARKETING:
-            self._marketing(shown, file)
-
-    def _marketing(self, shown: Shown, file: str) -> None:
-        """CAN-SPAM 15 U.S.C. 7704(a)(5), GDPR art. 21(4): a way out, and a postal address."""
-        if "unsubscribe_url" not in shown.used and not (shown.channel != "email" and shown.stop):
-            self._add(
-                file,
-                None,
-                "error",
-                "a marketing message must carry a way to unsubscribe",
-                'write <a href="{{ unsubscribe_url }}">Unsubscribe</a>'
-                if shown.channel == "email"
-                else "write STOP, or {{ unsubscribe_url }}",
-            )
-        if shown.channel != "email":
-            return
-        if "brand.address" not in shown.used:
-            self._add(
-                file,
-                None,
-                "error",
-                "a marketing message must carry the postal address",
-                "show {{ brand.address }}",
-            )
-        elif not self._brand.get("address"):
-            self._add(
-                "messaging.toml",
-                None,
-                "warning",
-                "marketing messages carry no postal address: brand.address is not set",
-                "set it in [brand]",
-            )
+        for lack in lacks(self._template, survey, self._brand) if whole else ():
+            self._add(lack.file, None, lack.severity, lack.message, lack.hint)
 
     def rendered(self, version: TemplateVersion) -> None:
         """What only shows in a rendered message."""
@@ -186,7 +128,7 @@ class _Checker:
         context = {"customer": dict(CUSTOMER), "now": now, **sample_context(self._template, now)}
         context["customer"] = {**CUSTOMER, **self._template.sample.get("customer", {})}
         for channel, locale in [(channel, locale) for channel, found in version.parts.items() for locale in found]:
-            file = self._file(channel, locale)
+            file = body_file(self._template, channel, locale)
             try:
                 parts = self._renderer.render(
                     version, channel=channel, locale=locale, context=context, links=_PlainLinks(self._base_url, channel)
@@ -215,15 +157,6 @@ class _Checker:
         if not missing and "there is no function" not in error.problem:
             return False
         return any(found.file == error.file and found.line == error.line for found in self._found.values())
-
-    def _file(self, channel: str, locale: str) -> str:
-        """Where the body of one channel and locale is written."""
-        bodies = (
-            file
-            for key, file in self._template.files.items()
-            if key[:2] == (channel, locale) and key[2] not in ("subject", "preheader")
-        )
-        return next(bodies, self._settings)
 
     def _other(self, file: str, version: TemplateVersion, channel: str, parts: Mapping[str, str]) -> None:
         name = str(self._brand.get("name") or "")

@@ -90,7 +90,7 @@ class Campaigning:
         """Make a draft. The channel is the template's first unless said."""
         if not is_name(name):
             raise InputError(f"{name!r} cannot name a campaign", hint="lower-case letters, digits, - and _")
-        version = self._library.version(template)
+        version = self._library.sendable(template)
         self._audience.check(segment)
         channel = channel or version.channels[0]
         if channel not in version.parts:
@@ -129,10 +129,10 @@ class Campaigning:
             raise Conflict(
                 f"campaign {name} began already ({campaign.state})", hint=f"messaging campaigns status {name}"
             )
-        version = self._library.version(campaign.template)
+        version = self._library.sendable(campaign.template)
         _say_why(version, campaign.service_notice)
         self._has_adapter(campaign.channel, campaign.adapter)
-        return self._plans.make(
+        plan = self._plans.make(
             campaign,
             version,
             self._audience.definition(campaign.segment),
@@ -140,6 +140,8 @@ class Campaigning:
             now=self._clock.now(),
             progress=progress,
         )
+        plan.warnings += self._library.warnings(campaign.template)
+        return plan
 
     def start(self, name: str, *, plan_hash: str | None = None) -> Campaign:
         """Begin: store the member list and the version, once. With `plan_hash`, only what that plan showed.
@@ -162,7 +164,7 @@ class Campaigning:
                 hint=f"messaging campaigns resume {name}" if campaign.state is not CampaignState.CANCELLED else None,
             )
         now = self._clock.now()
-        version = self._library.version(campaign.template)
+        version = self._library.sendable(campaign.template)
         _say_why(version, campaign.service_notice)
         self._has_adapter(campaign.channel, campaign.adapter)
         plan_hash = campaign.plan if plan_hash is None else plan_hash

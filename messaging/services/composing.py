@@ -49,16 +49,18 @@ class Composer:
         plugins: Plugins,
         *,
         short_links: Callable[[str, str], ShortMessageLinks],
+        mail_id: Callable[[str], str],
         locale: str,
         timezone: str,
     ) -> None:
-        """`links` and `short_links` make the links of a message id and a version; `locale` and `timezone` are for who
-        has none.
+        """`links` and `short_links` make the links of a message id and a version, `mail_id` what a mail is known by of
+        a message id; `locale` and `timezone` are for who has none.
         """
         self._store = store
         self._renderer = renderer
         self._links = links
         self._short_links = short_links
+        self._mail_id = mail_id
         self._plugins = plugins
         self._locale = locale
         self._timezone = timezone
@@ -145,6 +147,7 @@ class Composer:
             attempt=message.attempts + 1,
             timestamp=now.timestamp(),
             variant=best_locale(version, message.channel, context["locale"]) or DEFAULT_VARIANT,
+            mail_id=self._mail_id(message.id) if message.channel == "email" else "",
         )
 
     def context(

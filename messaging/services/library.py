@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from messaging.errors import MessagingError, NotFound
+from messaging.errors import MessagingError, NotFound, TemplateError
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
+from messaging.rendering.duties import Lack, lacks
 from messaging.rendering.environment import NOTHING, Additions
-from messaging.rendering.prepare import prepare
+from messaging.rendering.fields import Field
+from messaging.rendering.prepare import examine
 from messaging.workspace.template_files import read_template, template_names
 
 #: Name and size and time of a file: enough to know that it changed.
 _Stamp = tuple[tuple[str, int, int], ...]
+#: Whether values are there is for `check` to say: here it is asked what is shown.
+_ANYTHING = Field(open=True)
 
 
 class TemplateLibrary:
@@ -39,7 +43,7 @@ class TemplateLibrary:
         self._additions = additions
         self._cache = cache
         self._read: dict[str, tuple[_Stamp, Template]] = {}
-        self._prepared: dict[str, tuple[_Stamp, TemplateVersion]] = {}
+        self._prepared: dict[str, tuple[_Stamp, TemplateVersion, tuple[Lack, ...]]] = {}
         self._lock = threading.RLock()
 
     def names(self) -> list[str]:
@@ -61,26 +65,58 @@ class TemplateLibrary:
             return known[1]
 
     def version(self, name: str) -> TemplateVersion:
-        """The template prepared for rendering.
+        """The template prepared for rendering: to look at.
 
         Raises:
             NotFound: there is none of that name.
             TemplateError: it cannot be prepared; says where.
         """
+        return self._examined(name)[0]
+
+    def sendable(self, name: str) -> TemplateVersion:
+        """The same, to be sent to customers.
+
+        Raises:
+            NotFound: there is none of that name.
+            TemplateError: it cannot be prepared, or is a promotion that does not show what it must; says where.
+        """
+        version, found = self._examined(name)
+        if version.message_class is MessageClass.MARKETING:
+            for lack in found:
+                if lack.severity == "error":
+                    raise TemplateError(lack.message, file=lack.file, hint=lack.hint)
+        return version
+
+    def warnings(self, name: str) -> list[str]:
+        """What a promotion shows, and the shop's settings leave empty; raises what `version` does."""
+        version, found = self._examined(name)
+        marketing = version.message_class is MessageClass.MARKETING
+        told = (f"{lack.message} ({lack.hint})" for lack in found if marketing and lack.severity == "warning")
+        return list(dict.fromkeys(told))
+
+    def _examined(self, name: str) -> tuple[TemplateVersion, tuple[Lack, ...]]:
+        """The version, and what it does not show."""
         with self._lock:
             stamp = self._stamp(name)
             known = self._prepared.get(name)
             if known is None or known[0] != stamp:
-                version = prepare(
-                    self.get(name),
+                template = self.get(name)
+                prepared = examine(
+                    template,
                     self._brand,
                     from_=self._from,
                     reply_to=self._reply_to,
                     additions=self._additions,
+                    schema=_ANYTHING,
                     cache=self._cache,
                 )
-                self._prepared[name] = known = (stamp, version)
-            return known[1]
+                if prepared.problems:
+                    raise prepared.problems[0]
+                assert prepared.version is not None
+                assert prepared.survey is not None
+                found = tuple(lacks(template, prepared.survey, self._brand))
+                self._prepared[name] = known = (stamp, prepared.version, found)
+            return known[1], known[2]
 
     def topics(self) -> list[str]:
         """The topics of marketing that templates are about."""

@@ -31,8 +31,8 @@ class Templates(Protocol):
     def get(self, name: str) -> Template:
         """The template as written."""
 
-    def version(self, name: str) -> TemplateVersion:
-        """The template prepared for rendering."""
+    def sendable(self, name: str) -> TemplateVersion:
+        """The template prepared for rendering, if it may be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class TriggerSwitch:
 
         Raises:
             NotFound: there is no such template, or it has no triggers.
-            TemplateError: it cannot be prepared.
+            TemplateError: it cannot be prepared, or is a promotion that does not show what it must.
             MessagingError: a trigger makes no sense.
         """
         live = self.written(name)
@@ -174,7 +174,7 @@ class TriggerSwitch:
     def _checked(self, name: str, triggers: tuple[Trigger, ...]) -> LiveTriggers:
         for trigger in triggers:
             self._check(trigger)
-        return LiveTriggers(template=name, triggers=triggers, version=self._templates.version(name))
+        return LiveTriggers(template=name, triggers=triggers, version=self._templates.sendable(name))
 
     def _last_good(self, name: str, note: Mapping[str, Any], error: MessagingError) -> LiveTriggers:
         problem = str(error)

@@ -1,8 +1,8 @@
 """Mail that came back, taken in: read by whatever adapter understands it, joined to what we sent, recorded.
 
 Anybody can write such a mail and send it to us, so it counts only if it proves that its writer had a message of ours:
-by the message's own id, or by the signed link that it carried. A mail that only names an address is believed on
-request, and only about addresses that we wrote to lately. Taken in twice, it counts once.
+by the Message-ID, which carries a tag of ours, or by the signed link that it carried. A mail that only names an address
+is believed on request, and only about addresses that we wrote to lately. Taken in twice, it counts once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from messaging.errors import PLUGIN_FAULTS, TokenError
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.rules.addresses import normalise_email
+from messaging.rules.mail_ids import read_mail_id
 from messaging.rules.tokens import Purpose, SigningKeys, read_token
 from messaging.services.callbacks import checked
 from messaging.services.recording import Recorder
@@ -107,7 +108,7 @@ class ReturnedMail:
         return _Read(told, joined)
 
     def _joined(self, told: Engagement, now: datetime, by_address: bool) -> Engagement | None:
-        message = self._message(told.message_id) or self._message(self._linked(told))
+        message = self._message(self._named(told)) or self._message(self._linked(told))
         if message is not None:
             # Its own address counts, wherever that forwards to; and it cannot have come back before it left.
             left = message.sent_at or message.created_at
@@ -128,6 +129,10 @@ class ReturnedMail:
         """The email of that id, if it may have left."""
         message = self._store.outbox.get([message_id]).get(message_id) if message_id else None
         return message if message and message.channel == CHANNEL and message.state in _LEFT else None
+
+    def _named(self, told: Engagement) -> str | None:
+        """The message whose Message-ID the mail names, if it has our tag: the id alone can be worked out."""
+        return read_mail_id(self._keys, told.message_id or "")
 
     def _linked(self, told: Engagement) -> str | None:
         """The message whose unsubscribe link the returned mail carries, if we signed it."""

@@ -20,6 +20,7 @@ from messaging_email.addresses import Address, read_address, read_named
 from messaging_email.headers import Unmailable
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAIL_ID = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 #: RFC 5321 4.5.3.1.6: octets in a line, without its end.
 _LONGEST_LINE = 998
 #: Of a message's id in a boundary, which has at most 70 characters (RFC 2046 5.1.1) and stands on a line of 78.
@@ -59,7 +60,10 @@ def write_letter(message: RenderedMessage, *, eight_bit: bool = True) -> Letter:
     sender = read_named(message.from_)
     recipient = read_address(message.to, "the recipient's address")
     reply_to = read_named(message.reply_to, "reply_to") if message.reply_to else None
-    message_id = f"{message.id}@{sender.domain}"
+    mail_id = message.mail_id or message.id
+    if len(mail_id) > 64 or _MAIL_ID.fullmatch(mail_id) is None:
+        raise Unmailable("the message's mail_id cannot stand in a Message-ID")
+    message_id = f"{mail_id}@{sender.domain}"
     head = b"".join(
         (
             _date(int(message.timestamp)),

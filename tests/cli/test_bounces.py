@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from messaging.app import Messaging
+from messaging.ids import message_id
+from messaging.rules.mail_ids import mail_id
 from messaging.testing.standins.bounces import bounce, complaint, put
 
 GONE = {"status": "5.1.1", "diagnostic": "550 5.1.1 no such user"}
@@ -127,6 +129,24 @@ def test_who_proves_nothing_suppresses_nobody(run: Any, letters: dict[str, dict[
     assert suppressed(run) == {"c0@mail.example": "bounced", "c1@mail.example": "complained"}
 
 
+def test_who_works_out_an_id_suppresses_nobody(run: Any, letters: dict[str, dict[str, str]]) -> None:
+    """Of campaign and customer; the mail that went out has a tag beside it that only we can make."""
+    letter = letters["c1"]
+    id = message_id("campaign:spring", "c1", "email")
+    assert re.search(rf"Message-ID: <{id}\.[0-9a-f]{{22}}@", letter["source"])
+    forged = f"Message-ID: <{id}@example.com>\r\nFrom: shop@example.com\r\nTo: c1@mail.example\r\n\r\n"
+    put(run.folder / "returned", bounce({**letter, "source": forged}, **GONE))
+    assert take(run, "returned") == {"read": 1, "ignored": 1}
+    assert suppressed(run) == {}
+    put(run.folder / "returned", bounce({**letter, "source": without_link(letter["source"])}, **GONE))
+    assert take(run, "returned") == {"read": 2, "bounced": 1, "ignored": 1}
+
+
+def without_link(source: str) -> str:
+    """Only its Message-ID proves it."""
+    return re.sub(r"List-Unsubscribe: [^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n", "", source)
+
+
 def test_an_address_alone_counts_for_a_month(
     run: Any, letters: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +175,9 @@ def test_a_message_that_has_not_left_cannot_come_back(run: Any) -> None:
     }
     assert run("events", "send", "-", stdin=json.dumps(event))[0] == 0
     waiting = json.loads(run("messages", "list", "--json")[1])[0]["id"]
-    source = f"Message-ID: <{waiting}@example.com>\r\nFrom: shop@example.com\r\nTo: c9@mail.example\r\n\r\n"
+    with Messaging.open(str(run.folder)) as app:
+        known_by = mail_id(app.signing_keys, waiting)
+    source = f"Message-ID: <{known_by}@example.com>\r\nFrom: shop@example.com\r\nTo: c9@mail.example\r\n\r\n"
     put(run.folder / "returned", bounce({"to": "c9@mail.example", "from": "x@example.com", "source": source}, **GONE))
     assert take(run, "returned") == {"read": 1, "ignored": 1}
 

@@ -54,7 +54,7 @@ class Shelf:
             raise NotFound(f"no template {name!r}")
         return self.templates[name]
 
-    def version(self, name: str) -> TemplateVersion:
+    def sendable(self, name: str) -> TemplateVersion:
         template = self.get(name)
         return TemplateVersion(
             version=f"{name}-{self.revision[name]}",

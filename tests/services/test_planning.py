@@ -58,7 +58,7 @@ def plan(shop: Any) -> Callable[..., list[Message]]:
             channels=lambda channel: channel in reachable,
             plugin_settings=lambda name: {},
         )
-        version = shop.shelf.version("shipped")
+        version = shop.shelf.sendable("shipped")
         drafts = [
             Draft(origin="trigger:shipped", customer=customer, version=version, lane=Lane.ORDER, due_at=NOW)
             for customer in customers

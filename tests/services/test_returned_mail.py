@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from messaging.clock import FrozenClock
+from messaging.ids import message_id
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
+from messaging.rules.mail_ids import mail_id
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.recording import Recorder
 from messaging.services.returned_mail import MailReader, ReturnedMail, Taken
@@ -58,12 +60,23 @@ def is_suppressed(store: Store, message: Message) -> bool:
 
 
 def test_the_messages_own_address_counts(store: Store, returned: Any, sent: Message) -> None:
-    mails = returned(smtp=reader(message_id=sent.id, address="else@example.com"))
+    mails = returned(smtp=reader(message_id=mail_id(KEYS, sent.id), address="else@example.com"))
     assert mails.take([b"1", b"2", b"1"]) == [Taken.BOUNCED, Taken.BOUNCED, Taken.KNOWN]
     assert mails.take([b"1"]) == [Taken.KNOWN]
     assert is_suppressed(store, sent)
     (told, _) = store.engagements.of_messages([sent.id])[sent.id]
     assert (told.source, told.customer_id, told.address) == ("bounces", "ann", None)
+
+
+def test_an_id_that_was_worked_out_is_no_proof(store: Store, returned: Any, sent: Message) -> None:
+    """Who knows the campaign and the customer knows the id."""
+    worked_out = message_id(sent.origin, sent.customer_id, sent.channel)
+    assert worked_out == sent.id
+    others = mail_id(SigningKeys(current=1, keys={1: b"x" * 32}), sent.id)
+    another = mail_id(KEYS, message_id(sent.origin, "bob", sent.channel)).replace(".", "", 1)
+    for forged in (worked_out, others, f"{worked_out}.01", f"{worked_out}.01{'0' * 20}", another):
+        assert returned(smtp=reader(message_id=forged)).take([b"1"]) == [Taken.UNPROVEN]
+    assert not is_suppressed(store, sent)
 
 
 @pytest.mark.parametrize("state", [MessageState.PLANNED, MessageState.SKIPPED, MessageState.REFUSED])
@@ -72,14 +85,14 @@ def test_what_did_not_leave_cannot_come_back(
 ) -> None:
     message = letter(state=state)
     store.outbox.add([message])
-    assert returned(smtp=reader(message_id=message.id)).take([b"1"]) == [Taken.UNPROVEN]
+    assert returned(smtp=reader(message_id=mail_id(KEYS, message.id))).take([b"1"]) == [Taken.UNPROVEN]
     assert not is_suppressed(store, message)
 
 
 def test_it_settles_what_is_unknown(store: Store, returned: Any, letter: Callable[..., Message]) -> None:
     message = letter(state=MessageState.UNKNOWN, attempts=1)
     store.outbox.add([message])
-    returned(smtp=reader(message_id=message.id)).take([b"1"])
+    returned(smtp=reader(message_id=mail_id(KEYS, message.id))).take([b"1"])
     assert store.outbox.get([message.id])[message.id].state is MessageState.SENT
 
 
@@ -98,7 +111,7 @@ def test_a_link_of_ours_is_proof_and_anothers_is_none(store: Store, returned: An
 def test_it_came_back_between_sending_and_now(
     store: Store, clock: FrozenClock, returned: Any, sent: Message, days: int
 ) -> None:
-    returned(smtp=reader(message_id=sent.id, at=clock.now() + timedelta(days=days))).take([b"1"])
+    returned(smtp=reader(message_id=mail_id(KEYS, sent.id), at=clock.now() + timedelta(days=days))).take([b"1"])
     (told,) = store.engagements.of_messages([sent.id])[sent.id]
     assert sent.sent_at is not None
     assert sent.sent_at <= told.at <= clock.now()
@@ -112,7 +125,7 @@ def test_a_reader_that_fails_is_named_and_costs_its_mail_only(
             raise SystemExit
         return []
 
-    mails = returned(owl=fails, smtp=reader(message_id=sent.id))
+    mails = returned(owl=fails, smtp=reader(message_id=mail_id(KEYS, sent.id)))
     assert mails.take([b"bomb", b"1"]) == [Taken.UNREADABLE, Taken.BOUNCED]
     assert "adapter owl: read_mail raised SystemExit" in caplog.text
 
@@ -123,5 +136,5 @@ def test_a_reader_that_lies_about_types(returned: Any, told: Any) -> None:
 
 
 def test_only_bounces_and_complaints_come_by_mail(returned: Any, sent: Message) -> None:
-    resubscribed = reader(message_id=sent.id, kind=EngagementKind.RESUBSCRIBED)
+    resubscribed = reader(message_id=mail_id(KEYS, sent.id), kind=EngagementKind.RESUBSCRIBED)
     assert returned(smtp=resubscribed).take([b"1"]) == [Taken.IGNORED]

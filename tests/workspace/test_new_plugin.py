@@ -120,7 +120,9 @@ def test_a_campaign_goes_through_it(
     template = shop / "templates" / "coo"
     template.mkdir()
     (template / "template.toml").write_text('class = "marketing"\ntopic = "news"\nchannels = ["pigeon"]\n', "utf-8")
-    (template / "pigeon.txt").write_text("Coo, {{ customer.id }}!\n{{ unsubscribe_url }}\n", "utf-8")
+    (template / "pigeon.txt").write_text(
+        "Coo, {{ customer.id }}!\n{{ brand.contact_url }}\n{{ unsubscribe_url }}\n", "utf-8"
+    )
     run('messaging customers import people.csv --consent pigeon --consent-source "at the loft"')
     run("messaging plugins check pigeon")
     run("messaging campaigns create coo --template coo --segment everyone")
