@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,9 +16,7 @@ from messaging.nouns.message import Message
 from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
 from messaging.rendering.render import Renderer
-from messaging.rules.mail_ids import mail_id
 from messaging.rules.profile import ProfileReader
-from messaging.rules.short_links import LinkShortener
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
@@ -201,10 +199,8 @@ class Messaging:
         return Composer(
             self.store,
             self.renderer,
-            self.links.for_message,
+            self.links,
             self.plugins,
-            short_links=LinkShortener(self.signing_keys, self.settings.server.base_url).for_message,
-            mail_id=partial(mail_id, self.signing_keys),
             locale=self.settings.brand.locale,
             timezone=self.settings.brand.timezone,
         )

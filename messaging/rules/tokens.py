@@ -87,13 +87,13 @@ class LinkSigner:
     """Makes the links of messages."""
 
     def __init__(self, keys: SigningKeys, base_url: str) -> None:
-        self._key_id = keys.current
+        self.keys = keys
+        self.base_url = base_url.rstrip("/")
         self._key = keys.keys[keys.current]
-        self._base = base_url.rstrip("/")
 
     def for_message(self, message_id: str, version: str) -> SignedLinks:
         """The links of one message (32 hex digits), rendered from a template version (32 hex digits)."""
-        return SignedLinks(self._base, self._key_id, self._key, message_id, version)
+        return SignedLinks(self.base_url, self.keys.current, self._key, message_id, version)
 
 
 class SignedLinks:

@@ -5,7 +5,7 @@ Everything that shows a message comes through here: plan, preview, test, send, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,9 @@ from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
 from messaging.plugins import Plugins
 from messaging.recent import Recent
 from messaging.rendering.render import Renderer, best_locale
-from messaging.rules.short_links import CHANNELS, ShortMessageLinks
+from messaging.rules.mail_ids import mail_id
+from messaging.rules.short_links import CHANNELS, LinkShortener
+from messaging.rules.tokens import LinkSigner
 from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
@@ -45,22 +47,17 @@ class Composer:
         self,
         store: Store,
         renderer: Renderer,
-        links: Callable[[str, str], MessageLinks],
+        links: LinkSigner,
         plugins: Plugins,
         *,
-        short_links: Callable[[str, str], ShortMessageLinks],
-        mail_id: Callable[[str], str],
         locale: str,
         timezone: str,
     ) -> None:
-        """`links` and `short_links` make the links of a message id and a version, `mail_id` what a mail is known by of
-        a message id; `locale` and `timezone` are for who has none.
-        """
+        """`locale` and `timezone` are for who has none."""
         self._store = store
         self._renderer = renderer
         self._links = links
-        self._short_links = short_links
-        self._mail_id = mail_id
+        self._shortener = LinkShortener(links.keys, links.base_url)
         self._plugins = plugins
         self._locale = locale
         self._timezone = timezone
@@ -119,8 +116,8 @@ class Composer:
         short_links: list[ShortLink] | None,
     ) -> RenderedMessage:
         version = self.version(message.version)
-        short = self._short_links(message.id, message.version) if message.channel in CHANNELS else None
-        links = short or self._links(message.id, message.version)
+        short = self._shortener.for_message(message.id, message.version) if message.channel in CHANNELS else None
+        links = short or self._links.for_message(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
         self._plugins.prepare_context(context, message)
         parts = self._renderer.render(
@@ -147,7 +144,7 @@ class Composer:
             attempt=message.attempts + 1,
             timestamp=now.timestamp(),
             variant=best_locale(version, message.channel, context["locale"]) or DEFAULT_VARIANT,
-            mail_id=self._mail_id(message.id) if message.channel == "email" else "",
+            mail_id=mail_id(self._links.keys, message.id) if message.channel == "email" else "",
         )
 
     def context(
