@@ -29,6 +29,7 @@ FLOORS = {
     "outgoing": 3,
     "services": 4,
     "settings": 5,
+    "opened": 5,
     "app": 5,
     "rehearsing": 5,
     "cli": 6,

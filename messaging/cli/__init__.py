@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "templates": "templates",
         "campaigns": "campaigns",
         "messages": "messages",
+        "why": "why",
         "bounces": "bounces",
         "triggers": "triggers",
         "rehearse": "rehearse",

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -19,6 +19,7 @@ from messaging.errors import Conflict, InputError, NotFound
 if TYPE_CHECKING:
     from messaging.app import Messaging
     from messaging.nouns.customer import Customer
+    from messaging.nouns.message import Message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +33,8 @@ limit_option = click.option(
 )
 #: What `--limit 0` is to a store.
 ALL = 1_000_000_000
+#: Digits of a message's id by which it can be found.
+_ENOUGH = 4
 
 
 def must_ask(yes: bool, instead: str = "--yes") -> bool:
@@ -161,17 +164,6 @@ def counted(number: int, noun: str, verbs: str = "") -> str:
     return " ".join((f"{number}", *filter(None, words)))
 
 
-def duration_text(duration: timedelta) -> str:
-    """`1 day 12 hours`, as settings and templates are written."""
-    seconds = duration.total_seconds()
-    parts = []
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        number, seconds = divmod(seconds, size) if size > 1 else (seconds, 0)
-        if number:
-            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
-    return " ".join(parts) or "0 seconds"
-
-
 @contextmanager
 def progress_bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, if that is a terminal; call what it yields with each step's size."""
@@ -228,6 +220,25 @@ def the_customer(app: Messaging, text: str) -> Customer:
         raise NotFound(f"no customer {text!r}", hint="list them with: messaging customers list")
     if len(found) > 1:
         raise Conflict(f"{text!r} is {len(found)} customers", hint=f"say which: {', '.join(one.id for one in found)}")
+    return found[0]
+
+
+def the_message(app: Messaging, id: str) -> Message:
+    """The message with this id, or the only one whose id begins so.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: there are several.
+    """
+    message = app.store.outbox.get([id]).get(id)
+    if message is not None:
+        return message
+    # Ids come in order: the next ones are those that begin so, if any do.
+    found = [m for m in app.store.outbox.page(after=id, limit=2) if m.id.startswith(id)] if len(id) >= _ENOUGH else []
+    if not found:
+        raise NotFound(f"no message {id!r}", hint="see them with: messaging messages list")
+    if len(found) > 1:
+        raise Conflict(f"several messages begin with {id!r}", hint="give more of the id; --json shows all of it")
     return found[0]
 
 

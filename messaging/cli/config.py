@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import duration_text, json_option, pass_app, print_json, print_table
+from messaging.cli.common import json_option, pass_app, print_json, print_table
+from messaging.rules.timing import duration_text
 
 if TYPE_CHECKING:
     from messaging.app import Messaging

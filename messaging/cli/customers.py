@@ -26,6 +26,7 @@ from messaging.cli.common import (
     the_customer,
     yes_option,
 )
+from messaging.cli.timeline import timeline
 from messaging.errors import InputError, NotFound, PartlyFailed
 from messaging.nouns.consent import ALL_TOPICS
 
@@ -52,6 +53,9 @@ _EXPORT = (
 @click.group()
 def customers() -> None:
     """The people the shop may write to."""
+
+
+customers.add_command(timeline)
 
 
 @customers.command("import")

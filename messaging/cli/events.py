@@ -22,10 +22,11 @@ from messaging.cli.common import (
     say,
     the_customer,
 )
-from messaging.errors import InputError, MessagingError, PartlyFailed
+from messaging.errors import InputError, MessagingError, NotFound, PartlyFailed
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
+    from messaging.nouns.event import Event
 
 source_option = click.option("--source", default="api", show_default=True, help="Who tells events that do not say it.")
 
@@ -135,6 +136,55 @@ def list_(
     )
     if len(found) == limit:
         say(f"The latest {limit}; --limit shows more, --limit 0 all.")
+
+
+@events.command()
+@click.argument("id")
+@click.option("--source", default="api", show_default=True, help="Who told it.")
+@click.option("--shop", default="default", show_default=True, help="Of which shop.")
+@json_option
+@pass_app
+def show(app: Messaging, id: str, source: str, shop: str, as_json: bool) -> None:
+    """Show one event: as it was told, how far it came, and the messages it caused."""
+    event = _the_event(app, id, source, shop)
+    caused = (
+        [
+            message
+            for message in app.store.outbox.page(customer_id=event.customer_id, limit=ALL)
+            if message.event_key == event.key
+        ]
+        if event.customer_id
+        else []
+    )
+    if as_json:
+        print_json({**event.to_document(), "key": event.key, "messages": [one.to_document() for one in caused]})
+        return
+    facts = {name: value for name, value in event.to_document().items() if name not in ("customer", "data")}
+    print_table(("", ""), [*facts.items(), ("key", event.key)])
+    print_json({"customer": event.customer, "data": event.data})
+    if caused:
+        print_table(
+            ("message", "template", "channel", "state", "reason"),
+            [(one.id[:12], one.template, one.channel, one.state, one.reason) for one in caused],
+            solid=("message",),
+        )
+
+
+def _the_event(app: Messaging, id: str, source: str, shop: str) -> Event:
+    """The event of that id, or key.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from messaging.nouns.event import event_key
+
+    key = event_key(source, shop, id)
+    found = app.store.events.get([key, id])
+    if not found:
+        raise NotFound(
+            f"no event {id!r} of {source}/{shop}", hint="--source and --shop say whose; messaging events list --json"
+        )
+    return found.get(key) or found[id]
 
 
 def _print_answers(answers: list[dict[str, object]]) -> None:

@@ -15,19 +15,18 @@ from messaging.cli.common import (
     print_table,
     say,
     the_customer,
+    the_message,
     the_template,
 )
-from messaging.errors import Conflict, NotFound
-from messaging.nouns.message import Message, MessageState
+from messaging.errors import Conflict
+from messaging.nouns.message import MessageState
 from messaging.stores.base import Outcome
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
 
-#: Digits of an id in a table. Two of a million messages share them once in 500 such shops; `_get` says so then.
+#: Digits of an id in a table. Two of a million messages share them once in 500 such shops; `the_message` says so then.
 _SHOWN = 12
-#: Digits by which one can be found.
-_ENOUGH = 4
 
 
 @click.group()
@@ -84,7 +83,7 @@ def list_(
 @pass_app
 def show(app: Messaging, id: str, as_json: bool) -> None:
     """Show one message: its state, what came back, and what it says."""
-    message = _get(app, id)
+    message = the_message(app, id)
     came_back = app.store.engagements.of_messages([message.id]).get(message.id, [])
     rendered = app.show(message)
     if as_json:
@@ -125,10 +124,10 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
     """Settle a message whose answer was lost."""
     if decision is None:
         raise click.UsageError("say which: --sent or --resend")
-    message = _get(app, id)
+    message = the_message(app, id)
     now = app.clock.now()
     with app.store.transaction():
-        message = _get(app, id)
+        message = the_message(app, id)
         if message.state is not MessageState.UNKNOWN:
             raise Conflict(f"message {message.id} is {message.state}, not unknown")
         if decision == "sent":
@@ -138,17 +137,3 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
             app.campaigning.reopen(message.campaign)
         app.store.outbox.settle([outcome])
     say(f"Message {message.id} is {outcome.state} now." + (" The next send takes it." if decision == "resend" else ""))
-
-
-def _get(app: Messaging, id: str) -> Message:
-    """The message with this id, or the only one whose id begins so."""
-    message = app.store.outbox.get([id]).get(id)
-    if message is not None:
-        return message
-    # Ids come in order: the next ones are those that begin so, if any do.
-    found = [m for m in app.store.outbox.page(after=id, limit=2) if m.id.startswith(id)] if len(id) >= _ENOUGH else []
-    if not found:
-        raise NotFound(f"no message {id!r}", hint="see them with: messaging messages list")
-    if len(found) > 1:
-        raise Conflict(f"several messages begin with {id!r}", hint="give more of the id; --json shows all of it")
-    return found[0]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from messaging.cli.common import counted, duration_text, json_option, pass_app, print_json, print_table, say
+from messaging.cli.common import counted, json_option, pass_app, print_json, print_table, say
 from messaging.errors import MessagingError, NotFound
+from messaging.rules.timing import duration_text
 
 if TYPE_CHECKING:
     from messaging.app import Messaging

@@ -53,6 +53,17 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!r} is too long a time") from None
 
 
+def duration_text(duration: timedelta) -> str:
+    """`1 day 12 hours`, as settings and templates are written."""
+    seconds = duration.total_seconds()
+    parts = []
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, seconds = divmod(seconds, size) if size > 1 else (seconds, 0)
+        if number:
+            parts.append(f"{number:g} {name}{'s' if number != 1 else ''}")
+    return " ".join(parts) or "0 seconds"
+
+
 def parse_at(text: str) -> tuple[str, timedelta]:
     """`shipment.eta + 1 day` as the path of a time in the event and what is added to it.
 
