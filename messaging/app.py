@@ -240,7 +240,7 @@ class Messaging(Opened):
 
     @cached_property
     def callbacks(self) -> Callbacks:
-        return Callbacks(self.plugins, self.recorder, adapter=self.adapters.get)
+        return Callbacks(self.plugins, self.recorder, adapter=self.adapters.unsent)
 
     @cached_property
     def sources(self) -> Sources:

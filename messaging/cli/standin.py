@@ -105,6 +105,8 @@ def _run(provider: StandIn) -> None:
         say(f"{provider.name} answers on {provider.url} until Ctrl-C. To point an adapter at it:")
         for name, value in provider.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo("export MESSAGING__SERVER__ALLOW_INSECURE_LINKS=true")
+        say("The last one lets what is sent carry links to this machine.")
         for line in provider.advice():
             say(line)
         stop.wait()

@@ -7,6 +7,7 @@ that everything goes: engagement to the recorder, events to the intake. Everythi
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,9 @@ from messaging.services.callbacks import Callbacks
 from messaging.services.sources import Sources
 
 log = logging.getLogger("messaging.server")
+
+#: What adapters, sources and shops may be called.
+_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9._-]{0,99})?")
 
 
 def callback_routes(callbacks: Callbacks, sources: Sources, *, base_url: str, max_body: int) -> list[Route]:
@@ -66,13 +70,20 @@ def _answering(endpoint: Callable[[HttpRequest], Awaitable[Response]]) -> Callab
         try:
             return await endpoint(request)
         except SettingsError as error:
-            log.error("%s: %s", request.url.path, error)
+            log.error("%s: %s", _shown(request.url.path), error)
             return _problem(NotFound("nobody posts here"))
         except MessagingError as error:
-            log.log(logging.ERROR if error.status >= 500 else logging.WARNING, "%s: %s", request.url.path, error)
+            log.log(
+                logging.ERROR if error.status >= 500 else logging.WARNING, "%s: %s", _shown(request.url.path), error
+            )
             return _problem(error)
 
     return answer
+
+
+def _shown(path: str) -> str:
+    """An address as it may be logged: anybody may post anywhere, and put an address of somebody's there."""
+    return "/".join(part if _NAME.fullmatch(part) else "…" for part in path.split("/"))
 
 
 def _problem(error: MessagingError) -> Response:

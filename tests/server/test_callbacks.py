@@ -54,6 +54,10 @@ class Barn(Owl):
     name = "barn"
     channel = "email"
 
+class Stork(Owl):
+    name = "stork"
+    leaves_the_machine = True
+
 class Mute(Adapter):
     name = "mute"
     channel = "sms"
@@ -78,7 +82,7 @@ class Kiosk(EventSource):
 
 @hookimpl
 def register_adapters():
-    return [Owl, Barn, Mute]
+    return [Owl, Barn, Stork, Mute]
 
 @hookimpl
 def register_event_sources():
@@ -125,6 +129,41 @@ def test_what_came_back_is_recorded_once_and_settles_an_unknown(shop: Shop, web:
     (recorded,) = shop.app.store.engagements.of_messages([message.id])[message.id]
     assert (recorded.source, recorded.customer_id, recorded.raw) == ("barn", "c0000", event)
     assert shop.app.store.outbox.get([message.id])[message.id].state is MessageState.SENT
+
+
+def test_what_comes_back_needs_no_address_that_the_world_can_open(shop: Shop, web: httpx.Client) -> None:
+    """A stand-in posts to this machine, whatever links would lead to."""
+    assert shop.app.settings.server.base_url.startswith("http://127.0.0.1")
+    assert post(web, adapter="stork").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/callbacks/ann@example.com",
+        "/callbacks/ann%40example.com",
+        "/callbacks/+15005559999",
+        "/callbacks/15005559999",
+        "/hooks/kiosk/ann@example.com",
+        "/hooks/ann@example.com/main",
+        "/callbacks/x%1b%5b31m%0aERROR all is lost",
+        "/hooks/kiosk/" + "x" * 5_000,
+    ],
+)
+def test_no_address_and_nothing_odd_is_logged(web: httpx.Client, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    assert web.post(path, content=b"[]").status_code == 404
+    (record,) = [record for record in caplog.records if record.name == "messaging.server"]
+    line = record.getMessage()
+    assert "nobody posts here" in line
+    assert line.isprintable()
+    assert len(line) < 200
+    for told in ("ann", "5005559999", "ERROR"):
+        assert told not in line
+
+
+def test_whom_a_log_is_about_is_told(web: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    web.post("/hooks/kiosk/main", content=b"[]")
+    assert "/hooks/kiosk/main: wrong secret" in caplog.text
 
 
 @pytest.mark.parametrize(
