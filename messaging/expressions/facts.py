@@ -18,6 +18,7 @@ from messaging.nouns.history import History, MessageFact
 from messaging.nouns.order import Order
 from messaging.rules.policy import has_consent
 from messaging.rules.rfm import CutPoints, grade
+from messaging.rules.subjects import names_in, same
 
 _NOTHING = History()
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -182,6 +183,21 @@ def bought(s: Subject, sku: str, window: timedelta | None = None) -> bool:
 def happened(s: Subject, event: str, window: timedelta | None = None) -> bool:
     """Whether an event of this type happened (in the window)."""
     return any(_in(s, moment, window) for moment in s.history.happened.get(event, ()))
+
+
+def happened_about(s: Subject, event: str, about: str, window: timedelta | None = None) -> bool:
+    """Whether an event of this type happened to the same order, product …; so near to the event of the message."""
+    mine = names_in(s.extras).get(about)
+    here = s.extras.get("event")
+    if mine is None or not isinstance(here, Mapping):
+        return False
+    shop, time = (here.get("source"), here.get("shop")), values.moment(here.get("time"))
+    return any(
+        (told.source, told.shop) == shop
+        and same(mine, told.names.get(about, {})) is True
+        and (window is None or (isinstance(time, datetime) and abs(told.time - time) <= window))
+        for told in s.history.told.get(event, ())
+    )
 
 
 def _reached(

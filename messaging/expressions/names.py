@@ -24,6 +24,7 @@ from messaging.expressions.schema import (
 from messaging.expressions.tree import Node, Window
 from messaging.expressions.values import Type
 from messaging.nouns.consent import ALL_TOPICS
+from messaging.rules.subjects import SUBJECTS
 
 #: Longest window. A longer one asks for all there is: leave it out.
 MAX_DAYS = 36_500
@@ -107,8 +108,9 @@ class Names:
                 arguments = self._arguments(node, ("sku",), _WINDOW)
                 return tree.Bought(self._text(arguments["sku"], "an article number"), self._window(arguments))
             case "happened":
-                arguments = self._arguments(node, ("type",), _WINDOW)
-                return tree.Happened(self._text(arguments["type"], "an event type"), self._window(arguments))
+                arguments = self._arguments(node, ("type",), ("about", *_WINDOW))
+                about = self._about(arguments.get("about"))
+                return tree.Happened(self._text(arguments["type"], "an event type"), self._window(arguments), about)
             case _:
                 arguments = self._arguments(node, (), ("message", *_WINDOW))
                 message = arguments.get("message")
@@ -117,6 +119,17 @@ class Names:
                     None if message is None else self._text(message, "a template or campaign"),
                     self._window(arguments),
                 )
+
+    def _about(self, node: nodes.Expr | None) -> str | None:
+        """What an event must have in common with the one that a condition is about."""
+        if node is None:
+            return None
+        if not self._schema.extras:
+            raise self._error(node, "about= is for triggers: a segment is about no event")
+        about = self._text(node, "what it is about")
+        if about not in SUBJECTS:
+            raise self._unknown(f"nothing is about {about!r}", about, tuple(SUBJECTS), node)
+        return about
 
     def _orders(self, name: str, arguments: Mapping[str, nodes.Expr], node: nodes.Expr) -> Node:
         currency = arguments.get("currency")
@@ -182,7 +195,7 @@ class Names:
         """The call's arguments by name: windows and `currency` are given so, the others also in order."""
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise self._error(node, "* and ** are not part of the language")
-        in_order = (*required, *(name for name in optional if name not in (*_WINDOW, "currency")))
+        in_order = (*required, *(name for name in optional if name not in (*_WINDOW, "about", "currency")))
         if len(node.args) > len(in_order):
             extra = node.args[len(in_order)]
             names = ", ".join(f"{name}=" for name in optional if name not in in_order)

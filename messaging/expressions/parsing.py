@@ -56,7 +56,8 @@ _OF_ORDERS = (tree.OrdersCount, tree.OrdersMoney, tree.OrdersMoment, tree.Bought
 def _needs(found: list[Node]) -> HistoryNeeds:
     return HistoryNeeds(
         orders=any(isinstance(node, _OF_ORDERS) for node in found),
-        happened=frozenset(node.event for node in found if isinstance(node, tree.Happened)),
+        happened=frozenset(node.event for node in found if isinstance(node, tree.Happened) and node.about is None),
+        told=frozenset(node.event for node in found if isinstance(node, tree.Happened) and node.about is not None),
         messages=any(isinstance(node, tree.Reached) for node in found),
         addresses=any(isinstance(node, tree.Consented) for node in found),
     )

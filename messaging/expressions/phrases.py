@@ -37,8 +37,11 @@ def phrase(node: Node, evaluate: Evaluate) -> str:
             return f"{to_text(operand)} is {values.show(value)}"
         case tree.Bought(sku, window):
             return f"{'bought' if held else 'did not buy'} {sku}{_lately(window)}"
-        case tree.Happened(event, window):
+        case tree.Happened(event, window, None):
             return f"{event} {'happened' if held else 'did not happen'}{_lately(window)}"
+        case tree.Happened(event, window, about):
+            near = f" within {window.number:f} {window.unit} of it" if window else ""
+            return f"{event} {'happened' if held else 'did not happen'} to the same {about}{near}"
         case tree.Reached(how, message, window):
             what = message or ("a message" if held else "any message")
             return f"{_REACHED[how][not held]} {what}{_lately(window)}"

@@ -43,8 +43,10 @@ def question(node: Fact) -> Question:
             return _MOMENTS[which], ()
         case tree.Bought(sku, window):
             return facts.bought, (sku, _length(window))
-        case tree.Happened(event, window):
+        case tree.Happened(event, window, None):
             return facts.happened, (event, _length(window))
+        case tree.Happened(event, window, about):
+            return facts.happened_about, (event, about, _length(window))
         case tree.Reached(how, message, window):
             return _REACHED[how], (message, _length(window))
         case tree.Consented(channel, topic):

@@ -46,7 +46,7 @@ EVENT_NAMES: Mapping[str, Mapping[str, Type]] = MappingProxyType(
             "source": Type.TEXT,
             "shop": Type.TEXT,
         },
-        "order": {**_PRICED, "number": Type.TEXT},
+        "order": {**_PRICED, "number": Type.TEXT, "unshipped": Type.LIST, "undelivered": Type.LIST},
         "cart": _PRICED,
         "shipment": {
             "id": Type.TEXT,
@@ -55,8 +55,9 @@ EVENT_NAMES: Mapping[str, Mapping[str, Type]] = MappingProxyType(
             "tracking_url": Type.TEXT,
             "eta": Type.TIME,
             "location": Type.TEXT,
+            **_ITEMS,
         },
-        "refund": {"id": Type.TEXT, "amount": Type.NUMBER, "currency": Type.TEXT, **_ITEMS},
+        "refund": {"id": Type.TEXT, "amount": Type.NUMBER, "whole": Type.BOOLEAN, "currency": Type.TEXT, **_ITEMS},
         "product": {
             "id": Type.TEXT,
             "sku": Type.TEXT,

@@ -86,8 +86,8 @@ def _atom(
             return f"orders.{which}"
         case tree.Bought(sku, window):
             return _call("bought", _quoted(sku), window=window)
-        case tree.Happened(event, window):
-            return _call("happened", _quoted(event), window=window)
+        case tree.Happened(event, window, about):
+            return _call("happened", _quoted(event), f"about={_quoted(about)}" if about else "", window=window)
         case tree.Reached(how, message, window):
             return _call(how, "" if message is None else _quoted(message), window=window)
         case tree.Consented(channel, topic):

@@ -127,10 +127,12 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Whether an event of this type happened."""
+    """Whether an event of this type happened; or one about the same thing as the event of the message."""
 
     event: str
     window: Window | None = None
+    #: `order`, `product` …: the window is then around that event.
+    about: str | None = None
     type: ClassVar[Type] = Type.BOOLEAN
 
 

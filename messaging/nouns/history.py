@@ -25,6 +25,17 @@ class MessageFact:
     message_class: MessageClass = MessageClass.MARKETING
 
 
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """One event that happened to the customer, and what it was about."""
+
+    time: datetime
+    source: str
+    shop: str
+    #: Kind (`order`, `product` …) -> field -> name.
+    names: Mapping[str, Mapping[str, str]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What one customer did and was sent. Loaded only as far as an expression needs it (`HistoryNeeds`)."""
@@ -32,6 +43,8 @@ class History:
     orders: tuple[Order, ...] = ()
     #: Event type -> the times it happened.
     happened: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    #: Event type -> those that happened, with what they were about.
+    told: Mapping[str, tuple[EventFact, ...]] = field(default_factory=dict)
     messages: tuple[MessageFact, ...] = ()
     #: Channel -> what is known about writing to the customer's address on it.
     addresses: Mapping[str, AddressStatus] = field(default_factory=dict)
@@ -43,6 +56,7 @@ class HistoryNeeds:
 
     orders: bool = False
     happened: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     messages: bool = False
     addresses: bool = False
 
@@ -50,6 +64,7 @@ class HistoryNeeds:
         return HistoryNeeds(
             orders=self.orders or other.orders,
             happened=self.happened | other.happened,
+            told=self.told | other.told,
             messages=self.messages or other.messages,
             addresses=self.addresses or other.addresses,
         )

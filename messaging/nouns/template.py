@@ -21,11 +21,11 @@ class Trigger:
 
     #: The event type: `order.placed`.
     event: str
-    #: Dotted path into the event's data (`cart.id`); None: the order, shipment, cart or product it is about.
+    #: Dotted path into the event's data (`cart.id`), or several with `+`; None: what the event is about.
     key: str | None = None
     #: How long after the event; a later event with the same key moves it.
     after: timedelta | None = None
-    #: Or when, as an expression with `+`: `shipment.eta + 1 day`.
+    #: Or when, as an expression with `+`: `shipment.eta + 1 day`. With both, at the later time.
     at: str | None = None
     #: Expression over customer and history, evaluated when due: true means skip.
     unless: str | None = None
@@ -35,6 +35,13 @@ class Trigger:
     max_age: timedelta | None = None
     #: For an event about a product: the segment it goes to.
     audience: str | None = None
+    #: Or the event type by which customers asked for that product: each request is answered once.
+    answers: str | None = None
+
+    @property
+    def to_many(self) -> bool:
+        """Whether it goes to others than whom the event is about."""
+        return self.audience is not None or self.answers is not None
 
     def to_document(self) -> Document:
         return without_empty(
@@ -47,6 +54,7 @@ class Trigger:
                 "cancel_on": list(self.cancel_on),
                 "max_age": self.max_age.total_seconds() if self.max_age is not None else None,
                 "audience": self.audience,
+                "answers": self.answers,
             }
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from messaging.nouns.customer import PROFILE_FIELDS
 from messaging.nouns.template import Template
 from messaging.rendering.fields import FUNCTIONS, Field
-from messaging.rules.envelope import DataPart
+from messaging.rules.envelope import DataPart, ItemPart
 
 #: What a shop's settings say of itself; always there, empty where it is not set.
 BRAND_FIELDS = [
@@ -31,6 +31,14 @@ BRAND_FIELDS = [
     "timezone",
     "country",
 ]
+
+
+#: What is worked out of all that was told of an order (`rules.telling`).
+_WORKED_OUT: Mapping[str, Callable[[], Field]] = {
+    "order.unshipped": lambda: Field(optional=True, items=_model(ItemPart)),
+    "order.undelivered": lambda: Field(optional=True, items=_model(ItemPart)),
+    "refund.whole": lambda: Field(optional=True),
+}
 
 
 def schema_for(
@@ -69,6 +77,9 @@ def schema_for(
             part.optional = bool(others)
             part.reason = f"{' and '.join(others)} need not bring it" if others else ""
             context.fields[name] = part
+        for path, table in _WORKED_OUT.items():
+            name, _, inner = path.partition(".")
+            context.fields[name].fields[inner] = table()
     for name, value in template.sample.items():
         _learn(context, name, value)
     for path in (*template.requires, *template.fallbacks):

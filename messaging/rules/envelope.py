@@ -157,6 +157,8 @@ class ShipmentPart(_Part):
     #: Where it waits to be picked up, and what opens it there.
     location: str | None = None
     pickup_code: str | None = None
+    #: What is in it.
+    items: list[ItemPart] = Field(default_factory=list)
 
 
 class RefundPart(_Part):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from messaging.ids import digest
 from messaging.nouns.event import Event
@@ -17,8 +17,9 @@ from messaging.nouns.template import Trigger
 from messaging.rules.carriers import tracked
 from messaging.rules.orders import order_name
 
-#: What an event can be about, the narrowest first, and by which of its fields it is known.
+#: What an event can be about, the narrowest first, and by which of its fields it is known, the best first.
 SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "refund": ("id",),
     "shipment": ("id", "tracking_number"),
     "order": ("number", "id"),
     "cart": ("id",),
@@ -28,31 +29,80 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = {
 
 def subjects(event: Event) -> dict[str, str]:
     """What the event is about: kind -> what it is known by, the narrowest first."""
-    return _subjects(event.data)
+    return {kind: next(iter(names.values())) for kind, names in names_in(context_of(event)).items()}
+
+
+def names_in(context: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What an event (its data, with `event` itself) is about: kind -> field -> name, the narrowest first.
+
+    A refund without an id is known by the event that tells it, as orders know it.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, fields in SUBJECTS.items():
+        part = context.get(kind)
+        if not isinstance(part, Mapping):
+            continue
+        names = {field: str(part[field]) for field in fields if part.get(field)}
+        if kind == "refund" and not names:
+            names = {"id": f"event {context.get('event', {}).get('id')}"}
+        if names:
+            found[kind] = names
+    return found
+
+
+def same(one: Mapping[str, str], other: Mapping[str, str]) -> bool | None:
+    """Whether two of a kind are one, by the first name that both have; None if they have none in common."""
+    common = next((field for field in one if field in other), None)
+    return None if common is None else one[common] == other[common]
 
 
 def trigger_key(trigger: Trigger, event: Event) -> str | None:
     """What makes `trigger` once: `source/shop/kind/value`; None if the event has nothing at the key.
 
-    Without a key of its own a trigger goes by the narrowest subject of the event, or the event itself.
+    Without a key of its own a trigger goes by the narrowest subject of the event, or the event itself. Of a key of
+    several paths (`order.number + order.backordered_until`) the first must be there.
     """
     if trigger.key is None:
         kind, value = next(iter(subjects(event).items()), ("event", event.id))
     else:
-        kind, _, rest = trigger.key.partition(".")
-        found = value_at(trigger.key, event)
-        if kind == "order" and rest in ("id", "number"):
-            found = order_name(event)  # one order, one key, whichever of its names the trigger asks for
-        if found is None or isinstance(found, Mapping | list):
+        paths = [path.strip() for path in trigger.key.split("+")]
+        values = [_key_value(path, event) for path in paths]
+        if values[0] is None:
             return None
-        value = digest(str(found)) if kind == "customer" else str(found)
-        kind = kind if rest in SUBJECTS.get(kind, ()) else trigger.key
+        kind, _, rest = paths[0].partition(".")
+        kind = kind if len(paths) == 1 and rest in SUBJECTS.get(kind, ()) else " + ".join(paths)
+        value = " + ".join(value or "" for value in values)
+    return key_of(event, kind, value)
+
+
+def key_of(event: Event, kind: str, value: str) -> str:
+    """`source/shop/kind/value`."""
     return "/".join(quote(part, safe="") for part in (event.source, event.shop, kind, value))
+
+
+def kind_of(key: str | None) -> str:
+    """The kind in a trigger's key."""
+    return unquote(key.split("/")[2]) if key else ""
+
+
+def _key_value(path: str, event: Event) -> str | None:
+    kind, _, rest = path.partition(".")
+    found = value_at(path, event)
+    if kind == "order" and rest in ("id", "number"):
+        found = order_name(event)  # one order, one key, whichever of its names the trigger asks for
+    if found is None or isinstance(found, Mapping | list):
+        return None
+    return digest(str(found)) if kind == "customer" else str(found)
 
 
 def value_at(path: str, event: Event) -> Any:
     """What the event tells at a dotted path into its data, `customer` or `event`; None if nothing."""
-    value: Any = context_of(event) | {"customer": event.customer}
+    return value_in(path, context_of(event) | {"customer": event.customer})
+
+
+def value_in(path: str, context: Mapping[str, Any]) -> Any:
+    """What stands at a dotted path; None if nothing."""
+    value: Any = context
     for part in path.split("."):
         if not isinstance(value, Mapping):
             return None
@@ -86,21 +136,18 @@ def cancels(event: Event, context: Mapping[str, Any]) -> bool:
     What both name decides: the same order, cart or parcel. Where they have nothing in common that could
     differ, the customer is the link, and the answer is yes.
     """
-    waiting = context.get("event", {})
-    if (waiting.get("source"), waiting.get("shop")) == (event.source, event.shop):
-        mine, theirs = subjects(event), _subjects(context)
-        for kind in SUBJECTS:
-            if kind in mine and kind in theirs:
-                return mine[kind] == theirs[kind]
-    return True
+    return about_the_same(context_of(event), context) is not False
 
 
-def _subjects(data: Mapping[str, Any]) -> dict[str, str]:
-    found = {}
-    for kind, names in SUBJECTS.items():
-        part = data.get(kind)
-        if isinstance(part, Mapping):
-            value = next((part[name] for name in names if part.get(name)), None)
-            if value is not None:
-                found[kind] = str(value)
-    return found
+def about_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
+    """Whether two events are about one thing, by the narrowest that both name; None: they have nothing in common."""
+    if _shop(one) != _shop(other):
+        return None
+    mine, theirs = names_in(one), names_in(other)
+    answers = (same(mine[kind], theirs[kind]) for kind in SUBJECTS if kind in mine and kind in theirs)
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _shop(context: Mapping[str, Any]) -> tuple[Any, Any]:
+    event = context.get("event", {})
+    return event.get("source"), event.get("shop")

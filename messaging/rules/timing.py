@@ -78,8 +78,13 @@ def parse_at(text: str) -> tuple[str, timedelta]:
     return path, -delta if sign == "-" else delta
 
 
+def path_of(trigger: Trigger) -> str | None:
+    """Where the event tells the time that a trigger asks for; None if it goes by the event's own time."""
+    return None if trigger.at is None else parse_at(trigger.at)[0]
+
+
 def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], Any], zone: ZoneInfo) -> datetime | None:
-    """When the message of `trigger` is due, in UTC: after the event, or at the time the event tells.
+    """When the message of `trigger` is due, in UTC: after the event, or at the time the event tells; the later of both.
 
     `lookup` gives the value at a dotted path in the event. A day without a time of day means `MORNING` in
     `zone`, the customer's; whole days are then counted on the calendar, so that it stays morning when
@@ -88,11 +93,12 @@ def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], An
     Raises:
         ValueError: what it tells there is no time, or too far away.
     """
+    try:
+        after = happened_at + (trigger.after or timedelta())
+    except OverflowError:
+        raise ValueError("the time after the event is too far away") from None
     if trigger.at is None:
-        try:
-            return happened_at + (trigger.after or timedelta())
-        except OverflowError:
-            raise ValueError("the time after the event is too far away") from None
+        return after
     path, delta = parse_at(trigger.at)
     told = lookup(path)
     if told is None:
@@ -100,7 +106,8 @@ def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], An
     if not isinstance(told, str):
         raise ValueError(f"{path} is not a time")
     try:
-        return _moment(told.strip(), delta, zone)
+        at = _moment(told.strip(), delta, zone)
+        return at if trigger.after is None else max(at, after)
     except OverflowError:
         raise ValueError(f"{path} is too far away") from None
     except ValueError as error:

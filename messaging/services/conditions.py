@@ -49,10 +49,10 @@ class Conditions:
                 parse_at(trigger.at)
             except ValueError as error:
                 raise InputError(f"trigger {trigger.event}: at: {error}") from None
-            if trigger.after is not None:
-                raise InputError(f"trigger {trigger.event}: it has both at and after", hint="keep one of the two")
         if trigger.unless is not None:
             self._matcher(trigger.unless)
+        if trigger.audience is not None and trigger.answers is not None:
+            raise InputError(f"trigger {trigger.event}: it has both audience and answers", hint="keep one of the two")
         if trigger.audience is not None:
             try:
                 self._library().expression(trigger.audience)

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from messaging.errors import MessagingError, NotFound
 from messaging.nouns.event import Event
 from messaging.nouns.template import Template, TemplateVersion, Trigger
-from messaging.rules.timing import parse_at
+from messaging.rules.subjects import value_at
+from messaging.rules.timing import path_of
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.triggers")
@@ -51,7 +52,7 @@ class Matching:
     """The live triggers that an event concerns: it sets them off, or cancels what waits."""
 
     live: tuple[LiveTriggers, ...] = ()
-    #: Of `live`, those that the event sets off for a segment.
+    #: Of `live`, those that the event sets off for a segment, or for those who asked.
     audiences: tuple[tuple[LiveTriggers, int], ...] = ()
 
 
@@ -132,7 +133,7 @@ class TriggerSwitch:
             (one, index)
             for one in live
             for index, trigger in enumerate(one.triggers)
-            if trigger.event == event.type and trigger.audience
+            if trigger.event == event.type and trigger.to_many
         )
         return Matching(tuple(live), audiences)
 
@@ -196,14 +197,15 @@ class TriggerSwitch:
             self._store.put_note(_NOTE, self._notes() | {live.template: note})
 
 
-def path_of(trigger: Trigger) -> str | None:
-    """Where the event tells the time that a trigger asks for; None if it goes by the event's own time."""
-    return None if trigger.at is None else parse_at(trigger.at)[0]
-
-
 def _triggers(note: Mapping[str, Any]) -> tuple[Trigger, ...]:
     return tuple(Trigger.from_document(document) for document in note["triggers"])
 
 
 def _concerns(trigger: Trigger, event: Event) -> bool:
-    return trigger.event == event.type or event.type in trigger.cancel_on
+    return trigger.event == event.type or event.type in trigger.cancel_on or tells_another_time(trigger, event)
+
+
+def tells_another_time(trigger: Trigger, event: Event) -> bool:
+    """Whether an event that does not set a trigger off tells the time that it goes by."""
+    path = path_of(trigger)
+    return path is not None and trigger.event != event.type and value_at(path, event) is not None

@@ -46,6 +46,8 @@ class Draft:
     trigger_key: str | None = None
     trigger: int | None = None
     context: Mapping[str, Any] | None = None
+    #: Why it is skipped from the start.
+    reason: str | None = None
     #: None: the template's. A test send is not marketing, whatever it shows.
     message_class: MessageClass | None = None
 
@@ -98,8 +100,8 @@ class Planner:
         self, draft: Draft, channels: Sequence[str], statuses: Mapping[Address, AddressStatus], now: datetime
     ) -> Message:
         message_class = draft.message_class or draft.version.message_class
-        chosen, reason = channels[0], None
-        for channel in channels:
+        chosen, reason = channels[0], draft.reason
+        for channel in channels if reason is None else ():
             why = self._refusal(draft, channel, message_class, statuses)
             if why is None:
                 chosen, reason = channel, None

@@ -18,6 +18,7 @@ from messaging.nouns.message import Message, MessageState
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft, Planner
 from messaging.services.triggering import PAGE, Holding, Triggering
+from messaging.services.waiting import told_as
 from messaging.stores.base import Store
 
 _ALL = 10_000_000
@@ -85,22 +86,32 @@ class TriggerPlans:
         return plan
 
     def _drafts(self, live: LiveTriggers, plan: TriggerPlan) -> Iterator[Draft]:
-        """What the triggers ask for, each key and customer once."""
+        """What the triggers ask for, each key and customer once; of an order and its parcels, the parcels."""
         since = self._clock.now() - timedelta(days=plan.days)
         seen: set[tuple[str, str]] = set()
+        wholes: list[tuple[str, Draft]] = []
+        in_parts: set[str] = set()
         for index, trigger in enumerate(live.triggers):
             for event in self._store.events.page(type=trigger.event, limit=_ALL):
                 if since <= event.time <= self._clock.now():
                     plan.events += 1
                     for draft in self._of(event, live, index, plan):
                         once = (draft.origin, draft.customer.id)
-                        if once not in seen:
-                            seen.add(once)
-                            yield draft
+                        if once in seen:
+                            continue
+                        seen.add(once)
+                        whole, part = told_as(draft) if trigger.key is None else (None, None)
+                        if whole is not None:
+                            wholes.append((whole, draft))
+                            continue
+                        if part is not None:
+                            in_parts.add(part)
+                        yield draft
+        yield from (draft for order, draft in wholes if order not in in_parts)
 
     def _of(self, event: Event, live: LiveTriggers, index: int, plan: TriggerPlan) -> list[Draft]:
-        if live.triggers[index].audience:
-            customers = list(self._triggering.members(live.triggers[index].audience or ""))
+        if live.triggers[index].to_many:
+            customers = list(self._triggering.audience(event, live, index))
         elif event.customer_id is None:
             customers = []
         else:

@@ -6,7 +6,7 @@ with the key moves what still waits; what has gone, was skipped or refused stays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,21 +14,19 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from messaging.clock import Clock
-from messaging.ids import message_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import Trigger
-from messaging.rules.subjects import cancels, context_of, trigger_key, value_at
-from messaging.rules.timing import due_time
-from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, path_of
+from messaging.rules.subjects import key_of, trigger_key, value_in
+from messaging.rules.timing import due_time, path_of
+from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, tells_another_time
 from messaging.services.planning import Draft, Planner
-from messaging.stores.base import Outcome, Store
+from messaging.services.waiting import Waiting
+from messaging.stores.base import Store
 
 #: Members of an audience planned in one transaction.
 PAGE = 500
-#: How many of a customer's latest events of a type are looked at for one that cancels.
-_LOOK_BACK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ class Triggering:
         self._holding = holding
         self._timezone = timezone
         self._late = late
+        self._waiting = Waiting(store, due=self._due, late=late)
 
     def matching(self, event: Event) -> Matching:
         """The live triggers that a live event concerns; asked before the transaction, as it may take long."""
@@ -92,9 +91,11 @@ class Triggering:
         for live in matching.live:
             for index, trigger in enumerate(live.triggers):
                 if customer is not None and event.type in trigger.cancel_on:
-                    result += Planned(cancelled=self._cancel(event, customer, live, index))
+                    result += Planned(cancelled=self._waiting.cancel(event, customer, live, index))
+                if customer is not None and tells_another_time(trigger, event):
+                    result += Planned(moved=self._waiting.told_anew(event, customer, live, index, now))
             for index, trigger in enumerate(live.triggers):
-                if trigger.event == event.type and not trigger.audience:
+                if trigger.event == event.type and not trigger.to_many:
                     if customer is None:
                         result += _warning(live, "the event names no customer, and the trigger no audience")
                     else:
@@ -102,14 +103,19 @@ class Triggering:
         return result
 
     def plan_audiences(self, event: Event, matching: Matching, *, now: datetime) -> Planned:
-        """Plan for the segments that triggers name; page by page, each in a transaction of its own."""
+        """Plan for the segments that triggers name, and for who asked; page by page, each in its own transaction."""
         result = Planned()
         for live, index in matching.audiences:
-            members = iter(self.members(live.triggers[index].audience or ""))
-            while page := list(islice(members, PAGE)):
+            customers = iter(self.audience(event, live, index))
+            while page := list(islice(customers, PAGE)):
                 with self._store.transaction():
                     result += self._set_off(event, page, live, index, now)
         return result
+
+    def audience(self, event: Event, live: LiveTriggers, index: int) -> Iterable[Customer]:
+        """Whom a trigger that goes to many goes to."""
+        trigger = live.triggers[index]
+        return self.members(trigger.audience) if trigger.audience is not None else self._askers(trigger, event)
 
     def drafts(
         self, event: Event, customers: Iterable[Customer], live: LiveTriggers, index: int, *, now: datetime
@@ -118,13 +124,20 @@ class Triggering:
         trigger = live.triggers[index]
         if trigger.max_age is not None and event.time < now - trigger.max_age:
             return [], ["the event is too old"]
-        key = trigger_key(trigger, event)
-        if key is None:
-            return [], [f"the event has no {trigger.key}"]
-        lane = Lane.ORDER if live.version.message_class is MessageClass.TRANSACTIONAL else Lane.EVENT
+        asked = self._asked(trigger, event)
+        order_message = live.version.message_class is MessageClass.TRANSACTIONAL and not trigger.to_many
         drafts, problems = [], []
         for customer in customers:
-            due = self._due(trigger, event, customer, now)
+            request = asked.get(customer.id)
+            if trigger.answers is not None and request is None:
+                continue
+            key = trigger_key(trigger, event) if request is None else key_of(request, "event", request.id)
+            if key is None:
+                return [], [f"the event has no {trigger.key}"]
+            context = self._waiting.context(event, customer)
+            if request is not None:
+                context["product"] = {**request.data["product"], **context["product"]}
+            due = self._due(trigger, min(event.time, now), context, customer)
             if isinstance(due, str):
                 problems.append(due)
                 continue
@@ -134,13 +147,14 @@ class Triggering:
                     origin=f"trigger:{live.template}:{key}",
                     customer=customer,
                     version=live.version,
-                    lane=lane,
+                    # What goes to many waits behind what one customer waits for.
+                    lane=Lane.ORDER if order_message else Lane.EVENT,
                     due_at=due,
                     expires_at=due + self._late,
                     event_key=event.key,
                     trigger_key=key,
                     trigger=index,
-                    context=context_of(event),
+                    context=context,
                 )
             )
         return drafts, sorted(set(problems))
@@ -163,106 +177,50 @@ class Triggering:
 
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
-        count, after = 0, None
-        while True:
-            with self._store.transaction():
-                page = self._store.outbox.page(template=template, state=MessageState.PLANNED, after=after, limit=PAGE)
-                if not page:
-                    return count
-                after = page[-1].id
-                waiting = [m for m in page if m.trigger is not None and m.worker is None]
-                self._store.outbox.settle([_skip(message, reason) for message in waiting])
-            count += len(waiting)
+        return self._waiting.skip_all(template, reason, page=PAGE)
 
     def _set_off(
         self, event: Event, customers: Sequence[Customer], live: LiveTriggers, index: int, now: datetime
     ) -> Planned:
+        trigger = live.triggers[index]
         drafts, problems = self.drafts(event, customers, live, index, now=now)
         result = Planned(warnings=tuple(f"{live.template}: {problem}" for problem in problems))
-        known = self._known(drafts)
+        known = self._waiting.known(drafts)
         fresh = []
         for draft in drafts:
             before = known.get(draft.customer.id)
             if before is not None:
-                result += Planned(moved=self._move(before, draft, event))
-            elif not self._cancelled_already(event, draft.customer, live.triggers[index]):
-                fresh.append(draft)
+                result += Planned(moved=self._waiting.move(before, draft, event))
+            elif not self._waiting.cancelled_already(event, draft.customer, trigger):
+                fresh.append(draft if trigger.key is not None else self._waiting.told_once(draft))
         messages = self._planner.plan(fresh, now=now) if fresh else []
         self._store.outbox.add(messages)
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))
 
-    def _due(self, trigger: Trigger, event: Event, customer: Customer, now: datetime) -> datetime | str:
+    def _due(
+        self, trigger: Trigger, happened_at: datetime, context: Mapping[str, Any], customer: Customer
+    ) -> datetime | str:
         """When it is due, or why that cannot be told. A shop's clock that is ahead of ours delays nothing."""
         try:
             zone = ZoneInfo(customer.timezone or self._timezone)
-            due = due_time(trigger, min(event.time, now), lambda path: value_at(path, event), zone)
+            due = due_time(trigger, happened_at, lambda path: value_in(path, context), zone)
         except ZoneInfoNotFoundError:
             return "the customer's time zone is unknown here"
         except (ValueError, OverflowError) as error:
             return str(error)
         return due if due is not None else f"the event has no {path_of(trigger)}"
 
-    def _known(self, drafts: Sequence[Draft]) -> dict[str, Message]:
-        """Customer id -> the message that this origin already has for them, on whichever channel."""
-        ids = [
-            message_id(draft.origin, draft.customer.id, channel)
-            for draft in drafts
-            for channel in draft.version.channels
-        ]
-        found: dict[str, Message] = {}
-        for message in self._store.outbox.get(ids).values():
-            before = found.get(message.customer_id)
-            if before is None or before.state is MessageState.SKIPPED:
-                found[message.customer_id] = message
-        return found
+    def _asked(self, trigger: Trigger, event: Event) -> dict[str, Event]:
+        """Customer id -> the last time they asked for the product that `event` is about."""
+        if trigger.answers is None:
+            return {}
+        requests = self._store.events.about_product(trigger.answers, event)
+        return {request.customer_id: request for request in requests if request.customer_id is not None}
 
-    def _move(self, waiting: Message, draft: Draft, event: Event) -> int:
-        """Give a message that waits the due time and content of a later event with its key."""
-        if waiting.state is not MessageState.PLANNED or waiting.event_key == event.key:
-            return 0
-        if event.time < _happened_at(waiting):
-            return 0  # told late: what is planned knows more
-        return self._store.outbox.postpone(
-            [waiting.id], draft.due_at, expires_at=draft.expires_at, context=draft.context
-        )
-
-    def _cancel(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> int:
-        trigger = live.triggers[index]
-        cancelled = [
-            message
-            for message in self._store.outbox.waiting(customer_id=customer.id)
-            if message.template == live.template
-            and message.trigger == index
-            and event.time >= _happened_at(message)
-            and _same_thing(trigger, event, message.trigger_key, message.context or {})
-        ]
-        self._store.outbox.settle([_skip(message, f"cancelled by {event.type}") for message in cancelled])
-        return len(cancelled)
-
-    def _cancelled_already(self, event: Event, customer: Customer, trigger: Trigger) -> bool:
-        """Whether what cancels it happened after `event`, though it was told before."""
-        for type in trigger.cancel_on:
-            for other in self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK):
-                later = other.time >= event.time and other.key != event.key
-                if later and _same_thing(trigger, other, trigger_key(trigger, event), context_of(event)):
-                    return True
-        return False
-
-
-def _same_thing(trigger: Trigger, event: Event, key: str | None, context: Mapping[str, Any]) -> bool:
-    """Whether a cancelling `event` is about what waits under `key` with `context`."""
-    if trigger.key is not None and value_at(trigger.key, event) is not None:
-        return trigger_key(trigger, event) == key
-    return cancels(event, context)
-
-
-def _happened_at(message: Message) -> datetime:
-    """When the event happened that the message was last planned by."""
-    return datetime.fromisoformat((message.context or {})["event"]["time"])
-
-
-def _skip(message: Message, reason: str) -> Outcome:
-    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)
+    def _askers(self, trigger: Trigger, event: Event) -> Iterator[Customer]:
+        ids = iter(sorted(self._asked(trigger, event)))
+        while page := list(islice(ids, PAGE)):
+            yield from self._store.customers.get(page).values()
 
 
 def _warning(live: LiveTriggers, text: str) -> Planned:

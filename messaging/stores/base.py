@@ -135,6 +135,16 @@ class Events(ABC):
         """The latest events, the last to arrive first."""
 
     @abstractmethod
+    def of_order(self, event: Event, customer_id: str) -> list[Event]:
+        """The customer's events about the order that `event` is about, in no particular order; none if it is about
+        none. Those that failed are left out.
+        """
+
+    @abstractmethod
+    def about_product(self, type: str, event: Event) -> list[Event]:
+        """Customers' events of a type about the product that `event` is about, in order of time (then key)."""
+
+    @abstractmethod
     def count(self) -> int: ...
 
     @abstractmethod

@@ -64,6 +64,7 @@ class _Trigger(_Strict):
     cancel_on: tuple[str, ...] = ()
     max_age: Duration | None = None
     audience: str | None = None
+    answers: str | None = Field(None, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")
 
 
 class _Variant(_Strict):

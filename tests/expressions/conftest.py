@@ -53,7 +53,9 @@ def subject() -> Callable[..., Subject]:
     """`subject(orders=…, country=…, vip=True, …)`: customer fields, attributes and history by name."""
 
     def make(**given: Any) -> Subject:
-        history = {name: given.pop(name) for name in ("orders", "happened", "messages", "addresses") if name in given}
+        history = {
+            name: given.pop(name) for name in ("orders", "happened", "told", "messages", "addresses") if name in given
+        }
         around = {name: given.pop(name) for name in ("currency", "cuts", "segments", "extras") if name in given}
         channels = given.pop("channels", {})
         attributes = {name: given.pop(name) for name in list(given) if name in SCHEMA.attributes}

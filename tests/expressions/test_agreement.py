@@ -20,7 +20,7 @@ from messaging.expressions.tree import Node, Window
 from messaging.expressions.values import Type
 from messaging.nouns.consent import AddressStatus, Consent
 from messaging.nouns.customer import Customer
-from messaging.nouns.history import History, HistoryNeeds, MessageFact
+from messaging.nouns.history import EventFact, History, HistoryNeeds, MessageFact
 from messaging.nouns.order import Order, Refund
 from messaging.rules.rfm import CutPoints
 
@@ -61,7 +61,7 @@ def _leaf(type: Type) -> st.SearchStrategy[Node]:
         Type.BOOLEAN: [
             st.just(tree.Attribute("vip", Type.BOOLEAN)),
             st.builds(tree.Bought, st.sampled_from(["MUG", "CUP"]), WINDOWS),
-            st.builds(tree.Happened, st.just("order.placed"), WINDOWS),
+            st.builds(tree.Happened, st.just("order.placed"), WINDOWS, st.sampled_from([None, "order", "cart"])),
             st.builds(
                 tree.Reached,
                 st.sampled_from(["sent", "opened", "clicked"]),
@@ -194,6 +194,19 @@ HISTORIES = st.builds(
     History,
     orders=st.lists(ORDERS, max_size=3).map(tuple),
     happened=st.dictionaries(st.just("order.placed"), st.lists(TIMES, max_size=2).map(tuple)),
+    told=st.dictionaries(
+        st.just("order.placed"),
+        st.lists(
+            st.builds(
+                EventFact,
+                TIMES,
+                st.just("api"),
+                st.sampled_from(["default", "b"]),
+                st.just({"order": {"number": "7"}, "cart": {"id": "c"}}),
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
     messages=st.lists(
         st.builds(
             MessageFact,
@@ -223,7 +236,10 @@ CUSTOMERS = st.builds(
 EXTRAS = st.fixed_dictionaries(
     {},
     optional={
-        "order": st.fixed_dictionaries({}, optional={"number": ANYTHING, "total": ANYTHING}),
+        "order": st.fixed_dictionaries({}, optional={"number": ANYTHING | st.just("7"), "total": ANYTHING}),
+        "event": st.fixed_dictionaries(
+            {"id": st.just("e"), "source": st.just("api"), "shop": st.just("default"), "time": ANYTHING}
+        ),
         "shipment": st.just({"eta": "2026-03-05"}) | st.just({"eta": None}) | st.just("no parcel"),
     },
 )

@@ -58,6 +58,9 @@ from messaging.nouns.history import HistoryNeeds
         "bought('a', sku='b')",
         "bought('a', days=points)",
         "bought('a', days=0)",
+        "bought('a', about='order')",
+        "happened('a', about='oder')",
+        "happened('a', about=tier)",
         "bought('a', days=-1)",
         "bought('a', days=1, hours=1)",
         "orders.count(currency='EUR') > 1",
@@ -147,3 +150,15 @@ def test_a_hidden_attribute_is_reached_through_customer() -> None:
     )
     with pytest.raises(ExpressionError):
         parse("email > 3", schema)
+
+
+def test_a_segment_is_about_no_event() -> None:
+    with pytest.raises(ExpressionError, match="about= is for triggers"):
+        parse("happened('order.placed', about='order')", Schema())
+
+
+def test_what_is_asked_about_the_same_is_loaded_with_what_it_was_about(schema: Schema) -> None:
+    text = "happened('a') or happened('b', about='order', hours=1)"
+    expression = parse(text, schema)
+    assert expression.needs == HistoryNeeds(happened=frozenset({"a"}), told=frozenset({"b"}))
+    assert to_text(expression.root) == text

@@ -48,6 +48,8 @@ def why(schema: Schema, subject: Make) -> Callable[..., Explanation]:
         ("opened('spring', days=1)", "did not open spring in the last day"),
         ("sent()", "was sent a message"),
         ("happened('cart.updated')", "cart.updated did not happen"),
+        ("happened('x', about='order')", "x did not happen to the same order"),
+        ("happened('x', about='cart', hours=1)", "x did not happen to the same cart within 1 hours of it"),
         ("consented('email', 'news')", "did not agree to email about news"),
         ("vip", "vip is true"),
         ("not vip", "vip is true"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from messaging.expressions import Schema, Subject, compile_python, parse
 from messaging.expressions.interpreting import evaluate
 from messaging.nouns.consent import AddressStatus, Consent, Suppression
-from messaging.nouns.history import MessageFact
+from messaging.nouns.history import EventFact, MessageFact
 from messaging.nouns.order import Refund
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -244,3 +244,45 @@ def test_a_simple_condition_is_fast(schema: Schema, subject: Make) -> None:
     baseline = min(timeit.repeat(lambda: who.customer.country == "AT", number=10_000, repeat=5))
     took = min(timeit.repeat(lambda: matches(who), number=10_000, repeat=5))
     assert took < 12 * baseline
+
+
+class TestAboutTheSame:
+    """`happened(…, about=…)`: events about what the message's own event is about."""
+
+    EXTRAS: ClassVar = {
+        "order": {"number": "7", "id": "70"},
+        "event": {"id": "e", "type": "order.paid", "time": NOW.isoformat(), "source": "api", "shop": "default"},
+    }
+
+    def ask(self, ask: Make, text: str, *facts: EventFact, extras: Any = None) -> Any:
+        told = {"order.placed": facts}
+        return ask(text, told=told, extras=self.EXTRAS if extras is None else extras)
+
+    @pytest.mark.parametrize(
+        ("names", "shop", "yes"),
+        [
+            ({"order": {"number": "7"}}, "default", True),
+            ({"order": {"id": "70"}}, "default", True),
+            ({"order": {"number": "8", "id": "70"}}, "default", False),
+            ({"order": {"number": "7"}}, "other", False),
+            ({"cart": {"id": "7"}}, "default", False),
+            ({}, "default", False),
+        ],
+    )
+    def test_the_same_order(self, ask: Make, names: Any, shop: str, yes: bool) -> None:
+        fact = EventFact(NOW - timedelta(days=400), "api", shop, names)
+        assert self.ask(ask, "happened('order.placed', about='order')", fact) is yes
+        assert self.ask(ask, "happened('order.paid', about='order')", fact) is False
+
+    def test_the_window_is_around_the_event(self, ask: Make) -> None:
+        text = "happened('order.placed', about='order', hours=1)"
+        for hours, yes in ((-1, True), (-1.01, False), (0, True), (1, True), (1.01, False)):
+            fact = EventFact(NOW + timedelta(hours=hours), "api", "default", {"order": {"number": "7"}})
+            assert self.ask(ask, text, fact) is yes
+
+    def test_without_an_event_nothing_is_the_same(self, ask: Make) -> None:
+        fact = EventFact(NOW, "api", "default", {"order": {"number": "7"}})
+        text = "happened('order.placed', about='order')"
+        assert self.ask(ask, text, fact, extras={}) is False
+        assert self.ask(ask, text, fact, extras={"order": {"number": "7"}}) is False
+        assert self.ask(ask, text, fact, extras={"event": self.EXTRAS["event"]}) is False

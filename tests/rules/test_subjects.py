@@ -6,7 +6,7 @@ import pytest
 
 from messaging.nouns.template import Trigger
 from messaging.rules.envelope import read_event
-from messaging.rules.subjects import cancels, context_of, subjects, trigger_key, value_at
+from messaging.rules.subjects import cancels, context_of, kind_of, names_in, same, subjects, trigger_key, value_at
 
 ORDER = {"order": {"number": "#1001", "id": "5001"}}
 
@@ -30,6 +30,8 @@ def event(type="shop.told", **data):
         (ORDER | {"shipment": {"id": "s1", "tracking_number": "T"}}, "api/default/shipment/s1"),
         (ORDER | {"shipment": {"tracking_number": "T"}}, "api/default/shipment/T"),
         (ORDER | {"shipment": {"eta": "2026-03-05"}}, "api/default/order/%231001"),
+        (ORDER | {"refund": {"id": "r1", "amount": "5"}}, "api/default/refund/r1"),
+        (ORDER | {"refund": {"amount": "5"}}, "api/default/refund/event%20e%2F1"),
         ({"cart": {"id": "c-7"}}, "api/default/cart/c-7"),
         ({"product": {"sku": "MUG"}}, "api/default/product/MUG"),
         ({}, "api/default/event/e%2F1"),
@@ -47,6 +49,30 @@ def test_a_key_of_its_own():
     assert trigger_key(Trigger(event="x", key="event.id"), told) == "api/default/event.id/e%2F1"
     assert trigger_key(Trigger(event="x", key="cart.id"), told) is None
     assert trigger_key(Trigger(event="x", key="order"), told) is None
+
+
+def test_a_key_of_several():
+    trigger = Trigger(event="x", key="order.number + order.backordered_until")
+    dated = event(order={"number": "#1001", "backordered_until": "2026-03-09"})
+    assert trigger_key(trigger, dated) == (
+        "api/default/order.number%20%2B%20order.backordered_until/%231001%20%2B%202026-03-09"
+    )
+    assert trigger_key(trigger, event(**ORDER)).endswith("/%231001%20%2B%20")
+    assert trigger_key(trigger, event()) is None
+
+
+def test_the_kind_in_a_key():
+    assert kind_of("api/default/shipment/s1") == "shipment"
+    assert kind_of(trigger_key(Trigger(event="x", key="event.id"), event())) == "event.id"
+    assert kind_of(None) == ""
+
+
+def test_two_of_a_kind_are_one_by_a_name_that_both_have():
+    both = names_in(ORDER)["order"]
+    assert both == {"number": "#1001", "id": "5001"}
+    assert same(both, {"id": "5001"}) is True
+    assert same({"id": "6001"}, both) is False
+    assert same({"sku": "MUG"}, {"id": "1"}) is None
 
 
 def test_a_key_holds_no_address():
@@ -72,6 +98,8 @@ def test_values_by_path():
         ({"cart": {"id": "c"}}, ORDER, True),
         ({"cart": {"id": "c"}}, ORDER | {"cart": {"id": "other"}}, False),
         (ORDER | {"shipment": {"id": "s1"}}, ORDER, True),
+        (ORDER, {"order": {"number": "#1001"}}, True),
+        (ORDER | {"shipment": {"id": "s1"}}, {"order": {"number": "2"}, "shipment": {"tracking_number": "T"}}, False),
         (ORDER | {"shipment": {"id": "s1"}}, ORDER | {"shipment": {"id": "s2"}}, False),
     ],
 )

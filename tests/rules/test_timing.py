@@ -89,3 +89,10 @@ def test_any_text_is_read_or_refused(text):
     for read in (parse_duration, parse_at):
         with suppress(ValueError):  # refused
             read(text)
+
+
+def test_at_a_time_that_is_told_but_not_before_some_time_has_passed():
+    trigger = Trigger(event="x", at="shipment.eta + 1 day", after=timedelta(days=2))
+    assert due(trigger, {"shipment.eta": "2026-03-09"}) == datetime(2026, 3, 10, 8, tzinfo=UTC)
+    assert due(trigger, {"shipment.eta": "2026-02-20"}) == NOON + timedelta(days=2)
+    assert due(trigger) is None

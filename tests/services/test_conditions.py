@@ -84,7 +84,7 @@ def test_a_segment_that_changes_is_asked_as_it_is(shop, conditions, waiting, tmp
     "trigger",
     [
         Trigger(event="x", at="soon"),
-        Trigger(event="x", at="shipment.eta", after=timedelta(1)),
+        Trigger(event="x", audience="fans", answers="product.requested"),
         Trigger(event="x", unless="nonsense("),
         Trigger(event="x", unless="oders.count > 1"),
         Trigger(event="x", unless="in_segment('nobody')"),

@@ -91,6 +91,7 @@ class TinyCustomers(Customers):
         with self._journal.reading():
             orders = self._events.orders_of(ids) if needs.orders else {}
             happened = self._events.happened(ids, needs.happened) if needs.happened else {}
+            told = self._events.told(ids, needs.told) if needs.told else {}
             sent = self._outbox.sent_to(ids) if needs.messages else {}
             messages = self._engagements.facts(sent) if needs.messages else {}
             documents = self._table.documents if needs.addresses else {}
@@ -98,6 +99,7 @@ class TinyCustomers(Customers):
                 key: History(
                     orders=orders.get(key, ()),
                     happened=happened.get(key, {}),
+                    told=told.get(key, {}),
                     messages=messages.get(key, ()),
                     addresses=self._addresses.of_customer(documents[key]) if key in documents else {},
                 )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 from messaging.nouns.documents import Document
 from messaging.nouns.event import Event, EventState
+from messaging.nouns.history import EventFact
 from messaging.nouns.order import Order
 from messaging.rules.identity import Identity
+from messaging.rules.subjects import names_in, same
 from messaging.stores.base import Events
 from messaging.stores.tinydb.rows import Groups, copied
 from messaging.stores.tinydb.table import JournalDB
 
 _RECEIVED = EventState.RECEIVED.value
+_FAILED = EventState.FAILED.value
 
 
 class _Received:
@@ -35,15 +38,51 @@ class _Received:
         self.keys.clear()
 
 
+class _OfProducts:
+    """The keys of customers' events about a product, by type and each of its names."""
+
+    fields = frozenset(["customer_id", "data", "type"])
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, ...], dict[str, None]] = {}
+
+    def of(self, type: str, source: str, shop: str, names: Mapping[str, str]) -> list[str]:
+        """The keys of those that share a name."""
+        groups = (self._keys.get((type, source, shop, *name), {}) for name in names.items())
+        return list(dict.fromkeys(key for group in groups for key in group))
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        before, after = _products(old), _products(new)
+        if before == after:
+            return
+        for name in before:
+            del self._keys[name][key]
+            if not self._keys[name]:
+                del self._keys[name]
+        for name in after:
+            self._keys.setdefault(name, {})[key] = None
+
+    def clear(self) -> None:
+        self._keys.clear()
+
+
+def _products(document: Document | None) -> list[tuple[str, ...]]:
+    if document is None or "customer_id" not in document or "product" not in document.get("data", {}):
+        return []
+    place = (document["type"], document["source"], document["shop"])
+    return [(*place, *name) for name in _names(document).get("product", {}).items()]
+
+
 class TinyEvents(Events):
     """The `events` and `orders` tables."""
 
     def __init__(self, db: JournalDB) -> None:
         self._by_customer = Groups("customer_id")
+        self._of_products = _OfProducts()
         self._received = _Received()
         self._table = db.journal_table(
             "events",
-            indexes=(self._by_customer, self._received),
+            indexes=(self._by_customer, self._of_products, self._received),
             shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker"),
         )
         self._orders_by_customer = Groups("customer_id")
@@ -98,6 +137,29 @@ class TinyEvents(Events):
                     found.append(Event.from_document(copied(document)))
         return found
 
+    def of_order(self, event: Event, customer_id: str) -> list[Event]:
+        mine = names_in(event.data).get("order")
+        if mine is None:
+            return []
+        with self._journal.reading():
+            documents = self._table.documents
+            found = (documents[key] for key in self._by_customer.of(customer_id))
+            return [
+                Event.from_document(copied(document))
+                for document in found
+                if (document["source"], document["shop"]) == (event.source, event.shop)
+                and document["state"] != _FAILED
+                and same(mine, _names(document).get("order", {}))
+            ]
+
+    def about_product(self, type: str, event: Event) -> list[Event]:
+        mine = names_in(event.data).get("product", {})
+        with self._journal.reading():
+            keys = self._of_products.of(type, event.source, event.shop, mine)
+            found = [Event.from_document(document) for _, document in self._table.copies(keys)]
+        about_it = (each for each in found if same(mine, names_in(each.data)["product"]))
+        return sorted(about_it, key=lambda each: (each.time, each.key))
+
     def count(self) -> int:
         with self._journal.reading():
             return len(self._table.documents)
@@ -142,6 +204,22 @@ class TinyEvents(Events):
             }
         return found
 
+    def told(self, customer_ids: Sequence[str], types: Collection[str]) -> dict[str, dict[str, tuple[EventFact, ...]]]:
+        """Events of `types` that happened to each customer with what they were about, in order of time."""
+        documents = self._table.documents
+        found: dict[str, dict[str, tuple[EventFact, ...]]] = {}
+        for customer_id in customer_ids:
+            of_type: dict[str, list[Document]] = {}
+            for key in self._by_customer.of(customer_id):
+                document = documents[key]
+                if document["type"] in types:
+                    of_type.setdefault(document["type"], []).append(document)
+            found[customer_id] = {
+                type: tuple(map(_fact, sorted(group, key=lambda document: (document["time"], document["id"]))))
+                for type, group in of_type.items()
+            }
+        return found
+
     def forget(self, identity: Identity) -> None:
         """Remove the orders of a customer, their events, and those that never got as far as being theirs."""
         nobodys = [
@@ -151,6 +229,14 @@ class TinyEvents(Events):
         ]
         self._table.drop([*self._by_customer.of(identity.customer_id), *nobodys])
         self._orders.drop(list(self._orders_by_customer.of(identity.customer_id)))
+
+
+def _fact(document: Document) -> EventFact:
+    return EventFact(datetime.fromisoformat(document["time"]), document["source"], document["shop"], _names(document))
+
+
+def _names(document: Document) -> dict[str, dict[str, str]]:
+    return names_in({**document.get("data", {}), "event": {"id": document["id"]}})
 
 
 def _order_of_placing(order: Order) -> tuple[bool, float, str]:

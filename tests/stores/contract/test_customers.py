@@ -9,7 +9,7 @@ import pytest
 from messaging.errors import InputError
 from messaging.nouns.engagement import EngagementKind
 from messaging.nouns.event import EventState
-from messaging.nouns.history import History, HistoryNeeds
+from messaging.nouns.history import EventFact, History, HistoryNeeds
 from messaging.nouns.message import Lane, MessageState
 
 EVERYTHING = HistoryNeeds(orders=True, happened=frozenset({"order.placed"}), messages=True, addresses=True)
@@ -122,6 +122,28 @@ class TestHistory:
             "sms": True,
             "push": False,
         }
+
+    def test_events_with_what_they_were_about(self, store, look, make):
+        later = make.now + timedelta(hours=1)
+        data = {"order": {"number": "7", "id": "70"}, "refund": {"amount": "5"}}
+        store.events.add(
+            [
+                make.event("2", customer_id="ann", time=later),
+                make.event("1", customer_id="ann", data=data, shop="b"),
+                make.event("3", customer_id="ann", type="cart.updated"),
+                make.event("4", customer_id="bob"),
+            ]
+        )
+        needs = HistoryNeeds(told=frozenset({"order.placed", "order.paid"}))
+        histories = look().customers.histories(["ann", "nobody"], needs)
+        names = {"order": {"number": "7", "id": "70"}, "refund": {"id": "event 1"}}
+        assert histories["ann"].told == {
+            "order.placed": (
+                EventFact(make.now, "api", "b", names),
+                EventFact(later, "api", "default", {"order": {"number": "2"}}),
+            )
+        }
+        assert histories["nobody"] == History()
 
     def test_messages_that_were_sent_and_what_people_did_with_them(self, store, look, make):
         store.customers.put([make.customer("ann")])

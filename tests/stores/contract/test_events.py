@@ -63,6 +63,62 @@ class TestEvents:
         assert [event.id for event in events.page(customer_id="ann")] == ["2"]
         assert events.page(customer_id="ann", type="x") == []
 
+    def test_of_an_order(self, store, look, make):
+        def about(id, **fields):
+            return make.event(id, **{"customer_id": "ann", "data": {"order": {"number": "7"}}, **fields})
+
+        mine = [about("1"), about("2", data={"order": {"number": "7", "id": "70"}, "shipment": {"id": "s"}})]
+        by_id = about("3", data={"order": {"id": "70"}})
+        others = [
+            about("4", shop="b"),
+            about("5", source="b"),
+            about("6", customer_id="bob"),
+            about("7", data={"order": {"number": "8"}}),
+            about("8", data={"cart": {"id": "7"}}),
+            about("9", state=EventState.FAILED),
+        ]
+        store.events.add([*mine, by_id, *others])
+        events = look().events
+        assert {each.id for each in events.of_order(about("10"), "ann")} == {"1", "2"}
+        assert {each.id for each in events.of_order(about("11", data={"order": {"id": "70"}}), "ann")} == {"2", "3"}
+        assert events.of_order(about("12"), "nobody") == []
+        assert events.of_order(about("13", data={}), "ann") == []
+
+    def test_about_a_product(self, store, look, make):
+        def asked(id, minutes=0, **fields):
+            time = make.now + timedelta(minutes=minutes)
+            product = {"id": "p1", "sku": "MUG"}
+            return make.event(
+                id,
+                **{
+                    "type": "product.requested",
+                    "customer_id": "ann",
+                    "data": {"product": product},
+                    "time": time,
+                    **fields,
+                },
+            )
+
+        later, first = asked("1", 5), asked("2", 1, customer_id="bob", data={"product": {"sku": "MUG"}})
+        others = [
+            asked("3", type="product.seen"),
+            asked("4", shop="b"),
+            asked("5", data={"product": {"id": "p2", "sku": "MUG"}}),
+            asked("6", data={"product": {"sku": "CUP"}}),
+            asked("7", customer_id=None),
+        ]
+        store.events.add([later, first, *others])
+        restocked = make.event("r", type="product.restocked", data={"product": {"id": "p1", "sku": "MUG"}})
+        events = look().events
+        assert events.about_product("product.requested", restocked) == [first, later]
+        assert events.about_product("product.restocked", restocked) == []
+        assert events.about_product("product.requested", make.event("x")) == []
+        nobodys = look().events.get([others[-1].key])[others[-1].key]
+        store.events.settle(nobodys.key, EventState.DONE, customer_id="cy")
+        store.customers.put([make.customer("bob")])
+        store.customers.delete("bob")
+        assert [each.id for each in look().events.about_product("product.requested", restocked)] == ["7", "1"]
+
 
 class TestOrders:
     def test_every_field_comes_back(self, store, look, make):

@@ -1,0 +1,304 @@
+"""What waits: once for an order and its parcel, moved by whatever tells another time, for those who asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from messaging.nouns.message import Lane, MessageState
+from messaging.nouns.template import Trigger
+from messaging.services.trigger_plans import TriggerPlans
+from messaging.stores.base import Outcome
+
+HOUR = timedelta(hours=1)
+WHOLE, PARCEL = Trigger(event="order.shipped"), Trigger(event="shipment.shipped")
+
+
+@pytest.fixture
+def on(shop: Any) -> Any:
+    """Turns a template's triggers on."""
+
+    def turn_on(name: str, *triggers: Trigger, **options: Any) -> None:
+        shop.shelf.put(name, *triggers, **options)
+        shop.switch.enable(name)
+
+    return turn_on
+
+
+def send_all(shop: Any) -> None:
+    """What is planned and due has gone."""
+    due = [m for m in shop.messages(state=MessageState.PLANNED) if m.due_at <= shop.clock.now()]
+    shop.store.outbox.settle([Outcome(message_id=m.id, state=MessageState.SENT, sent_at=shop.clock.now()) for m in due])
+
+
+def told(shop: Any) -> list[tuple[str, str | None]]:
+    """State and reason of each message, the sent ones first."""
+    found = [(m.state.value, m.reason) for m in shop.messages()]
+    return sorted(found, key=lambda each: (each[0] not in ("sent", "planned"), each[0], each[1] or ""))
+
+
+def shipped(shop: Any, **more: Any) -> Any:
+    return shop.event("order.shipped", id="whole", order={"number": "1"}, **more)
+
+
+def parcel(shop: Any, name: str = "s1", **more: Any) -> Any:
+    return shop.event("shipment.shipped", id=name, order={"number": "1"}, shipment={"id": name, **more})
+
+
+class TestOneThingToldTwice:
+    """An order and its parcel."""
+
+    @pytest.mark.parametrize("sent_between", [False, True])
+    @pytest.mark.parametrize("whole_first", [False, True])
+    def test_one_message(self, shop, on, whole_first, sent_between):
+        on("shipped", WHOLE, PARCEL)
+        events = [shipped(shop), parcel(shop)]
+        for event in events if whole_first else reversed(events):
+            shop.intake.receive(event)
+            if sent_between:
+                send_all(shop)
+        by = "order.shipped" if whole_first and sent_between else "shipment.shipped"
+        send_all(shop)
+        assert told(shop) == [("sent", None), ("skipped", f"told by {by}")]
+
+    def test_the_parcel_says_more(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        shop.intake.receive(shipped(shop))
+        shop.intake.receive(parcel(shop, tracking_number="T1"))
+        (message,) = shop.messages(state=MessageState.PLANNED)
+        assert message.context["shipment"]["tracking_number"] == "T1"
+
+    def test_each_parcel_has_a_message_of_its_own(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        for event in (parcel(shop), shipped(shop), parcel(shop, "s2")):
+            shop.intake.receive(event)
+        assert [state for state, _ in told(shop)] == ["planned", "planned", "skipped"]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_whatever_came_first(self, shop, on, order):
+        on("shipped", WHOLE, PARCEL)
+        events = [shipped(shop), parcel(shop), parcel(shop, "s2")]
+        for place in order:
+            shop.intake.receive(events[place])
+        assert told(shop) == [("planned", None), ("planned", None), ("skipped", "told by shipment.shipped")]
+
+    def test_another_order_and_another_customer_are_others(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        shop.intake.receive(parcel(shop))
+        bob = {"id": "18", "email": "bob@example.com"}
+        shop.intake.receive(shop.event("order.shipped", id="2", order={"number": "2"}))
+        shop.intake.receive(shop.event("order.shipped", id="3", order={"number": "1"}, customer=bob))
+        shop.intake.receive({**shop.event("order.shipped", id="4", order={"number": "1"}), "shop": "b"})
+        assert [state for state, _ in told(shop)] == ["planned"] * 4
+
+    def test_a_key_of_its_own_is_meant(self, shop, on):
+        on("shipped", Trigger(event="order.shipped", key="event.id"), PARCEL)
+        shop.intake.receive(parcel(shop))
+        assert shop.intake.receive(shipped(shop)).planned == 1
+
+    def test_another_template_tells_something_else(self, shop, on):
+        on("shipped", PARCEL)
+        on("thanks", WHOLE)
+        shop.intake.receive(parcel(shop))
+        assert shop.intake.receive(shipped(shop)).planned == 1
+
+    def test_a_refund_of_the_rest_is_more_than_one_of_a_part(self, shop, on):
+        on("refunded", Trigger(event="order.refunded"), Trigger(event="refund.created"))
+        order = {"number": "1", "total": "50.00", "currency": "EUR"}
+
+        def refund(id: str, hours: float, **data: Any) -> Any:
+            kind = "refund.created" if data else "order.refunded"
+            return shop.event(kind, id=id, hours=hours, order=order, **data)
+
+        assert shop.intake.receive(refund("1", 0, refund={"id": "r1", "amount": "20.00"})).planned == 1
+        assert shop.intake.receive(refund("2", 1)).planned == 1
+        assert {m.context["refund"]["amount"] for m in shop.messages()} == {"20.00", "30.00"}
+        assert shop.intake.receive(refund("3", 2)).planned == 0
+
+    @pytest.mark.parametrize("whole_first", [False, True])
+    def test_a_whole_refund_told_twice(self, shop, on, whole_first):
+        on("refunded", Trigger(event="order.refunded"), Trigger(event="refund.created"))
+        order = {"number": "1", "total": "50.00", "currency": "EUR"}
+        events = [
+            shop.event("order.refunded", order=order),
+            shop.event("refund.created", order=order, refund={"id": "r", "amount": "50.00"}),
+        ]
+        for event in events if whole_first else reversed(events):
+            shop.intake.receive(event)
+            send_all(shop)
+        assert [state for state, _ in told(shop)] == ["sent", "skipped"]
+
+    def test_a_plan_counts_it_once(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        for event in (parcel(shop), shipped(shop), parcel(shop, "s2")):
+            shop.intake.receive(event)
+        shop.intake.receive(shop.event("order.shipped", id="other", order={"number": "2"}))
+        plans = TriggerPlans(
+            shop.store, shop.clock, triggering=shop.triggering, planner=shop.planner, holding=shop._holding
+        )
+        plan = plans.make("shipped", days=1)
+        assert (plan.events, plan.planned) == (4, 3)
+
+
+LATE = Trigger(
+    event="shipment.shipped", at="shipment.eta + 1 day", after=timedelta(days=2), cancel_on=("shipment.delivered",)
+)
+LATE_ORDER = Trigger(event="order.shipped", at="shipment.eta + 1 day", cancel_on=("order.delivered",))
+
+
+class TestAnotherTime:
+    """The promised day changes while a message waits for it."""
+
+    def test_whatever_tells_it_moves_it(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.receive(parcel(shop, eta="2026-03-05"))
+        told = shop.event(
+            "shipment.updated", hours=1, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-09"}
+        )
+        accepted = shop.intake.receive(told)
+        assert (accepted.planned, accepted.moved) == (0, 1)
+        (message,) = shop.messages()
+        assert message.due_at == datetime(2026, 3, 10, 8, tzinfo=UTC)
+        assert message.expires_at == message.due_at + timedelta(days=2)
+        assert message.context["shipment"]["eta"] == "2026-03-09"
+        assert message.context["event"]["type"] == "shipment.shipped"
+        assert shop.intake.receive(told).moved == 0
+
+    def test_an_older_word_told_late_moves_nothing(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.receive(parcel(shop, eta="2026-03-05"))
+        before = shop.messages()
+        told = shop.event("order.updated", hours=-1, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-09"})
+        assert shop.intake.receive(told).moved == 0
+        assert shop.messages() == before
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_whatever_came_first(self, shop, on, order):
+        on("delayed", LATE)
+        events = [
+            parcel(shop, eta="2026-03-05"),
+            shop.event("x.a", hours=1, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-09"}),
+            shop.event("x.b", hours=2, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-07"}),
+        ]
+        for place in order:
+            shop.intake.receive(events[place])
+        (message,) = shop.messages()
+        assert message.due_at == datetime(2026, 3, 8, 8, tzinfo=UTC)
+
+    def test_what_is_told_of_another_parcel_moves_nothing(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.receive(parcel(shop, eta="2026-03-05"))
+        other = shop.event("x", hours=1, order={"number": "1"}, shipment={"id": "s2", "eta": "2026-03-09"})
+        assert shop.intake.receive(other).moved == 0
+        elsewhere = shop.event("y", hours=1, order={"number": "2"}, shipment={"eta": "2026-03-09"})
+        assert shop.intake.receive(elsewhere).moved == 0
+
+    def test_the_day_may_have_been_told_before(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.receive(shop.event(hours=-1, order={"number": "1"}, shipment={"eta": "2026-03-06"}))
+        shop.intake.receive(parcel(shop))
+        (message,) = shop.messages()
+        assert message.due_at == datetime(2026, 3, 7, 8, tzinfo=UTC)
+
+    def test_not_before_some_time_has_passed(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.receive(parcel(shop, eta="2026-02-20"))
+        (message,) = shop.messages()
+        assert message.due_at == shop.clock.now() + timedelta(days=2)
+
+    def test_the_order_and_its_parcel_are_late_once(self, shop, on):
+        on("delayed", LATE, LATE_ORDER)
+        shop.intake.receive(shipped(shop, shipment={"eta": "2026-03-05"}))
+        shop.intake.receive(parcel(shop))
+        (message,) = shop.messages(state=MessageState.PLANNED)
+        assert message.trigger_key == "api/default/shipment/s1"
+        assert message.due_at == datetime(2026, 3, 6, 8, tzinfo=UTC)
+        shop.intake.receive(shop.event("shipment.delivered", hours=1, order={"number": "1"}, shipment={"id": "s1"}))
+        assert not shop.messages(state=MessageState.PLANNED)
+
+
+BACK = Trigger(event="product.restocked", answers="product.requested")
+
+
+def asks(shop: Any, who: str, *, hours: float = 0, id: str | None = None, **product: Any) -> Any:
+    customer = {"id": who, "email": f"{who}@example.com"}
+    event = shop.event(
+        "product.requested",
+        id=id or f"{who} asks at {hours}",
+        hours=hours,
+        customer=customer,
+        product={"sku": "MUG", "name": "Mug", **product},
+    )
+    return shop.intake.receive(event)
+
+
+def back(shop: Any, id: str = "back", **product: Any) -> Any:
+    return shop.intake.receive(
+        shop.event("product.restocked", id=id, customer={}, product={"sku": "MUG", "price": "9.00", **product})
+    )
+
+
+class TestThoseWhoAsked:
+    """`answers`: each request once."""
+
+    def test_they_are_told_and_nobody_else(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann", hours=-2)
+        asks(shop, "bob", hours=-1)
+        asks(shop, "cy", sku="CUP")
+        shop.intake.receive(shop.event())
+        assert back(shop).planned == 2
+        assert sorted(m.customer_id for m in shop.messages()) == ["ann", "bob"]
+        assert {m.lane for m in shop.messages()} == {Lane.EVENT}
+        assert {m.context["product"]["name"] for m in shop.messages()} == {"Mug"}
+        assert {m.context["product"]["price"] for m in shop.messages()} == {"9.00"}
+
+    def test_a_request_is_answered_once(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann")
+        assert back(shop, "1").planned == 1
+        send_all(shop)
+        assert back(shop, "2").planned == 0
+        asks(shop, "ann", hours=1)
+        assert back(shop, "3").planned == 1
+
+    def test_who_asked_twice_is_told_once(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann", hours=-3)
+        asks(shop, "ann", hours=-1)
+        assert back(shop, "1").planned == 1
+        send_all(shop)
+        assert back(shop, "2").planned == 0
+
+    def test_who_asked_before_the_trigger_was_on(self, shop, on):
+        asks(shop, "ann")
+        on("back", BACK)
+        assert back(shop).planned == 1
+
+    def test_a_product_is_known_by_its_id_or_its_article_number(self, shop, on):
+        on("back", BACK)
+        for who, product in (("ann", {"sku": "MUG"}), ("bob", {"id": "p1"}), ("cy", {"id": "p2", "sku": "MUG"})):
+            customer = {"id": who, "email": f"{who}@example.com"}
+            shop.intake.receive(shop.event("product.requested", id=who, customer=customer, product=product))
+        told = shop.event("product.restocked", customer={}, product={"id": "p1", "sku": "MUG"})
+        assert shop.intake.receive(told).planned == 2
+        assert {m.customer_id for m in shop.messages()} == {"ann", "bob"}
+
+    def test_another_shops_article_is_another(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann")
+        told = shop.event("product.restocked", customer={}, product={"sku": "MUG"})
+        assert shop.intake.receive({**told, "shop": "b"}).planned == 0
+
+    def test_a_plan_counts_them(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann", hours=-2)
+        asks(shop, "bob", hours=-1)
+        back(shop)
+        plans = TriggerPlans(
+            shop.store, shop.clock, triggering=shop.triggering, planner=shop.planner, holding=shop._holding
+        )
+        assert plans.make("back", days=1).planned == 2
