@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from messaging import EventSource, hookimpl
 from messaging_shops.bigcommerce import BigCommerce
+from messaging_shops.magento import Magento
 from messaging_shops.shopify import Shopify
 from messaging_shops.standard import StandardWebhooks
 from messaging_shops.stripe import Stripe
@@ -16,4 +17,4 @@ from messaging_shops.woocommerce import WooCommerce
 
 @hookimpl
 def register_event_sources() -> list[type[EventSource]]:
-    return [BigCommerce, Shopify, StandardWebhooks, Stripe, WooCommerce]
+    return [BigCommerce, Magento, Shopify, StandardWebhooks, Stripe, WooCommerce]

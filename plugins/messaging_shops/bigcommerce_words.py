@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -81,15 +82,16 @@ def shipment_part(shipment: Row) -> dict[str, Any]:
 
 
 def refund_part(refund: Row, products: Sequence[Row], order: Row) -> dict[str, Any] | None:
-    """The `refund` of an event; None where every payment back was declined."""
-    payments = rows(refund.get("payments"))
-    if payments and all(payment.get("is_declined") is True for payment in payments):
+    """The `refund` of an event; None where nothing went back: every payment was declined."""
+    payments, given = rows(refund.get("payments")), amount(refund.get("total_amount"))
+    declined = payments and all(payment.get("is_declined") is True for payment in payments)
+    if declined or given is None or Decimal(given) <= 0:
         return None
     known = {name(product.get("id")): product for product in products}
     lines = [row for row in rows(refund.get("items")) if name(row.get("item_id")) in known]
     return filled(
         id=name(refund.get("id")),
-        amount=amount(refund.get("total_amount")),
+        amount=given,
         items=[_line(known[name(row.get("item_id"))], order, row.get("quantity")) for row in lines],
     )
 
