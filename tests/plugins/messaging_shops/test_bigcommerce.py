@@ -23,9 +23,10 @@ from werkzeug import Response
 from messaging import DeliveryError, InputError, Request, SourceContext
 from messaging.outgoing import Outgoing
 from messaging.rules.envelope import read_event
-from messaging.testing import SourceContract
-from messaging.testing.standins.http import Answer, as_json
+from messaging.testing import Answer, SourceContract, as_json
+from messaging.testing.contract.completing import ShopApi
 from messaging_shops.bigcommerce import BigCommerce, BigCommerceSettings
+from tests.plugins.messaging_shops.garbling import garbled
 
 if TYPE_CHECKING:
     from tests.plugins.messaging_shops.conftest import Hooks
@@ -568,30 +569,6 @@ def test_settings() -> None:
             BigCommerceSettings(**{**SETTINGS, **wrong})
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@st.composite
-def garbled(draw: st.DrawFn, whole: Any) -> Any:
-    """Something of theirs in which some values are something else."""
-    body = json.loads(json.dumps(whole))
-    for _ in range(draw(st.integers(1, 3))):
-        place = body
-        while True:
-            keys = sorted(place) if isinstance(place, dict) else range(len(place))
-            key = draw(st.sampled_from(list(keys)))
-            if isinstance(place[key], dict | list) and place[key] and draw(st.booleans()):
-                place = place[key]
-                continue
-            place[key] = draw(values)
-            break
-    return body
-
-
 @given(st.sampled_from(HOOKS).flatmap(garbled))
 def test_whatever_is_posted_is_an_event_or_no_event(body: dict[str, Any]) -> None:
     try:
@@ -608,8 +585,6 @@ class _Answers(TestContract):
 
 @given(st.sampled_from(HOOKS), st.data())
 def test_whatever_the_store_answers_is_an_event_or_none(body: dict[str, Any], data: st.DataObject) -> None:
-    from messaging.testing.contract.completing import ShopApi
-
     def answer(method: str, request: Request) -> Answer:
         good = _Answers().shop_api(method, request)
         if good.status != 200:

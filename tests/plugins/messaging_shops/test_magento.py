@@ -25,10 +25,10 @@ from messaging import DeliveryError, InputError, NotSent, Request, RequestReject
 from messaging.nouns.event import Event
 from messaging.outgoing import Outgoing
 from messaging.rules.envelope import read_event
-from messaging.testing import SourceContract
-from messaging.testing.standins.http import Answer, as_json
+from messaging.testing import Answer, SourceContract, as_json
 from messaging_shops.adobe_keys import AdobeKeys, read_key
 from messaging_shops.magento import Magento, MagentoSettings
+from tests.plugins.messaging_shops.garbling import garbled
 
 if TYPE_CHECKING:
     from tests.plugins.messaging_shops.conftest import Hooks
@@ -554,30 +554,6 @@ class TestKeys:
             else:
                 assert keys.get(path) is None
         assert read_key(pem(private("one"))).key_size == 2048
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@st.composite
-def garbled(draw: st.DrawFn, whole: Any) -> Any:
-    """Something of theirs in which some values are something else."""
-    body = json.loads(json.dumps(whole))
-    for _ in range(draw(st.integers(1, 3))):
-        place = body
-        while True:
-            keys = sorted(place) if isinstance(place, dict) else range(len(place))
-            key = draw(st.sampled_from(list(keys)))
-            if isinstance(place[key], dict | list) and place[key] and draw(st.booleans()):
-                place = place[key]
-                continue
-            place[key] = draw(values)
-            break
-    return body
 
 
 @given(st.sampled_from(BODIES).flatmap(garbled))
