@@ -93,10 +93,11 @@ class BigCommerce(Shop):
             sent = table(self._ask(f"{path}/shipments/{quote(shipment, safe='')}"))
             if not name(sent.get("id")):
                 return None
-            data["shipment"] = words.shipment_part(sent)
+            data["shipment"] = words.shipment_part(sent, products, found)
         elif type in ("order.shipped", "order.partially_shipped"):
             # The parcel that made it so: who was told of that one is not told again.
-            data["shipment"] = words.last_shipment(rows(self._ask(f"{path}/shipments?limit=250")))
+            last = words.last_of(rows(self._ask(f"{path}/shipments?limit=250")))
+            data["shipment"] = words.shipment_part(last, products, found)
         if refund is not None:
             refunds = rows(table(self._ask(f"v3/orders/{quote(order, safe='')}/payment_actions/refunds")).get("data"))
             made = next((row for row in refunds if name(row.get("id")) == refund), None)

@@ -70,7 +70,7 @@ def buyer(order: Row) -> dict[str, Any]:
     )
 
 
-def shipment_part(shipment: Row) -> dict[str, Any]:
+def shipment_part(shipment: Row, products: Sequence[Row], order: Row) -> dict[str, Any]:
     """The `shipment` of an event; the store's own link goes before the one that was made of the number."""
     names = (shipment.get(key) for key in ("shipping_provider_display_name", "tracking_carrier", "shipping_provider"))
     return filled(
@@ -78,6 +78,7 @@ def shipment_part(shipment: Row) -> dict[str, Any]:
         carrier=first(*names),
         tracking_number=name(shipment.get("tracking_number")),
         tracking_url=web_address(shipment.get("tracking_link")) or web_address(shipment.get("generated_tracking_link")),
+        items=_lines(shipment, "order_product_id", products, order),
     )
 
 
@@ -87,13 +88,15 @@ def refund_part(refund: Row, products: Sequence[Row], order: Row) -> dict[str, A
     declined = payments and all(payment.get("is_declined") is True for payment in payments)
     if declined or given is None or Decimal(given) <= 0:
         return None
+    items = _lines(refund, "item_id", products, order)
+    return filled(id=name(refund.get("id")), amount=given, items=items)
+
+
+def _lines(part: Row, named: str, products: Sequence[Row], order: Row) -> list[dict[str, Any]]:
+    """What is in a part of an order: it names each line of the order, and how many of it."""
     known = {name(product.get("id")): product for product in products}
-    lines = [row for row in rows(refund.get("items")) if name(row.get("item_id")) in known]
-    return filled(
-        id=name(refund.get("id")),
-        amount=given,
-        items=[_line(known[name(row.get("item_id"))], order, row.get("quantity")) for row in lines],
-    )
+    lines = [row for row in rows(part.get("items")) if name(row.get(named)) in known]
+    return [_line(known[name(row.get(named))], order, row.get("quantity")) for row in lines]
 
 
 def cart_part(cart: Row, storefront: str | None) -> dict[str, Any]:
@@ -140,9 +143,9 @@ def customer_of(customer: Row, addresses: Iterable[Row] = ()) -> dict[str, Any]:
     )
 
 
-def last_shipment(shipments: Sequence[Row]) -> dict[str, Any]:
-    """The one that left last."""
-    return shipment_part(max(shipments, key=_made_at)) if shipments else {}
+def last_of(shipments: Sequence[Row]) -> Row:
+    """The parcel that left last."""
+    return max(shipments, key=_made_at, default={})
 
 
 def _made_at(row: Row) -> float:

@@ -59,7 +59,7 @@ def shipment_saved(body: Told, request: Request) -> Iterator[Told]:
         "id": f"shipment:{id}:shipped",
         "type": "shipment.shipped",
         "time": _at(request, shipment, "created_at"),
-        "data": {"shipment": {"id": id, **tracked(tracks)}},
+        "data": {"shipment": {"id": id, **tracked(tracks), **_packed(lines)}},
         "incomplete": {"order": needed(shipment.get("order_id"), "order_id"), "shipment": id},
     }
 
@@ -156,6 +156,14 @@ def tracked(tracks: list[Told]) -> dict[str, Any]:
     )
 
 
+def _packed(lines: list[Told]) -> dict[str, Any]:
+    """What is in a parcel, where its lines say how many."""
+    packed = [row for row in lines if _number(row.get("qty")) > 0]
+    return filled(
+        items=[item(sku=row.get("sku"), name_=row.get("name"), quantity=_count(row, "qty")) for row in packed]
+    )
+
+
 def _thing(body: Told, kind: str) -> Told:
     """What an event is about: `data.value` of I/O Events, `data.order` of a webhook, or the order inside of either."""
     data = table(body.get("data"))
@@ -180,9 +188,12 @@ def _is_paid(order: Told, *, told: bool = True) -> bool:
 
 def _line(row: Told, quantity: str) -> dict[str, Any]:
     price = row.get("price") if amount(row.get("price_incl_tax")) is None else row.get("price_incl_tax")
-    count = _number(row.get(quantity))
-    pieces = int(count) if count == count.to_integral_value() else float(count)
-    return item(sku=row.get("sku"), name_=row.get("name"), quantity=pieces, price=price)
+    return item(sku=row.get("sku"), name_=row.get("name"), quantity=_count(row, quantity), price=price)
+
+
+def _count(row: Told, field: str) -> int | float:
+    count = _number(row.get(field))
+    return int(count) if count == count.to_integral_value() else float(count)
 
 
 def _number(value: object) -> Decimal:

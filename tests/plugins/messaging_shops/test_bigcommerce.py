@@ -103,6 +103,7 @@ SHIPMENTS = [
         "shipping_provider": "",
         "shipping_provider_display_name": "DHL",
         "generated_tracking_link": "https://carrier.example/track/00340434161094042557",
+        "items": [{"order_product_id": 188, "product_id": 0, "quantity": 1}, {"order_product_id": 999, "quantity": 1}],
     },
     {
         "id": 11,
@@ -192,6 +193,7 @@ DHL = {
     "carrier": "DHL",
     "tracking_number": "00340434161094042557",
     "tracking_url": "https://carrier.example/track/00340434161094042557",
+    "items": [{"sku": "POT-1", "name": "Teapot", "quantity": 1, "price": "24.9500"}],
 }
 
 

@@ -110,7 +110,7 @@ SHIPMENT = {
     "order_id": "5",
     "customer_id": "11",
     "created_at": "2026-03-03 08:00:00",
-    "items": [{"sku": "POT-1-RED", "name": "Teapot", "parent_id": "12"}],
+    "items": [{"sku": "POT-1-RED", "name": "Teapot", "qty": "2.0000", "parent_id": "12"}, {"sku": "POT-1-RED"}],
     "tracks": [],
     "_isNew": True,
 }
@@ -341,7 +341,8 @@ def context(*events: dict[str, Any], customer_id: str | None = None) -> SourceCo
 
 
 PLACED = told(event("sales_order_save_after", ORDER))[0]
-DHL = {"id": "12", "carrier": "DHL", "tracking_number": "00340434161094042557"}
+IN_IT = {"id": "12", "items": [{"sku": "POT-1-RED", "name": "Teapot", "quantity": 2}]}
+DHL = {**IN_IT, "carrier": "DHL", "tracking_number": "00340434161094042557"}
 
 
 def test_a_parcel_of_an_order_that_was_told_before() -> None:
@@ -355,7 +356,7 @@ def test_a_parcel_of_an_order_that_was_told_before() -> None:
     (number,) = told(event("sales_order_shipment_track_save_after", TRACK))
     assert number["id"] == "shipment:12:tracked"
     for customer_id, customer in ((None, WHO), ("ann", {"id": "ann"})):
-        for known, shipment in (((PLACED,), {"id": "12"}), ((PLACED, number), DHL)):
+        for known, shipment in (((PLACED,), IN_IT), ((PLACED, number), DHL)):
             whole = make(context(*known, customer_id=customer_id)).complete(sent)
             assert whole == {"customer": customer, "data": {"order": BOUGHT, "shipment": shipment}}
     with pytest.raises(NotSent, match="order 5 is not known yet"):
