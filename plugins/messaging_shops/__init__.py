@@ -10,11 +10,11 @@ from messaging import EventSource, hookimpl
 from messaging_shops.bigcommerce import BigCommerce
 from messaging_shops.magento import Magento
 from messaging_shops.shopify import Shopify
-from messaging_shops.standard import StandardWebhooks
+from messaging_shops.standard import Standard
 from messaging_shops.stripe import Stripe
 from messaging_shops.woocommerce import WooCommerce
 
 
 @hookimpl
 def register_event_sources() -> list[type[EventSource]]:
-    return [BigCommerce, Magento, Shopify, StandardWebhooks, Stripe, WooCommerce]
+    return [BigCommerce, Magento, Shopify, Standard, Stripe, WooCommerce]

@@ -19,7 +19,7 @@ from messaging_shops import bigcommerce_words as words
 from messaging_shops.asking import ask
 from messaging_shops.people import consent, is_somebody
 from messaging_shops.reading import body_of, name, needed, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic, in_bytes
+from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic, in_bytes, prefixed
 from messaging_shops.signing import check, check_standard
 
 #: The header in which a hook that is not signed carries its word.
@@ -80,7 +80,7 @@ class BigCommerce(Shop):
             told = self._subscriber(asked["subscriber"])
         else:
             told = self._order(event["type"], **asked)
-        return self._prefixed(told) if told is not None and is_somebody(told["customer"]) else None
+        return prefixed(told, self.settings) if told is not None and is_somebody(told["customer"]) else None
 
     def _order(self, type: str, order: str, shipment: str | None = None, refund: str | None = None) -> Told | None:
         path = f"v2/orders/{quote(order, safe='')}"

@@ -23,7 +23,7 @@ from messaging_shops.adobe_keys import AdobeKeys, is_signed, read_key
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of, name, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic
+from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic, prefixed
 from messaging_shops.signing import check_standard
 
 _WEBHOOK = "x-adobe-commerce-webhook-signature"
@@ -150,7 +150,7 @@ class Magento(Shop):
         customer = magento_events.buyer(found)
         if not name(found.get("entity_id")) or not is_somebody(customer):
             return None
-        return self._prefixed({"customer": customer})["customer"], magento_events.order_part(found)
+        return prefixed({"customer": customer}, self.settings)["customer"], magento_events.order_part(found)
 
     def _tracked(self, shipment: str) -> Told:
         told = self.context.told(f"shipment:{shipment}:tracked")

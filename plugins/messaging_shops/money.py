@@ -18,18 +18,16 @@ def amount(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     told = value.strip() if isinstance(value, str) else str(value)
+    if _AMOUNT.fullmatch(told) is not None and not isinstance(value, float):
+        return told
     try:
-        number = Decimal(told) if len(told) < 40 else None
+        number = Decimal(told)
     except ArithmeticError:
         return None
-    if number is None or not number.is_finite():
+    if not number.is_finite() or abs(number) >= 10**15:
         return None
-    if _AMOUNT.fullmatch(told) is None or isinstance(value, float):
-        if abs(number) >= Decimal(10) ** 15:
-            return None
-        # Not more digits than a price has; `3.3333333333333335` is a third of ten.
-        told = format(number.quantize(Decimal("0.0001"), ROUND_HALF_UP).normalize(), "f")
-    return told if _AMOUNT.fullmatch(told) else None
+    # Not more digits than a price has: `3.3333333333333335` is a third of ten.
+    return format(number.quantize(Decimal("0.0001"), ROUND_HALF_UP).normalize(), "f")
 
 
 def currency(value: object) -> str | None:

@@ -82,10 +82,10 @@ class Shop(EventSource):
         if topic is None:
             return
         known = set()
-        for event in topic.tell(body_of(request), request):
+        for event in self.tell(topic, request):
             if event["id"] not in known and _is_about_somebody(event):
                 known.add(event["id"])
-                yield self._prefixed(event)
+                yield prefixed(event, self.settings)
 
     def known(self, order: str) -> tuple[Told, Told] | None:
         """Whose an order is, and the order, as this shop told of it before: for events that only name it."""
@@ -95,11 +95,17 @@ class Shop(EventSource):
                 return {"id": told.customer_id} if told.customer_id else told.customer, told.data["order"]
         return None
 
-    def _prefixed(self, event: Told) -> Told:
-        customer, prefix = event.get("customer", {}), self.settings.customer_prefix
-        if not prefix or "id" not in customer:
-            return event
-        return {**event, "customer": {**customer, "id": f"{prefix}{customer['id']}"}}
+    def tell(self, topic: Topic, request: Request) -> Iterator[Told]:
+        """What becomes of a request about `topic`, where that is not in its table alone: settings have a say."""
+        return topic.tell(body_of(request), request)
+
+
+def prefixed(event: Told, settings: ShopSettings) -> Told:
+    """The event, with the shop's prefix before the id of its customer."""
+    customer, prefix = event.get("customer"), settings.customer_prefix
+    if not prefix or not isinstance(customer, Mapping) or customer.get("id") is None:
+        return event
+    return {**event, "customer": {**customer, "id": f"{prefix}{customer['id']}"}}
 
 
 def happened_at(request: Request, *times: object) -> str:

@@ -13,7 +13,7 @@ from messaging_shops import shopify_carts, shopify_orders, shopify_parcels, shop
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import table
-from messaging_shops.shop import Shop, ShopSettings, Told, Topic
+from messaging_shops.shop import Shop, ShopSettings, Told, Topic, prefixed
 from messaging_shops.shopify_words import buyer, order_part
 from messaging_shops.signing import check, in_base64
 
@@ -83,7 +83,7 @@ class Shopify(Shop):
         if answer is None:
             return None
         told = table(table(answer).get("order"))
-        return self._prefixed(_whole(event, buyer(told), order_part(told)))
+        return prefixed(_whole(event, buyer(told), order_part(told)), self.settings)
 
 
 def _whole(event: Told, customer: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:

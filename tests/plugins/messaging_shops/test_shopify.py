@@ -278,6 +278,11 @@ def test_a_refund_without_a_payment_is_what_its_lines_come_to() -> None:
     assert refund["amount"] == "51.66"
 
 
+def test_a_refund_that_an_order_lists_twice_is_one() -> None:
+    refund = json.loads(BODIES["refunds/create"])
+    assert told("orders/updated", refunds=[refund, refund]).count(REFUNDED) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [
