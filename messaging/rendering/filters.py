@@ -208,6 +208,7 @@ _PUBLIC: dict[str, Filter] = {
     "d": default,
     "date": formats.date_,
     "datetime": formats.datetime_,
+    "days_until": formats.days_until,
     "decimal": lambda run, value, /: decimal(value),
     "default": default,
     "dictsort": listing.dictsort,

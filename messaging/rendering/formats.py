@@ -6,13 +6,14 @@ told in the customer's zone.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, match_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import TemplateRuntimeError, Undefined
 
@@ -52,16 +53,33 @@ def percent(run: Run, value: Any, /, decimals: int = 0) -> str:
 
 
 def date_(run: Run, value: Any, /, format: str = "long") -> str:
-    """A day: `March 5, 2026`. `format`: short, medium, long, full, or a CLDR pattern like `EEEE, d MMMM`."""
-    moment = moment_of(value)
-    if isinstance(moment, datetime):
-        moment = moment.astimezone(run.zone).date()
-    return _date(moment, _pattern(format), run.date_locale)
+    """A day: `March 5, 2026`. `format`: short, medium, long, full, day (`Thursday, March 5`), or a CLDR pattern."""
+    pattern = _day_pattern(run.date_locale) if format == "day" else _pattern(format)
+    return _date(_day(run, value), pattern, run.date_locale)
+
+
+@lru_cache(256)
+def _day_pattern(locale: Locale) -> str:
+    """Weekday, day and month as the locale orders them, in full words."""
+    skeletons = locale.datetime_skeletons
+    pattern = str(skeletons[match_skeleton("MMMMEd", skeletons) or "MMMEd"].pattern)
+    return re.sub("E+", "EEEE", pattern)
 
 
 @lru_cache(1024)
 def _date(day: date, pattern: str, locale: Locale) -> str:
     return format_date(day, pattern, locale=locale)
+
+
+def days_until(run: Run, value: Any, /, now: Any) -> int:
+    """How many days a day is ahead of `now` by the customer's calendar: 0 today, 1 tomorrow, -1 yesterday."""
+    day, today = (_day(run, each) for each in (value, now))
+    return (day - today).days
+
+
+def _day(run: Run, value: Any) -> date:
+    moment = moment_of(value)
+    return moment.astimezone(run.zone).date() if isinstance(moment, datetime) else moment
 
 
 def datetime_(run: Run, value: Any, /, format: str = "medium") -> str:

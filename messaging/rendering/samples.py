@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.nouns.template import Template
-from messaging.rules.subjects import with_tracking
+from messaging.rules.subjects import made_plain
 
 _ITEMS = [
     {
@@ -86,4 +86,4 @@ def sample_context(template: Template, now: datetime) -> dict[str, Any]:
             context[kind] = _DATA[kind]
         if kind in ("shipment", "refund"):
             context["order"] = _DATA["order"]
-    return with_tracking({**context, **template.sample})
+    return made_plain({**context, **template.sample})

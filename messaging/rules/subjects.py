@@ -111,9 +111,9 @@ def value_in(path: str, context: Mapping[str, Any]) -> Any:
 
 
 def context_of(event: Event) -> dict[str, Any]:
-    """What a template sees of the event: its data, its shipment with carrier and tracking page, and `event` itself."""
+    """What a template sees of the event: its data, made plain, and `event` itself."""
     return {
-        **with_tracking(event.data),
+        **made_plain(event.data),
         "event": {
             "id": event.id,
             "type": event.type,
@@ -124,10 +124,18 @@ def context_of(event: Event) -> dict[str, Any]:
     }
 
 
-def with_tracking(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What an event tells, its shipment with its carrier and tracking page where they can be known."""
-    shipment = data.get("shipment")
-    return {**data, "shipment": tracked(shipment)} if isinstance(shipment, Mapping) else dict(data)
+def made_plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event tells, with what it says in other words: the carrier and its tracking page, and till when an order
+    has to wait if only its items tell.
+    """
+    found, order, shipment = dict(data), data.get("order"), data.get("shipment")
+    if isinstance(shipment, Mapping):
+        found["shipment"] = tracked(shipment)
+    if isinstance(order, Mapping) and not order.get("backordered_until"):
+        days = [item["backordered_until"] for item in order.get("items", ()) if item.get("backordered_until")]
+        if days:
+            found["order"] = {**order, "backordered_until": max(days)}
+    return found
 
 
 def cancels(event: Event, context: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What a template sees of an event about an order: its data, completed by what else was told of that order.
+"""What a template sees of an event about an order or cart: its data, completed by what else was told of that.
 
 Shops tell in pieces: the parcel without the order's items, the delivery without the carrier. What the event says
 itself stays; what it leaves out is taken from the others, the latest word first, by the time at which things
@@ -17,7 +17,7 @@ from typing import Any
 
 from messaging.nouns.event import Event
 from messaging.rules.orders import WHOLE_REFUNDS
-from messaging.rules.subjects import context_of, names_in, same, with_tracking
+from messaging.rules.subjects import context_of, made_plain, names_in, same
 
 #: Types that are about parcels, beside those that begin with `shipment.`: they show the order's only parcel.
 _OF_PARCELS = frozenset(
@@ -51,12 +51,12 @@ class _Parcel:
 
 
 def context_with(event: Event, others: Iterable[Event]) -> dict[str, Any]:
-    """The context of `event`, with what `others`, which are about the same order, add to it."""
+    """The context of `event`, with what `others`, which are about the same order or cart, add to it."""
     context = context_of(event)
-    if not isinstance(event.data.get("order"), Mapping):
-        return context
     by_key = {each.key: each for each in (*others, event)}
     told = sorted(by_key.values(), key=lambda each: (each.time, each.key))
+    if not isinstance(event.data.get("order"), Mapping):
+        return {**context, "cart": _cart(event, told)} if isinstance(event.data.get("cart"), Mapping) else context
     order: dict[str, Any] = {}
     for each in told:
         order |= _filled(each.data.get("order"))
@@ -76,7 +76,15 @@ def context_with(event: Event, others: Iterable[Event]) -> dict[str, Any]:
         found["shipment"] = shipment
     if event.type in WHOLE_REFUNDS or "refund" in event.data:
         found["refund"] = _refund(event, told, order)
-    return {**with_tracking(found), "event": context["event"]}
+    return {**made_plain(found), "event": context["event"]}
+
+
+def _cart(event: Event, told: Sequence[Event]) -> dict[str, Any]:
+    """The cart as its event has it; what that leaves out, such as the way back to it, as it was told last."""
+    cart: dict[str, Any] = {}
+    for each in told:
+        cart |= _filled(each.data.get("cart"))
+    return {**cart, **event.data["cart"]}
 
 
 def _filled(part: object) -> dict[str, Any]:

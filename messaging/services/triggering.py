@@ -192,7 +192,7 @@ class Triggering:
             if before is not None:
                 result += Planned(moved=self._waiting.move(before, draft, event))
             elif not self._waiting.cancelled_already(event, draft.customer, trigger):
-                fresh.append(draft if trigger.key is not None else self._waiting.told_once(draft))
+                fresh.append(draft if trigger.key is not None else self._waiting.told_once(draft, now))
         messages = self._planner.plan(fresh, now=now) if fresh else []
         self._store.outbox.add(messages)
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))

@@ -15,7 +15,7 @@ from typing import Any
 
 from messaging.ids import message_id
 from messaging.nouns.customer import Customer
-from messaging.nouns.event import Event
+from messaging.nouns.event import Event, event_key
 from messaging.nouns.message import Message, MessageState
 from messaging.nouns.template import Trigger
 from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, trigger_key, value_at
@@ -44,7 +44,7 @@ class Waiting:
 
     def context(self, event: Event, customer: Customer | None, *more: Event) -> dict[str, Any]:
         """What a template sees of `event`: `more` happened as well, and is perhaps not in the store as theirs."""
-        others = self._store.events.of_order(event, customer.id) if customer is not None else []
+        others = self._store.events.about_the_same(event, customer.id) if customer is not None else []
         return context_with(event, (*others, *more))
 
     def known(self, drafts: Sequence[Draft]) -> dict[str, Message]:
@@ -62,11 +62,15 @@ class Waiting:
         return found
 
     def move(self, waiting: Message, draft: Draft, event: Event) -> int:
-        """Give a message that waits the due time and content of a later event with its key."""
+        """Give a message that waits the due time and content of a later event with its key; return how many moved.
+
+        One that happened before is told late: it moves nothing, and only fills what was left open.
+        """
         if waiting.state is not MessageState.PLANNED or waiting.event_key == event.key:
             return 0
         if event.time < _happened_at(waiting):
-            return 0  # told late: what is planned knows more
+            self._renew(waiting, draft.customer, event)
+            return 0
         return self._store.outbox.postpone(
             [waiting.id], draft.due_at, expires_at=draft.expires_at, context=draft.context
         )
@@ -77,21 +81,29 @@ class Waiting:
         for message in self._of(customer, live, index):
             if about_the_same(context_of(event), message.context or {}) is not True:
                 continue
-            first = self._store.events.get([message.event_key or ""]).get(message.event_key or "")
-            if first is None:
-                continue
-            context = self.context(first, customer, event)
-            due = self._due(trigger, first.time, context, customer)
+            context = self._renewed(message, customer, event)
+            due = self._due(trigger, _happened_at(message), context, customer)
             if isinstance(due, datetime) and (due := max(due, now)) != message.due_at:
-                moved += self._store.outbox.postpone(
-                    [message.id], due, expires_at=due + self._late, context={**(message.context or {}), **context}
-                )
+                moved += self._store.outbox.postpone([message.id], due, expires_at=due + self._late, context=context)
         return moved
 
-    def told_once(self, draft: Draft) -> Draft:
+    def _renew(self, message: Message, customer: Customer, event: Event) -> None:
+        """Show what `event` adds to what a message knows."""
+        context = self._renewed(message, customer, event)
+        if context != message.context:
+            self._store.outbox.postpone([message.id], message.due_at, expires_at=message.expires_at, context=context)
+
+    def _renewed(self, message: Message, customer: Customer, event: Event) -> dict[str, Any]:
+        known = dict(message.context or {})
+        key = event_key(known["event"]["source"], known["event"]["shop"], known["event"]["id"])
+        last = self._store.events.get([key]).get(key)
+        return known if last is None else {**known, **self.context(last, customer, event)}
+
+    def told_once(self, draft: Draft, now: datetime) -> Draft:
         """`draft`, skipped if another event told the same thing: the whole order, or its parcel.
 
-        Of an order and its parcel the parcel says more: a message about the order that still waits gives way to it.
+        Of an order and its parcel the parcel says more: a message about the order that still waits gives way to it. But
+        what is due now goes before what waits for a later day.
         """
         context = draft.context or {}
         whole, part = told_as(draft)
@@ -105,10 +117,11 @@ class Waiting:
             other_whole = part is not None and kind == "order"
             if not (other_part or other_whole) or not _same_order(message.context or {}, context):
                 continue
-            if other_part or message.state not in (MessageState.PLANNED, MessageState.SKIPPED):
-                return replace(draft, reason=f"told by {_type(message.context or {})}")
-            if message.state is MessageState.PLANNED and message.worker is None:
+            waits = message.state is MessageState.PLANNED and message.worker is None
+            if waits and _gives_way(message.due_at <= now, draft.due_at <= now, to_part=other_whole):
                 self._skip([message], f"told by {_type(context)}")
+            elif other_part or message.state is not MessageState.SKIPPED:
+                return replace(draft, reason=f"told by {_type(message.context or {})}")
         return draft
 
     def cancel(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> int:
@@ -156,6 +169,11 @@ class Waiting:
         self._store.outbox.settle(
             [Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason) for message in messages]
         )
+
+
+def _gives_way(waiting_is_due: bool, is_due: bool, *, to_part: bool) -> bool:
+    """Whether what waits goes for what comes: what is due now goes first, else the parcel."""
+    return to_part if waiting_is_due == is_due else is_due
 
 
 def told_as(draft: Draft) -> tuple[str | None, str | None]:

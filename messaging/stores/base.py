@@ -135,9 +135,10 @@ class Events(ABC):
         """The latest events, the last to arrive first."""
 
     @abstractmethod
-    def of_order(self, event: Event, customer_id: str) -> list[Event]:
-        """The customer's events about the order that `event` is about, in no particular order; none if it is about
-        none. Those that failed are left out.
+    def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
+        """The customer's events about the order that `event` is about, else about its cart, in no particular order.
+
+        None if it is about neither. Those that failed are left out.
         """
 
     @abstractmethod

@@ -256,6 +256,29 @@ class TestLocales:
         assert render(text=source)["text"] == result
 
     @pytest.mark.parametrize(
+        ("locale", "day"),
+        [("en-US", "Thursday, March 5"), ("en-GB", "Thursday 5 March"), ("de-AT", "Donnerstag, 5. März")],
+    )
+    def test_a_day_as_the_reader_orders_it(self, render: Render, locale: str, day: str) -> None:
+        text = "{{ '2026-03-05'|date('day') }}"
+        context = {"timezone": "America/Los_Angeles", "locale": locale}
+        assert render(text=text, de_text=text, locale=locale, context=context)["text"] == day
+
+    @pytest.mark.parametrize(
+        ("when", "zone", "days"),
+        [
+            ("2026-03-05", "UTC", "3"),
+            ("2026-03-02", "UTC", "0"),
+            ("2026-03-01", "UTC", "-1"),
+            ("2026-03-03", "Asia/Tokyo", "0"),
+            ("2026-03-03T01:00:00Z", "America/New_York", "0"),
+        ],
+    )
+    def test_days_until(self, render: Render, when: str, zone: str, days: str) -> None:
+        context = {"timezone": zone, "now": datetime(2026, 3, 2, 15, 30, tzinfo=UTC)}
+        assert render(text="{{ '" + when + "'|days_until(now) }}", context=context)["text"] == days
+
+    @pytest.mark.parametrize(
         "source",
         [
             "{{ 'x'|money }}",

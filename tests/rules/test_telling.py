@@ -129,6 +129,15 @@ def test_the_promised_day_is_the_one_told_last() -> None:
     }
 
 
+def test_an_order_waits_as_long_as_the_last_of_its_items() -> None:
+    days = ("2026-03-09", "2026-03-12", None)
+    waiting = [{"sku": str(day), **({"backordered_until": day} if day else {})} for day in days]
+    event = told("order.backordered", 10, order={"number": "7", "items": waiting})
+    assert context_with(event, [])["order"]["backordered_until"] == "2026-03-12"
+    own = told("order.backordered", 10, order={"number": "7", "items": waiting, "backordered_until": "2026-03-20"})
+    assert context_with(own, [])["order"]["backordered_until"] == "2026-03-20"
+
+
 @pytest.mark.parametrize(
     ("refund", "before", "amount", "whole"),
     [

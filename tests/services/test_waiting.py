@@ -142,6 +142,17 @@ class TestOneThingToldTwice:
         plan = plans.make("shipped", days=1)
         assert (plan.events, plan.planned) == (4, 3)
 
+    @pytest.mark.parametrize("clock_first", [False, True])
+    def test_what_is_due_now_goes_before_what_waits(self, shop, on, clock_first):
+        """A delay that the carrier tells of the order, while its parcel waits for the promised day."""
+        on("delayed", Trigger(event="shipment.delayed"), Trigger(event="shipment.shipped", at="shipment.eta + 1 day"))
+        events = [parcel(shop, eta="2026-03-05"), shop.event("shipment.delayed", hours=1, order={"number": "1"})]
+        for event in events if clock_first else reversed(events):
+            shop.intake.receive(event)
+        assert told(shop) == [("planned", None), ("skipped", "told by shipment.delayed")]
+        (message,) = shop.messages(state=MessageState.PLANNED)
+        assert message.trigger_key == "api/default/order/1"
+
 
 LATE = Trigger(
     event="shipment.shipped", at="shipment.eta + 1 day", after=timedelta(days=2), cancel_on=("shipment.delivered",)
@@ -218,6 +229,29 @@ class TestAnotherTime:
         assert message.due_at == datetime(2026, 3, 6, 8, tzinfo=UTC)
         shop.intake.receive(shop.event("shipment.delivered", hours=1, order={"number": "1"}, shipment={"id": "s1"}))
         assert not shop.messages(state=MessageState.PLANNED)
+
+
+CART = Trigger(event="cart.updated", key="cart.id", after=4 * HOUR)
+CHECKOUT = Trigger(event="checkout.started", key="cart.id", after=4 * HOUR)
+
+
+class TestTheWayBackToACart:
+    """Once a cart, with all that was told of it, in whichever order."""
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_a_cart_shows_what_was_told_of_it(self, shop, on, order):
+        on("abandoned-cart", CART, CHECKOUT)
+        events = [
+            shop.event("cart.updated", id="1", hours=-2, cart={"id": "c", "total": "5.00"}),
+            shop.event("checkout.started", id="2", hours=-1, cart={"id": "c", "url": "https://shop.example/c"}),
+            shop.event("cart.updated", id="3", cart={"id": "c", "total": "9.00"}),
+        ]
+        for place in order:
+            shop.intake.receive(events[place])
+        (message,) = shop.messages()
+        assert message.due_at == shop.clock.now() + 4 * HOUR
+        assert message.context["cart"] == {"id": "c", "total": "9.00", "url": "https://shop.example/c"}
+        assert message.context["event"]["id"] == "3"
 
 
 BACK = Trigger(event="product.restocked", answers="product.requested")

@@ -137,9 +137,10 @@ class TinyEvents(Events):
                     found.append(Event.from_document(copied(document)))
         return found
 
-    def of_order(self, event: Event, customer_id: str) -> list[Event]:
-        mine = names_in(event.data).get("order")
-        if mine is None:
+    def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
+        named = names_in(event.data)
+        kind = next((kind for kind in ("order", "cart") if kind in named), None)
+        if kind is None:
             return []
         with self._journal.reading():
             documents = self._table.documents
@@ -149,7 +150,7 @@ class TinyEvents(Events):
                 for document in found
                 if (document["source"], document["shop"]) == (event.source, event.shop)
                 and document["state"] != _FAILED
-                and same(mine, _names(document).get("order", {}))
+                and same(named[kind], _names(document).get(kind, {}))
             ]
 
     def about_product(self, type: str, event: Event) -> list[Event]:

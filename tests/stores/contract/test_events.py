@@ -63,7 +63,7 @@ class TestEvents:
         assert [event.id for event in events.page(customer_id="ann")] == ["2"]
         assert events.page(customer_id="ann", type="x") == []
 
-    def test_of_an_order(self, store, look, make):
+    def test_about_the_same_order_or_cart(self, store, look, make):
         def about(id, **fields):
             return make.event(id, **{"customer_id": "ann", "data": {"order": {"number": "7"}}, **fields})
 
@@ -79,10 +79,13 @@ class TestEvents:
         ]
         store.events.add([*mine, by_id, *others])
         events = look().events
-        assert {each.id for each in events.of_order(about("10"), "ann")} == {"1", "2"}
-        assert {each.id for each in events.of_order(about("11", data={"order": {"id": "70"}}), "ann")} == {"2", "3"}
-        assert events.of_order(about("12"), "nobody") == []
-        assert events.of_order(about("13", data={}), "ann") == []
+        assert {each.id for each in events.about_the_same(about("10"), "ann")} == {"1", "2"}
+        by_id = about("11", data={"order": {"id": "70"}, "cart": {"id": "7"}})
+        assert {each.id for each in events.about_the_same(by_id, "ann")} == {"2", "3"}
+        in_cart = about("12", data={"cart": {"id": "7"}})
+        assert [each.id for each in events.about_the_same(in_cart, "ann")] == ["8"]
+        assert events.about_the_same(about("13"), "nobody") == []
+        assert events.about_the_same(about("14", data={}), "ann") == []
 
     def test_about_a_product(self, store, look, make):
         def asked(id, minutes=0, **fields):
