@@ -1,5 +1,5 @@
 """`python -m messaging` is the command line."""
 
-from messaging.cli import main
+from messaging.cli.ending import run
 
-main(prog_name="messaging")
+run()

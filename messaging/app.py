@@ -240,7 +240,7 @@ class Messaging(Opened):
 
     @cached_property
     def callbacks(self) -> Callbacks:
-        return Callbacks(self.plugins, self.recorder, adapter=self.adapters.unsent)
+        return Callbacks(self.plugins, self.recorder, self.adapters)
 
     @cached_property
     def sources(self) -> Sources:
@@ -267,6 +267,7 @@ class Messaging(Opened):
                 first_wait=sending.backoff,
                 longest_wait=sending.backoff_max,
                 at_least_once=sending.unknown == "at_least_once",
+                timeout=sending.timeout,
                 record=self.recorder.record,
             )
             return Sender(

@@ -108,6 +108,7 @@ class PluginError(MessagingError):
     def __init__(self, message: str, *, plugin: str, distribution: str | None = None, hint: str | None = None) -> None:
         self.plugin = plugin
         self.distribution = distribution
+        self.problem = message
         origin = f" (from {distribution})" if distribution else ""
         super().__init__(f"plugin {plugin}{origin}: {message}", hint=hint)
 

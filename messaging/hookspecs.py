@@ -9,6 +9,14 @@ The family of a hook's name tells its rule:
 
 Implement a hook by a function of the same name, marked with `@messaging.hookimpl`, that takes any of the arguments
 by name. Signatures only ever grow.
+
+A plugin has `[plugins] timeout` (10 seconds, if it is left out) to be loaded, and as long again for each hook. One that
+takes longer hangs: it is named, nobody waits for it any more, and the hook is not called again before it has come back.
+What it raises is its own fault, `sys.exit` too. Nothing is sent unchecked: messages wait for a check that fails, hangs,
+or belongs to a plugin that is left out, until it is mended or switched off (`[plugins] off`).
+
+Plugins are code that runs among ours. What ends the process (`os._exit`, a crash) or never lets others run (a regular
+expression that explodes) takes all with it; `messaging --no-plugins …` goes without.
 """
 
 from __future__ import annotations
@@ -37,7 +45,7 @@ hookimpl = pluggy.HookimplMarker("messaging")
 def register_adapters() -> Sequence[type[Adapter]]:
     """Return adapter classes. Called once when the workspace opens.
 
-    Two adapters of one name are refused with both owners named. An exception disables the plugin.
+    Two adapters of one name are refused with both owners named. An exception leaves the plugin out.
     """
 
 
@@ -45,7 +53,7 @@ def register_adapters() -> Sequence[type[Adapter]]:
 def register_event_sources() -> Sequence[type[EventSource]]:
     """Return event-source classes: kinds of shop whose webhooks become events. Called once when the workspace opens.
 
-    Two sources of one name are refused with both owners named. An exception disables the plugin.
+    Two sources of one name are refused with both owners named. An exception leaves the plugin out.
     """
 
 
@@ -54,15 +62,15 @@ def register_settings() -> type[BaseModel]:
     """Return the model (pydantic) of the plugin's own settings, `[plugins.NAME]`. Called once when the workspace opens.
 
     What it makes of the table comes with the facts of `check_messages`; a table that it refuses is told as an error in
-    the settings. An exception disables the plugin.
+    the settings. An exception leaves the plugin out.
     """
 
 
 @hookspec
 def register_commands(group: click.Group) -> None:
-    """Add commands to the command line's `group`. Called before a command is looked up.
+    """Add commands to `group`, which is empty. Called before a command is looked up.
 
-    A command that exists is not replaced. An exception disables the plugin for this run.
+    A command that exists is not replaced. An exception leaves the plugin out of this run.
     """
 
 
@@ -79,7 +87,7 @@ def register_context_names() -> Sequence[str]:
     """Return the names that `prepare_context` adds, as paths (`weather`, `customer.tier`). Called once when the
     workspace opens.
 
-    `templates check` then takes them as known and there. An exception disables the plugin.
+    `templates check` then takes them as known and there. An exception leaves the plugin out.
     """
 
 
@@ -87,7 +95,7 @@ def register_context_names() -> Sequence[str]:
 def prepare_environment(environment: Environment) -> None:
     """Add tests or globals (plain values and functions) to the sandboxed Jinja2 environment.
 
-    Called once for each environment that is made. An exception disables the plugin.
+    Called once for each environment that is made. An exception leaves the plugin out.
     """
 
 

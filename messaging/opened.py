@@ -73,9 +73,16 @@ class Opened:
 
     @cached_property
     def plugins(self) -> Plugins:
-        plugins = Plugins(folder=self.workspace.plugins, off=self.settings.plugins.off, none=self.no_plugins)
+        own = self.settings.plugins
+        plugins = Plugins(
+            folder=self.workspace.plugins,
+            off=own.off,
+            none=self.no_plugins,
+            tables=own.tables,
+            timeout=own.timeout.total_seconds(),
+        )
         # Read here, so that a mistake in them is told by whatever is done first, not when something is to be sent.
-        self._settings_of = read_all(plugins.settings_models(), self.settings.plugins.of)
+        self._settings_of = read_all(plugins, own.of)
         return plugins
 
     @cached_property

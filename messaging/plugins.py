@@ -1,201 +1,137 @@
-"""Plugins: found by entry point, loaded one by one, called through typed methods, named when they fail.
+"""Plugins: loaded one by one, called through typed methods, named when they fail, given up on when they hang.
 
-Bundled plugins come in by the same door as everyone's: the entry-point group `messaging`. A module in a workspace's
-`plugins/` folder is loaded the same way under its own name. A plugin that cannot be loaded, or whose `register_*`
-hook raises, is left out and listed with its fault; it never takes the command line or another plugin down.
+Bundled plugins come in by the same door as everyone's. A plugin that cannot be loaded, or whose `register_*` hook
+fails, is left out and listed with its fault; it never takes the command line or another plugin down. Whatever a
+plugin runs, it runs in a thread that is waited for so long and no longer; a hook that hangs is not called again
+before it has come back.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
 import pluggy
 from pydantic import BaseModel
 
-from messaging import hookspecs
-from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
+from messaging import answers, hookspecs
+from messaging.errors import MessagingError, PluginError, SettingsError
 from messaging.ids import is_name
+from messaging.loading import GROUP, OURS, Plugin, Untouched, found
 from messaging.nouns.adapter import Adapter
-from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
+from messaging.nouns.decision import Decision, MessageFacts
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.message import Message
 from messaging.nouns.source import EventSource
+from messaging.patience import Call, Hung, told
 
 if TYPE_CHECKING:
-    import click
     from jinja2 import Environment
 
 log = logging.getLogger("messaging.plugins")
 
-GROUP = "messaging"
+T = TypeVar("T")
 
+#: Seconds that a plugin may take to be loaded, or to answer a hook.
+TIMEOUT = 10.0
 
-@dataclass(slots=True, kw_only=True)
-class Plugin:
-    """One plugin that was found, whether or not it works."""
+#: How the fault of one begins that could not be.
+LOADED = "could not be loaded"
 
-    name: str
-    #: The distribution it came from, or the file for a drop-in.
-    distribution: str
-    version: str = ""
-    module: ModuleType | None = None
-    hooks: tuple[str, ...] = ()
-    #: Why it is left out, if it is.
-    fault: PluginError | None = None
-    #: By name.
-    adapters: dict[str, type[Adapter]] = field(default_factory=dict)
-    sources: dict[str, type[EventSource]] = field(default_factory=dict)
-    #: Of its `[plugins.NAME]` table, if it told.
-    settings: type[BaseModel] | None = None
+#: Calls of this process that hang: by plugin, where it came from, and what was called.
+_hanging: dict[tuple[str, str, str], Call[Any]] = {}
 
 
 class Plugins:
     """All plugins of a workspace."""
 
     def __init__(
-        self, *, folder: Path | None = None, off: Sequence[str] = (), none: bool = False, only: str | None = None
+        self,
+        *,
+        folder: Path | None = None,
+        off: Sequence[str] = (),
+        none: bool = False,
+        only: str | None = None,
+        tables: Collection[str] = (),
+        timeout: float = TIMEOUT,
+        quiet: bool = False,
     ) -> None:
         """Load them: entry points first, then the modules in `folder`.
 
-        Those named in `off` are not loaded; with `none`, none is; with `only`, what has that name.
+        Those named in `off` are not loaded; with `none`, none is; with `only`, what has that name. `tables`: those that
+        the settings have a table for. `timeout`: seconds that each may take to be loaded, and to answer a hook.
+        `quiet`: whoever asks tells of faults.
         """
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
+        self._tables = set(tables)
+        self._timeout = timeout
+        self._quiet = quiet
+        self._untouched: Untouched | None = None
         self.found: list[Plugin] = []
         self._owners: dict[str, Plugin] = {}
         if none:
             return
-        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-            if point.name not in off and only in (None, point.name):
-                self._load(_described(point), point.load)
-        for path in _drop_ins(folder):
-            if path.stem not in off and only in (None, path.stem):
-                self._load(Plugin(name=path.stem, distribution=str(path)), partial(_import_file, path))
+        for plugin, load in found(folder):
+            if plugin.name not in off and only in (None, plugin.name):
+                self.found.append(plugin)
+                self._or_left_out(plugin, partial(self._load, plugin, load))
         for plugin in self.found:
             if plugin.fault is None:
-                self._collect(plugin)
+                self._or_left_out(plugin, partial(self._collect, plugin))
 
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
-        self.found.append(plugin)
-        try:
-            if not is_name(plugin.name):
-                raise PluginError("its name must be lower-case letters, digits, - and _", plugin=plugin.name)
-            twin = self._owners.get(plugin.name)
-            if twin is not None:
-                raise PluginError(
-                    f"another plugin has this name, from {twin.distribution}",
-                    plugin=plugin.name,
-                    distribution=plugin.distribution,
-                    hint="rename or uninstall one of them",
-                )
-            plugin.module = load()
-            self._manager.register(plugin.module, plugin.name)
-            callers = self._manager.get_hookcallers(plugin.module) or []
-            plugin.hooks = tuple(sorted(caller.name for caller in callers))
-            unknown = [hook for hook in plugin.hooks if not hasattr(hookspecs, hook)]
-            if unknown:
-                self._manager.unregister(plugin.module)
-                raise PluginError(f"there is no hook {unknown[0]!r}", plugin=plugin.name)
-            self._owners[plugin.name] = plugin
-        except PluginError as error:
-            self._disable(plugin, error)
-        except PLUGIN_FAULTS as error:
-            self._disable(plugin, self._fault(plugin, "could not be loaded", error))
+        if not is_name(plugin.name):
+            raise self._wrong(plugin, "its name must be lower-case letters, digits, - and _")
+        twin = self._owners.get(plugin.name)
+        if twin is not None:
+            raise self._wrong(
+                plugin, f"another plugin has this name, from {twin.distribution}", "rename or uninstall one of them"
+            )
+        if plugin.distribution != OURS:
+            self._untouched = self._untouched or Untouched()
+        changed: list[str] = []
+        with redirect_stdout(sys.stderr):  # the other is for the command's own words
+            try:
+                plugin.module = self._call(plugin, LOADED, load)
+            finally:
+                if self._untouched is not None:
+                    changed = self._untouched.restore()
+        if changed:
+            raise self._wrong(plugin, f"loading it changes {changed[0]}, which is not its own", _off(plugin))
+        self._call(plugin, LOADED, partial(self._register, plugin))
+        self._owners[plugin.name] = plugin
 
-    def _disable(self, plugin: Plugin, fault: PluginError) -> None:
-        plugin.fault = fault
-        log.warning("%s", fault)
-
-    def _fault(self, plugin: Plugin, what: str, error: BaseException) -> PluginError:
-        fault = PluginError(
-            f"{what}: {type(error).__name__}: {error}",
-            plugin=plugin.name,
-            distribution=plugin.distribution,
-            hint=f'mend or uninstall it, or switch it off: [plugins] off = ["{plugin.name}"]',
-        )
-        fault.__cause__ = error
-        return fault
-
-    def _implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
-        """Each working plugin's implementation of `hook`, in the order pluggy would call them.
-
-        Called one by one, not through the hook caller, so that a fault has a name and stays with its plugin.
-        """
-        caller = getattr(self._manager.hook, hook)
-        for implementation in reversed(caller.get_hookimpls()):
-            plugin = self._owners[implementation.plugin_name]
-            if plugin.fault is None:
-                yield plugin, _by_name(implementation)
+    def _register(self, plugin: Plugin) -> None:
+        """Tell pluggy of it, if all its hooks are hooks."""
+        self._manager.register(plugin.module, plugin.name)
+        hooks = {caller.name: caller for caller in self._manager.get_hookcallers(plugin.module) or []}
+        plugin.hooks = tuple(sorted(hooks))
+        for name, caller in hooks.items():
+            (mine,) = (each for each in caller.get_hookimpls() if each.plugin_name == plugin.name)
+            if not hasattr(hookspecs, name):
+                raise answers.Wrong(f"there is no hook {name!r}")
+            if mine.wrapper or mine.hookwrapper:
+                raise answers.Wrong(f"{name} is a wrapper: hooks are called one by one here, and wrap nothing")
 
     def _collect(self, plugin: Plugin) -> None:
         """The classes that a plugin registers; one that is wrong disables it."""
-        try:
-            adapters: dict[str, type[Adapter]] = self._registered(plugin, "register_adapters", Adapter)
-            sources: dict[str, type[EventSource]] = self._registered(plugin, "register_event_sources", EventSource)
-            for name, adapter in adapters.items():
-                channel = getattr(adapter, "channel", None)
-                if not isinstance(channel, str) or not is_name(channel):
-                    raise self._wrong(plugin, f"{adapter.__name__}.channel must be a word like email, sms, webhook")
-                if adapter.capabilities.callbacks and adapter.callback is Adapter.callback:
-                    raise self._wrong(plugin, f"{adapter.__name__} declares callbacks and has no method callback")
-                self._first(plugin, "adapter", name, lambda other: other.adapters)
-            for name in sources:
-                self._first(plugin, "event source", name, lambda other: other.sources)
-            plugin.settings = self._settings_model(plugin)
-            plugin.adapters, plugin.sources = adapters, sources
-        except PluginError as error:
-            self._disable(plugin, error)
-
-    def _settings_model(self, plugin: Plugin) -> type[BaseModel] | None:
-        for owner, register in self._implementations("register_settings"):
-            if owner is plugin:
-                try:
-                    model = register()
-                except PLUGIN_FAULTS as error:
-                    raise self._fault(plugin, "register_settings failed", error) from error
-                if not (isinstance(model, type) and issubclass(model, BaseModel)):
-                    raise self._wrong(plugin, f"register_settings returned {model!r}, which is no pydantic model")
-                return model
-        return None
-
-    def _registered(self, plugin: Plugin, hook: str, base: type) -> dict[str, Any]:
-        """What `plugin` answers to `hook`: subclasses of `base`, by name."""
-        found: dict[str, Any] = {}
-        for owner, register in self._implementations(hook):
-            if owner is not plugin:
-                continue
-            try:
-                classes = list(register())
-            except PLUGIN_FAULTS as error:
-                raise self._fault(plugin, f"{hook} failed", error) from error
-            for each in classes:
-                if not (isinstance(each, type) and issubclass(each, base)):
-                    raise self._wrong(
-                        plugin, f"{hook} returned {each!r}, which is no subclass of messaging.{base.__name__}"
-                    )
-                name = getattr(each, "name", None)
-                if not isinstance(name, str) or not is_name(name):
-                    raise self._wrong(plugin, f"{each.__name__}.name must be lower-case letters, digits, - and _")
-                required = {*getattr(base, "__abstractmethods__", ()), *getattr(each, "__abstractmethods__", ())}
-                lacking = sorted(
-                    method
-                    for method in required
-                    if getattr(getattr(each, method, None), "__isabstractmethod__", False)
-                    or not callable(getattr(each, method, None))
-                )
-                if lacking:
-                    raise self._wrong(plugin, f"{each.__name__} is not finished: it has no method {', '.join(lacking)}")
-                found[name] = each
-        return found
+        adapters: dict[str, type[Adapter]] = self._answer(plugin, "register_adapters", answers.adapters) or {}
+        sources: dict[str, type[EventSource]] = self._answer(plugin, "register_event_sources", answers.sources) or {}
+        for name in adapters:
+            self._first(plugin, "adapter", name, lambda other: other.adapters)
+        for name in sources:
+            self._first(plugin, "event source", name, lambda other: other.sources)
+        plugin.settings = self._answer(plugin, "register_settings", answers.model)
+        plugin.adapters, plugin.sources = adapters, sources
 
     def _first(self, plugin: Plugin, kind: str, name: str, of: Callable[[Plugin], Mapping[str, object]]) -> None:
         for other in self.found:
@@ -203,8 +139,81 @@ class Plugins:
                 owner = f"plugin {other.name} ({other.distribution})"
                 raise self._wrong(plugin, f"the {kind} {name!r} is already there, from {owner}")
 
-    def _wrong(self, plugin: Plugin, problem: str) -> PluginError:
-        return PluginError(problem, plugin=plugin.name, distribution=plugin.distribution)
+    # Calling them, one by one and not through pluggy's caller, so that a fault has a name and stays with its plugin.
+
+    def _implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
+        """Each working plugin's implementation of `hook`, in the order pluggy would call them."""
+        caller = getattr(self._manager.hook, hook)
+        for implementation in reversed(caller.get_hookimpls()):
+            plugin = self._owners.get(implementation.plugin_name)
+            if plugin is not None and plugin.fault is None:
+                yield plugin, _by_name(implementation)
+
+    def _answer(self, plugin: Plugin, hook: str, look: Callable[[Any], T]) -> T | None:
+        """What one plugin answers to `hook`, as `look` makes of it; None if it has no such hook."""
+        for owner, ask in self._implementations(hook):
+            if owner is plugin:
+                return self._call(plugin, hook, partial(_looked_at, look, ask))
+        return None
+
+    def _answers(self, hook: str, look: Callable[[Any], T], **given: Any) -> Iterator[T]:
+        """What all answer to `hook`; one that fails is left out from now on."""
+        for plugin, ask in list(self._implementations(hook)):
+            try:
+                yield self._call(plugin, hook, partial(_looked_at, look, ask, **given))
+            except PluginError as error:
+                self._leave_out(plugin, error)
+
+    def _call(self, plugin: Plugin, what: str, function: Callable[[], T]) -> T:
+        """What `function`, which is the plugin's, returns.
+
+        Raises:
+            PluginError: it failed, or hangs.
+        """
+        failed = what if what == LOADED else f"{what} failed"
+        try:
+            return self._waited(plugin, what, function, self._timeout)
+        except answers.Wrong as error:
+            raise self._wrong(plugin, str(error), _off(plugin)) from error.__cause__
+        except Hung as error:
+            hangs = what if what == LOADED else f"{what} hangs"
+            hint = f'{_off(plugin)}; if it is only slow, give it more: [plugins] timeout = "1 minute"'
+            raise self._wrong(plugin, f"{hangs}: {error}", hint) from None
+        except Exception as error:  # whatever a plugin raises
+            raise self._wrong(plugin, f"{failed}: {told(error)}", _off(plugin)) from error
+
+    def _waited(self, plugin: Plugin, what: str, function: Callable[[], T], seconds: float) -> T:
+        if self._hangs(plugin, what):
+            raise Hung("an earlier call of it has not come back")
+        call = Call(function)
+        try:
+            return call.result(seconds)
+        except Hung:
+            _hanging[plugin.name, plugin.distribution, what] = call
+            raise
+
+    def _hangs(self, plugin: Plugin, what: str) -> bool:
+        """Whether a call of it was given up on and has not come back yet."""
+        key = (plugin.name, plugin.distribution, what)
+        call = _hanging.get(key)
+        if call is not None and call.over:
+            _hanging.pop(key, None)
+            return False
+        return call is not None
+
+    def _or_left_out(self, plugin: Plugin, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except PluginError as error:
+            self._leave_out(plugin, error)
+
+    def _leave_out(self, plugin: Plugin, fault: PluginError) -> None:
+        plugin.fault = fault
+        if not self._quiet:
+            log.warning("%s", fault)
+
+    def _wrong(self, plugin: Plugin, problem: str, hint: str | None = None) -> PluginError:
+        return PluginError(problem, plugin=plugin.name, distribution=plugin.distribution, hint=hint)
 
     # What the core asks of plugins.
 
@@ -231,79 +240,91 @@ class Plugins:
         """All event sources by name."""
         return {name: source for plugin in self.found if not plugin.fault for name, source in plugin.sources.items()}
 
-    def settings_models(self) -> dict[str, type[BaseModel]]:
-        """The models of plugins' own settings, by plugin."""
-        return {plugin.name: plugin.settings for plugin in self.found if not plugin.fault and plugin.settings}
+    def settings(self, read: Callable[[str, type[BaseModel]], BaseModel]) -> dict[str, BaseModel]:
+        """Their own settings by plugin, as `read` makes them of name and model; one whose model fails is left out.
+
+        Raises:
+            SettingsError: as `read` raises it.
+        """
+        found: dict[str, BaseModel] = {}
+        for plugin in self.found:
+            if plugin.fault is None and plugin.settings is not None:
+                make = partial(read, plugin.name, plugin.settings)
+                try:
+                    found[plugin.name] = self._call(plugin, "register_settings", make)
+                except PluginError as error:
+                    if isinstance(error.__cause__, SettingsError):
+                        raise error.__cause__ from None
+                    self._leave_out(plugin, error)
+        return found
 
     def blame(self, adapter: str, problem: str) -> PluginError:
         """The error for what an adapter did wrong: names its plugin and where that came from."""
-        owner = next((plugin for plugin in self.found if adapter in plugin.adapters), None)
-        return PluginError(
-            f"adapter {adapter}: {problem}",
-            plugin=owner.name if owner else adapter,
-            distribution=owner.distribution if owner else None,
-            hint=f"mend it, or choose another adapter: [channels.{owner.adapters[adapter].channel}] adapter"
-            if owner
-            else None,
-        )
+        owner = self._owner(adapter, lambda plugin: plugin.adapters)
+        kind = owner.adapters.get(adapter)
+        hint = f"mend it, or choose another adapter: [channels.{kind.channel}] adapter" if kind else None
+        return self._wrong(owner, f"adapter {adapter}: {problem}", hint)
 
     def blame_source(self, source: str, problem: str) -> PluginError:
         """The same for what an event source did wrong."""
-        owner = next((plugin for plugin in self.found if source in plugin.sources), None)
-        return PluginError(
-            f"event source {source}: {problem}",
-            plugin=owner.name if owner else source,
-            distribution=owner.distribution if owner else None,
-            hint="mend it; what was posted is posted again",
-        )
+        owner = self._owner(source, lambda plugin: plugin.sources)
+        return self._wrong(owner, f"event source {source}: {problem}", "mend it; what was posted is posted again")
+
+    def call_adapter(self, name: str, method: str, function: Callable[[], T], seconds: float) -> T:
+        """What `function` returns, which is that method of the adapter `name`.
+
+        Raises:
+            PluginError: it failed, or hangs.
+            MessagingError: as it raised it.
+        """
+        owner = self._owner(name, lambda plugin: plugin.adapters)
+        return self._called(owner, partial(self.blame, name), method, function, seconds)
+
+    def call_source(self, name: str, method: str, function: Callable[[], T], seconds: float) -> T:
+        """The same for an event source."""
+        owner = self._owner(name, lambda plugin: plugin.sources)
+        return self._called(owner, partial(self.blame_source, name), method, function, seconds)
+
+    def _called(
+        self, owner: Plugin, blame: Callable[[str], PluginError], method: str, function: Callable[[], T], seconds: float
+    ) -> T:
+        try:
+            return self._waited(owner, blame(method).problem, function, seconds)
+        except MessagingError:
+            raise
+        except Hung as error:
+            raise blame(f"{method} hangs: {error}") from None
+        except Exception as error:  # whatever a plugin raises
+            raise blame(f"{method} raised {told(error)}") from error
+
+    def _owner(self, name: str, of: Callable[[Plugin], Mapping[str, object]]) -> Plugin:
+        """Whose it is."""
+        nobody = Plugin(name=name, distribution="")
+        return next((plugin for plugin in self.found if name in of(plugin)), nobody)
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All template filters; of two with one name, the first plugin's."""
         filters: dict[str, Callable[..., Any]] = {}
-        for plugin, register in list(self._implementations("register_filters")):
-            try:
-                filters = {**register(), **filters}
-            except PLUGIN_FAULTS as error:
-                self._disable(plugin, self._fault(plugin, "register_filters failed", error))
+        for theirs in self._answers("register_filters", answers.filters):
+            filters = {**theirs, **filters}
         return filters
 
     def context_names(self) -> list[str]:
         """What plugins add to the context, as paths."""
-        names: list[str] = []
-        for plugin, register in list(self._implementations("register_context_names")):
-            try:
-                paths = list(register())
-                for path in paths:
-                    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
-                        raise PluginError(
-                            f"register_context_names returned {path!r}, which is no path like weather.today",
-                            plugin=plugin.name,
-                            distribution=plugin.distribution,
-                        )
-                names += paths
-            except PluginError as error:
-                self._disable(plugin, error)
-            except PLUGIN_FAULTS as error:
-                self._disable(plugin, self._fault(plugin, "register_context_names failed", error))
-        return names
+        return [path for paths in self._answers("register_context_names", answers.paths) for path in paths]
 
     def register_commands(self, group: click.Group) -> None:
         """Let plugins add commands that are not there yet."""
         for plugin, register in list(self._implementations("register_commands")):
-            ours = dict(group.commands)
-            try:
-                register(group=group)
-            except PLUGIN_FAULTS as error:
-                self._disable(plugin, self._fault(plugin, "register_commands failed", error))
-            group.commands.update(ours)
+            added = click.Group()
+            self._or_left_out(plugin, partial(self._call, plugin, "register_commands", partial(register, group=added)))
+            if plugin.fault is None:
+                group.commands = {**added.commands, **group.commands}
 
     def prepare_environment(self, environment: Environment) -> None:
         """Let plugins add to a Jinja2 environment."""
-        for plugin, prepare in list(self._implementations("prepare_environment")):
-            try:
-                prepare(environment=environment)
-            except PLUGIN_FAULTS as error:
-                self._disable(plugin, self._fault(plugin, "prepare_environment failed", error))
+        for _ in self._answers("prepare_environment", lambda answer: None, environment=environment):
+            pass
 
     def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
         """Let plugins add to what a template sees.
@@ -312,10 +333,7 @@ class Plugins:
             PluginError: one of them failed.
         """
         for plugin, prepare in self._implementations("prepare_context"):
-            try:
-                prepare(context=context, message=message)
-            except PLUGIN_FAULTS as error:
-                raise self._fault(plugin, "prepare_context failed", error) from error
+            self._call(plugin, "prepare_context", partial(prepare, context=context, message=message))
 
     def check_messages(
         self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Any]
@@ -323,55 +341,53 @@ class Plugins:
         """What all plugins say about a batch. A plugin's own settings come with its facts.
 
         Raises:
-            PluginError: a check failed: the batch must be held.
+            PluginError: a check failed, or cannot be asked: the batch must be held.
         """
-        ids = {message.id for message in messages}
+        if self._missed:
+            raise self._missed[0]
+        asked, ids = tuple(messages), {message.id for message in messages}
+        facts = replace(facts, customers=MappingProxyType(facts.customers), addresses=MappingProxyType(facts.addresses))
         decisions: list[Decision] = []
         for plugin, check in self._implementations("check_messages"):
-            try:
-                answers = list(check(messages=messages, facts=replace(facts, settings=settings(plugin.name))) or ())
-            except PLUGIN_FAULTS as error:
-                raise self._fault(plugin, "check_messages failed", error) from error
-            for answer in answers:
-                if not isinstance(answer, Deny | NotBefore) or answer.message_id not in ids:
-                    raise PluginError(
-                        f"check_messages answered {answer!r}: not Deny or NotBefore for one of its messages",
-                        plugin=plugin.name,
-                        distribution=plugin.distribution,
-                    )
-            decisions.extend(answers)
+            ask = partial(check, messages=asked, facts=replace(facts, settings=settings(plugin.name)))
+            decisions += self._call(
+                plugin, "check_messages", partial(_looked_at, partial(answers.decisions, ids=ids), ask)
+            )
         return decisions
 
     def has_checks(self) -> bool:
         """Whether any plugin checks messages: if not, the facts need not be loaded."""
-        return any(True for _ in self._implementations("check_messages"))
+        return bool(self._missed) or any(True for _ in self._implementations("check_messages"))
+
+    @property
+    def _missed(self) -> list[PluginError]:
+        """Checks that cannot be asked, since their plugin is left out: what they would deny, nobody knows."""
+        return [
+            self._wrong(plugin, f"messages wait for its check: {plugin.fault.problem}", plugin.fault.hint)
+            for plugin in self.found
+            if plugin.fault and ("check_messages" in plugin.hooks or plugin.name in self._tables - self._owners.keys())
+        ]
 
     def messages_sent(self, messages: Sequence[Message]) -> None:
         """Tell plugins."""
-        self._notify("messages_sent", messages=messages)
+        self._notify("messages_sent", messages=tuple(messages))
 
     def engagements_recorded(self, engagements: Sequence[Engagement]) -> None:
         """Tell plugins."""
-        self._notify("engagements_recorded", engagements=engagements)
+        self._notify("engagements_recorded", engagements=tuple(engagements))
 
     def _notify(self, hook: str, **arguments: Any) -> None:
         for plugin, tell in self._implementations(hook):
+            if self._hangs(plugin, hook):
+                continue  # which was told when it began
             try:
-                tell(**arguments)
-            except PLUGIN_FAULTS as error:
-                log.error("%s", self._fault(plugin, f"{hook} failed", error))
+                self._call(plugin, hook, partial(tell, **arguments))
+            except PluginError as error:
+                log.error("%s", error)
 
 
-def plugin_names(folder: Path | None) -> list[str]:
-    """What could be loaded."""
-    return sorted({*(point.name for point in entry_points(group=GROUP)), *(path.stem for path in _drop_ins(folder))})
-
-
-def _drop_ins(folder: Path | None) -> list[Path]:
-    """The modules in a workspace's `plugins/`."""
-    if folder is None or not folder.is_dir():
-        return []
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+def _off(plugin: Plugin) -> str:
+    return f'mend or uninstall it, or switch it off: [plugins] off = ["{plugin.name}"]'
 
 
 def _by_name(implementation: pluggy.HookImpl) -> Callable[..., Any]:
@@ -383,24 +399,5 @@ def _by_name(implementation: pluggy.HookImpl) -> Callable[..., Any]:
     return call
 
 
-def _described(point: EntryPoint) -> Plugin:
-    dist = point.dist
-    return Plugin(
-        name=point.name, distribution=dist.name if dist else point.value, version=dist.version if dist else ""
-    )
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a drop-in module under a name of its own."""
-    name = f"messaging_workspace_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:  # undone and handed on
-        del sys.modules[name]
-        raise
-    return module
+def _looked_at(look: Callable[[Any], T], ask: Callable[..., Any], **given: Any) -> T:
+    return look(ask(**given))

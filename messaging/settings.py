@@ -258,6 +258,11 @@ class PluginSettings(_Section):
 
     #: Names of plugins that are not loaded.
     off: tuple[str, ...] = ()
+    #: How long one may take to be loaded, and to answer a hook, before it is given up on.
+    timeout: timedelta = timedelta(seconds=10)
+
+    _durations = field_validator("timeout", mode="before")(_duration)
+    _some = field_validator("timeout")(_positive)
 
     @model_validator(mode="after")
     def _tables(self) -> Self:
@@ -265,6 +270,11 @@ class PluginSettings(_Section):
             if not isinstance(table, Mapping):
                 raise ValueError(f"{name} is no setting: a plugin's own are a table, [plugins.{name}]")
         return self
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The plugins that have one."""
+        return tuple(self.model_extra or ())
 
     def of(self, name: str) -> Mapping[str, Any]:
         """The plugin's own table."""

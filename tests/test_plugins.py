@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 import pytest
+from pydantic import BaseModel
 
-import messaging.plugins
+import messaging.loading
 from messaging import Message, MessageClass, MessageFacts, PluginError, SettingsError
 from messaging.nouns.message import Lane
 from messaging.plugins import Plugins
@@ -54,14 +55,18 @@ def no_settings(name: str) -> dict[str, Any]:
     return {}
 
 
+def as_it_is(name: str, model: type[BaseModel]) -> BaseModel:
+    return model()
+
+
 @pytest.fixture
 def drop_in(tmp_path: Path) -> Callable[..., Plugins]:
     """Plugins of a folder with these modules."""
 
-    def make(off: Sequence[str] = (), **modules: str) -> Plugins:
+    def make(off: Sequence[str] = (), timeout: float = 10, tables: Sequence[str] = (), **modules: str) -> Plugins:
         for name, source in modules.items():
             (tmp_path / f"{name}.py").write_text(source, "utf-8")
-        return Plugins(folder=tmp_path, off=off)
+        return Plugins(folder=tmp_path, off=off, timeout=timeout, tables=tables)
 
     return make
 
@@ -143,7 +148,7 @@ def test_two_distributions_with_one_name_are_both_named(monkeypatch: pytest.Monk
         yield EntryPoint("email", "messaging_email", group)
         yield EntryPoint("email", "rival_email", group)
 
-    monkeypatch.setattr(messaging.plugins, "entry_points", twice)
+    monkeypatch.setattr(messaging.loading, "entry_points", twice)
     first, second = Plugins().found
     assert first.fault is None
     assert "another plugin has this name, from messaging_email" in str(second.fault)
@@ -175,8 +180,8 @@ def register_settings():
 
 
 def test_a_plugin_tells_of_its_settings(drop_in: Callable[..., Plugins]) -> None:
-    models = drop_in(strict=SETTINGS.format(what="Table")).settings_models()
-    assert models["strict"]().model_dump() == {"limit": 3}
+    made = drop_in(strict=SETTINGS.format(what="Table")).settings(as_it_is)
+    assert made["strict"].model_dump() == {"limit": 3}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +189,7 @@ def test_a_plugin_tells_of_its_settings(drop_in: Callable[..., Plugins]) -> None
 )
 def test_settings_that_are_none_leave_it_out(drop_in: Callable[..., Plugins], what: str, problem: str) -> None:
     plugins = drop_in(strict=SETTINGS.format(what=what))
-    assert "strict" not in plugins.settings_models()
+    assert "strict" not in plugins.settings(as_it_is)
     assert problem in str(next(plugin.fault for plugin in plugins.found if plugin.name == "strict"))
 
 

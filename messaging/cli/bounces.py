@@ -47,8 +47,7 @@ def import_(app: Messaging, path: Path, by_address: bool, delete: bool, as_json:
 
     if delete and path.exists() and not is_maildir(path):
         raise click.UsageError(f"--delete: {path} is not a maildir.")
-    readers = {name: kind.read_mail for name, kind in app.plugins.adapters().items() if kind.channel == "email"}
-    returned = ReturnedMail(app.store, app.clock, app.recorder, app.signing_keys, readers)
+    returned = ReturnedMail(app.store, app.clock, app.recorder, app.signing_keys, app.adapters.mail_readers())
     counts: Counter[Taken] = Counter()
     unreadable: list[str] = []
     for mail, taken in _take(returned, progress(find_mails(path), "Reading mail", count_mails(path)), by_address):

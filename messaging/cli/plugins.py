@@ -12,7 +12,8 @@ from messaging.cli.common import counted, json_option, print_json, print_table, 
 from messaging.errors import InputError, MessagingError, SettingsError
 
 if TYPE_CHECKING:
-    from messaging.plugins import Plugin, Plugins
+    from messaging.loading import Plugin
+    from messaging.plugins import Plugins
     from messaging.settings import Settings
     from messaging.workspace.folder import Workspace
 
@@ -44,11 +45,13 @@ def _workspace(ctx: click.Context) -> tuple[Workspace, Settings] | None:
 def _plugins(ctx: click.Context, only: str | None = None) -> tuple[Plugins, tuple[str, ...]]:
     """What is installed and in the workspace, if there is one; and the names of what it has off."""
     from messaging.plugins import Plugins
+    from messaging.settings import PluginSettings
 
     found = _workspace(ctx)
     folder, off = (found[0].plugins, found[1].plugins.off) if found else (None, ())
     none = bool(ctx.find_root().params.get("no_plugins"))
-    return Plugins(folder=folder, off=() if only else off, none=none, only=only), off
+    timeout = (found[1].plugins if found else PluginSettings()).timeout.total_seconds()
+    return Plugins(folder=folder, off=() if only else off, none=none, only=only, timeout=timeout, quiet=True), off
 
 
 @plugins.command("list")
@@ -57,6 +60,9 @@ def _plugins(ctx: click.Context, only: str | None = None) -> tuple[Plugins, tupl
 def list_(ctx: click.Context, as_json: bool) -> None:
     """List plugins with what they bring; those that could not be loaded, with the reason."""
     found, off = _plugins(ctx)
+    for plugin in found.found:
+        if plugin.fault:
+            say(str(plugin.fault))
     if as_json:
         absent = [{"name": name, "state": "off"} for name in off]
         print_json([*map(_described, found.found), *absent])
@@ -76,9 +82,6 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         ("plugin", "from", "version", "adapters", "sources", "state"),
         [*rows, *((name, "", "", "", "", "off") for name in off)],
     )
-    for plugin in found.found:
-        if plugin.fault:
-            say(str(plugin.fault))
 
 
 def _state(plugin: Plugin) -> str:
@@ -143,7 +146,7 @@ def check(ctx: click.Context, name: str) -> None:
     from difflib import get_close_matches
 
     from messaging.errors import NotFound
-    from messaging.plugins import plugin_names
+    from messaging.loading import plugin_names
     from messaging.testing.checking import has_kit, problems_of
 
     alone, _ = _plugins(ctx, only=name)

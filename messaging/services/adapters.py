@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from messaging.errors import PLUGIN_FAULTS, MessagingError, PluginError, SettingsError
+from messaging.errors import MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext
+from messaging.nouns.engagement import Engagement
 from messaging.plugins import Plugins
 from messaging.services.plugin_settings import read_settings
 
 log = logging.getLogger("messaging.adapters")
+
+T = TypeVar("T")
+
+#: What one mail may tell of.
+MOST = 1000
+#: Reads one mail, at a time that counts where it has none.
+MailReader = Callable[[bytes, datetime], Sequence[Engagement]]
 
 
 class Adapters:
@@ -39,6 +50,8 @@ class Adapters:
         self._allow_insecure_links = allow_insecure_links
         self._made: dict[str, Adapter] = {}
         self._lock = threading.Lock()
+        #: What one call may take: twice what the adapter is told to keep to.
+        self._seconds = context.timeout * 2
 
     def name_for(self, channel: str, wanted: str | None = None) -> str:
         """The name of the adapter that delivers on `channel`, or of the one that is wanted.
@@ -73,15 +86,32 @@ class Adapters:
         """
         with self._lock:
             if name not in self._made:
-                adapter = self._plugins.adapter(name)
-                settings = read_settings(adapter.Settings, self._settings.get(name, {}), ("adapters", name))
-                try:
-                    self._made[name] = adapter(settings, self._context)
-                except MessagingError:
-                    raise
-                except PLUGIN_FAULTS as error:
-                    raise self.blame(name, f"could not be made: {type(error).__name__}: {error}") from error
+                self._made[name] = self.call(name, "__init__", partial(self._make, name, self._plugins.adapter(name)))
             return self._made[name]
+
+    def _make(self, name: str, adapter: type[Adapter]) -> Adapter:
+        settings = read_settings(adapter.Settings, self._settings.get(name, {}), ("adapters", name))
+        made = adapter(settings, self._context)
+        if not (hasattr(made, "settings") and hasattr(made, "context")):
+            raise TypeError("it has no settings and context: call super().__init__(settings, context)")
+        return made
+
+    def call(self, name: str, method: str, function: Callable[[], T]) -> T:
+        """What `function` returns, which is that method of the adapter `name`.
+
+        Raises:
+            PluginError: it failed, or hangs.
+            MessagingError: as it raised it.
+        """
+        return self._plugins.call_adapter(name, method, function, self._seconds)
+
+    def mail_readers(self) -> dict[str, MailReader]:
+        """What reads mail that came back, by the adapter it belongs to."""
+
+        def reader(name: str, kind: type[Adapter]) -> MailReader:
+            return lambda mail, now: self.call(name, "read_mail", lambda: list(islice(kind.read_mail(mail, now), MOST)))
+
+        return {name: reader(name, kind) for name, kind in self._plugins.adapters().items() if kind.channel == "email"}
 
     def blame(self, name: str, problem: str) -> PluginError:
         """The error for what an adapter did wrong: names its plugin and where that came from."""
@@ -98,9 +128,9 @@ class Adapters:
             made, self._made = self._made, {}
         for name, adapter in made.items():
             try:
-                adapter.close()
-            except PLUGIN_FAULTS as error:
-                log.error("%s", self.blame(name, f"close raised {type(error).__name__}: {error}"))
+                self.call(name, "close", adapter.close)
+            except MessagingError as error:
+                log.error("%s", error)
 
 
 def refuse_insecure(base_url: str, adapter: str) -> None:

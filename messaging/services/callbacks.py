@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from messaging.errors import PLUGIN_FAULTS, MessagingError, NotFound
+from messaging.errors import NotFound
 from messaging.nouns.adapter import Adapter, Callback
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.request import Request
 from messaging.plugins import Plugins
+from messaging.services.adapters import Adapters
 from messaging.services.recording import Recorder
 
 log = logging.getLogger("messaging.callbacks")
@@ -20,11 +22,10 @@ log = logging.getLogger("messaging.callbacks")
 class Callbacks:
     """Takes what providers post."""
 
-    def __init__(self, plugins: Plugins, recorder: Recorder, *, adapter: Callable[[str], Adapter]) -> None:
-        """`adapter` makes the adapter of a name, with its settings."""
+    def __init__(self, plugins: Plugins, recorder: Recorder, adapters: Adapters) -> None:
         self._plugins = plugins
         self._recorder = recorder
-        self._adapter = adapter
+        self._adapters = adapters
 
     def take(self, name: str, request: Request) -> Callback:
         """Record what a provider posted to the adapter `name`; return what it wants to read back.
@@ -40,15 +41,8 @@ class Callbacks:
         kind = self._plugins.adapters().get(name)
         if kind is None or not kind.capabilities.callbacks:
             raise NotFound("nobody posts here")
-        adapter = self._adapter(name)
-        try:
-            callback = adapter.callback(request)
-            told = [replace(checked(each), source=name) for each in callback.engagements]
-        except MessagingError:
-            raise
-        except PLUGIN_FAULTS as error:
-            raise self._plugins.blame(name, f"callback raised {type(error).__name__}: {error}") from error
-        self._recorder.record(self._own(told, kind.channel, callback.speaks_for))
+        callback = self._adapters.call(name, "callback", partial(_understood, self._adapters.unsent(name), request))
+        self._recorder.record(self._own(callback.engagements, kind.channel, callback.speaks_for))
         return callback
 
     def _own(self, engagements: Sequence[Engagement], channel: str, address: str | None) -> list[Engagement]:
@@ -65,6 +59,11 @@ class Callbacks:
             else:
                 log.warning("%s: %s is about what is not its own, and is left out", told.source, told.kind)
         return own
+
+
+def _understood(adapter: Adapter, request: Request) -> Callback:
+    callback = adapter.callback(request)
+    return replace(callback, engagements=[replace(checked(each), source=adapter.name) for each in callback.engagements])
 
 
 def checked(told: object) -> Engagement:

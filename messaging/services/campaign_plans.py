@@ -15,6 +15,7 @@ import orjson
 
 from messaging.errors import InputError, NotFound, StoreError
 from messaging.ids import digest, random_id
+from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
@@ -124,15 +125,16 @@ class Plans:
         planned = [message for message in messages if message.state is MessageState.PLANNED]
         by_id = {customer.id: customer for customer in customers}
         failures: dict[str, str] = {}
+        letters: list[RenderedMessage] = []
         largest = 0
         for item in self._composer.compose(planned, now=now, customers=by_id):
             if isinstance(item, Unrenderable):
                 failures[item.id] = f"cannot be rendered: {item.error.message}"
             else:
                 largest = max(largest, len(item.parts.get("html", "").encode()))
-                measure = self._measures.of(item, adapter)
-                if measure is not None:
-                    measured.add(measure)
+                letters.append(item)
+        for measure in self._measures.of_all(letters, adapter):
+            measured.add(measure)
         return [
             replace(message, state=MessageState.SKIPPED, reason=failures[message.id])
             if message.id in failures

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType, NoneType
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
-from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
+from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
 
 log = logging.getLogger("messaging.handover")
 
@@ -25,6 +27,16 @@ log = logging.getLogger("messaging.handover")
 LINGER = 0.002
 #: Characters of a reason that are kept.
 LONGEST = 1000
+#: What the fields of a receipt are.
+_KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {
+        "verdict": (Verdict,),
+        "provider_id": (str, NoneType),
+        "reason": (str, NoneType),
+        "suppress": (str, NoneType),
+        "after": (timedelta, NoneType),
+    }
+)
 
 
 class _End:
@@ -154,6 +166,7 @@ def secrets_in(settings: object) -> Iterator[str]:
 def _problem(said: object, waiting: dict[str, None]) -> str | None:
     if not isinstance(said, Receipt):
         return f"deliver yielded {type(said).__name__}, not a Receipt"
-    if said.message_id not in waiting:
+    if not isinstance(said.message_id, str) or said.message_id not in waiting:
         return f"deliver gave a receipt that was not asked for or a second one: {said.message_id!r}"
-    return None
+    wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(said, name), kinds)]
+    return f"deliver gave a receipt whose {wrong[0]} is {getattr(said, wrong[0])!r}" if wrong else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from messaging.errors import PLUGIN_FAULTS, PluginError, SettingsError
+from messaging.errors import MessagingError, SettingsError
 from messaging.nouns.adapter import Adapter, Measure, RenderedMessage
 from messaging.services.adapters import Adapters
 
@@ -31,26 +32,33 @@ class Measures:
 
     def of(self, message: RenderedMessage, adapter: str | None = None) -> Measure | None:
         """What a message comes to at `adapter`, or its channel's; None where that is not counted, or not set up."""
-        name = adapter or self._adapter_for(message.channel)
+        return next(iter(self.of_all([message], adapter)), None)
+
+    def of_all(self, messages: Sequence[RenderedMessage], adapter: str | None = None) -> list[Measure]:
+        """What each of those comes to that are counted; all of one channel."""
+        name = adapter or (self._adapter_for(messages[0].channel) if messages else None)
         if name is None or name in self._silent:
-            return None
+            return []
         try:
-            return self._measured(self._adapters.unsent(name), message)
+            made = self._adapters.unsent(name)
+            return self._adapters.call(name, "measure", partial(_measured, made, messages))
         except SettingsError as error:
             log.info("%s", error)
-        except PluginError as error:
+        except MessagingError as error:
             log.error("%s", error)
         self._silent.add(name)
-        return None
+        return []
 
-    def _measured(self, adapter: Adapter, message: RenderedMessage) -> Measure | None:
-        try:
-            measure = adapter.measure(message)
-            if measure is not None and not isinstance(measure, Measure):
-                raise TypeError(f"it is {type(measure).__name__}, not a Measure")
-        except PLUGIN_FAULTS as error:
-            raise self._adapters.blame(adapter.name, f"measure failed: {type(error).__name__}: {error}") from error
-        return measure
+
+def _measured(adapter: Adapter, messages: Sequence[RenderedMessage]) -> list[Measure]:
+    measures = []
+    for message in messages:
+        measure = adapter.measure(message)
+        if isinstance(measure, Measure):
+            measures.append(measure)
+        elif measure is not None:
+            raise TypeError(f"it is {type(measure).__name__}, not a Measure")
+    return measures
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.decision import MessageFacts
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import TemplateVersion
+from messaging.patience import at_home
 from messaging.plugins import Plugins
 from messaging.rules import policy
 from messaging.stores.base import Address, Store
@@ -186,14 +187,17 @@ class Planner:
 
 
 class _Later(Mapping[str, Any]):
-    """A mapping that is loaded when it is first looked at: most checks ask for one, or for none."""
+    """A mapping that is loaded when it is first looked at: most checks ask for one, or for none.
+
+    By the thread that asks the checks: it may be in a transaction.
+    """
 
     def __init__(self, load: Callable[[], Mapping[str, Any]]) -> None:
         self._load = load
 
     @cached_property
     def _loaded(self) -> Mapping[str, Any]:
-        return self._load()
+        return at_home(self._load)
 
     def __getitem__(self, key: str) -> Any:
         return self._loaded[key]

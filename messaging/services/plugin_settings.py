@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from messaging.errors import SettingsError
+from messaging.plugins import Plugins
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,13 +46,13 @@ def read_settings(model: type[M], table: Mapping[str, Any], place: Sequence[str]
         raise SettingsError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
-def read_all(models: Mapping[str, type[BaseModel]], table: Callable[[str], Mapping[str, Any]]) -> Callable[[str], Any]:
+def read_all(plugins: Plugins, table: Callable[[str], Mapping[str, Any]]) -> Callable[[str], Any]:
     """The settings of each plugin by name: what its model makes of its table; the table where it has no model.
 
     Raises:
         SettingsError: a model refuses its table.
     """
-    read = {name: read_settings(model, table(name), ("plugins", name)) for name, model in models.items()}
+    read = plugins.settings(lambda name, model: read_settings(model, table(name), ("plugins", name)))
     return lambda name: read[name] if name in read else table(name)
 
 

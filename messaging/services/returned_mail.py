@@ -8,7 +8,7 @@ is believed on request, and only about addresses that we wrote to lately. Taken 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from messaging.nouns.message import Message, MessageState
 from messaging.rules.addresses import normalise_email
 from messaging.rules.mail_ids import read_mail_id
 from messaging.rules.tokens import Purpose, SigningKeys, read_token
+from messaging.services.adapters import MailReader
 from messaging.services.callbacks import checked
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
@@ -33,8 +34,6 @@ SOURCE = "bounces"
 #: How long after a message its address alone is believed. Servers give up after days (RFC 5321 4.5.4.1).
 LATELY = timedelta(days=30)
 
-#: Reads one mail, at a time that counts where it has none.
-MailReader = Callable[[bytes, datetime], Sequence[Engagement]]
 
 _LEFT = (MessageState.SENDING, MessageState.SENT, MessageState.UNKNOWN)
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from messaging.errors import PLUGIN_FAULTS
+from messaging.errors import MessagingError
 from messaging.nouns.adapter import Adapter, Receipt, Verdict
 from messaging.nouns.consent import Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
@@ -31,15 +31,19 @@ class Settling:
         first_wait: timedelta,
         longest_wait: timedelta,
         at_least_once: bool,
+        timeout: timedelta,
         record: Callable[[Sequence[Engagement]], object],
     ) -> None:
-        """`at_least_once`: a transactional message whose answer was lost is sent again. `record` keeps engagement."""
+        """`at_least_once`: a transactional message whose answer was lost is sent again. `timeout`: how long an adapter
+        may take to tell of one. `record` keeps engagement.
+        """
         self._store = store
         self._plugins = plugins
         self._attempts = attempts
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._at_least_once = at_least_once
+        self._timeout = timeout.total_seconds()
         self._record = record
         self._sent: list[Message] = []
         self._delivered: list[Engagement] = []
@@ -140,17 +144,27 @@ class Settling:
         if adapter.capabilities.idempotency_key:
             return self._again(message, why, None, now, adapter.name)
         if adapter.capabilities.lookup:
-            try:
-                found = adapter.lookup(message.id)
-            except PLUGIN_FAULTS as error:
-                problem = f"lookup raised {type(error).__name__}: {error}"
-                log.error("%s", self._plugins.blame(adapter.name, problem))
-                found = None
+            found = self._found(adapter, message.id)
             if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
                 return self._outcome(message, found, adapter, now)
         if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
             return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
         return unknown
+
+    def _found(self, adapter: Adapter, message_id: str) -> Receipt | None:
+        """What the adapter says of a message when it is asked, if it can tell."""
+
+        def ask() -> Receipt | None:
+            found = adapter.lookup(message_id)
+            if found is not None and not isinstance(found, Receipt):
+                raise TypeError(f"it is {type(found).__name__}, not a Receipt")
+            return found
+
+        try:
+            return self._plugins.call_adapter(adapter.name, "lookup", ask, self._timeout)
+        except MessagingError as error:
+            log.error("%s", error)
+            return None
 
 
 def _delivery(message: Message, adapter: Adapter, at: datetime) -> Engagement:

@@ -6,19 +6,28 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
-from messaging.errors import PLUGIN_FAULTS, Conflict, InputError, MessagingError, NotFound
+from messaging.errors import Conflict, InputError, NotFound
 from messaging.nouns.event import Event, event_key
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
+from messaging.patience import at_home
 from messaging.plugins import Plugins
 from messaging.services.intake import Accepted
 from messaging.services.plugin_settings import read_settings
 from messaging.stores.base import Events
 
 log = logging.getLogger("messaging.sources")
+
+T = TypeVar("T")
+
+#: Seconds that a source may take with one request, what it asks the shop included.
+SECONDS = 60.0
+#: Events that one request may hold.
+MOST = 10_000
 
 
 class Sources:
@@ -58,14 +67,22 @@ class Sources:
                 kind, table = self._plugins.sources().get(name), self._settings.get(name, {}).get(shop)
                 if kind is None or table is None:
                     raise NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
-                settings = read_settings(kind.Settings, table, ("sources", name, shop))
-                context = SourceContext(shop=shop, http=self._http, told=partial(self._told, name, shop))
-                self._made[name, shop] = source = kind(settings, context)
+                make = partial(self._make, kind, table, name, shop)
+                self._made[name, shop] = source = self._call(name, shop, "__init__", make)
             return source
 
-    def _told(self, name: str, shop: str, id: str) -> Event | None:
-        key = event_key(name, shop, id)
+    def _make(self, kind: type[EventSource], table: Mapping[str, Any], name: str, shop: str) -> EventSource:
+        settings = read_settings(kind.Settings, table, ("sources", name, shop))
+        context = SourceContext(
+            shop=shop, http=self._http, told=lambda id: at_home(partial(self._told, event_key(name, shop, id)))
+        )
+        return kind(settings, context)
+
+    def _told(self, key: str) -> Event | None:
         return self._events.get([key]).get(key)
+
+    def _call(self, name: str, shop: str, method: str, function: Callable[[], T]) -> T:
+        return self._plugins.call_source(name, f"{shop}: {method}", function, SECONDS)
 
     def take(self, name: str, shop: str, request: Request) -> list[Accepted]:
         """Take in what a shop posted. The same delivery again changes nothing, also with another body: the first stays.
@@ -78,14 +95,8 @@ class Sources:
             StoreError: it could not be kept; the shop posts it again.
         """
         source = self.get(name, shop)
-        try:
-            source.verify(request)
-            documents = [{**event, "source": name, "shop": shop} for event in source.events(request)]
-        except MessagingError:
-            raise
-        except PLUGIN_FAULTS as error:
-            problem = f"failed on a request: {type(error).__name__}: {error}"
-            raise self._plugins.blame_source(name, problem) from error
+        self._call(name, shop, "verify", partial(source.verify, request))
+        documents = self._call(name, shop, "events", partial(_documents, source, request, shop))
         taken = []
         for document in documents:
             try:
@@ -96,3 +107,11 @@ class Sources:
             except InputError as error:
                 raise InputError(f"source {name} made an event that is none: {error.message}") from error
         return taken
+
+
+def _documents(source: EventSource, request: Request, shop: str) -> list[dict[str, Any]]:
+    """The events of a request, as no other shop's."""
+    found = [{**event, "source": source.name, "shop": shop} for event in islice(source.events(request), MOST + 1)]
+    if len(found) > MOST:
+        raise ValueError(f"it makes events without end, or more than {MOST:,} of one request")
+    return found

@@ -17,10 +17,10 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from messaging.errors import PLUGIN_FAULTS, MessagingError, RequestRejected
+from messaging.loading import Plugin
 from messaging.nouns.adapter import Adapter, AdapterSettings
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
-from messaging.plugins import Plugin
 from messaging.services.plugin_settings import read_settings
 
 #: What is filled in for settings that must be there.

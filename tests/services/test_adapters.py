@@ -39,7 +39,7 @@ def test_an_adapter_that_cannot_be_made_is_named(tmp_path: Path, error: str) -> 
         base_url="https://shop.example",
         allow_insecure_links=False,
     )
-    with pytest.raises(PluginError, match=r"plugin birds \(from .*birds.py\): adapter broken: could not be made: \w+"):
+    with pytest.raises(PluginError, match=r"plugin birds \(from .*birds.py\): adapter broken: __init__ raised \w+"):
         adapters.get("broken")
 
 

@@ -257,6 +257,7 @@ def test_a_receipt_that_comes_afterwards_brings_nothing_back(shop, eraser, tmp_p
         first_wait=timedelta(minutes=1),
         longest_wait=timedelta(hours=1),
         at_least_once=False,
+        timeout=timedelta(minutes=1),
         record=lambda told: None,
     )
     bounced = Receipt.refused(message.id, f"no {message.address} here", suppress=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from messaging.app import Messaging
 from messaging.errors import SettingsError
+from messaging.plugins import Plugins
 from messaging.services.plugin_settings import read_all, read_settings
 from messaging.workspace.folder import make_workspace
 
@@ -22,14 +23,26 @@ class Table(BaseModel):
     rows: tuple[Row, ...] = ()
 
 
+LIMITS = """
+from messaging import hookimpl
+from tests.services.test_plugin_settings import Table
+
+@hookimpl
+def register_settings():
+    return Table
+"""
+
+
 def test_what_is_missing_inside_a_table_is_told_by_its_place() -> None:
     with pytest.raises(SettingsError, match=r"^\[plugins.rules\] rows.0.most is not set$"):
         read_settings(Table, {"rows": [{}]}, ("plugins", "rules"))
 
 
-def test_a_plugin_without_a_model_gets_its_table() -> None:
-    of = read_all({"rules": Table}, {"rules": {"rows": [{"most": 3}]}, "other": {"a": 1}}.__getitem__)
-    assert of("rules") == Table(rows=(Row(most=3),))
+def test_a_plugin_without_a_model_gets_its_table(tmp_path: Path) -> None:
+    (tmp_path / "limits.py").write_text(LIMITS, "utf-8")
+    plugins = Plugins(folder=tmp_path, only="limits")
+    of = read_all(plugins, {"limits": {"rows": [{"most": 3}]}, "other": {"a": 1}}.__getitem__)
+    assert of("limits") == Table(rows=(Row(most=3),))
     assert of("other") == {"a": 1}
 
 

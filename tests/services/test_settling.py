@@ -91,6 +91,7 @@ def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callab
             first_wait=timedelta(minutes=1),
             longest_wait=timedelta(hours=1),
             at_least_once=at_least_once,
+            timeout=timedelta(minutes=1),
             record=lambda told: None,
         )
         before = store.outbox.get(["m1"])["m1"]

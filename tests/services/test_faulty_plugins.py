@@ -1,0 +1,277 @@
+"""A whole shop with a plugin that hangs, lies or ends the program: its part is named, all else goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import messaging.services.sources
+from messaging import MessageState, PluginError
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.request import Request
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+    from tests.conftest import Shop
+
+STATE = SimpleNamespace(gate=threading.Event())
+HANG = "from tests.services.test_faulty_plugins import hang\n"
+
+
+def hang() -> None:
+    STATE.gate.wait(60)
+
+
+@pytest.fixture(autouse=True)
+def gate() -> Iterator[None]:
+    STATE.gate = threading.Event()
+    yield
+    STATE.gate.set()
+
+
+@pytest.fixture
+def with_plugin(live_shop: Shop) -> Callable[..., Messaging]:
+    """The shop, opened with this plugin, which may take a second for anything."""
+
+    def open_(source: str, settings: str = "") -> Messaging:
+        (live_shop.workspace.plugins / "bad.py").write_text(HANG + source, "utf-8")
+        file = live_shop.workspace.settings
+        file.write_text(f'{file.read_text("utf-8")}\n[plugins]\ntimeout = "1 second"\n{settings}', "utf-8")
+        live_shop.app = live_shop.open()
+        live_shop.add_customers(20)
+        live_shop.app.campaigning.create("spring", template="letter", segment="all", channel="email")
+        return live_shop.app
+
+    return open_
+
+
+def hook(name: str, arguments: str, body: str) -> str:
+    return f"from messaging import hookimpl\n@hookimpl\ndef {name}({arguments}):\n    {body}\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "hang()",
+        "raise KeyboardInterrupt",
+        hook("register_adapters", "", "hang()"),
+        hook("register_filters", "", "hang()"),
+        hook("messages_sent", "messages", "hang()"),
+        hook("messages_sent", "messages", "raise SystemExit"),
+        hook("engagements_recorded", "engagements", "hang()"),
+    ],
+)
+def test_a_campaign_is_sent(with_plugin: Callable[..., Messaging], live_shop: Shop, source: str) -> None:
+    assert with_plugin(source).send_campaign("spring") is None
+    assert live_shop.counts() == {"sent": 20}
+
+
+def test_a_check_that_hangs_lets_nobody_through(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    app = with_plugin(hook("check_messages", "messages", "hang(); return []"))
+    with pytest.raises(PluginError, match="plugin bad .* check_messages hangs"):
+        app.send_campaign("spring")
+    assert live_shop.pigeon.handed == []
+    STATE.gate.set()
+    assert app.send_campaign("spring") is None
+    assert live_shop.counts() == {"sent": 20}
+
+
+def test_one_that_hangs_later_holds_what_is_planned(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    app = with_plugin(hook("check_messages", "messages", "hang(); return []"))
+    STATE.gate.set()
+    live_shop.campaign("summer")
+    STATE.gate = threading.Event()
+    report = app.make_sender(threading.Event()).send_campaign("summer")
+    assert report.states == {MessageState.PLANNED: 20}
+    (row, *_) = app.store.outbox.page(campaign="summer")
+    assert "plugin bad" in str(row.reason)
+    assert "check_messages hangs" in str(row.reason)
+    assert row.due_at > live_shop.clock.now()
+    assert live_shop.pigeon.handed == []
+
+
+def test_what_a_check_looks_at_is_loaded_in_the_callers_transaction(
+    with_plugin: Callable[..., Messaging], live_shop: Shop
+) -> None:
+    """Another thread would wait for that transaction, which waits for the check."""
+    source = "seen = []\n" + hook(
+        "check_messages", "messages, facts", "seen.append((dict(facts.recent), dict(facts.pending))); return []"
+    )
+    app = with_plugin(source)
+    live_shop.campaign("summer")
+    rows = app.store.outbox.page(campaign="summer")
+    people = app.store.customers.get({row.customer_id for row in rows})
+    with app.store.transaction():
+        assert app.planner.check(rows, people, {}, now=live_shop.clock.now()) == rows
+    module: Any = next(plugin.module for plugin in app.plugins.found if plugin.name == "bad")
+    assert set(module.seen[-1][1]) == set(people)
+
+
+ADAPTER = """
+from messaging import Adapter, Callback, Capabilities, Receipt, hookimpl
+
+class Owl(Adapter):
+    name = "owl"
+    channel = "email"
+    capabilities = Capabilities(lookup=True, callbacks=True)
+    leaves_the_machine = False
+
+    def deliver(self, messages):
+        for message in messages:
+            yield {receipt}
+
+    def lookup(self, message_id):
+        {body}
+
+    def callback(self, request):
+        {body}
+
+    def close(self):
+        {body}
+
+    def measure(self, message):
+        {body}
+
+    @classmethod
+    def read_mail(cls, mail, now):
+        {body}
+
+@hookimpl
+def register_adapters():
+    return [Owl]
+"""
+OWL = '[channels.owl]\nadapter = "owl"\n[sending]\ntimeout = "1 second"\n'
+REQUEST = Request(url="https://shop.example/callbacks/owl", received_at=datetime(2026, 3, 2, tzinfo=UTC))
+
+
+def owl(body: str = "return None", receipt: str = "Receipt.accepted(message.id)") -> str:
+    return ADAPTER.format(body=body, receipt=receipt)
+
+
+ENDINGS = {"hang()": "hangs: it has not come back for 1 seconds", "raise KeyboardInterrupt": "raised KeyboardInterrupt"}
+
+
+@pytest.mark.parametrize("body", ENDINGS)
+def test_an_adapter_that_fails_when_it_is_asked(
+    with_plugin: Callable[..., Messaging],
+    live_shop: Shop,
+    caplog: pytest.LogCaptureFixture,
+    body: str,
+) -> None:
+    app = with_plugin(owl(body), OWL)
+    with pytest.raises(PluginError, match=rf"plugin bad \(from .*\): adapter owl: callback {ENDINGS[body]}"):
+        app.callbacks.take("owl", REQUEST)
+    live_shop.campaign("summer", adapter="owl")
+    (row, *_) = app.store.outbox.page(campaign="summer")
+    sender = app.make_sender(threading.Event())
+    assert sender._settling.lost([row], "the line went dead", app.adapters.get("owl"), now=row.due_at) == [
+        MessageState.UNKNOWN
+    ]
+    assert f"adapter owl: lookup {ENDINGS[body]}" in caplog.text
+    app.campaigning.create("autumn", template="letter", segment="all", channel="email", adapter="owl")
+    assert app.campaigning.plan("autumn").planned == 20
+    assert f"adapter owl: measure {ENDINGS[body]}" in caplog.text
+    with pytest.raises(PluginError, match=f"read_mail {ENDINGS[body]}"):
+        app.adapters.mail_readers()["owl"](b"", row.due_at)
+    app.adapters.close()
+    assert f"adapter owl: close {ENDINGS[body]}" in caplog.text
+
+
+@pytest.mark.parametrize("body", ENDINGS)
+def test_an_adapter_that_cannot_be_made(with_plugin: Callable[..., Messaging], live_shop: Shop, body: str) -> None:
+    source = owl().replace("def lookup", f"def __init__(self, settings, context):\n        {body}\n\n    def lookup")
+    app = with_plugin(source, OWL)
+    with pytest.raises(PluginError, match=f"adapter owl: __init__ {ENDINGS[body]}"):
+        app.adapters.get("owl")
+    assert app.send_campaign("spring") is None  # by another
+
+
+def test_an_adapter_that_forgets_to_call_its_base_is_told_so(with_plugin: Callable[..., Messaging]) -> None:
+    source = owl().replace("def lookup", "def __init__(self, settings, context): pass\n\n    def lookup")
+    with pytest.raises(PluginError, match=r"call super\(\)\.__init__\(settings, context\)"):
+        with_plugin(source, OWL).adapters.get("owl")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "problem"),
+    [
+        ("Receipt(message_id=message.id, verdict='perhaps')", "verdict is 'perhaps'"),
+        ("Receipt(message_id=message.id, verdict=None)", "verdict is None"),
+        ("Receipt.accepted(message.id, 17)", "provider_id is 17"),
+        ("Receipt.refused(message.id, KeyError('x'))", "reason is KeyError('x')"),
+        ("Receipt.refused(message.id, 'no', suppress=['bounced'])", "suppress is ['bounced']"),
+        ("Receipt.try_again(message.id, 'busy', 30)", "after is 30"),
+        ("Receipt.accepted([message.id])", "not asked for or a second one"),
+    ],
+)
+def test_a_receipt_that_is_none_counts_as_none(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, receipt: str, problem: str
+) -> None:
+    app = with_plugin(owl(receipt=receipt), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    fault = app.send_campaign("summer")
+    assert problem in str(fault)
+    assert "plugin bad" in str(fault)
+    assert app.campaigning.get("summer").state is CampaignState.PAUSED
+    states = [row.state for row in app.store.outbox.page(campaign="summer")]
+    assert (states.count(MessageState.UNKNOWN), states.count(MessageState.PLANNED)) == (16, 4)
+    assert app.send_campaign("spring") is None
+
+
+SOURCE = """
+from messaging import EventSource, hookimpl
+
+class Shop(EventSource):
+    name = "tea"
+
+    def verify(self, request):
+        {verify}
+
+    def events(self, request):
+        {events}
+
+@hookimpl
+def register_event_sources():
+    return [Shop]
+"""
+
+
+@pytest.mark.parametrize(
+    ("verify", "events", "problem"),
+    [
+        ("hang()", "return []", "verify hangs: it has not come back"),
+        ("pass", "hang()", "events hangs: it has not come back"),
+        ("pass", "yield hang()", "events hangs: it has not come back"),
+        ("raise KeyboardInterrupt", "return []", "verify raised KeyboardInterrupt"),
+        ("pass", "raise GeneratorExit", "events raised GeneratorExit"),
+        ("pass", "return [None]", "events raised TypeError"),
+        ("pass", "while True: yield {}", "events raised ValueError: it makes events without end"),
+    ],
+)
+def test_a_source_that_fails(
+    with_plugin: Callable[..., Messaging],
+    live_shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    verify: str,
+    events: str,
+    problem: str,
+) -> None:
+    monkeypatch.setattr(messaging.services.sources, "SECONDS", 0.5 if "hangs" in problem else 60)
+    app = with_plugin(SOURCE.format(verify=verify, events=events), "[sources.tea.main]\n")
+    with pytest.raises(PluginError) as raised:
+        app.sources.take("tea", "main", REQUEST)
+    assert f"event source tea: main: {problem}" in str(raised.value)
+    assert "plugin bad" in str(raised.value)
+    assert app.send_campaign("spring") is None
+
+
+def test_a_receipt_is_still_a_receipt(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    app = with_plugin(owl(), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    assert app.send_campaign("summer") is None
+    assert {row.state for row in app.store.outbox.page(campaign="summer")} == {MessageState.SENT}
