@@ -12,7 +12,7 @@ from typing import Any
 from messaging import InputError, Request
 from messaging_shops.items import item
 from messaging_shops.money import currency, from_minor
-from messaging_shops.people import first, is_somebody, names, person
+from messaging_shops.people import consent, first, is_somebody, names, person
 from messaging_shops.reading import filled, name, needed, rows, table, unix, web_address
 from messaging_shops.shop import Told, Topic
 
@@ -25,6 +25,7 @@ def bought(body: Told, request: Request) -> Iterator[Told]:
     yield _ordered(body, "placed", _buyer(session), _order(session, session.get("amount_total")))
     if session.get("payment_status") == "paid":
         yield from paid_later(body, request)
+    yield from _agreed(body)
 
 
 def paid_later(body: Told, request: Request) -> Iterator[Told]:
@@ -40,7 +41,19 @@ def expired(body: Told, request: Request) -> Iterator[Told]:
     id = needed(session.get("id"), "data.object.id")
     recovery = table(table(session.get("after_expiration")).get("recovery"))
     cart = filled(id=id, **_priced(session, session.get("amount_total")), url=web_address(recovery.get("url")))
+    yield from _agreed(body)
     yield _event(body, f"cart:{id}:expired", "cart.updated", _buyer(session), {"cart": cart}, {"items": id})
+
+
+def _agreed(body: Told) -> Iterator[Told]:
+    """What the customer chose at the checkout about promotional mail, where the shop had Stripe ask."""
+    session = _thing(body)
+    granted = {"opt_in": True, "opt_out": False}.get(str(table(session.get("consent")).get("promotions")))
+    somebody = _buyer(session)
+    if granted is not None and "email" in somebody:
+        told = consent("email", granted, address=somebody["email"], source="stripe")
+        id = f"consent:{needed(session.get('id'), 'data.object.id')}"
+        yield _event(body, id, "consent.changed", somebody, {"consent": told}, {})
 
 
 def paid(body: Told, request: Request) -> Iterator[Told]:
@@ -187,9 +200,11 @@ def _person(told: Told, *, emails: Iterable[object] = (), locale: object = None)
 
 
 TOPICS = {
-    "checkout.session.completed": Topic(("order.placed", "order.paid"), bought),
+    "checkout.session.completed": Topic(("order.placed", "order.paid", "consent.changed"), bought),
     "checkout.session.async_payment_succeeded": Topic(("order.paid",), paid_later),
-    "checkout.session.expired": Topic(("cart.updated",), expired, "with the link that brings the cart back, if any"),
+    "checkout.session.expired": Topic(
+        ("consent.changed", "cart.updated"), expired, "with the link that brings the cart back, if there is one"
+    ),
     "payment_intent.succeeded": Topic(("order.paid",), paid),
     "invoice.paid": Topic(("order.placed", "order.paid"), invoiced),
     "charge.refunded": Topic(("order.refunded",), refunded, "what was given back this time"),

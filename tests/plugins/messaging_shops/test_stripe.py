@@ -287,6 +287,19 @@ def test_a_checkout_that_was_left_is_a_cart_with_a_way_back() -> None:
     assert "url" not in bare["data"]["cart"]
 
 
+@pytest.mark.parametrize(("choice", "granted"), [("opt_in", True), ("opt_out", False), (None, None), ("later", None)])
+def test_what_was_chosen_at_the_checkout(choice: str | None, granted: bool | None) -> None:
+    chosen = {"consent": {"promotions": choice, "terms_of_service": None}}
+    for type, session in (("completed", SESSION), ("expired", EXPIRED)):
+        events = told(event(f"checkout.session.{type}", {**session, **chosen}))
+        agreed = [each for each in events if each["type"] == "consent.changed"]
+        assert [(each["id"], each["data"]["consent"]["granted"]) for each in agreed] == (
+            [] if granted is None else [("consent:cs_live_1", granted)]
+        )
+    nobody = {**SESSION, **chosen, "customer_details": {"phone": "+436600000001"}}
+    assert "consent.changed" not in [each["type"] for each in told(event("checkout.session.completed", nobody))]
+
+
 @pytest.mark.parametrize(
     ("code", "amount", "text"),
     [
