@@ -37,7 +37,7 @@ MAX_MEMORY = 256 * 1024 * 1024
 _PATIENCE = 30.0
 _KEPT = 128
 #: Changes when the same source would give another result.
-_FORMAT = "3"
+_FORMAT = "4"
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _ROOT = Path(__file__).resolve().parents[2]

@@ -27,7 +27,12 @@ _LINES = ("subject", "preheader")
 _COMMENT = re.compile(r"<!--(?!\[if).*?-->", re.DOTALL)
 _WHOLE_LINK = re.compile(r"""\bhref\s*=\s*["']?\Z""", re.IGNORECASE)
 _DIRECT = re.compile(r"(?:mailto|tel):\s*\S", re.IGNORECASE)
-_STOP = re.compile(r"\bSTOP\b")
+#: What a text may tell its readers to answer, in capitals, to hear no more. Adapters that take answers know them all.
+WAYS_OUT = (
+    *("STOP", "STOPP", "UNSUBSCRIBE", "ABMELDEN", "ARRÊT", "ARRET", "BAJA", "SAIR", "PARAR", "CANCELLA", "STOPPEN"),
+    *("AFMELDEN", "AVSLUTA", "LOPETA", "WYPISZ", "ODHLÁSIT", "СТОП", "ΣΤΟΠ", "İPTAL", "停止", "退订", "退訂"),
+)
+_WAY_OUT = re.compile("|".join(rf"\b{word}\b" if word < "\u2e80" else word for word in WAYS_OUT))
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class Shown:
     used: set[str] = field(default_factory=set)
     #: Whether there is an address to write to or a number to call.
     direct: bool = False
-    #: Whether it says STOP, which ends text messages.
+    #: Whether it says STOP, or such a word, which ends text messages.
     stop: bool = False
 
 
@@ -84,7 +89,8 @@ class Surveyor:
             shown = self._shown.setdefault((channel, locale), Shown(channel, locale))
             shown.used |= walk.used
             shown.direct |= _DIRECT.search(written) is not None
-            shown.stop |= _STOP.search(written) is not None
+            said = "".join(piece.text for piece in pieces if piece.kind is Kind.DATA)
+            shown.stop |= _WAY_OUT.search(said) is not None
 
     def _other_languages(self, pieces: Sequence[Piece]) -> None:
         told: set[tuple[str, str]] = set()

@@ -23,7 +23,11 @@ _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "complaint
 _LONGEST_FACT = 500
 #: Recipients of one report that are read; what we send has one.
 _MOST_RECIPIENTS = 20
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+#: Of one that has letters beyond ASCII nothing: a part of it would be somebody else's.
+_ADDRESS = re.compile(
+    r"(?<![\w.!#$%&'*+/=?^`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(?![\w-]|\.\w)"
+)
 _OUR_ID = re.compile(r"<([A-Za-z0-9_.-]{1,64})@")
 _LINK = re.compile(r"<(https?://[^>\s]{1,1000})>")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")

@@ -55,7 +55,7 @@ def receipt_of(message_id: str, answer: HttpAnswer, *, secrets: Sequence[str] = 
         return Receipt.refused(message_id, problem, suppress="bounced")
     if status == 401 or (status in (403, 404) and (code is None or code < OF_MESSAGES)):
         raise AdapterUnusable(problem, hint=OURS[20003])
-    if status in (400, 403, 404, 422) and code is not None:
+    if 400 <= status < 500 and code is not None:
         return Receipt.refused(message_id, problem)
     if status == 408:  # the request did not arrive whole (RFC 9110 15.5.9)
         return Receipt.try_again(message_id, problem)

@@ -174,6 +174,29 @@ def test_marketing_carries_address_and_a_way_out(found: Check) -> None:
     assert found(sms="{{ brand.name }}: {{ brand.phone }} {{ unsubscribe_url }}", **marketing) == []
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Antworten Sie STOPP",
+        "Répondez ARRÊT",
+        "Répondez ARRET.",
+        "Responde BAJA",
+        "Responda SAIR",
+        "Ответьте СТОП",
+        "回复停止",
+    ],
+)
+def test_the_way_out_may_be_a_word_of_another_language(found: Check, said: str) -> None:
+    text = "{{ brand.name }}: {{ brand.phone }} " + said
+    assert found(sms=text, message_class=MessageClass.MARKETING) == []
+
+
+@pytest.mark.parametrize("said", ["{# STOP #}", "nonSTOP", "stop by", "SALE ENDS", "{{ 'x' if false }}"])
+def test_what_is_no_way_out(found: Check, said: str) -> None:
+    text = "{{ brand.name }}: {{ brand.phone }} " + said
+    assert "way to unsubscribe" in str(found(sms=text, message_class=MessageClass.MARKETING)[0])
+
+
 def test_a_text_message_says_who_writes(found: Check) -> None:
     [problem] = found(sms="10 % off! {{ brand.phone }} Reply STOP to stop", message_class=MessageClass.MARKETING)
     assert (problem.severity, problem.file) == ("warning", "templates/t/sms.txt")

@@ -94,6 +94,15 @@ def test_the_address_we_wrote_to_counts_not_where_it_forwards() -> None:
     assert told.address == "bob@example.com"
 
 
+@pytest.mark.parametrize(
+    "address", ["ann@exämple.com", "zoëann@example.com", "ann@example.com.exämple", "ann@example.com-ä.example"]
+)
+def test_a_part_of_an_address_is_another_persons(address: str) -> None:
+    """Beyond ASCII (RFC 6533): it is not read by halves."""
+    fields = FAILED.replace("rfc822", "utf-8").replace("Ann@example.com", address)
+    assert [told.address for told in read_mail(report(fields, returned="Subject: tea\n"), NOW)] in ([], [None])
+
+
 @pytest.mark.parametrize("kind", ["abuse", "fraud", "opt-out"])
 def test_a_complaint(kind: str) -> None:
     mail = report(f"Feedback-Type: {kind}\nVersion: 1\nOriginal-Rcpt-To: ann@example.com", kind="feedback-report")

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
 
 from messaging import MessageClass, Pieces, RenderedMessage
 from messaging.testing.standins.sendgrid_filling import recipients
@@ -111,6 +112,14 @@ def test_naughty_strings(shared: Callable[[str], Path]) -> None:
     found = letters(*(usual(number, text or "x") for number, text in enumerate(naughty)))
     made = check_same(found, 1)
     assert max(len(load) for load in made) > 300
+
+
+def test_the_body_is_as_specified(shared: Callable[[str], Path]) -> None:
+    spec = json.loads(shared("specs/sendgrid_tsg_mail_v3.json").read_text("utf-8"))
+    schema = spec["components"]["requestBodies"]["PostMailSend"]["content"]["application/json"]["schema"]
+    described = Draft202012Validator({**schema, "components": spec["components"]}, format_checker=FormatChecker())
+    (load,) = loads(letters(*(usual(number, reply_to="Help <help@example.com>") for number in range(1000))), Limits())
+    described.validate(json.loads(orjson.dumps(request_body(load))))
 
 
 def test_the_body_is_written_once() -> None:

@@ -118,7 +118,7 @@ OF_THE_MESSAGE = (21408, 21608, 21612, 21617, 30003, 30004, 30007, 30008, 30034)
 OF_US = (20003, 21212, 21606, 20404, 30002)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
 @pytest.mark.parametrize("number", [*OF_THE_NUMBER, *OF_THE_MESSAGE])
 def test_what_is_about_one_stops_nobody_else(
     adapter: Make, sms: Letter, httpserver: HTTPServer, number: int, status: int

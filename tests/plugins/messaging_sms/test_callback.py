@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from messaging import Callback, EngagementKind, InputError, Request, RequestRejected, SettingsError
+from messaging.rendering.survey import WAYS_OUT
 from messaging_sms.callback import Signed
 
 from .conftest import TOKEN, Make
@@ -236,6 +237,10 @@ class TestInbound:
         [told] = callback.engagements
         assert (told.id, told.channel, told.address) == (f"{SID}:received", "sms", "+15005559999")
         assert told.raw["Body"] == body
+
+    @pytest.mark.parametrize("word", WAYS_OUT)
+    def test_whatever_a_template_may_offer_is_understood(self, write: Callable[..., Callback], word: str) -> None:
+        assert kinds(write(word)) == [("unsubscribed", True)]
 
     def test_twilios_own_word_goes_first(self, write: Callable[..., Callback]) -> None:
         assert kinds(write("Basta", OptOutType="STOP")) == [("unsubscribed", True)]
