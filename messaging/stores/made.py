@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from messaging.errors import StoreBroken
-
 _HEAD = "# Stores made here: should one vanish, it is not begun anew. Remove its line to do so on purpose.\n"
 
 
@@ -17,7 +15,6 @@ class Made:
 
     def __init__(self, file: Path, store: Path) -> None:
         self.file = file
-        self._store = store
         inside = store.is_relative_to(file.parent)
         self._name = str(store.relative_to(file.parent) if inside else store).encode("unicode_escape").decode()
 
@@ -36,11 +33,3 @@ class Made:
                     file.write(f"{'' if file.tell() else _HEAD}{self._name}\n")
         except OSError:
             pass
-
-    def gone(self) -> StoreBroken:
-        """The error for a store that was made and is not there."""
-        return StoreBroken(
-            f"{self._store}: the store is gone; it was made once, says {self.file}",
-            hint=f"bring back {self._store.parent} from your backup; "
-            f"to begin with an empty store on purpose, remove {self.file}",
-        )

@@ -161,3 +161,17 @@ def test_a_folder_that_vanished_with_its_store_is_told_as_that(opened: Open, tmp
 def test_a_url_that_leads_nowhere(opened: Open, url: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
         opened(url)
+
+
+def test_what_is_left_beside_it_is_named_too(workspace: Workspace, opened: Open) -> None:
+    made(opened)
+    file = workspace.data / "store.jsonl"
+    file.unlink()
+    with pytest.raises(StoreBroken, match="the store is gone") as caught:
+        opened()
+    assert caught.value.hint is not None
+    left = caught.value.hint.rpartition(" remove ")[2].split(" and ")
+    assert left == [f"{file}.head", str(workspace.stores)]
+    for path in left:
+        Path(path).unlink()
+    assert opened().get_note("kept") is None

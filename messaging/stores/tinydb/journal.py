@@ -101,13 +101,8 @@ class Journal:
         """
         if self.path.exists():
             return False
-        if self.head.path.exists() or self.backup.exists():
-            raise self.broken(Damaged("the file is gone", 0))
-        try:
-            if self._made is not None and self._made.known():
-                raise self._made.gone()
-        except OSError as error:
-            raise disk_error(self.path, error) from None
+        if self._signs():
+            raise self._gone()
         return True
 
     def open(self) -> Iterator[list[Operation]]:
@@ -137,7 +132,7 @@ class Journal:
                     self.at.offset,
                 )
         except FileNotFoundError:
-            raise self.broken(Damaged("the file is gone", 0)) from None
+            raise self._gone() from None
         except OSError as error:
             raise disk_error(self.path, error) from None
         except Damaged as damage:
@@ -156,7 +151,7 @@ class Journal:
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
-            raise self.broken(Damaged("the file is gone", 0)) from None
+            raise self._gone() from None
         except OSError as error:
             raise disk_error(self.path, error) from None
         if (status.st_dev, status.st_ino) != self._file:
@@ -294,6 +289,22 @@ class Journal:
             made = datetime.fromtimestamp(self.backup.stat().st_mtime, UTC)
             hint = f"it was left as it is; the last backup is {self.backup}, of {made:%Y-%m-%d %H:%M} UTC"
         return StoreBroken(f"{self.path}: {damage}", hint=hint)
+
+    def _signs(self) -> list[Path]:
+        """What there is if there was a journal."""
+        try:
+            signs = [path for path in (self.head.path, self.backup) if path.exists()]
+            return [*signs, self._made.file] if self._made is not None and self._made.known() else signs
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+
+    def _gone(self) -> StoreBroken:
+        signs = " and ".join(map(str, self._signs()))
+        return StoreBroken(
+            f"{self.path}: the store is gone",
+            hint=f"bring back {self.path.parent} from your backup"
+            + (f"; to begin with an empty store on purpose, remove {signs}" if signs else ""),
+        )
 
     def _note(self) -> None:
         if self._made is not None:
