@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,7 +137,12 @@ class Handover:
     def _named(self, what: str, problems: Sequence[str]) -> PluginError:
         more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
         text = f"{what}: {problems[0]}{more}" if problems else what
-        return self._blame(self._adapter.name, self._without_secrets(text))
+        return self._blame(self._adapter.name, self._without_addresses(self._without_secrets(text)))
+
+    def _without_addresses(self, text: str) -> str:
+        """The same without those it was given: it is logged."""
+        known = sorted({message.to for message in self._messages if len(message.to) > 3}, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, known)) or r"(?!)", "(address)", text, flags=re.IGNORECASE)
 
     def _without_secrets(self, text: str) -> str:
         """What an adapter says, without the secrets of its settings: it is stored, shown and logged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,6 +149,20 @@ def test_silence_is_a_fault_of_the_adapter() -> None:
 class Keys(AdapterSettings):
     key: SecretStr = SecretStr("s3cret-key")
     more: dict[str, tuple[SecretStr, ...]] = Field({"others": (SecretStr("an0ther-key"),)})
+
+
+def test_no_address_it_was_given_is_told() -> None:
+    """What a fault says is logged."""
+    letters = [replace(letter("1"), to="ann@example.com"), replace(letter("2"), to="bob@example.com")]
+
+    def breaks(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        yield Receipt.refused("1", "no such user: ann@example.com")
+        raise ValueError(f"cannot write to {messages[1].to.upper()} nor {messages[0].to}")
+
+    handover = Handover(adapter(breaks), letters, timeout=30, blame=blame)
+    ((refused,),) = handover
+    assert refused.reason == "no such user: ann@example.com", "it stands beside the address"
+    assert "deliver raised ValueError: cannot write to (address) nor (address)" in str(handover.fault)
 
 
 def test_no_secret_of_its_settings_is_told() -> None:
