@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.nouns.template import Template
@@ -67,6 +68,22 @@ CUSTOMER: Mapping[str, Any] = {
 }
 
 
+#: A day so far from today: a sample that names one stays a good example.
+_DAYS = re.compile(r"in (\d{1,4}) days?|(\d{1,4}) days? ago")
+
+
+def dated(value: Any, now: datetime) -> Any:
+    """A sample with its days (`in 3 days`, `2 days ago`) as they are today."""
+    if isinstance(value, Mapping):
+        return {name: dated(inner, now) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [dated(inner, now) for inner in value]
+    match = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    return (now + timedelta(days=int(match[1]) if match[1] else -int(match[2]))).date().isoformat()
+
+
 def sample_context(template: Template, now: datetime) -> dict[str, Any]:
     """What an event would bring that sends `template`: its own sample, and where that has nothing, a usual
     one.
@@ -86,4 +103,4 @@ def sample_context(template: Template, now: datetime) -> dict[str, Any]:
             context[kind] = _DATA[kind]
         if kind in ("shipment", "refund"):
             context["order"] = _DATA["order"]
-    return made_plain({**context, **template.sample})
+    return made_plain({**context, **dated(template.sample, now)})

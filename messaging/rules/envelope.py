@@ -132,6 +132,8 @@ class ItemPart(_Part):
     price: Money | None = None
     url: str | None = None
     image: str | None = None
+    #: Where it has to wait: till which day.
+    backordered_until: DayOrTime | None = None
 
 
 class OrderPart(_Part):
@@ -143,6 +145,8 @@ class OrderPart(_Part):
     currency: Currency | None = None
     items: list[ItemPart] = Field(default_factory=list)
     url: str | None = None
+    #: The day by which what has to wait is there again.
+    backordered_until: DayOrTime | None = None
 
 
 class ShipmentPart(_Part):

@@ -14,6 +14,7 @@ import pytest
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.prepare import prepare
 from messaging.rendering.render import Renderer
+from messaging.rendering.samples import dated
 from messaging.settings import Settings
 from messaging.workspace.starter import starter
 from messaging.workspace.template_files import read_template, template_names
@@ -36,7 +37,9 @@ LEAST: Mapping[str, Any] = {
     "shipment": {},
     "cart": {"id": "c-7"},
     "refund": {"amount": "5.00"},
+    "product": {},
 }
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 LOCALES = ("en", "de-AT", "pt-BR")
 
 
@@ -98,7 +101,7 @@ class Starter:
 
     def sample(self, name: str) -> dict[str, Any]:
         """The template's own example data."""
-        return copy.deepcopy(dict(self.template(name).sample))
+        return copy.deepcopy(dict(dated(self.template(name).sample, NOW)))
 
     def minimal(self, name: str) -> dict[str, Any]:
         """The example reduced to what an event cannot lack."""
@@ -112,6 +115,7 @@ class Starter:
         channel: str = "email",
         locale: str = "en",
         customer: Mapping[str, Any] | None = None,
+        timezone: str = "Europe/Vienna",
         brand: Mapping[str, Any] = FULL_BRAND,
         version: TemplateVersion | None = None,
     ) -> Rendered:
@@ -124,8 +128,8 @@ class Starter:
             "brand": version.brand,
             "message": {"id": "0" * 32, "template": name, "campaign": None},
             "locale": locale,
-            "timezone": "Europe/Vienna",
-            "now": datetime(2026, 3, 2, 10, tzinfo=UTC),
+            "timezone": timezone,
+            "now": NOW,
             "unsubscribe_url": links.unsubscribe(),
             "preferences_url": links.preferences(),
         }

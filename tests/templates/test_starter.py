@@ -22,18 +22,23 @@ from messaging_sms.parts import count
 CLIPPED = 102 * 1024
 EXPECTED = {
     "abandoned-cart",
+    "back-in-stock",
     "back-ordered",
+    "cancelled",
     "delayed",
     "delivered",
     "order-confirmation",
     "out-for-delivery",
+    "partially-shipped",
     "payment-received",
     "promotion",
     "ready-for-pickup",
     "refunded",
+    "review-request",
     "shipped",
     "win-back",
 }
+MARKETING = {"abandoned-cart", "promotion", "review-request", "win-back"}
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -156,7 +161,7 @@ def test_says_how_to_answer_when_nothing_is_set(templates: Any, name: str) -> No
 def test_marketing_can_be_stopped(templates: Any, name: str, locale: str) -> None:
     parts = templates.render(name, locale=locale).parts
     marketing = templates.template(name).message_class is MessageClass.MARKETING
-    assert marketing == (name in {"promotion", "win-back", "abandoned-cart"})
+    assert marketing == (name in MARKETING)
     for part in ("html", "text"):
         assert ("https://t.example/u/1" in parts[part]) == marketing
         assert ("https://t.example/p/1" in parts[part]) == marketing
@@ -236,8 +241,8 @@ def test_money_and_days_speak_the_language(templates: Any) -> None:
     data["order"].update(total="1234.50", currency="BRL")
     html = templates.render("order-confirmation", data, locale="pt-BR").parts["html"]
     assert "R$\xa01.234,50" in html.replace("&nbsp;", "\xa0")
-    assert "November" in templates.render("shipped", locale="de").parts["text"]
-    assert "novembro" in templates.render("shipped", locale="pt").parts["text"]
+    assert "5. März" in templates.render("shipped", locale="de").parts["text"]
+    assert "5 de março" in templates.render("shipped", locale="pt").parts["text"]
 
 
 def test_a_line_of_several_adds_up(templates: Any) -> None:
@@ -247,7 +252,9 @@ def test_a_line_of_several_adds_up(templates: Any) -> None:
 
 
 def test_refund_names_what_comes_back(templates: Any) -> None:
-    assert "€18.90" in templates.render("refunded").parts["text"]
+    part = templates.render("refunded").parts["text"]
+    assert "€18.90" in part
+    assert "part of what you paid" in part
     dollars = templates.sample("refunded")
     dollars["refund"]["currency"] = "USD"
     text = templates.render("refunded", dollars).parts["text"]
@@ -256,15 +263,56 @@ def test_refund_names_what_comes_back(templates: Any) -> None:
     whole = templates.sample("refunded")
     del whole["refund"]
     assert "€84.70" in templates.render("refunded", whole).parts["text"]
+    assert "part of" not in templates.render("refunded", whole).parts["text"]
+    alone = templates.render("refunded", {"refund": {"amount": "5.00", "currency": "SEK"}}, locale="de-AT").parts
+    assert "SEK" in alone["text"]
 
 
 def test_delayed_tells_a_new_day_from_a_missed_one(templates: Any) -> None:
     told = templates.render("delayed").parts["text"]
-    later = templates.sample("delayed") | {"event": {"type": "order.shipped"}}
-    missed = templates.render("delayed", later).parts["text"]
-    assert "should now be with you on" in told
-    assert "should have been with you by" in missed
-    assert "should now" not in missed
+    assert "should now be with you by Thursday, March 5" in told
+    missed = templates.sample("delayed") | {"event": {"type": "order.shipped"}}
+    missed["shipment"]["eta"] = "2026-03-01"
+    text = templates.render("delayed", missed).parts["text"]
+    assert "should have been with you by Sunday, March 1, and we have not heard" in text
+    assert "should now" not in text
+    never_left = missed | {"event": {"type": "order.placed"}}
+    assert "it has not left us yet" in templates.render("delayed", never_left).parts["text"]
+
+
+def test_a_day_that_has_passed_is_no_promise(templates: Any) -> None:
+    late = templates.sample("shipped")
+    late["shipment"]["eta"] = "2026-03-01"
+    parts = templates.render("shipped", late).parts
+    assert "later than we said" in parts["text"]
+    assert "March 1" not in parts["text"] + parts["subject"]
+    late["shipment"]["eta"] = "2026-03-02"
+    assert "with you by Monday, March 2" in templates.render("shipped", late).parts["text"]
+
+
+@pytest.mark.parametrize(("name_", "rest"), [("shipped", "unshipped"), ("delivered", "undelivered")])
+def test_a_part_tells_what_is_in_it_and_what_follows(templates: Any, name_: str, rest: str) -> None:
+    data = templates.sample("partially-shipped")
+    data["order"][rest] = data["order"].pop("unshipped")
+    parts = templates.render(name_, data).parts
+    assert parts["subject"].startswith("Part of your order 10482")
+    first, second = parts["text"].index("In this parcel"), parts["text"].index("Still to come")
+    assert first < parts["text"].index("Darjeeling") < second < parts["text"].index("teapot")
+    sms = templates.render(name_, data, channel="sms").parts["text"]
+    assert sms.startswith("Part of your order 10482")
+
+
+def test_a_wait_shows_its_day(templates: Any, locale: str) -> None:
+    parts = templates.render("back-ordered", locale=locale).parts
+    day = {"en": "Saturday, March 14", "de-AT": "Samstag, 14. März", "pt-BR": "sábado, 14 de março"}[locale]
+    assert parts["text"].count(day) == 2
+    assert day in parts["preheader"]
+
+
+def test_days_are_not_moved_by_a_zone(templates: Any) -> None:
+    """A day is the day it is, also far from where it was named."""
+    for zone in ("Pacific/Honolulu", "Pacific/Kiritimati"):
+        assert "Thursday, March 5" in templates.render("shipped", timezone=zone).parts["text"]
 
 
 def test_sms_is_short(templates: Any, name: str, locale: str) -> None:
