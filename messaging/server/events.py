@@ -14,13 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import messaging
-from messaging.errors import MessagingError
+from messaging.errors import MessagingError, StoreError
 from messaging.rules.envelope import Envelope, parse_json
 from messaging.server.limits import read_body
 from messaging.services.intake import Accepted, as_document
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.server")
+
+_NO_STORE = "the store cannot be used"
 
 
 class Unauthorized(MessagingError):
@@ -147,7 +149,9 @@ async def _failed(request: Request, error: Exception) -> Response:
     if error.status >= 500:
         log.error("%s", error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(error.status)
-    return JSONResponse(error_body(error.message, error.hint), error.status, headers)
+    # Public: where the store is and what exactly is wrong with it is for the log.
+    told = (_NO_STORE, "the server's log says why") if isinstance(error, StoreError) else (error.message, error.hint)
+    return JSONResponse(error_body(*told), error.status, headers)
 
 
 async def refused(request: Request, error: Exception) -> Response:

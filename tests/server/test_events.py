@@ -152,13 +152,15 @@ def test_other_json_types(public) -> None:
     assert post(public, **{"Content-Type": "application/vnd.shop+json"}).status_code == 200
 
 
-def test_the_store_is_down(site, public, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_down(site, public, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
-        raise StoreError("the disk is gone")
+        raise StoreError("/srv/shop/data: the disk is gone")
 
     monkeypatch.setattr(site.store, "health", fail)
     answer = public.get("/readyz")
-    assert (answer.status_code, error_of(answer)) == (503, "the disk is gone")
+    assert (answer.status_code, error_of(answer)) == (503, "the store cannot be used")
+    assert "/srv" not in answer.text  # everybody may ask
+    assert "/srv/shop/data: the disk is gone" in caplog.text
     assert public.get("/healthz").json() == {"status": "ok"}
     monkeypatch.undo()
     assert public.get("/readyz").json() == {"status": "ready"}

@@ -175,3 +175,13 @@ def test_what_is_left_beside_it_is_named_too(workspace: Workspace, opened: Open)
     for path in left:
         Path(path).unlink()
     assert opened().get_note("kept") is None
+
+
+def test_the_stores_own_backup_is_named(workspace: Workspace, opened: Open) -> None:
+    store = opened()
+    store.put_note("kept", 1)
+    store.compact()
+    store.close()
+    (workspace.data / "store.jsonl").unlink()
+    with pytest.raises(StoreBroken, match="the last backup is .*store.jsonl.bak, of "):
+        opened()

@@ -284,11 +284,14 @@ class Journal:
 
     def broken(self, damage: Damaged) -> StoreBroken:
         """The error for a damaged file: which, what, and what to go back to."""
-        hint = "it was left as it is; bring back a copy of your own"
-        if self.backup.exists():
-            made = datetime.fromtimestamp(self.backup.stat().st_mtime, UTC)
-            hint = f"it was left as it is; the last backup is {self.backup}, of {made:%Y-%m-%d %H:%M} UTC"
-        return StoreBroken(f"{self.path}: {damage}", hint=hint)
+        hint = self._last_backup() or "bring back a copy of your own"
+        return StoreBroken(f"{self.path}: {damage}", hint=f"it was left as it is; {hint}")
+
+    def _last_backup(self) -> str | None:
+        if not self.backup.exists():
+            return None
+        made = datetime.fromtimestamp(self.backup.stat().st_mtime, UTC)
+        return f"the last backup is {self.backup}, of {made:%Y-%m-%d %H:%M} UTC"
 
     def _signs(self) -> list[Path]:
         """What there is if there was a journal."""
@@ -300,11 +303,9 @@ class Journal:
 
     def _gone(self) -> StoreBroken:
         signs = " and ".join(map(str, self._signs()))
-        return StoreBroken(
-            f"{self.path}: the store is gone",
-            hint=f"bring back {self.path.parent} from your backup"
-            + (f"; to begin with an empty store on purpose, remove {signs}" if signs else ""),
-        )
+        hint = self._last_backup() or f"bring back {self.path.parent} from your backup"
+        anew = f"; to begin with an empty store on purpose, remove {signs}" if signs else ""
+        return StoreBroken(f"{self.path}: the store is gone", hint=hint + anew)
 
     def _note(self) -> None:
         if self._made is not None:
