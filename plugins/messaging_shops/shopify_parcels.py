@@ -13,6 +13,7 @@ from messaging import Request
 from messaging_shops.people import first, person
 from messaging_shops.reading import filled, instant, name, needed, rows, web_address
 from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shopify_words import line_items
 
 #: What a carrier says -> our word for it. Labels that were bought or printed are no news.
 STATUSES: Mapping[str, str] = {
@@ -37,7 +38,7 @@ def parcels(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def parcel(fulfillment: Mapping[str, Any]) -> dict[str, Any]:
-    """The `shipment` of an event. Of several numbers, the first."""
+    """The `shipment` of an event. Of several numbers, the first; what its lines cost is the order's to tell."""
     numbers, urls = (fulfillment.get(key) for key in ("tracking_numbers", "tracking_urls"))
     return filled(
         id=name(fulfillment.get("id")),
@@ -45,6 +46,10 @@ def parcel(fulfillment: Mapping[str, Any]) -> dict[str, Any]:
         tracking_number=name(fulfillment.get("tracking_number")) or _first_of(numbers, name),
         tracking_url=web_address(fulfillment.get("tracking_url")) or _first_of(urls, web_address),
         eta=instant(fulfillment.get("estimated_delivery_at")),
+        items=[
+            {key: line[key] for key in ("sku", "name", "quantity") if key in line}
+            for line in line_items(rows(fulfillment.get("line_items")))
+        ],
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from messaging import Request
-from messaging_shops.money import amount, total_of
+from messaging_shops.money import currency, total_of
 from messaging_shops.reading import filled, name, needed, rows, table
 from messaging_shops.shop import Told, Topic, happened_at
 from messaging_shops.shopify_words import line_items, money
@@ -24,14 +24,24 @@ def refund_part(refund: Mapping[str, Any], foreign: bool = False) -> dict[str, A
         return None
     lines = rows(refund.get("refund_line_items"))
     returned = [{**table(line.get("line_item")), "quantity": line.get("quantity")} for line in lines]
-    return filled(id=id, amount=given, items=line_items(returned, foreign))
+    return filled(id=id, amount=given, currency=_paid_in(refund), items=line_items(returned, foreign))
+
+
+def _payments(refund: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """In the currency that was paid in."""
+    return [row for row in rows(refund.get("transactions")) if row.get("kind", "refund") == "refund"]
+
+
+def _paid_in(refund: Mapping[str, Any]) -> str | None:
+    shown = (table(line.get("subtotal_set")).get("presentment_money") for line in rows(refund.get("refund_line_items")))
+    codes = [row.get("currency") for row in _payments(refund)] + [table(each).get("currency_code") for each in shown]
+    return next(filter(None, map(currency, codes)), None)
 
 
 def _given_back(refund: Mapping[str, Any], foreign: bool) -> str | None:
     """What was paid back or, where no payment is told, what the refund's own lines come to."""
-    payments = [row for row in rows(refund.get("transactions")) if row.get("kind", "refund") == "refund"]
+    payments = _payments(refund)
     if payments:
-        # These are in the currency that was paid in.
         went = (row.get("amount") for row in payments if row.get("status", "success") in ("success", "pending"))
         return total_of(*went)
     lines = rows(refund.get("refund_line_items"))
@@ -39,13 +49,9 @@ def _given_back(refund: Mapping[str, Any], foreign: bool) -> str | None:
         return None
     sums = [money(line, field, foreign) for line in lines for field in ("subtotal", "total_tax")]
     # What was taken off the order is negative here: shipping that is refunded; what was not given back, positive.
-    adjusted = [
-        money(row, field, foreign)
-        for row in rows(refund.get("order_adjustments"))
-        for field in ("amount", "tax_amount")
-    ]
-    less = [str(-Decimal(each)) for each in map(amount, adjusted) if each is not None]
-    return total_of(*sums, *less)
+    rest = rows(refund.get("order_adjustments"))
+    adjusted = [money(row, field, foreign) for row in rest for field in ("amount", "tax_amount")]
+    return total_of(*sums, *(str(-Decimal(each)) for each in adjusted if each is not None))
 
 
 def created(told: Told, request: Request) -> Iterator[Told]:

@@ -224,6 +224,7 @@ def test_the_last_parcel_makes_the_order_whole() -> None:
         "carrier": "DHL",
         "tracking_number": "00340434161094042552",
         "tracking_url": "https://carrier.example/track/2",
+        "items": [{"sku": "808950811", "name": "Teapot", "quantity": 1}],
     }
     assert "shipment" not in events("orders/fulfilled", fulfillments=[])[0]["data"]
 
@@ -267,12 +268,13 @@ def test_the_day_a_carrier_promises() -> None:
 def test_a_refund_in_the_money_that_was_paid() -> None:
     refund = events("refunds/create")[0]["data"]["refund"]
     item = {"sku": "808950811", "name": "Teapot", "quantity": 1, "price": "46.90"}
-    assert refund == {"id": "9007199254741200", "amount": "46.90", "items": [item]}
+    assert refund == {"id": "9007199254741200", "amount": "46.90", "currency": "EUR", "items": [item]}
     assert events("orders/updated")[-1]["data"]["refund"] == refund
 
 
 def test_a_refund_without_a_payment_is_what_its_lines_come_to() -> None:
-    assert events("refunds/create", transactions=[])[0]["data"]["refund"]["amount"] == "46.90"
+    refund = events("refunds/create", transactions=[])[0]["data"]["refund"]
+    assert (refund["amount"], refund["currency"]) == ("46.90", "EUR")
     adjustments = [{"kind": "shipping_refund", "amount": "-4.00", "tax_amount": "-0.76"}]
     refund = events("refunds/create", transactions=[], order_adjustments=adjustments)[0]["data"]["refund"]
     assert refund["amount"] == "51.66"
