@@ -35,6 +35,7 @@ docs: $(READY)
 	$(BIN)/python docs/make_settings.py
 	$(BIN)/python docs/make_hooks.py
 	$(BIN)/python docs/make_adapters.py
+	$(BIN)/python docs/make_shops.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -14,13 +14,21 @@ from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of, instant
 
 Told = Mapping[str, Any]
+#: Characters that each of several secrets in one variable has at least.
+_WORD = 12
 
 #: What tells an order and whose it is, by the end of the event's id: `order:1001:placed`.
 _TELLING = ("placed", "paid", "shipped", "cancelled")
 
 
 def _from_a_variable(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    secrets = tuple(value.split())
+    if len(secrets) > 1 and any(len(each) < _WORD for each in secrets):
+        # A sentence is one secret, and each of its words would open the door.
+        raise ValueError("words too short to be secrets: one with spaces in it goes into messaging.toml, in a list")
+    return secrets
 
 
 def _not_empty(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -29,7 +37,7 @@ def _not_empty(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return secrets
 
 
-#: Secrets of which any will do; in a variable, with spaces between.
+#: Secrets of which any will do; in a variable, with spaces between, so that none has a space in it.
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_from_a_variable), AfterValidator(_not_empty)]
 
 

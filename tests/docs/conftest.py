@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -142,7 +143,7 @@ class Terminal:
             if word == "-H":
                 name, _, value = next(rest).partition(":")
                 headers[name] = value.strip()
-            elif word == "-d":
+            elif word in ("-d", "--data-binary"):
                 body = next(rest)
                 body = (self.folder / body[1:]).read_text("utf-8") if body.startswith("@") else body
                 headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
@@ -152,7 +153,10 @@ class Terminal:
                 show = True
             else:
                 url = word
-        with Messaging.open() as app:
+        with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+            for name, value in self.variables.items():
+                patch.setenv(name, value)
+            app = stack.enter_context(Messaging.open())
             public, _ = make_apps(app, Targets(app.store), "127.0.0.1")
             method = method or ("POST" if body is not None else "GET")
             answer = asyncio.run(_ask(public, httpx.Request(method, url, headers=headers, content=body)))

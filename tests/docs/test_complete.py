@@ -158,7 +158,7 @@ def _maker(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings", "hooks", "adapters"])
+@pytest.mark.parametrize("name", ["settings", "hooks", "adapters", "shops"])
 def test_what_is_made_from_the_code_is_current(name: str) -> None:
     assert _text(f"{name}.md") == _maker(f"make_{name}").page(), f"run: python docs/make_{name}.py"
 
@@ -169,6 +169,14 @@ def test_every_hook_is_there_with_its_signature() -> None:
         if hasattr(hook, "messaging_spec"):
             signature = str(inspect.signature(hook)).replace("'", "")
             assert f"## `{name}`\n```python\ndef {name}{signature}\n```" in text
+
+
+def test_every_source_and_its_settings_are_there() -> None:
+    text, found = _text("shops.md"), _spans("shops.md")
+    for name, source in Plugins().sources().items():
+        assert f"[sources.{name}." in text or f"/hooks/{name}/main" in text, name
+        assert set(source.Settings.model_fields) <= found, name
+        assert set(getattr(source, "topics", {})) <= found, name
 
 
 def test_every_adapter_is_there() -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging import EventSource, InputError, NotSent, Request, SourceContext
+from messaging import InputError, NotSent, Request, SourceContext
 from messaging.rules.envelope import read_event
+from messaging_shops.shop import Shop
 from tests.plugins.messaging_shops import test_shopify, test_standard, test_woocommerce
 from tests.plugins.messaging_shops.garbling import garbled
 from tests.plugins.messaging_shops.payloads import bodies
@@ -23,7 +24,7 @@ from tests.plugins.messaging_shops.payloads import bodies
 ODD = ["", " ", "\x00", "\ud800", "é" * 300, "0", "-1", "1e9999", "NaN", "2026-03-02", "0001-01-01T00:00:00+14:00"]
 ODD += ["javascript:alert(1)", "https://[", "http://x\ny/", "\u202e", "9" * 5000, "{{ 7 * 7 }}"]
 
-SHOPS: Mapping[str, tuple[Callable[[], EventSource], Callable[[str, bytes], Request]]] = {
+SHOPS: Mapping[str, tuple[Callable[[], Shop], Callable[[str, bytes], Request]]] = {
     "shopify": (test_shopify.make, test_shopify.request),
     "woocommerce": (test_woocommerce.make, test_woocommerce.request),
 }
@@ -59,6 +60,7 @@ def check(shop: str, topic: str, document: object) -> None:
         return
     assert len({event["id"] for event in events}) == len(events)
     for event in events:
+        assert event["type"] in source.topics[topic].types
         told = read_event({**event, "source": shop, "shop": "main"}, thin=True)
         if told.incomplete is not None:
             completed(source, event)
@@ -110,7 +112,7 @@ def test_garbled(shop: str, topic: str, data: st.DataObject) -> None:
     check(shop, topic, data.draw(garbled(json.loads(bodies(shop)[topic]))))
 
 
-def completed(source: EventSource, event: Mapping[str, Any]) -> None:
+def completed(source: Shop, event: Mapping[str, Any]) -> None:
     try:
         whole = source.complete(event)
     except NotSent:

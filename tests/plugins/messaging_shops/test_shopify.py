@@ -26,6 +26,7 @@ from messaging.services.plugin_settings import read_settings
 from messaging.testing import Answer, SourceContract, as_json
 from messaging.testing.contract.completing import ShopApi
 from messaging_shops.shopify import Shopify, ShopifySettings
+from messaging_shops.shopify_parcels import STATUSES
 from tests.plugins.messaging_shops.payloads import bodies, body
 
 SECRET = "shpss_5ecret0f7heshop"
@@ -393,6 +394,18 @@ def test_ids_of_customers_of_several_shops() -> None:
     assert paid["data"]["order"]["id"] == ORDER
 
 
+@pytest.mark.parametrize("topic", Shopify.topics)
+def test_nothing_is_declared_that_is_never_told(topic: str) -> None:
+    parcel = json.loads(BODIES["fulfillments/update"])
+    changes: list[dict[str, Any]] = [{}, {"financial_status": "paid"}, {"fulfillment_status": "partial"}]
+    changes.append({"cancelled_at": "2026-03-02T12:00:00+01:00"})
+    for status in STATUSES:
+        changes += [{"status": status}, {"shipment_status": status}]
+        changes.append({"fulfillments": [{**parcel, "shipment_status": status}]})
+    found = {event["type"] for change in changes if topic in BODIES for event in events(topic, **change)}
+    assert found == set(Shopify.topics[topic].types)
+
+
 # Whose parcel, whose refund.
 
 
@@ -492,11 +505,11 @@ def test_forged_signatures() -> None:
 
 def test_a_secret_is_changed_without_a_gap() -> None:
     body = BODIES["orders/create"]
-    both = make(secrets="shpss_new shpss_old")  # as a variable holds them
-    assert verify(both, body, sign(body, "shpss_new"))
-    assert verify(both, body, sign(body, "shpss_old"))
-    assert not verify(both, body, sign(body, "shpss_new shpss_old"))
-    assert not verify(make(secrets=["shpss_new"]), body, sign(body, "shpss_old"))
+    both = make(secrets=" shpss_new_0001  shpss_old_0001\n")  # as a variable holds them
+    assert verify(both, body, sign(body, "shpss_new_0001"))
+    assert verify(both, body, sign(body, "shpss_old_0001"))
+    assert not verify(both, body, sign(body, "shpss_new_0001 shpss_old_0001"))
+    assert not verify(make(secrets=["shpss_new_0001"]), body, sign(body, "shpss_old_0001"))
 
 
 def test_what_another_shop_of_the_same_app_posts() -> None:
@@ -511,6 +524,7 @@ def test_what_another_shop_of_the_same_app_posts() -> None:
     [
         ({"secrets": []}, "secrets"),
         ({"secrets": ["  "]}, "secrets: a secret is empty"),
+        ({"secrets": "correct horse battery staple"}, "secrets: words too short to be secrets"),
         ({"secrets": [SECRET], "access_token": "shpat_x"}, "access_token needs domain"),
         ({"secrets": [SECRET], "domain": "tea.example"}, "domain"),
     ],
