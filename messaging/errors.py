@@ -113,6 +113,10 @@ class PluginError(MessagingError):
         super().__init__(f"plugin {plugin}{origin}: {message}", hint=hint)
 
 
+class PluginHangs(PluginError):
+    """A plugin has not come back. What waits for it is no worse for it: try again later."""
+
+
 class DeliveryError(MessagingError):
     """An adapter could not hand over: raised for the whole of a `deliver` call, not for one message."""
 

@@ -13,7 +13,8 @@ by name. Signatures only ever grow.
 A plugin has `[plugins] timeout` (10 seconds, if it is left out) to be loaded, and as long again for each hook. One that
 takes longer hangs: it is named, nobody waits for it any more, and the hook is not called again before it has come back.
 What it raises is its own fault, `sys.exit` too. Nothing is sent unchecked: messages wait for a check that fails, hangs,
-or belongs to a plugin that is left out, until it is mended or switched off (`[plugins] off`).
+or belongs to a plugin that is left out, until it is mended or switched off (`[plugins] off`). What hangs while a
+message is rendered costs nobody that message: it stays planned, and its campaign is paused.
 
 Plugins are code that runs among ours. What ends the process (`os._exit`, a crash) or never lets others run (a regular
 expression that explodes) takes all with it; `messaging --no-plugins …` goes without.
@@ -95,7 +96,7 @@ def register_context_names() -> Sequence[str]:
 def prepare_environment(environment: Environment) -> None:
     """Add tests or globals (plain values and functions) to the sandboxed Jinja2 environment.
 
-    Called once for each environment that is made. An exception leaves the plugin out.
+    Called once for each environment that is made; all else in it stays as it is. An exception leaves the plugin out.
     """
 
 
@@ -103,7 +104,8 @@ def prepare_environment(environment: Environment) -> None:
 def prepare_context(context: MutableMapping[str, Any], message: Message) -> None:
     """Add plain values to what a template sees. Called for each message before it is rendered.
 
-    `message` is for reading. An exception fails this message's rendering, by the plugin's name.
+    `message` is for reading; in the context `message`, `now`, `unsubscribe_url` and `preferences_url` stay what they
+    are. An exception fails this message's rendering, by the plugin's name.
     """
 
 

@@ -23,7 +23,7 @@ import pluggy
 from pydantic import BaseModel
 
 from messaging import answers, hookspecs
-from messaging.errors import MessagingError, PluginError, SettingsError
+from messaging.errors import MessagingError, PluginError, PluginHangs, SettingsError
 from messaging.ids import is_name
 from messaging.loading import GROUP, OURS, Plugin, Untouched, found
 from messaging.nouns.adapter import Adapter
@@ -31,7 +31,7 @@ from messaging.nouns.decision import Decision, MessageFacts
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.message import Message
 from messaging.nouns.source import EventSource
-from messaging.patience import Call, Hung, told
+from messaging.patience import Hung, Key, by, hangs, told, wait_for, watch
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,9 +45,6 @@ TIMEOUT = 10.0
 
 #: How the fault of one begins that could not be.
 LOADED = "could not be loaded"
-
-#: Calls of this process that hang: by plugin, where it came from, and what was called.
-_hanging: dict[tuple[str, str, str], Call[Any]] = {}
 
 
 class Plugins:
@@ -156,11 +153,11 @@ class Plugins:
                 return self._call(plugin, hook, partial(_looked_at, look, ask))
         return None
 
-    def _answers(self, hook: str, look: Callable[[Any], T], **given: Any) -> Iterator[T]:
+    def _answers(self, hook: str, look: Callable[[Any], T], **given: Any) -> Iterator[tuple[Plugin, T]]:
         """What all answer to `hook`; one that fails is left out from now on."""
         for plugin, ask in list(self._implementations(hook)):
             try:
-                yield self._call(plugin, hook, partial(_looked_at, look, ask, **given))
+                yield plugin, self._call(plugin, hook, partial(_looked_at, look, ask, **given))
             except PluginError as error:
                 self._leave_out(plugin, error)
 
@@ -172,34 +169,13 @@ class Plugins:
         """
         failed = what if what == LOADED else f"{what} failed"
         try:
-            return self._waited(plugin, what, function, self._timeout)
+            return wait_for(_key(plugin, what), function, self._timeout)
         except answers.Wrong as error:
             raise self._wrong(plugin, str(error), _off(plugin)) from error.__cause__
         except Hung as error:
-            hangs = what if what == LOADED else f"{what} hangs"
-            hint = f'{_off(plugin)}; if it is only slow, give it more: [plugins] timeout = "1 minute"'
-            raise self._wrong(plugin, f"{hangs}: {error}", hint) from None
+            raise self._hangs(plugin, what, error) from None
         except Exception as error:  # whatever a plugin raises
             raise self._wrong(plugin, f"{failed}: {told(error)}", _off(plugin)) from error
-
-    def _waited(self, plugin: Plugin, what: str, function: Callable[[], T], seconds: float) -> T:
-        if self._hangs(plugin, what):
-            raise Hung("an earlier call of it has not come back")
-        call = Call(function)
-        try:
-            return call.result(seconds)
-        except Hung:
-            _hanging[plugin.name, plugin.distribution, what] = call
-            raise
-
-    def _hangs(self, plugin: Plugin, what: str) -> bool:
-        """Whether a call of it was given up on and has not come back yet."""
-        key = (plugin.name, plugin.distribution, what)
-        call = _hanging.get(key)
-        if call is not None and call.over:
-            _hanging.pop(key, None)
-            return False
-        return call is not None
 
     def _or_left_out(self, plugin: Plugin, step: Callable[[], None]) -> None:
         try:
@@ -211,6 +187,11 @@ class Plugins:
         plugin.fault = fault
         if not self._quiet:
             log.warning("%s", fault)
+
+    def _hangs(self, plugin: Plugin, what: str, error: Hung) -> PluginHangs:
+        hint = f'{_off(plugin)}; if it is only slow, give it more: [plugins] timeout = "1 minute"'
+        problem = f"{what}: {error}" if what == LOADED else f"{what} hangs: {error}"
+        return PluginHangs(problem, plugin=plugin.name, distribution=plugin.distribution, hint=hint)
 
     def _wrong(self, plugin: Plugin, problem: str, hint: str | None = None) -> PluginError:
         return PluginError(problem, plugin=plugin.name, distribution=plugin.distribution, hint=hint)
@@ -289,7 +270,7 @@ class Plugins:
         self, owner: Plugin, blame: Callable[[str], PluginError], method: str, function: Callable[[], T], seconds: float
     ) -> T:
         try:
-            return self._waited(owner, blame(method).problem, function, seconds)
+            return wait_for(_key(owner, blame(method).problem), function, seconds)
         except MessagingError:
             raise
         except Hung as error:
@@ -305,13 +286,13 @@ class Plugins:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All template filters; of two with one name, the first plugin's."""
         filters: dict[str, Callable[..., Any]] = {}
-        for theirs in self._answers("register_filters", answers.filters):
-            filters = {**theirs, **filters}
+        for plugin, theirs in self._answers("register_filters", answers.filters):
+            filters = {**{name: by(_key(plugin, f"filter {name}"), each) for name, each in theirs.items()}, **filters}
         return filters
 
     def context_names(self) -> list[str]:
         """What plugins add to the context, as paths."""
-        return [path for paths in self._answers("register_context_names", answers.paths) for path in paths]
+        return [path for _, paths in self._answers("register_context_names", answers.paths) for path in paths]
 
     def register_commands(self, group: click.Group) -> None:
         """Let plugins add commands that are not there yet."""
@@ -323,17 +304,54 @@ class Plugins:
 
     def prepare_environment(self, environment: Environment) -> None:
         """Let plugins add to a Jinja2 environment."""
-        for _ in self._answers("prepare_environment", lambda answer: None, environment=environment):
-            pass
+        tables: dict[str, MutableMapping[str, Any]] = {
+            "filter": environment.filters,
+            "test": environment.tests,
+            "function": environment.globals,
+        }
+        before = {kind: dict(table) for kind, table in tables.items()}
+        for plugin, _ in self._answers("prepare_environment", lambda answer: None, environment=environment):
+            for kind, table in tables.items():
+                for name, value in table.items():
+                    if callable(value) and value is not before[kind].get(name):
+                        table[name] = before[kind][name] = by(_key(plugin, f"{kind} {name}"), value)
 
     def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
         """Let plugins add to what a template sees.
 
         Raises:
             PluginError: one of them failed.
+            Hung: see `by`.
         """
         for plugin, prepare in self._implementations("prepare_context"):
-            self._call(plugin, "prepare_context", partial(prepare, context=context, message=message))
+            try:
+                by(_key(plugin, "prepare_context"), prepare)(context=context, message=message)
+            except Hung:
+                raise
+            except Exception as error:  # whatever a plugin raises
+                raise self._wrong(plugin, f"prepare_context failed: {told(error)}", _off(plugin)) from error
+
+    def take_part(self) -> bool:
+        """Whether any of them has a part in rendering."""
+        hooks = ("register_filters", "prepare_environment", "prepare_context")
+        return any(True for hook in hooks for _ in self._implementations(hook))
+
+    def watch(self, render: Callable[[], T]) -> T:
+        """What `render` returns or raises, in which plugins take part, each time for as long as a hook may take.
+
+        Raises:
+            PluginHangs: one hangs in it; `render` is left where it is.
+        """
+        try:
+            return watch(render, self._timeout) if self.take_part() else render()
+        except Hung as error:
+            raise self.hung(error) from None
+
+    def hung(self, error: Hung) -> PluginHangs:
+        """The fault of a plugin that hangs in a rendering."""
+        what = error.whose[-1]
+        plugin = next(plugin for plugin in self.found if _key(plugin, what) == error.whose)
+        return self._hangs(plugin, what, error)
 
     def check_messages(
         self, messages: Sequence[Message], facts: MessageFacts, settings: Callable[[str], Any]
@@ -378,12 +396,16 @@ class Plugins:
 
     def _notify(self, hook: str, **arguments: Any) -> None:
         for plugin, tell in self._implementations(hook):
-            if self._hangs(plugin, hook):
+            if hangs(_key(plugin, hook)):
                 continue  # which was told when it began
             try:
                 self._call(plugin, hook, partial(tell, **arguments))
             except PluginError as error:
                 log.error("%s", error)
+
+
+def _key(plugin: Plugin, what: str) -> Key:
+    return (plugin.name, plugin.distribution, what)
 
 
 def _off(plugin: Plugin) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging.patience import Call, Escaped, Hung, at_home
+from messaging.patience import Call, Escaped, Hung, at_home, by, hangs, wait_for, watch
 
 LONG = 30.0
 
@@ -139,3 +139,47 @@ def test_a_fork_starts_threads_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "fork.py"
     file.write_text(script, "utf-8")
     assert os.spawnl(os.P_WAIT, sys.executable, sys.executable, str(file)) == 42
+
+
+def test_code_of_others_is_given_up_on_and_named() -> None:
+    with hanging() as (hang, go_on):
+        slow = by(("bad", "filter slow"), hang)
+        with pytest.raises(Hung) as raised:
+            watch(lambda: [1, slow()], 0.05)
+        assert raised.value.whose == ("bad", "filter slow")
+        with pytest.raises(Hung, match="an earlier call") as again:
+            watch(slow, LONG)
+        assert again.value.whose == ("bad", "filter slow")
+        assert watch(by(("bad", "filter quick"), lambda: 1), LONG) == 1
+        assert hangs(("bad", "filter slow"))
+        go_on()
+        while hangs(("bad", "filter slow")):
+            threading.Event().wait(0.01)
+
+
+def test_each_call_has_its_time_and_ours_has_all() -> None:
+    pause = threading.Event()
+    theirs = by(("slow",), lambda: pause.wait(0.1))
+    assert watch(lambda: [theirs() for _ in range(6)], 0.3) == [False] * 6
+    assert watch(lambda: pause.wait(0.3), 0.05) is False
+
+
+def test_code_of_others_ends_no_program() -> None:
+    def exit_() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(Escaped, match="^SystemExit: 3$"):
+        watch(by(("bad",), exit_), LONG)
+
+
+def test_what_hangs_is_not_called_again_before_it_has_come_back() -> None:
+    with hanging() as (hang, go_on):
+        with pytest.raises(Hung, match="not come back for"):
+            wait_for(("bad", "hook"), hang, 0.05)
+        with pytest.raises(Hung, match="an earlier call"):
+            wait_for(("bad", "hook"), hang, LONG)
+        assert wait_for(("bad", "other"), lambda: 1, LONG) == 1
+        go_on()
+        while hangs(("bad", "hook")):
+            threading.Event().wait(0.01)
+    assert wait_for(("bad", "hook"), lambda: 1, LONG) == 1

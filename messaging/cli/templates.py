@@ -124,7 +124,8 @@ def _problems(app: Messaging, name: str) -> list[Problem]:
     from messaging.settings import brand_values
 
     try:
-        return check(
+        checked = functools.partial(
+            check,
             app.library.get(name),
             brand_values(app.settings),
             from_=app.settings.brand.from_,
@@ -135,6 +136,7 @@ def _problems(app: Messaging, name: str) -> list[Problem]:
             measure=app.measures.of,
             base_url=app.settings.server.base_url,
         )
+        return app.plugins.watch(checked)
     except TemplateError as error:
         file = error.file or f"templates/{name}"
         return [Problem(file=file, line=error.line, severity="error", message=error.problem, hint=error.hint)]

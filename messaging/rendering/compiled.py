@@ -11,6 +11,7 @@ from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateSyntaxError, meta
 
 from messaging.errors import MessagingError, TemplateError, TemplateLimit
+from messaging.patience import Hung
 from messaging.rendering.environment import RUN, Sandbox
 from messaging.rendering.guard import guard
 from messaging.rendering.pieces import Origins
@@ -82,7 +83,7 @@ class Compiled:
                 if length > MAX_OUTPUT:
                     raise OverLimit(f"the part is longer than {MAX_OUTPUT:,} characters")
             return "".join(parts)
-        except MessagingError:
+        except (MessagingError, Hung):
             raise
         except Exception as error:  # of the template, or of a filter in it: named with its line
             raise self._error(error) from error

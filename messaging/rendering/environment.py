@@ -190,11 +190,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.filters.setdefault(name, plugin_filter(name, function))
         self.tests = {**{name: self.tests[name] for name in TESTS}, **NUMBER_TESTS}
         if prepare is not None:
-            before = dict(self.filters)
+            ours = {**vars(self), **{name: dict(getattr(self, name)) for name in ("filters", "tests", "globals")}}
             prepare(self)
-            # A filter that was put in directly is wrapped like a registered one; ours stay.
-            for name in [name for name in self.filters if self.filters[name] is not before.get(name)]:
-                self.filters[name] = before.get(name) or plugin_filter(name, self.filters[name])
+            added = {name: getattr(self, name) for name in ("filters", "tests", "globals")}
+            # A filter that was put in directly is wrapped like a registered one; ours stay, and so does all else.
+            wrapped = {name: plugin_filter(name, function) for name, function in added["filters"].items()}
+            vars(self).update(
+                ours,
+                filters={**wrapped, **ours["filters"]},
+                tests={**added["tests"], **ours["tests"]},
+                globals={**added["globals"], **ours["globals"]},
+            )
         self._functions = {id(function) for function in self.globals.values() if callable(function)}
         #: What compiled templates call to write a value.
         self.show: Callable[[Any], str] = show_html if html else text_of

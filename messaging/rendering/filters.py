@@ -19,6 +19,7 @@ from jinja2.runtime import LoopContext
 from markupsafe import Markup
 
 from messaging.errors import PLUGIN_FAULTS
+from messaging.patience import Hung, told
 from messaging.rendering import formats, listing, wording
 from messaging.rendering.addresses import guarded_image, guarded_images, pixel, tracked
 from messaging.rendering.operators import concatenate, decimal
@@ -65,8 +66,10 @@ def plugin_filter(name: str, function: Filter) -> Filter:
             run.weigh(value)
         try:
             result = function(*args, **kwargs)
+        except Hung:
+            raise
         except PLUGIN_FAULTS as error:
-            raise TemplateRuntimeError(f"filter {name}: {type(error).__name__}: {error}") from error
+            raise TemplateRuntimeError(f"filter {name}: {told(error)}") from error
         return run.bounded(run.weigh(result))
 
     return call

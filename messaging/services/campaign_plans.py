@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from messaging.errors import InputError, NotFound, StoreError
+from messaging.errors import InputError, NotFound, PluginHangs, StoreError
 from messaging.ids import digest, random_id
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.campaign import Campaign
@@ -129,6 +129,8 @@ class Plans:
         largest = 0
         for item in self._composer.compose(planned, now=now, customers=by_id):
             if isinstance(item, Unrenderable):
+                if isinstance(item.error, PluginHangs):
+                    raise item.error
                 failures[item.id] = f"cannot be rendered: {item.error.message}"
             else:
                 largest = max(largest, len(item.parts.get("html", "").encode()))

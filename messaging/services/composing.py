@@ -5,12 +5,13 @@ Everything that shows a message comes through here: plan, preview, test, send, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from messaging.errors import MessagingError, TemplateError
+from messaging.errors import MessagingError, PluginHangs, TemplateError
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.customer import PROFILE_FIELDS, Customer
 from messaging.nouns.documents import Document
@@ -18,6 +19,7 @@ from messaging.nouns.links import MessageLinks, ShortLink
 from messaging.nouns.message import Message, MessageClass
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import DEFAULT_VARIANT, TemplateVersion
+from messaging.patience import Hung, at_home
 from messaging.plugins import Plugins
 from messaging.recent import Recent
 from messaging.rendering.render import Renderer, best_locale
@@ -28,6 +30,10 @@ from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
+#: What no plugin replaces.
+OURS = ("message", "now", "unsubscribe_url", "preferences_url")
+#: Messages that plugins take part in together.
+TOGETHER = 32
 #: Template versions that are kept in memory.
 VERSIONS = 256
 
@@ -38,6 +44,10 @@ class Unrenderable:
 
     id: str
     error: MessagingError
+
+
+#: What became of one message, and the short links in it.
+_Made = tuple[RenderedMessage | Unrenderable, list[ShortLink]]
 
 
 class Composer:
@@ -75,7 +85,7 @@ class Composer:
         """
         found = self._versions.get(version)
         if found is None:
-            found = self._store.version(version)
+            found = at_home(lambda: self._store.version(version))
             if found is None:
                 raise TemplateError(f"template version {version} is not in the store")
             self._versions.put(version, found)
@@ -97,15 +107,48 @@ class Composer:
         """
         if customers is None:
             customers = self._store.customers.get({message.customer_id for message in messages})
-        for message in messages:
-            kept = message.context.get(SNAPSHOT) if message.context else None
-            customer = Customer.from_document(kept) if kept else customers.get(message.customer_id)
-            try:
-                if customer is None:
-                    raise TemplateError("the customer is gone")
-                yield self._compose(message, customer, now, {} if pieces else None, short_links)
-            except MessagingError as error:
-                yield Unrenderable(message.id, error)
+        one = partial(self._one, customers=customers, now=now, pieces=pieces, short_links=short_links is not None)
+        made: Iterable[_Made]
+        if self._plugins.take_part():
+            parts = (messages[start : start + TOGETHER] for start in range(0, len(messages), TOGETHER))
+            made = (each for part in parts for each in self._watched(part, one))
+        else:
+            made = map(one, messages)
+        for item, links in made:
+            if short_links is not None:
+                short_links += links
+            yield item
+
+    def _watched(self, messages: Sequence[Message], one: Callable[[Message], _Made]) -> list[_Made]:
+        """Render with plugins that take part; one that hangs costs what is not done yet."""
+        done: list[_Made] = []
+
+        def render() -> None:
+            for message in messages:
+                done.append(one(message))
+
+        try:
+            self._plugins.watch(render)
+        except PluginHangs as error:
+            made = done[:]  # it may go on, and is not listened to
+            return [*made, *((Unrenderable(message.id, error), []) for message in messages[len(made) :])]
+        return done
+
+    def _one(
+        self, message: Message, *, customers: Mapping[str, Customer], now: datetime, pieces: bool, short_links: bool
+    ) -> _Made:
+        kept = message.context.get(SNAPSHOT) if message.context else None
+        customer = Customer.from_document(kept) if kept else customers.get(message.customer_id)
+        links: list[ShortLink] = []
+        try:
+            if customer is None:
+                raise TemplateError("the customer is gone")
+            made = self._compose(message, customer, now, {} if pieces else None, links if short_links else None)
+        except MessagingError as error:
+            return Unrenderable(message.id, error), []
+        except Hung as error:
+            return Unrenderable(message.id, self._plugins.hung(error)), []
+        return made, links
 
     def _compose(
         self,
@@ -119,7 +162,9 @@ class Composer:
         short = self._shortener.for_message(message.id, message.version) if message.channel in CHANNELS else None
         links = short or self._links.for_message(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
+        ours = {name: context[name] for name in OURS}
         self._plugins.prepare_context(context, message)
+        context |= ours
         parts = self._renderer.render(
             version, channel=message.channel, locale=context["locale"], context=context, links=links, pieces=pieces
         )

@@ -14,6 +14,9 @@ from messaging.rules import policy
 from messaging.services.planning import Planner
 from messaging.stores.base import Outcome, Store
 
+#: When what could not be asked is asked again.
+AGAIN = timedelta(minutes=1)
+
 log = logging.getLogger("messaging.sending")
 
 #: Says of messages that are due which must be skipped, and why (`unless`).
@@ -49,7 +52,7 @@ class Rechecks:
         except PluginError as error:
             # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
             log.error("%s", error)
-            later = now + timedelta(minutes=1)
+            later = now + AGAIN
             return [], [*decided, *(held(message, later, str(error)) for message in timely)]
         for message in checked:
             if message.state is MessageState.SKIPPED:

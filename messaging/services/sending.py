@@ -17,7 +17,7 @@ from itertools import product
 from threading import Event
 
 from messaging.clock import Clock
-from messaging.errors import AdapterUnusable, MessagingError
+from messaging.errors import AdapterUnusable, MessagingError, PluginHangs
 from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
@@ -25,7 +25,7 @@ from messaging.nouns.message import Lane, Message, MessageState
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
-from messaging.services.rechecking import Rechecks, held, skipped
+from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.settling import Settling
 from messaging.stores.base import Outcome, Store
 
@@ -262,12 +262,19 @@ class Sender:
         for item in composed:
             self._alive()
             if isinstance(item, Unrenderable):
-                failed.append(skipped(by_id[item.id], f"cannot be rendered: {item.error.message}"))
+                failed.append(self._unrendered(report, by_id[item.id], item.error, now))
             else:
                 letters.append(item)
                 by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self._settle(report, failed)
         return letters, by_id, links
+
+    def _unrendered(self, report: SendReport, message: Message, error: MessagingError, now: datetime) -> Outcome:
+        """What becomes of a message that could not be rendered: it is not to blame for a plugin that hangs."""
+        if isinstance(error, PluginHangs):
+            report.fault = error
+            return held(message, now + AGAIN, error.message)
+        return skipped(message, f"cannot be rendered: {error.message}")
 
     def _send_page(
         self,
@@ -357,7 +364,7 @@ class Sender:
             self._adapters.renew(adapter.name)
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works. A campaign waits for a person, who is not to wait.
-            later, why = self._clock.now() + timedelta(minutes=1), handover.fault.message
+            later, why = self._clock.now() + AGAIN, handover.fault.message
             left = [messages[id] for id in handover.missing]
             self._store.outbox.settle([_kept(one, one.due_at if one.campaign else later, why) for one in left])
         elif handover.missing:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import messaging.services.sources
-from messaging import MessageState, PluginError
+from messaging import MessageState, PluginError, patience
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.request import Request
 
@@ -25,6 +25,16 @@ HANG = "from tests.services.test_faulty_plugins import hang\n"
 
 def hang() -> None:
     STATE.gate.wait(60)
+
+
+def come_back() -> None:
+    """Let what hangs go on, until it has."""
+    STATE.gate.set()
+    for _ in range(3000):
+        if not any(map(patience.hangs, list(patience._hanging))):
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("it still hangs")
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +86,7 @@ def test_a_check_that_hangs_lets_nobody_through(with_plugin: Callable[..., Messa
     with pytest.raises(PluginError, match="plugin bad .* check_messages hangs"):
         app.send_campaign("spring")
     assert live_shop.pigeon.handed == []
-    STATE.gate.set()
+    come_back()
     assert app.send_campaign("spring") is None
     assert live_shop.counts() == {"sent": 20}
 
@@ -93,6 +103,103 @@ def test_one_that_hangs_later_holds_what_is_planned(with_plugin: Callable[..., M
     assert "check_messages hangs" in str(row.reason)
     assert row.due_at > live_shop.clock.now()
     assert live_shop.pigeon.handed == []
+
+
+RENDERING = {
+    "prepare_context": hook("prepare_context", "context, message", "message.customer_id == 'c0003' and hang()"),
+    "filter slow": hook("register_filters", "", "return {'slow': lambda id: id == 'c0003' and hang() or id}"),
+    "filter slow, put in": hook(
+        "prepare_environment", "environment", "environment.filters['slow'] = lambda id: id == 'c0003' and hang() or id"
+    ),
+    "test good": hook(
+        "prepare_environment", "environment", "environment.tests['good'] = lambda id: id != 'c0003' or hang() or True"
+    ),
+    "function nice": hook(
+        "prepare_environment", "environment", "environment.globals['nice'] = lambda id: id == 'c0003' and hang() or id"
+    ),
+}
+SHOWN = {
+    "prepare_context": "{{ customer.id }}",
+    "filter slow": "{{ customer.id|slow }}",
+    "filter slow, put in": "{{ customer.id|slow }}",
+    "test good": "{% if customer.id is good %}{{ customer.id }}{% endif %}",
+    "function nice": "{{ nice(customer.id) }}",
+}
+
+
+@pytest.mark.parametrize("what", RENDERING)
+def test_one_that_hangs_while_messages_are_rendered_stops_the_campaign(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, what: str
+) -> None:
+    """It costs nobody their message: the campaign is paused, and goes on when it is mended."""
+    STATE.gate.set()
+    live_shop.write_template(
+        "letter",
+        f'class = "marketing"\ntopic = "news"\nsubject = "Hello {SHOWN[what]}"\nchannels = ["email"]\n',
+    )
+    app = with_plugin(RENDERING[what])
+    live_shop.campaign("summer")
+    STATE.gate = threading.Event()
+    fault = app.send_campaign("summer")
+    assert f"plugin bad (from {live_shop.workspace.plugins / 'bad.py'}): {what.partition(',')[0]} hangs: it has" in str(
+        fault
+    )
+    assert '[plugins] off = ["bad"]' in str(fault)
+    campaign = app.campaigning.get("summer")
+    assert campaign.state is CampaignState.PAUSED
+    assert {row.state for row in app.store.outbox.page(campaign="summer")} == {MessageState.PLANNED}
+    live_shop.clock.advance(timedelta(minutes=2))
+    app.campaigning.resume("summer")
+    assert "hangs: an earlier call of it has not come back" in str(app.send_campaign("summer"))
+    with pytest.raises(PluginError, match="hangs: an earlier call"):
+        app.campaigning.plan("spring")
+    come_back()
+    live_shop.clock.advance(timedelta(minutes=2))
+    app.campaigning.resume("summer")
+    assert app.send_campaign("summer") is None
+    subjects = {str(message.parts["subject"]) for message in live_shop.pigeon.handed}
+    assert subjects == {f"Hello c{number:04}" for number in range(20)}
+
+
+@pytest.mark.parametrize("ending", ["KeyboardInterrupt", "SystemExit(2)", "GeneratorExit"])
+def test_one_that_ends_the_program_while_messages_are_rendered(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, ending: str
+) -> None:
+    body = f"if message.customer_id == 'c0003': raise {ending}"
+    app = with_plugin(hook("prepare_context", "context, message", body))
+    assert app.send_campaign("spring") is None
+    assert live_shop.counts() == {"sent": 19, "skipped": 1}
+    (reason,) = live_shop.reasons()
+    assert "plugin bad" in reason
+    assert f"prepare_context failed: {ending.partition('(')[0]}" in reason
+
+
+def test_the_ways_out_of_a_message_are_ours(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    body = "context.update(unsubscribe_url='https://evil.example', message={}); context['brand'].clear()"
+    app = with_plugin(hook("prepare_context", "context, message", body))
+    assert app.send_campaign("spring") is None
+    for message in live_shop.pigeon.handed:
+        assert "evil" not in message.parts["html"]
+        assert "/u/" in message.parts["html"]
+    assert app.settings.brand.name in app.library.version("letter").brand.values()
+
+
+def test_what_keeps_html_html_stays(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    body = (
+        "environment.autoescape = False; environment.filters.clear(); environment.tests.clear(); "
+        "environment.is_safe_attribute = lambda *a: True; environment.undefined = str"
+    )
+    app = with_plugin(hook("prepare_environment", "environment", body))
+    live_shop.write_template(
+        "letter",
+        'class = "marketing"\ntopic = "news"\nsubject = "{{ customer.id|upper }}"\nchannels = ["email"]\n',
+        '<p>{% if customer.id is defined %}{{ "<b>" }}{% endif %} {{ brand.address }} '
+        '<a href="{{ brand.contact_url }}">contact</a> <a href="{{ unsubscribe_url }}">out</a></p>',
+    )
+    assert app.send_campaign("spring") is None
+    message = live_shop.pigeon.handed[0]
+    assert message.parts["subject"].startswith("C00")
+    assert "&lt;b&gt;" in message.parts["html"]
 
 
 def test_what_a_check_looks_at_is_loaded_in_the_callers_transaction(
