@@ -99,15 +99,27 @@ class _Order:
         data = filled(order=self.part, **data)
         return {"id": id, "type": type, "time": time, "customer": self.customer, "data": data}
 
+    @cached_property
+    def paid(self) -> str | None:
+        return instant(self.told.get("date_paid_gmt"), utc=True)
+
     def begun(self) -> Iterator[Told]:
-        paid = instant(self.told.get("date_paid_gmt"), utc=True)
-        if self.status not in _NOT_YET or self.type == "order.placed" or paid is not None:
+        if self.status not in _NOT_YET or self.type == "order.placed" or self.paid is not None:
             yield self.event("placed", "order.placed", self.created)
-        elif self.status == "pending" and self.told.get("created_via") in _TILLS:
-            cart = {key: value for key, value in self.part.items() if key != "number"}
+        elif self.told.get("created_via") in _TILLS:
+            yield from self.till()
+        if self.paid is not None:
+            yield self.event("paid", "order.paid", self.paid)
+
+    def till(self) -> Iterator[Told]:
+        """Who is at the payment page has a cart. WooCommerce itself cancels what nobody paid for: then it is empty, and
+        no link leads back there."""
+        cart = {key: value for key, value in self.part.items() if key != "number"}
+        if self.status == "pending":
             yield {**self.event("checkout", "checkout.started", self.created), "data": {"cart": cart}}
-        if paid is not None:
-            yield self.event("paid", "order.paid", paid)
+        elif self.status == "cancelled":
+            gone = {"cart": {**cart, "items": []}}
+            yield {**self.event("checkout_over", "cart.updated", self.changed), "data": gone}
 
     def parcels(self) -> Iterator[Told]:
         for time, shipment in self.left:
@@ -151,6 +163,7 @@ ORDER = Topic(
         "order.refunded",
         "order.cancelled",
         "checkout.started",
+        "cart.updated",
     ),
     order,
 )

@@ -183,7 +183,7 @@ def test_local_times_are_not_believed() -> None:
         ("delivered", ["order.placed", "order.delivered"]),
         ("ready-pickup", ["order.placed", "order.ready_for_pickup"]),
         ("refunded", ["order.placed", "order.refunded"]),
-        ("cancelled", ["order.cancelled"]),
+        ("cancelled", ["cart.updated", "order.cancelled"]),
         ("pending", ["checkout.started"]),
         ("failed", []),
         ("checkout-draft", []),
@@ -212,6 +212,15 @@ def test_who_is_at_the_payment_page_has_a_cart() -> None:
     )
     # An order that the shop wrote for somebody is no cart of theirs.
     assert events("order.created", **pending, created_via="admin") == []
+    assert types("order.created", **{**pending, "status": "cancelled"}, created_via="admin") == ["order.cancelled"]
+
+
+def test_what_nobody_paid_for_is_an_empty_cart() -> None:
+    over = {"status": "cancelled", "date_paid_gmt": None, "date_modified_gmt": "2026-03-02T11:00:06"}
+    cart, cancelled = events("order.updated", **over)
+    assert (cart["type"], cart["time"]) == ("cart.updated", "2026-03-02T11:00:06+00:00")
+    assert (cart["data"]["cart"]["id"], cart["data"]["cart"]["items"]) == ("727", [])
+    assert cancelled["type"] == "order.cancelled"
 
 
 def test_an_update_that_repeats_it_is_the_same() -> None:
