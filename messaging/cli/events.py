@@ -18,6 +18,7 @@ from messaging.cli.common import (
     pass_app,
     print_json,
     print_table,
+    progress,
     progress_bar,
     say,
     the_customer,
@@ -85,7 +86,8 @@ def send(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     faults: list[MessagingError] = []
     with open_input(file) as content:
         text = content.read()
-    for document in _documents(text):
+    documents = _documents(text)
+    for document in progress(documents, "Sending events", len(documents)):
         try:
             accepted = app.intake.receive(document, source=source)
         except MessagingError as error:
