@@ -38,9 +38,10 @@ from messaging.services.reporting import Reporter
 from messaging.services.sending import Alive, Sender, unwatched
 from messaging.services.settling import Settling
 from messaging.services.sources import Sources
+from messaging.services.template_check import TemplateCheck
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
-from messaging.settings import Settings
+from messaging.settings import Settings, brand_values
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace
 
@@ -204,6 +205,21 @@ class Messaging(Opened):
         return Preferences(self.store, self.recorder, topics=self.library.topics, channels=self.channels)
 
     @cached_property
+    def template_check(self) -> TemplateCheck:
+        return TemplateCheck(
+            self.library,
+            self.plugins,
+            brand=brand_values(self.settings),
+            from_=self.settings.brand.from_,
+            reply_to=self.settings.brand.reply_to,
+            attributes=self.settings.attributes,
+            renderer=self.renderer,
+            cache=self.workspace.data / "prepared",
+            measure=self.measures.of,
+            base_url=self.settings.server.base_url,
+        )
+
+    @cached_property
     def campaigning(self) -> Campaigning:
         return Campaigning(
             self.store,
@@ -214,6 +230,7 @@ class Messaging(Opened):
             rows=Rows(self.store, self.clock, self.planner),
             runs=self.runs,
             has_adapter=self.adapters.name_for,
+            errors_of=self.template_check.errors,
             late=self.settings.sending.campaign_late,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -89,7 +88,7 @@ def check(app: Messaging, name: str | None, strict: bool, as_json: bool) -> None
     names = [name] if name else app.library.names()
     # Each is prepared in a process of its own: they can go side by side.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        checked = pool.map(functools.partial(_problems, app), names)
+        checked = pool.map(app.template_check.problems, names)
         found = dict(zip(names, progress(checked, "Checking templates", len(names)), strict=True))
     problems = [problem for each in found.values() for problem in each]
     errors = sum(problem.severity == "error" or strict for problem in problems)
@@ -117,29 +116,6 @@ def check(app: Messaging, name: str | None, strict: bool, as_json: bool) -> None
         say(f"{len(names)} checked: {_count(problems)}.")
     if errors:
         raise click.exceptions.Exit(1)
-
-
-def _problems(app: Messaging, name: str) -> list[Problem]:
-    from messaging.rendering.check import Problem, check
-    from messaging.settings import brand_values
-
-    try:
-        checked = functools.partial(
-            check,
-            app.library.get(name),
-            brand_values(app.settings),
-            from_=app.settings.brand.from_,
-            reply_to=app.settings.brand.reply_to,
-            attributes=app.settings.attributes,
-            renderer=app.renderer,
-            cache=app.workspace.data / "prepared",
-            measure=app.measures.of,
-            base_url=app.settings.server.base_url,
-        )
-        return app.plugins.watch(checked)
-    except TemplateError as error:
-        file = error.file or f"templates/{name}"
-        return [Problem(file=file, line=error.line, severity="error", message=error.problem, hint=error.hint)]
 
 
 def _count(problems: list[Problem]) -> str:

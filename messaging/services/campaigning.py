@@ -52,9 +52,13 @@ class Campaigning:
         rows: Rows,
         runs: Runs,
         has_adapter: Callable[[str, str | None], str],
+        errors_of: Callable[[str], list[str]],
         late: timedelta,
     ) -> None:
-        """`has_adapter` returns the adapter for a channel (and a wish), or raises; `late` is how late is too late."""
+        """`has_adapter` returns the adapter for a channel (and a wish), or raises; `late` is how late is too late.
+
+        `errors_of` says what is wrong with a template, whoever gets it.
+        """
         self._store = store
         self._clock = clock
         self._library = library
@@ -63,6 +67,7 @@ class Campaigning:
         self._rows = rows
         self._runs = runs
         self._has_adapter = has_adapter
+        self._errors_of = errors_of
         self._late = late
 
     def get(self, name: str) -> Campaign:
@@ -140,7 +145,7 @@ class Campaigning:
             now=self._clock.now(),
             progress=progress,
         )
-        plan.warnings += self._library.warnings(campaign.template)
+        plan.warnings += self._library.warnings(campaign.template) + self._errors_of(campaign.template)
         return plan
 
     def start(self, name: str, *, plan_hash: str | None = None) -> Campaign:

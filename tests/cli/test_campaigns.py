@@ -195,3 +195,13 @@ def test_one_cut_short_that_a_person_sends_days_later_says_so(
     assert code == 0
     assert "Campaign spring should have gone out at 2026-03-02 10:00 UTC. It does now." in err
     assert len(mails(run)) == 3
+
+
+def test_a_plan_says_what_is_wrong_with_the_template(run: Any, spring: str) -> None:
+    body = run.folder / "templates" / "promotion" / "email.html"
+    assert json.loads(run("campaigns", "plan", spring, "--json")[1])["warnings"] == []
+    body.write_text(body.read_text("utf-8").replace("{% block content %}", "{% block content %}<p>*|FNAME|*</p>", 1), "utf-8")
+    (warning,) = json.loads(run("campaigns", "plan", spring, "--json")[1])["warnings"]
+    assert warning.startswith("templates/promotion/email.html:")
+    assert "*|FNAME|* is written in Mailchimp and would be sent as it stands" in warning
+    assert f"Note: {warning}" in run("campaigns", "plan", spring)[2]
