@@ -36,6 +36,7 @@ docs: $(READY)
 	$(BIN)/python docs/make_hooks.py
 	$(BIN)/python docs/make_adapters.py
 	$(BIN)/python docs/make_shops.py
+	$(BIN)/python docs/make_events.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

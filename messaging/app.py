@@ -15,6 +15,7 @@ from messaging.nouns.message import Message
 from messaging.opened import Opened
 from messaging.rules.profile import ProfileReader
 from messaging.services.audience import Audience
+from messaging.services.backlog import Backlog
 from messaging.services.callbacks import Callbacks
 from messaging.services.campaign_plans import Plans
 from messaging.services.campaign_rows import Rows
@@ -23,6 +24,7 @@ from messaging.services.campaigning import Campaigning
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.conditions import Conditions
 from messaging.services.dispatching import Dispatcher, Waits
+from messaging.services.effects import Effects
 from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
 from messaging.services.handover import Handover
@@ -70,6 +72,8 @@ class Messaging(Opened):
         self._making = threading.Lock()
         #: Set when something new may be due: each who sends in this process waits on one of its own, and looks at once.
         self.wakes: list[threading.Event] = []
+        #: Set when events were accepted that are to be worked off.
+        self.events_wait = threading.Event()
 
     # Services
 
@@ -162,8 +166,8 @@ class Messaging(Opened):
         return Forgotten(self.store, self.keys.signing[min(self.keys.signing)])
 
     @cached_property
-    def intake(self) -> Intake:
-        return Intake(
+    def effects(self) -> Effects:
+        return Effects(
             self.store,
             self.clock,
             triggering=self.triggering,
@@ -172,6 +176,14 @@ class Messaging(Opened):
             currency=self.settings.brand.currency,
             wake=self._wake,
         )
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.store, self.clock, self.effects, wake=self.events_wait.set)
+
+    @cached_property
+    def backlog(self) -> Backlog:
+        return Backlog(self.store, self.clock, self.effects, left=self.intake.left, complete=self.sources.complete)
 
     @cached_property
     def customer_import(self) -> CustomerImport:
@@ -247,7 +259,7 @@ class Messaging(Opened):
             runs=self.runs,
             make_sender=self.make_sender,
             channels=self.channels,
-            take_up=self.intake.resume,
+            work_off=self.backlog.work_off,
             keep_contexts=self.settings.retention.content,
         )
 
@@ -264,7 +276,7 @@ class Messaging(Opened):
         return Sources(
             self.plugins,
             settings=self.settings.sources,
-            receive=self.intake.receive,
+            accept=self.intake.accept,
             events=self.store.events,
             http=self.http,
         )

@@ -243,6 +243,8 @@ def _profile(customer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             yield from value.items()
         elif name in ("created_at", "updated_at"):
             yield name, f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
+        elif name == "told_at":
+            continue  # for machines
         elif isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", each) for inner, each in value.items())
         else:

@@ -189,6 +189,14 @@ def _the_event(app: Messaging, id: str, source: str, shop: str) -> Event:
     return found.get(key) or found[id]
 
 
+@events.command("schema")
+def schema_() -> None:
+    """Print what an event is, as JSON Schema (draft 2020-12). Works outside of a workspace."""
+    from messaging.rules.event_schema import schema
+
+    print_json(schema())
+
+
 def _print_answers(answers: list[dict[str, object]]) -> None:
     rows = []
     for answer in answers:

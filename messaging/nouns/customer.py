@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -61,6 +61,8 @@ class Customer:
     created_at: datetime | None = None
     #: As of when the profile is: what is older does not overwrite it.
     updated_at: datetime | None = None
+    #: As of when those values are that are older than that: `city`, `attributes.points`, `addresses.webhook`.
+    told_at: Mapping[str, datetime] = field(default_factory=lambda: _NOTHING)
 
     def address(self, channel: str) -> str | None:
         """Where the customer is reached on `channel`: `email`, `sms`, or any other word."""
@@ -89,6 +91,7 @@ class Customer:
                 "attributes": dict(self.attributes),
                 "created_at": time_to_text(self.created_at),
                 "updated_at": time_to_text(self.updated_at),
+                "told_at": _by_time(self.told_at),
             }
         )
 
@@ -100,4 +103,16 @@ class Customer:
                 values[name] = time_from_text(values[name])
         if "birthday" in values:
             values["birthday"] = date.fromisoformat(values["birthday"])
+        if "told_at" in values:
+            values["told_at"] = {
+                name: datetime.fromisoformat(text) for text, names in values["told_at"].items() for name in names
+            }
         return cls(**values)
+
+
+def _by_time(told_at: Mapping[str, datetime]) -> dict[str, list[str]]:
+    """The names under their time: many were told at once."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(told_at):
+        found.setdefault(told_at[name].astimezone(UTC).isoformat(), []).append(name)
+    return found

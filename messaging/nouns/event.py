@@ -54,6 +54,9 @@ class Event:
     error: str | None = None
     #: Who works its effects out, while it is received: nobody else does as long as they live.
     worker: str | None = None
+    #: How often the shop was asked for the rest of it, and when it is asked again.
+    attempts: int = 0
+    next_at: datetime | None = None
     #: Hash of the canonical body: the same id with another hash is another happening under a used name.
     fingerprint: str = ""
 
@@ -79,6 +82,8 @@ class Event:
                 "state": self.state.value,
                 "error": self.error,
                 "worker": self.worker,
+                "attempts": self.attempts or None,
+                "next_at": time_to_text(self.next_at),
                 "fingerprint": self.fingerprint,
             }
         )
@@ -87,6 +92,7 @@ class Event:
     def from_document(cls, document: Mapping[str, Any]) -> Event:
         values = {"customer": {}, "data": {}, **document}
         values["time"] = time_from_text(values["time"])
-        values["received_at"] = time_from_text(values.get("received_at"))
+        for name in ("received_at", "next_at"):
+            values[name] = time_from_text(values.get(name))
         values["state"] = EventState(values["state"])
         return cls(**values)

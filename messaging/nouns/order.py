@@ -30,6 +30,12 @@ _TIMES = (
     "shipped_at",
     "delivered_at",
     "cancelled_at",
+    "partly_shipped_at",
+    "backordered_at",
+    "backordered_until",
+    "until_at",
+    "returned_at",
+    "customer_at",
     "eta",
     "eta_at",
     "refunded_whole_at",
@@ -61,12 +67,22 @@ class Order:
     id: str
     number: str
     customer_id: str | None = None
+    #: When the event happened that says whose it is: the first one does.
+    customer_at: datetime | None = None
     placed_at: datetime | None = None
     paid_at: datetime | None = None
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
     #: Cancelled as a whole.
     cancelled_at: datetime | None = None
+    #: When the first of several parts left.
+    partly_shipped_at: datetime | None = None
+    #: When it was told that it has to wait, and till when, as it was told last (by the event at `until_at`).
+    backordered_at: datetime | None = None
+    backordered_until: datetime | None = None
+    until_at: datetime | None = None
+    #: When it, or some of it, was sent back.
+    returned_at: datetime | None = None
     #: By which day the parcel was promised, as it was told last (by the event at `eta_at`).
     eta: datetime | None = None
     eta_at: datetime | None = None
@@ -108,13 +124,7 @@ class Order:
                 "id": self.id,
                 "number": self.number,
                 "customer_id": self.customer_id,
-                "placed_at": time_to_text(self.placed_at),
-                "paid_at": time_to_text(self.paid_at),
-                "shipped_at": time_to_text(self.shipped_at),
-                "delivered_at": time_to_text(self.delivered_at),
-                "cancelled_at": time_to_text(self.cancelled_at),
-                "eta": time_to_text(self.eta),
-                "eta_at": time_to_text(self.eta_at),
+                **{name: time_to_text(getattr(self, name)) for name in _TIMES},
                 "total": money_to_text(self.total),
                 "currency": self.currency,
                 "refunds": {
@@ -127,10 +137,7 @@ class Order:
                     )
                     for key, refund in self.refunds.items()
                 },
-                "refunded_whole_at": time_to_text(self.refunded_whole_at),
                 "skus": dict(self.skus),
-                "data_at": time_to_text(self.data_at),
-                "items_at": time_to_text(self.items_at),
             }
         )
 

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from messaging.errors import InputError
-from messaging.ids import digest
+from messaging.ids import NAME, digest, is_name
+from messaging.nouns.consent import ALL_TOPICS
 from messaging.nouns.event import Event
+from messaging.rules.event_types import brings, needs_customer
 
 #: Largest event, in bytes of JSON.
 MAX_BYTES = 1_000_000
@@ -36,14 +38,6 @@ MAX_DEPTH = 24
 _MONEY = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
 #: A time with its zone: there are many ways to write an instant.
 _INSTANT = re.compile(r"\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:?\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)\s*")
-#: The first word of a type -> the parts of `data` that tell what it speaks of, one of which must be there.
-_SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "order": ("order",),
-    "shipment": ("shipment", "order"),
-    "refund": ("refund", "order"),
-    "cart": ("cart",),
-    "product": ("product",),
-}
 _TYPE = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"
 
 
@@ -100,6 +94,10 @@ def _time(value: object) -> datetime:
     raise ValueError('has no zone: write it like "2026-03-02T10:00:00+01:00", or with Z for UTC')
 
 
+def _instant(value: object) -> object:
+    return _time(value).isoformat()
+
+
 def _day_or_time(value: object) -> object:
     if isinstance(value, str):
         try:
@@ -110,13 +108,38 @@ def _day_or_time(value: object) -> object:
     raise ValueError('must be a day like "2026-03-05" or a time with a zone')
 
 
-Identifier = Annotated[str, BeforeValidator(_identifier)]
-Money = Annotated[str, BeforeValidator(_money)]
-Amount = Annotated[str, BeforeValidator(_amount)]
-Currency = Annotated[str, BeforeValidator(_currency)]
-Quantity = Annotated[int | float, BeforeValidator(_quantity)]
-Time = Annotated[datetime, BeforeValidator(_time)]
-DayOrTime = Annotated[str, BeforeValidator(_day_or_time)]
+def _channel(value: object) -> object:
+    if not isinstance(value, str) or not is_name(value):
+        raise ValueError('must be a word like "email" or "sms"')
+    return value
+
+
+def _topic(value: object) -> object:
+    if not isinstance(value, str) or not (value == ALL_TOPICS or is_name(value)):
+        raise ValueError('must be a word like "news", or "*" for everything on the channel')
+    return value
+
+
+def _as(read: Callable[[object], object], **schema: Any) -> tuple[BeforeValidator, WithJsonSchema]:
+    """How a value is read, and what is said of it to who sends it."""
+    return BeforeValidator(read), WithJsonSchema({"type": "string", **schema})
+
+
+_ZONED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$"
+_A_TIME = {"format": "date-time", "pattern": _ZONED}
+_A_DAY = {"format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+
+Identifier = Annotated[str, *_as(_identifier, minLength=1, maxLength=200)]
+Money = Annotated[str, *_as(_money, pattern=f"^{_MONEY.pattern}$")]
+Amount = Annotated[str, *_as(_amount, pattern=f"^{_MONEY.pattern.removeprefix('-?')}$")]
+Currency = Annotated[str, *_as(_currency, pattern="^[A-Za-z]{3}$")]
+Quantity = Annotated[int | float, *_as(_quantity, type="number", minimum=0, maximum=1_000_000_000)]
+Time = Annotated[datetime, *_as(_time, **_A_TIME)]
+#: A time as text, in UTC.
+Instant = Annotated[str, *_as(_instant, **_A_TIME)]
+DayOrTime = Annotated[str, *_as(_day_or_time, anyOf=[_A_DAY, _A_TIME])]
+Channel = Annotated[str, *_as(_channel, pattern=f"^{NAME.pattern}$")]
+Topic = Annotated[str, *_as(_topic, pattern=rf"^(\*|{NAME.pattern})$")]
 
 
 class _Part(BaseModel):
@@ -197,6 +220,25 @@ class ProductPart(_Part):
     image: str | None = None
 
 
+class ConsentPart(_Part):
+    """One decision of a customer about being written to."""
+
+    #: `email`, `sms`, or any other.
+    channel: Channel
+    #: What it is about; everything on the channel if not said.
+    topic: Topic | None = None
+    #: `true`: they agreed; `false`: they took it back.
+    granted: bool
+    #: When they decided; when the event happened, if not said.
+    at: Instant | None = None
+    #: Whose it is; the customer's address on the channel, if not said.
+    address: str | None = None
+    #: Where they said so: "checkout", "preference centre".
+    source: str | None = None
+    #: What shows it: the wording, a document's name.
+    proof: str | None = None
+
+
 class DataPart(_Part):
     """What it is about."""
 
@@ -205,6 +247,7 @@ class DataPart(_Part):
     refund: RefundPart | None = None
     cart: CartPart | None = None
     product: ProductPart | None = None
+    consent: ConsentPart | None = None
 
 
 class CustomerPart(_Part):
@@ -276,9 +319,10 @@ def read_event(document: object, *, default_source: str = "api", thin: bool = Fa
     customer = envelope.customer.model_dump(exclude_unset=True, exclude_none=True)
     data = envelope.data.model_dump(exclude_unset=True, exclude_none=True)
     if envelope.incomplete is None:
-        if not any(customer.get(name) for name in ("id", "email", "phone")) and envelope.data.product is None:
+        nobody = not any(customer.get(name) for name in ("id", "email", "phone"))
+        if nobody and needs_customer(envelope.type, data):
             raise InputError("customer: must have an id, an email or a phone")
-        _check_subject(envelope)
+        _check_subject(envelope.type, data)
     elif not thin:
         raise InputError("incomplete: only what a source made may be", hint="send the whole event")
     return Event(
@@ -294,15 +338,12 @@ def read_event(document: object, *, default_source: str = "api", thin: bool = Fa
     )
 
 
-def _check_subject(envelope: Envelope) -> None:
+def _check_subject(type: str, data: Mapping[str, Any]) -> None:
     """An event brings what its type speaks of: without it there would be nothing to write about."""
-    kind, _, rest = envelope.type.partition(".")
-    parts = _SUBJECTS.get(kind, ()) if rest else ()
-    if kind == "order" and "refund" in rest:
-        parts = (*parts, "refund")
-    if parts and all(getattr(envelope.data, part) is None for part in parts):
+    parts = brings(type)
+    if parts and not any(part in data for part in parts):
         instead = "".join(f", or data.{part}" for part in parts[1:])
-        raise InputError(f"data.{parts[0]}: is missing: {envelope.type} must bring it{instead}")
+        raise InputError(f"data.{parts[0]}: is missing: {type} must bring it{instead}")
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:

@@ -3,8 +3,7 @@
 Events come late, twice and out of order, so folding is a law, not a story: the order is the same for every
 permutation of its events with any repeats. A moment is the earliest time it was told; what can change
 (total, items, promised day) is what the latest event says, by the event's time, and of two at one time the
-greater value; refunds are a set by their ids. What belongs to whom is not decided here: the first customer
-an order is known with stays.
+greater value; refunds are a set by their ids. Whose it is says the event that happened first.
 """
 
 from __future__ import annotations
@@ -18,20 +17,10 @@ from typing import Any
 
 from messaging.nouns.event import Event
 from messaging.nouns.order import Order, Refund, order_key
+from messaging.rules.event_types import names
 
-#: Event type -> the moment of the order it tells. Partial shipments and cancellations tell none.
-MOMENTS: Mapping[str, str] = {
-    "order.placed": "placed_at",
-    "order.created": "placed_at",
-    "order.paid": "paid_at",
-    "order.shipped": "shipped_at",
-    "order.fulfilled": "shipped_at",
-    "shipment.shipped": "shipped_at",
-    "order.delivered": "delivered_at",
-    "shipment.delivered": "delivered_at",
-    "order.cancelled": "cancelled_at",
-    "order.canceled": "cancelled_at",
-}
+#: Event type -> the moment of the order it tells.
+MOMENTS: Mapping[str, str] = {name: kind.moment for name, kind in names() if kind.moment is not None}
 #: Event types that give back the order's total when they name no refund.
 WHOLE_REFUNDS = frozenset({"order.refunded", "refund.created"})
 
@@ -68,7 +57,7 @@ def fold(order: Order | None, event: Event, *, currency: str | None = None) -> O
     number = str(told.get("number") or told["id"])
     if order is None:
         order = Order(key=key, id=number, number=number, refunds={}, skus={})
-    changes: dict[str, Any] = {"customer_id": order.customer_id or event.customer_id}
+    changes: dict[str, Any] = _customer(order, event)
     if told.get("id") and (order.id == number or told["id"] > order.id):
         changes["id"] = told["id"]
     moment = MOMENTS.get(event.type)
@@ -76,8 +65,17 @@ def fold(order: Order | None, event: Event, *, currency: str | None = None) -> O
         known = getattr(order, moment)
         changes[moment] = event.time if known is None else min(known, event.time)
     changes |= _total(order, told, event.time, currency) | _items(order, told, event.time)
-    changes |= _eta(order, event) | _refund(order, event)
+    changes |= _eta(order, event) | _backorder(order, event, told) | _refund(order, event)
     return replace(order, **changes)
+
+
+def _customer(order: Order, event: Event) -> dict[str, Any]:
+    if event.customer_id is None:
+        return {}
+    told = (event.time, event.customer_id)
+    if order.customer_id is not None and (order.customer_at or told[0], order.customer_id) <= told:
+        return {}
+    return {"customer_id": event.customer_id, "customer_at": event.time}
 
 
 def _total(order: Order, told: Mapping[str, Any], at: datetime, currency: str | None) -> dict[str, Any]:
@@ -115,6 +113,18 @@ def _eta(order: Order, event: Event) -> dict[str, Any]:
     if order.eta_at is not None and order.eta is not None and (event.time, eta) <= (order.eta_at, order.eta):
         return {}
     return {"eta": eta, "eta_at": event.time}
+
+
+def _backorder(order: Order, event: Event, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Till when it has to wait: the latest day that the order or one of its items names."""
+    texts = [part.get("backordered_until") for part in (told, *(told.get("items") or ()))]
+    until = max((_day_or_time(text) for text in texts if text), default=None)
+    if until is None:
+        return {}
+    before = (order.until_at, order.backordered_until)
+    if before[0] is not None and before[1] is not None and (event.time, until) <= before:
+        return {}
+    return {"backordered_until": until, "until_at": event.time}
 
 
 def _day_or_time(text: str) -> datetime:

@@ -27,6 +27,8 @@ from messaging.rules.values import AttributeType, SlashOrder, read_date, read_li
 
 _MADE_ID = re.compile(r"x-[0-9a-f]{24}")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+#: As of when a value is of which nobody knows: anything told of it is news.
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,36 +167,77 @@ class ProfileReader:
         return datetime(value.year, value.month, value.day, tzinfo=self._zone).astimezone(UTC)
 
 
-def apply(customer: Customer | None, profile: Profile, *, customer_id: str, at: datetime, now: datetime) -> Customer:
-    """`customer` (None: a new one) with what `profile` tells, as it was at time `at`.
+def apply(
+    customer: Customer | None,
+    profile: Profile,
+    *,
+    customer_id: str,
+    at: datetime,
+    now: datetime,
+    corrects: bool = False,
+) -> Customer:
+    """`customer` (None: a new one) with what `profile` tells, as it was at time `at`. A time to come counts as now.
 
-    What is older than the customer's profile only fills in what was missing. A time to come counts as now.
+    Each value is as it was told last, by that time and whatever came first; of two told at one time the greater, or,
+    if the later telling `corrects`, that one.
     """
     at = min(at, now)
-    if customer is None:
-        return Customer(
-            id=customer_id,
-            **profile.fields,
-            attributes=profile.attributes,
-            addresses=profile.addresses,
-            created_at=profile.created_at or at,
-            updated_at=at,
-        )
-    older = customer.updated_at is not None and at < customer.updated_at
-    fields = {
-        name: value
-        for name, value in profile.fields.items()
-        if value != getattr(customer, name) and not (older and getattr(customer, name) is not None)
+    created = min(filter(None, (customer.created_at if customer else None, profile.created_at, at)))
+    told = {
+        **profile.fields,
+        **{f"attributes.{name}": value for name, value in profile.attributes.items()},
+        **{f"addresses.{name}": value for name, value in profile.addresses.items()},
     }
-    old, new = (profile, customer) if older else (customer, profile)
-    attributes = {**old.attributes, **new.attributes}
-    addresses = {**old.addresses, **new.addresses}
-    created = min(filter(None, (customer.created_at, profile.created_at, at)))
-    silent = not profile.fields and not profile.attributes and not profile.addresses
-    updated = customer.updated_at if older or silent else at
+    known = customer or Customer(id=customer_id)
+    values, times = _values(known)
+    for name, value in told.items():
+        before = times.get(name)
+        if before is None or at > before or (at == before and (corrects or _rank(value) > _rank(values[name]))):
+            values[name], times[name] = value, at
+    return _made(known, created, values, times)
+
+
+def merged(one: Customer, other: Customer, *, customer_id: str) -> Customer:
+    """Two who turned out to be one: each value as it was told last."""
+    values, times = _values(one)
+    for name, value in (theirs := _values(other))[0].items():
+        told = (theirs[1][name], _rank(value))
+        if name not in values or told > (times[name], _rank(values[name])):
+            values[name], times[name] = value, theirs[1][name]
+    created = min(filter(None, (one.created_at, other.created_at)), default=None)
+    return _made(replace(one, id=customer_id), created, values, times)
+
+
+def _values(customer: Customer) -> tuple[dict[str, Any], dict[str, datetime]]:
+    """All that is known of a customer, by name, and as of when each is."""
+    values = {name: value for name in PROFILE_FIELDS if (value := getattr(customer, name)) is not None}
+    values |= {f"attributes.{name}": value for name, value in customer.attributes.items()}
+    values |= {f"addresses.{name}": value for name, value in customer.addresses.items()}
+    since = customer.updated_at or _EVER
+    return values, {name: customer.told_at.get(name, since) for name in values}
+
+
+def _made(
+    customer: Customer, created: datetime | None, values: Mapping[str, Any], times: Mapping[str, datetime]
+) -> Customer:
+    """`customer` with those values and times."""
+    updated = max(times.values(), default=created)
+    fields: dict[str, Any] = {name: values.get(name) for name in PROFILE_FIELDS}
+    for part in ("attributes", "addresses"):
+        start = f"{part}."
+        fields[part] = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
     return replace(
-        customer, **fields, attributes=attributes, addresses=addresses, created_at=created, updated_at=updated
+        customer,
+        **fields,
+        created_at=created,
+        updated_at=None if updated == _EVER else updated,
+        told_at={name: time for name, time in times.items() if time != updated},
     )
+
+
+def _rank(value: Any) -> tuple[str, str]:
+    """Of two values told at one time, some order that does not depend on which came first."""
+    return type(value).__name__, str(value)
 
 
 def _read_id(text: str) -> str:

@@ -1,7 +1,8 @@
 """What providers and shops post: `/callbacks/{adapter}` and `/hooks/{source}/{shop}`.
 
 Whoever posts is known by a signature, which the plugin checks over the raw bytes. What it makes of them goes the ways
-that everything goes: engagement to the recorder, events to the intake. Everything is kept when this answers.
+that everything goes: engagement to the recorder, events to the intake. Everything is kept when this answers, and what
+events do happens behind it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from starlette.routing import Route
 
 from messaging.errors import MessagingError, NotFound, SettingsError
 from messaging.nouns.request import Request
-from messaging.server.events import error_body
+from messaging.server.events import WrongType, error_body
 from messaging.server.limits import read_body
 from messaging.services.callbacks import Callbacks
 from messaging.services.sources import Sources
@@ -40,17 +41,28 @@ def callback_routes(callbacks: Callbacks, sources: Sources, *, base_url: str, ma
 
     async def from_shop(request: HttpRequest) -> Response:
         asked = await _read(request, base_url, max_body)
-        name, shop = request.path_params["source"], request.path_params["shop"]
-        taken = await run_in_threadpool(sources.take, name, shop, asked)
+        place = request.path_params["source"], request.path_params["shop"]
+        if request.method != "POST":
+            return _said(await run_in_threadpool(sources.reply, *place, asked))
+        taken, reply = await run_in_threadpool(sources.take, *place, asked)
+        if reply is not None:
+            return _said(reply)
         return JSONResponse({"events": len(taken), "new": sum(accepted.new for accepted in taken)}, 202)
 
     return [
         Route("/callbacks/{adapter}", _answering(from_provider), methods=["POST"]),
-        Route("/hooks/{source}/{shop}", _answering(from_shop), methods=["POST"]),
+        Route("/hooks/{source}/{shop}", _answering(from_shop), methods=["GET", "POST"]),
     ]
 
 
+def _said(reply: bytes) -> Response:
+    # It may hold what anybody asked: text, and nothing that a browser would make more of.
+    return Response(reply, media_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+
+
 async def _read(request: HttpRequest, base_url: str, max_body: int) -> Request:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise WrongType("a compressed body", hint="send it as it is")  # signatures are over what was sent
     query = f"?{request.url.query}" if request.url.query else ""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 
 import messaging
 from messaging.errors import MessagingError, StoreError
-from messaging.rules.envelope import Envelope, parse_json
+from messaging.rules.envelope import parse_json
+from messaging.rules.event_schema import schema
 from messaging.server.limits import read_body
 from messaging.services.intake import Accepted, as_document
 from messaging.stores.base import Store
@@ -106,9 +107,9 @@ def events_api(
 def openapi(api: FastAPI) -> dict[str, Any]:
     """The API's OpenAPI description."""
     described = api.openapi()
-    schema = Envelope.model_json_schema(ref_template="#/components/schemas/{model}")
+    event = schema("#/components/schemas/{model}")
     components = described.setdefault("components", {})
-    components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), "Envelope": schema})
+    components.setdefault("schemas", {}).update({**event.pop("$defs"), "Event": event})
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -117,7 +118,7 @@ def openapi(api: FastAPI) -> dict[str, Any]:
     post["security"] = [{"bearer": []}, {"header": []}]
     post["requestBody"] = {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Envelope"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
     }
     return described
 

@@ -73,7 +73,7 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
             doors,
             jobs,
             on_start=lambda: announce(*(door.url for door in doors)),
-            wakes=app.wakes,
+            wakes=[*app.wakes, app.events_wait],
             stop=stop,
         )
 
@@ -137,6 +137,7 @@ def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[J
     return [
         *jobs,
         sending("campaigns", dispatcher.campaign_round),
+        sending("events", dispatcher.events_round, app.events_wait),
         sending("recovery", dispatcher.recovery_round),
         Job("hits", partial(app.recorder.drain, hits), every=POLL, pulse=hits),
         Job("links", targets.load, every=VERSIONS),

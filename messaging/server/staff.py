@@ -237,7 +237,7 @@ class StaffPages:
                 for path, methods in description["paths"].items()
                 for method, operation in methods.items()
             ],
-            fields=list(_fields(schemas["Envelope"], schemas)),
+            fields=list(_fields(schemas["Event"], schemas)),
         )
 
     async def failed(self, request: Request, error: Exception) -> Response:

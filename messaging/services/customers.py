@@ -64,8 +64,10 @@ class CustomerBatch:
         self._new_addresses: list[Address] = []
         self._former: dict[str, list[Address]] = {}
 
-    def tell(self, profile: Profile, at: datetime) -> tuple[Customer, Customer | None]:
+    def tell(self, profile: Profile, at: datetime, *, corrects: bool = False) -> tuple[Customer, Customer | None]:
         """The customer that `profile` (as of `at`) is about, with what it says; and as they were before, if known.
+
+        `corrects`: it goes over what was told for the same time.
 
         Raises:
             Conflict: it names two customers.
@@ -82,7 +84,7 @@ class CustomerBatch:
             customer_id = found.id
             if profile.id and profile.id != found.id:
                 self._aliases[profile.id] = found.id
-        told = apply(found, profile, customer_id=customer_id, at=at, now=self._now)
+        told = apply(found, profile, customer_id=customer_id, at=at, now=self._now, corrects=corrects)
         if told != found:
             self._change(found, told)
         return told, found

@@ -57,11 +57,11 @@ class Dispatcher:
         runs: Runs,
         make_sender: Callable[[threading.Event, Alive], Sender],
         channels: Callable[[], Sequence[str]],
-        take_up: Callable[[], object],
+        work_off: Callable[[Alive, Callable[[], bool]], object],
         keep_contexts: timedelta,
         patience: timedelta = timedelta(minutes=10),
     ) -> None:
-        """`take_up` works off events whose effects were cut short; `keep_contexts`: how long messages' are kept;
+        """`work_off` works off the events that wait; `keep_contexts`: how long messages' are kept;
         `patience`: how long a run waits for another try.
         """
         self._store = store
@@ -70,7 +70,7 @@ class Dispatcher:
         self._runs = runs
         self._make_sender = make_sender
         self._channels = channels
-        self._take_up = take_up
+        self._work_off = work_off
         self._keep_contexts = keep_contexts
         self._patience = patience
         #: The last fault of each part of a server's work.
@@ -178,7 +178,7 @@ class Dispatcher:
         self, *, progress: Callable[[int], None] | None = None, waits: Waits = lambda wait: None
     ) -> tuple[SendReport, MessagingError | None]:
         """Send once what is due now: order messages first, then campaigns."""
-        self._take_up()
+        self._work_off(unwatched, lambda: False)
         self._forget()
         stop = threading.Event()
         sender = self._make_sender(stop, unwatched)
@@ -223,14 +223,12 @@ class Dispatcher:
         return send
 
     def recovery_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
-        """Takes up what others left when they died: messages they had in hand, events they did not work off."""
-        sender = self._make_sender(stop, alive)
+        """Takes up the messages that others had in hand when they died."""
+        return self._make_sender(stop, alive).bury_the_dead
 
-        def take_up() -> None:
-            sender.bury_the_dead()
-            self._take_up()
-
-        return take_up
+    def events_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+        """Works off the events that wait."""
+        return lambda: self._work_off(alive, stop.is_set)
 
     def campaign_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""

@@ -227,14 +227,14 @@ class _Batch:
         same: list[tuple[Customer, list[Said]]] = []
         for row, profile, said in self._good:
             try:
-                customer, before = customers.tell(profile, now)
+                customer, before = customers.tell(profile, now, corrects=True)
             except Conflict as error:
                 self._bad.append(_Bad(row, str(error), profile, [one for one in said if not one.granted]))
                 continue
             decisions.append((customer, said))
             self._created += before is None
             self._updated += before is not None
-            if before is not None and replace(customer, updated_at=before.updated_at) == before:
+            if before is not None and replace(customer, updated_at=before.updated_at, told_at=before.told_at) == before:
                 same.append((customer, said))
         for bad in (bad for bad in self._bad if bad.refusals):
             customer = customers.meant(bad.profile)

@@ -1,9 +1,8 @@
 """Takes events in, once: the one door for what a shop tells, live and as history.
 
-A live event is first made safe (received, committed); then all its effects happen in one transaction: its
-customer is found or made, its order folded, its triggers planned, and it is done. If they cannot happen, it
-is failed, says why, and blocks nothing. What a crash left between the two is taken up by `resume`, which leaves
-alone what is in the hands of a request that lives, here or in another process.
+A live event is first made safe (received, committed); then its effects happen (`services.effects`). `receive` does both
+and says what became of it; `accept` does the first alone, in milliseconds, for who posts to a hook. What a crash left
+between the two, and what was only accepted, is worked off behind them (`services.backlog`).
 """
 
 from __future__ import annotations
@@ -11,32 +10,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from messaging.clock import Clock
-from messaging.errors import Conflict, InputError, MessagingError, StoreError
-from messaging.nouns.customer import Customer
+from messaging.errors import Conflict, InputError
 from messaging.nouns.event import Event, EventState
-from messaging.nouns.order import Order
 from messaging.rules.envelope import parse_json, read_event
-from messaging.rules.orders import fold, order_of
-from messaging.rules.profile import Profile, ProfileReader
-from messaging.services.customers import CustomerBatch
-from messaging.services.forgotten import Forgotten
-from messaging.services.triggering import Planned, Triggering
+from messaging.services.effects import Effects, Work
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.intake")
 
 #: Events of history in one transaction.
 PAGE = 500
-#: How far ahead of ours a shop's clock, or its idea of zones, may be. What is no further ahead counts as now.
-AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,39 +72,14 @@ class Rejected:
     text: bytes
 
 
-@dataclass(slots=True)
-class _Work:
-    """An event on its way through."""
-
-    event: Event
-    profile: Profile
-    problems: list[str]
-    customer: Customer | None = None
-    error: str | None = None
-    planned: Planned = field(default_factory=Planned)
-
-
 class Intake:
     """Takes events in."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        *,
-        triggering: Triggering,
-        profiles: ProfileReader,
-        forgotten: Forgotten,
-        currency: str | None = None,
-        wake: Callable[[], object] = lambda: None,
-    ) -> None:
-        """`currency` is that of totals which name none; `wake` is called when messages have been planned."""
+    def __init__(self, store: Store, clock: Clock, effects: Effects, *, wake: Callable[[], object] = lambda: None):
+        """`wake` is called when events wait to be worked off."""
         self._store = store
         self._clock = clock
-        self._triggering = triggering
-        self._profiles = profiles
-        self._forgotten = forgotten
-        self._currency = currency
+        self._effects = effects
         self._wake = wake
         #: Guards what is below: a server receives in many threads.
         self._lock = threading.Lock()
@@ -131,19 +96,15 @@ class Intake:
             Conflict: its id is known for another content; nothing is changed.
             StoreError: it could not be kept.
         """
-        now = self._clock.now()
-        event = replace(read_event(document, default_source=source), received_at=now, worker=self._enlisted())
-        if event.time > now + AHEAD:
-            raise InputError(
-                f"time: is {(event.time - now) / AHEAD:,.1f} days ahead of our clock, {now:%Y-%m-%dT%H:%MZ}",
-                hint="an event is told when it has happened",
-            )
-        self._read_profile(event)
+        event = read_event(document, default_source=source)
+        event = replace(event, received_at=self._clock.now(), worker=self._enlisted())
+        self._effects.check_time(event)
+        self._effects.read(event)
         with self._holding(event):
             (known,) = self._store.events.add([event])
             if known is None:
                 return self._work_off(event, new=True)
-            if known.fingerprint != event.fingerprint:
+            if _differs(known, event):
                 raise Conflict(
                     f"event {event.id} of {event.source}/{event.shop} is known with another content",
                     hint="give what happened anew an id of its own",
@@ -152,15 +113,42 @@ class Intake:
                 return self._work_off(known, new=False)
         return Accepted(key=known.key, state=known.state, new=False, customer_id=known.customer_id, error=known.error)
 
-    def resume(self) -> int:
-        """Take up events whose effects a crash cut short; return how many."""
-        count = 0
-        while events := self._left(self._store.events.received(limit=PAGE)):
-            for event in events:
-                with self._holding(event):
-                    self._work_off(event, new=False)
-                count += 1
-        return count
+    def accept(self, documents: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+        """Keep what a source made of one delivery, all of it in one commit; its effects are worked out later.
+
+        The first of an id stays, whatever comes under it again: a shop that is told off switches its webhook off.
+
+        Raises:
+            InputError: one of them is no event; nothing is kept.
+            StoreError: they could not be kept.
+        """
+        now = self._clock.now()
+        events = [replace(read_event(document, thin=True), received_at=now) for document in documents]
+        accepted = []
+        for event, known in zip(events, self._store.events.add(events) if events else [], strict=True):
+            if known is not None and _differs(known, event):
+                log.warning("event %s of %s/%s came again, and differs", event.key, event.source, event.shop)
+            state = EventState.RECEIVED if known is None else known.state
+            accepted.append(Accepted(key=event.key, state=state, new=known is None))
+        if any(each.new for each in accepted):
+            self._wake()
+        return accepted
+
+    def retry(self, event: Event) -> Accepted:
+        """Work off an event that failed, once more."""
+        with self._holding(event):
+            return self._work_off(event, new=False)
+
+    def left(self, events: Sequence[Event]) -> list[Event]:
+        """Those of `events` that nobody is at: what was only accepted, what this process gave up, and all of who died.
+
+        A request that lives, here or in another process, answers for its own.
+        """
+        with self._lock:
+            mine, in_hand = self._worker, set(self._in_hand)
+        workers = {event.worker for event in events if event.worker not in (None, mine)}
+        others = {worker for worker in workers if worker is not None and self._store.is_alive(worker)}
+        return [event for event in events if event.key not in in_hand and event.worker not in others]
 
     def import_history(
         self,
@@ -177,8 +165,8 @@ class Intake:
         summary = ImportSummary()
         numbered = iter(enumerate(lines, 1))
         while page := list(islice(numbered, PAGE)):
-            events = list(self._read_lines(page, source, summary, reject))
-            self._import_page(events, summary)
+            works = list(self._read_lines(page, source, summary, reject))
+            self._import_page(works, summary)
             progress(len(page))
         return summary
 
@@ -201,23 +189,8 @@ class Intake:
                 self._in_hand[event.key] -= 1
                 self._in_hand += Counter()  # without those at nought
 
-    def _left(self, events: Sequence[Event]) -> list[Event]:
-        """Those that nobody is at: what this process gave up, and all of those who died."""
-        with self._lock:
-            mine, in_hand = self._worker, set(self._in_hand)
-        workers = {event.worker for event in events if event.worker not in (None, mine)}
-        others = {worker for worker in workers if worker is not None and self._store.is_alive(worker)}
-        return [event for event in events if event.key not in in_hand and event.worker not in others]
-
-    # One live event.
-
     def _work_off(self, event: Event, *, new: bool) -> Accepted:
-        work = self._try(event)
-        if work.error is not None:
-            self._store.events.settle(event.key, EventState.FAILED, error=work.error)
-            log.warning("event %s failed: %s", event.key, work.error)
-        elif work.planned.planned or work.planned.moved:
-            self._wake()
+        (work,) = self._effects.work_off([event])
         return Accepted(
             key=event.key,
             state=EventState.FAILED if work.error is not None else EventState.DONE,
@@ -230,69 +203,6 @@ class Intake:
             warnings=(*work.problems, *work.planned.warnings),
         )
 
-    def _try(self, event: Event) -> _Work:
-        """All effects of `event`, or none and the reason."""
-        now = self._clock.now()
-        work = _Work(event, Profile(), [])
-        try:
-            work.profile, work.problems = self._read_profile(event)
-            live = self._triggering.matching(event)
-            with self._store.transaction():
-                known = self._store.events.get([event.key]).get(event.key)
-                if known is not None and known.state is EventState.DONE:
-                    work.event = known  # two tried it again at once, and the other was first
-                    return work
-                self._effects([work], now)
-                if work.error is not None:
-                    raise InputError(work.error)
-                work.planned = self._triggering.plan(work.event, work.customer, live, now=now)
-                if not live.audiences:
-                    self._done(work)
-            if live.audiences:
-                # Many rows, page by page: they have ids of their own, so a second try makes none twice.
-                work.planned += self._triggering.plan_audiences(work.event, live, now=now)
-                self._done(work)
-        except StoreError:
-            raise  # not the event's fault: it stays received and is taken up again
-        except MessagingError as error:
-            work.error, work.planned = str(error), Planned()
-        except Exception as error:
-            # A poison event must not come back for ever, whatever it did: it is failed and says so.
-            log.exception("event %s", event.key)
-            work.error, work.planned = f"{type(error).__name__} while its effects were worked out", Planned()
-        return work
-
-    def _done(self, work: _Work) -> None:
-        self._store.events.settle(
-            work.event.key, EventState.DONE, customer_id=work.customer.id if work.customer else None
-        )
-
-    def _effects(self, works: Sequence[_Work], now: datetime) -> None:
-        """Customers and orders of events, in the caller's transaction; what contradicts is an error."""
-        batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
-        keys = {key for work in works if (key := order_of(work.event)) is not None}
-        orders = self._store.events.orders(keys)
-        folded: dict[str, Order] = {}
-        for work in works:
-            try:
-                if work.profile.identifies:
-                    work.customer, _ = batch.tell(work.profile, work.event.time)
-                    work.event = replace(work.event, customer_id=work.customer.id)
-                key = order_of(work.event)
-                if key is not None:
-                    folded[key] = fold(folded.get(key) or orders.get(key), work.event, currency=self._currency)
-            except (MessagingError, ValueError) as error:
-                work.error = str(error)
-        batch.save()
-        self._store.events.put_orders(order for key, order in folded.items() if order != orders.get(key))
-
-    def _read_profile(self, event: Event) -> tuple[Profile, list[str]]:
-        """Whom the event is about. What cannot be used of it is a warning, unless nobody is left."""
-        profile, problems = self._profiles.read(event.customer)
-        if event.customer and not profile.identifies and not event.data.get("product"):
-            raise InputError(f"customer.{problems[0]}" if problems else "customer: has no id, email or phone")
-        return profile, [f"customer.{problem}" for problem in problems]
-
     # History, page by page.
 
     def _read_lines(
@@ -301,31 +211,30 @@ class Intake:
         source: str,
         summary: ImportSummary,
         reject: Callable[[Rejected], object],
-    ) -> Iterator[_Work]:
+    ) -> Iterator[Work]:
         for number, line in page:
             if not line.strip():
                 continue
             summary.read += 1
             try:
                 event = read_event(parse_json(line.removeprefix(b"\xef\xbb\xbf")), default_source=source)
-                event = replace(event, live=False, received_at=self._clock.now())
-                yield _Work(event, *self._read_profile(event))
+                yield self._effects.read(replace(event, live=False, received_at=self._clock.now()))
             except InputError as error:
                 summary.rejected += 1
                 reject(Rejected(number, str(error), line))
 
-    def _import_page(self, works: Sequence[_Work], summary: ImportSummary) -> None:
+    def _import_page(self, works: Sequence[Work], summary: ImportSummary) -> None:
         now = self._clock.now()
         with self._store.transaction():
             known = self._store.events.get({work.event.key for work in works})
-            fresh: dict[str, _Work] = {}
+            fresh: dict[str, Work] = {}
             for work in works:
                 before = known.get(work.event.key)
                 if work.event.key in fresh or (before is not None and before.state is not EventState.FAILED):
                     summary.known += 1
                 else:
                     fresh[work.event.key] = work
-            self._effects(list(fresh.values()), now)
+            self._effects.happen(list(fresh.values()), now)
             self._store.events.add([_settled(work) for key, work in fresh.items() if key not in known])
             for key in fresh.keys() & known.keys():
                 event = _settled(fresh[key])
@@ -337,7 +246,12 @@ class Intake:
                 summary.failed += 1
 
 
-def _settled(work: _Work) -> Event:
+def _differs(known: Event, event: Event) -> bool:
+    """Whether two of one id tell two things. Of an erased one nothing is left to compare."""
+    return bool(known.fingerprint) and known.fingerprint != event.fingerprint
+
+
+def _settled(work: Work) -> Event:
     state = EventState.FAILED if work.error is not None else EventState.DONE
     return replace(work.event, state=state, error=work.error)
 

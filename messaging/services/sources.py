@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from messaging.errors import Conflict, InputError, NotFound
+from messaging.errors import InputError, NotFound
 from messaging.nouns.event import Event, event_key
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
@@ -19,8 +18,6 @@ from messaging.plugins import Plugins
 from messaging.services.intake import Accepted
 from messaging.services.plugin_settings import read_settings
 from messaging.stores.base import Events
-
-log = logging.getLogger("messaging.sources")
 
 T = TypeVar("T")
 
@@ -38,17 +35,17 @@ class Sources:
         plugins: Plugins,
         *,
         settings: Mapping[str, Mapping[str, Mapping[str, Any]]],
-        receive: Callable[[object], Accepted],
+        accept: Callable[[Sequence[Mapping[str, Any]]], list[Accepted]],
         events: Events,
         http: HttpClient,
     ) -> None:
-        """`settings` are the `[sources.NAME.SHOP]` tables; `receive` is the one door for events, `http` the way out.
+        """`settings` are the `[sources.NAME.SHOP]` tables; `accept` keeps events, `http` is the way out.
 
         `events` are those that came before: a source may look up what its own shop told.
         """
         self._plugins = plugins
         self._settings = settings
-        self._receive = receive
+        self._accept = accept
         self._events = events
         self._http = http
         self._made: dict[tuple[str, str], EventSource] = {}
@@ -66,7 +63,7 @@ class Sources:
             if source is None:
                 kind, table = self._plugins.sources().get(name), self._settings.get(name, {}).get(shop)
                 if kind is None or table is None:
-                    raise NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
+                    raise _nobody()
                 make = partial(self._make, kind, table, name, shop)
                 self._made[name, shop] = source = self._call(name, shop, "__init__", make)
             return source
@@ -84,8 +81,10 @@ class Sources:
     def _call(self, name: str, shop: str, method: str, function: Callable[[], T]) -> T:
         return self._plugins.call_source(name, f"{shop}: {method}", function, SECONDS)
 
-    def take(self, name: str, shop: str, request: Request) -> list[Accepted]:
-        """Take in what a shop posted. The same delivery again changes nothing, also with another body: the first stays.
+    def take(self, name: str, shop: str, request: Request) -> tuple[list[Accepted], bytes | None]:
+        """Keep what a shop posted, all of it or nothing; and what it wants to read in reply, if it told no event.
+
+        The same delivery again changes nothing, also with another body: the first stays.
 
         Raises:
             NotFound: see `get`.
@@ -97,16 +96,60 @@ class Sources:
         source = self.get(name, shop)
         self._call(name, shop, "verify", partial(source.verify, request))
         documents = self._call(name, shop, "events", partial(_documents, source, request, shop))
-        taken = []
-        for document in documents:
-            try:
-                taken.append(self._receive(document))
-            except Conflict as error:
-                # A thin order that was fetched again differs; refusing it would switch the shop's webhook off.
-                log.warning("%s/%s: %s", name, shop, error)
-            except InputError as error:
-                raise InputError(f"source {name} made an event that is none: {error.message}") from error
-        return taken
+        if not documents:
+            return [], self._reply(source, shop, request)
+        try:
+            return self._accept(documents), None
+        except InputError as error:
+            raise InputError(f"source {name} made an event that is none: {error.message}") from error
+
+    def reply(self, name: str, shop: str, request: Request) -> bytes:
+        """What a shop wants to read that asks (by GET) whether we are there. Nobody has verified it: nothing is kept.
+
+        Raises:
+            NotFound: see `get`; or it has nothing to ask.
+            PluginError: the source failed.
+        """
+        reply = self._reply(self.get(name, shop), shop, request)
+        if reply is None:
+            raise _nobody()
+        return reply
+
+    def complete(self, event: Event) -> Mapping[str, Any] | None:
+        """The whole of an event that its source left incomplete; None: there is nothing to tell.
+
+        Raises:
+            NotFound, SettingsError: the shop is not set up (any more), or its settings are wrong.
+            DeliveryError: the shop cannot answer now.
+            InputError: what it answers is no such thing.
+            PluginError: the source failed.
+        """
+        source = self.get(event.source, event.shop)
+        thin = {
+            "id": event.id,
+            "type": event.type,
+            "time": event.time.isoformat(),
+            "source": event.source,
+            "shop": event.shop,
+            "customer": dict(event.customer),
+            "data": dict(event.data),
+            "incomplete": dict(event.incomplete or {}),
+        }
+        return self._call(event.source, event.shop, "complete", partial(source.complete, thin))
+
+    def _reply(self, source: EventSource, shop: str, request: Request) -> bytes | None:
+        return self._call(source.name, shop, "answer", partial(_answer, source, request))
+
+
+def _nobody() -> NotFound:
+    return NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
+
+
+def _answer(source: EventSource, request: Request) -> bytes | None:
+    reply = source.answer(request)
+    if reply is not None and not isinstance(reply, bytes):
+        raise TypeError(f"it is a {type(reply).__name__}, not bytes")
+    return reply
 
 
 def _documents(source: EventSource, request: Request, shop: str) -> list[dict[str, Any]]:

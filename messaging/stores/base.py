@@ -120,8 +120,19 @@ class Events(ABC):
         """Say how far an event has come; nobody works on it any more."""
 
     @abstractmethod
-    def received(self, *, limit: int = 1000) -> list[Event]:
-        """Events whose effects are not there yet, in the order they came: after a crash they are taken up again."""
+    def fill(self, event: Event) -> None:
+        """Give an incomplete event the type, time, customer and data of `event`, which is whole."""
+
+    @abstractmethod
+    def put_off(self, events: Iterable[Event], until: datetime) -> None:
+        """Do not give out events that are received before then. Their `attempts` and `error` are kept with them."""
+
+    @abstractmethod
+    def received(self, *, now: datetime, limit: int = 1000) -> list[Event]:
+        """Events whose effects are not there yet and that are not put off, in the order they came.
+
+        Those that were put off, and may be given out by now, come first.
+        """
 
     @abstractmethod
     def page(

@@ -23,7 +23,7 @@ from messaging.plugins import Plugins
 from messaging.rendering import schema as template_schema
 from messaging.rendering.filters import FILTERS
 from messaging.rendering.guard import _INSTEAD
-from messaging.rules import envelope, headers, orders
+from messaging.rules import envelope, event_types, headers, orders
 from messaging.rules.carrier_table import CARRIERS
 from messaging.server.events import events_api
 from messaging.settings import Settings
@@ -163,6 +163,14 @@ def test_what_is_made_from_the_code_is_current(name: str) -> None:
     assert _text(f"{name}.md") == _maker(f"make_{name}").page(), f"run: python docs/make_{name}.py"
 
 
+def test_the_contract_of_events_is_current() -> None:
+    maker = _maker("make_events")
+    assert _text("events.schema.json") == maker.schema_text(), "run: python docs/make_events.py"
+    assert _text("events.md") == maker.page(_text("events.md")), "run: python docs/make_events.py"
+    assert _text("events.md").count(maker.table()) == 1
+    assert f"Version {event_types.CONTRACT} of the contract" in _text("events.md")
+
+
 def test_every_hook_is_there_with_its_signature() -> None:
     text = _text("hooks.md")
     for name, hook in vars(hookspecs).items():
@@ -255,7 +263,8 @@ def test_events_name_every_field() -> None:
 
 def test_events_name_every_answer() -> None:
     api = events_api(None, receive=lambda document: None, api_key="", max_body=1)
-    rows = re.findall(r"^\| ([\d, ]+) \|", _text("events.md"), re.MULTILINE)
+    (answers,) = re.findall(r"^### Answers\n(.*?)^#", _text("events.md"), re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| ([\d, ]+) \|", answers, re.MULTILINE)
     shown = {status.strip() for row in rows for status in row.split(",")}
     assert shown == set(api.openapi()["paths"]["/events"]["post"]["responses"])
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.rules.profile import ProfileReader, apply, is_made_id, made_id
+from messaging.nouns.customer import Customer
+from messaging.rules.profile import ProfileReader, apply, is_made_id, made_id, merged
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 READER = ProfileReader(
@@ -139,7 +140,9 @@ def test_addresses_on_other_channels():
 def test_a_time_to_come_counts_as_now():
     customer = tell(None, 24 * 365, city="Wien")
     assert customer.updated_at == NOW
-    assert tell(customer, 0, city="Graz").city == "Graz"
+    profile, _ = READER.read({"id": "17", "city": "Graz"})
+    later = NOW + timedelta(minutes=1)
+    assert apply(customer, profile, customer_id="17", at=later, now=later).city == "Graz"
 
 
 def test_a_new_customer_is_as_old_as_told():
@@ -150,6 +153,57 @@ def test_a_new_customer_is_as_old_as_told():
 def test_what_tells_nothing_changes_nothing():
     customer = tell(None, -2, city="Wien")
     assert tell(customer, -1) == customer
+
+
+TOLD = st.lists(
+    st.tuples(
+        st.integers(-5, 0),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "city": st.sampled_from(["Wien", "Graz", "Linz"]),
+                "first_name": st.sampled_from(["Ann", "Anne"]),
+                "attributes": st.fixed_dictionaries({}, optional={"points": st.integers(0, 3), "vip": st.booleans()}),
+                "addresses": st.fixed_dictionaries({}, optional={"push": st.sampled_from("ab")}),
+            },
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(TOLD, st.randoms(use_true_random=False))
+def test_it_does_not_matter_what_was_told_first(told, random):
+    def customer(order):
+        made = None
+        for hours, values in order:
+            made = Customer.from_document(tell(made, hours, **values).to_document())
+        return made
+
+    shuffled = [*told, *random.choices(told, k=len(told) // 2)]
+    random.shuffle(shuffled)
+    assert customer(shuffled) == customer(sorted(told, key=lambda each: each[0]))
+
+
+@given(TOLD, TOLD)
+def test_two_who_are_one_are_as_if_all_had_been_told_of_one(ones, others):
+    def customer(*order):
+        made = None
+        for hours, values in order:
+            made = tell(made, hours, **values)
+        return made
+
+    one, other = customer(*ones), customer(*others)
+    assert merged(one, other, customer_id="17") == customer(*ones, *others) == merged(other, one, customer_id="17")
+
+
+def test_a_correction_goes_over_what_was_told_for_the_same_time():
+    customer = tell(None, -1, city="Wien")
+    profile, _ = READER.read({"id": "17", "city": "Graz"})
+    at = NOW - timedelta(hours=1)
+    assert apply(customer, profile, customer_id="17", at=at, now=NOW).city == "Wien"
+    assert apply(customer, profile, customer_id="17", at=at, now=NOW, corrects=True).city == "Graz"
 
 
 @given(

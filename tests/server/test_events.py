@@ -177,7 +177,7 @@ def test_its_description(site) -> None:
     description = openapi(site.public.api)
     assert set(description["paths"]) == {"/events", "/healthz", "/readyz"}
     schema = description["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert schema == {"$ref": "#/components/schemas/Envelope"}
+    assert schema == {"$ref": "#/components/schemas/Event"}
     text = json.dumps(description)
     for reference in {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
         assert reference in description["components"]["schemas"]

@@ -16,6 +16,8 @@ from messaging.nouns.message import Message, MessageClass
 from messaging.nouns.template import Template, TemplateVersion, Trigger
 from messaging.plugins import Plugins
 from messaging.rules.profile import ProfileReader
+from messaging.services.backlog import Backlog
+from messaging.services.effects import Effects
 from messaging.services.forgotten import Forgotten
 from messaging.services.intake import Intake
 from messaging.services.live_triggers import TriggerSwitch
@@ -82,6 +84,7 @@ class Shop:
         #: Customer ids for whom every `unless` is true.
         self.unless: set[str] = set()
         self.woken = 0
+        self.waiting = 0
         self.forgotten = Forgotten(store, b"k" * 32)
         self.planner = Planner(
             store,
@@ -100,7 +103,7 @@ class Shop:
             late=timedelta(days=2),
         )
         self.profiles = ProfileReader(attributes={"vip": "boolean", "points": "number", "note": "text"}, region="AT")
-        self.intake = Intake(
+        self.effects = Effects(
             store,
             clock,
             triggering=self.triggering,
@@ -108,6 +111,12 @@ class Shop:
             forgotten=self.forgotten,
             currency="EUR",
             wake=self._wake,
+        )
+        self.intake = Intake(store, clock, self.effects, wake=self._wake_backlog)
+        #: What the shop says of an incomplete event, or raises.
+        self.complete = lambda event: None
+        self.backlog = Backlog(
+            store, clock, self.effects, left=self.intake.left, complete=lambda event: self.complete(event)
         )
 
     def _members(self, segment: str) -> list[Customer]:
@@ -118,6 +127,9 @@ class Shop:
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _wake_backlog(self) -> None:
+        self.waiting += 1
 
     def event(
         self,

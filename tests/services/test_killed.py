@@ -118,7 +118,7 @@ def test_a_live_event(folder, place, number, when):
     with Messaging.open(str(folder / "shop")) as app:
         assert [event.state for event in app.store.events.page()] == ["received"]
         assert (app.store.customers.count(), app.store.outbox.page()) == (0, [])
-        assert app.intake.resume() == 1
+        assert app.backlog.work_off() == 1
         assert [event.state for event in app.store.events.page()] == ["done"]
         assert app.store.customers.count() == len(app.store.outbox.page()) == 1
         assert not app.intake.receive(told).new

@@ -322,5 +322,5 @@ def test_an_audience_cut_short_is_completed(shop, monkeypatch, die_at):
     with pytest.raises(StoreError):
         shop.intake.receive(shop.event("product.restocked", customer={}, product={"sku": "MUG"}))
     assert len(shop.messages()) == 2 * (die_at - 1)
-    assert shop.intake.resume() == 1
+    assert shop.backlog.work_off() == 1
     assert sorted(message.customer_id for message in shop.messages()) == people

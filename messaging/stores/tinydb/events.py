@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
 
-from messaging.nouns.documents import Document
+from messaging.nouns.documents import Document, time_to_text
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.history import EventFact
 from messaging.nouns.order import Order
@@ -21,21 +22,39 @@ _FAILED = EventState.FAILED.value
 
 
 class _Received:
-    """The keys of events whose effects are not there yet, in the order they came."""
+    """The keys of events whose effects are not there yet: in the order they came, or by when they may be given out."""
 
-    fields = frozenset(["state"])
+    fields = frozenset(["state", "next_at"])
 
     def __init__(self) -> None:
-        self.keys: dict[str, None] = {}
+        self._ready: dict[str, None] = {}
+        self._later: list[tuple[str, str]] = []
 
     def move(self, key: str, old: Document | None, new: Document | None) -> None:
-        if new is not None and new["state"] == _RECEIVED:
-            self.keys[key] = None
-        elif old is not None:
-            self.keys.pop(key, None)
+        before, after = _waits(old), _waits(new)
+        if before == after:
+            return
+        if before == "":
+            self._ready.pop(key, None)
+        elif before is not None:
+            del self._later[bisect_left(self._later, (before, key))]
+        if after == "":
+            self._ready[key] = None
+        elif after is not None:
+            insort(self._later, (after, key))
 
     def clear(self) -> None:
-        self.keys.clear()
+        self._ready.clear()
+        self._later.clear()
+
+    def due(self, now: str, limit: int) -> list[str]:
+        late = [key for _, key in self._later[: bisect_right(self._later, (now, "\uffff"))][:limit]]
+        return [*late, *islice(self._ready, limit - len(late))]
+
+
+def _waits(document: Document | None) -> str | None:
+    """Until when an event waits; empty if it does not, None if its effects are there."""
+    return document.get("next_at", "") if document is not None and document["state"] == _RECEIVED else None
 
 
 class _OfProducts:
@@ -83,7 +102,7 @@ class TinyEvents(Events):
         self._table = db.journal_table(
             "events",
             indexes=(self._by_customer, self._of_products, self._received),
-            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker"),
+            shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker", "next_at"),
         )
         self._orders_by_customer = Groups("customer_id")
         self._orders = db.journal_table(
@@ -106,15 +125,32 @@ class TinyEvents(Events):
             return {key: Event.from_document(document) for key, document in self._table.copies(keys)}
 
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        fields = {"state": state.value, "error": error, "worker": None}
+        fields = {"state": state.value, "error": error, "worker": None, "next_at": None}
         if customer_id is not None:
             fields["customer_id"] = customer_id
         with self._journal.changing():
             self._table.patch([key], fields)
 
-    def received(self, *, limit: int = 1000) -> list[Event]:
+    def fill(self, event: Event) -> None:
+        document = event.to_document()
+        fields = {name: document.get(name) for name in ("type", "time", "customer", "data", "incomplete")}
+        with self._journal.changing():
+            self._table.patch([event.key], fields)
+
+    def put_off(self, events: Iterable[Event], until: datetime) -> None:
+        with self._journal.changing():
+            for (attempts, error), group in groupby(events, key=lambda event: (event.attempts, event.error)):
+                keys = [event.key for event in group]
+                fields = {"next_at": time_to_text(until), "attempts": attempts or None, "error": error}
+                self._table.patch((key for key in keys if self._waits(key)), fields)
+
+    def _waits(self, key: str) -> bool:
+        document = self._table.documents.get(key)
+        return document is not None and document["state"] == _RECEIVED
+
+    def received(self, *, now: datetime, limit: int = 1000) -> list[Event]:
         with self._journal.reading():
-            keys = islice(self._received.keys, limit)
+            keys = self._received.due(time_to_text(now) or "", limit)
             return [Event.from_document(document) for _, document in self._table.copies(keys)]
 
     def page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,6 +21,9 @@ class TestEvents:
             error="why",
             worker="w",
             state=EventState.FAILED,
+            incomplete={"order": "1001"},
+            attempts=3,
+            next_at=make.now,
         )
         store.events.add([event])
         assert look().events.get([event.key, "none"]) == {event.key: event}
@@ -49,8 +53,41 @@ class TestEvents:
         events = [make.event(id) for id in ("3", "1", "2")]
         store.events.add(events)
         store.events.settle(events[1].key, EventState.DONE)
-        assert [event.id for event in look().events.received()] == ["3", "2"]
-        assert [event.id for event in look().events.received(limit=1)] == ["3"]
+        assert [event.id for event in look().events.received(now=make.now)] == ["3", "2"]
+        assert [event.id for event in look().events.received(now=make.now, limit=1)] == ["3"]
+
+    def test_what_is_put_off_is_given_out_when_its_time_has_come(self, store, look, make):
+        events = [make.event(id, received_at=make.now) for id in "1234"]
+        store.events.add(events)
+        later, tried = make.now + timedelta(minutes=1), replace(events[2], attempts=2, error="no answer")
+        store.events.put_off([events[0], tried], later)
+        assert [event.id for event in look().events.received(now=make.now)] == ["2", "4"]
+        due = look().events.received(now=later)
+        assert sorted(event.id for event in due[:2]) == ["1", "3"]
+        assert [event.id for event in due[2:]] == ["2", "4"]
+        assert len(look().events.received(now=later, limit=1)) == 1
+        (row,) = look().events.get([tried.key]).values()
+        assert (row.attempts, row.error, row.next_at, row.state) == (2, "no answer", later, EventState.RECEIVED)
+        store.events.put_off([tried], make.now)
+        assert look().events.received(now=make.now)[0].id == "3"
+        store.events.settle(tried.key, EventState.DONE)
+        assert look().events.get([tried.key])[tried.key].next_at is None
+        store.events.put_off([tried, make.event("none")], make.now)
+        assert [event.id for event in look().events.received(now=later)] == ["1", "2", "4"]
+
+    def test_what_was_incomplete_is_filled(self, store, look, make):
+        thin = make.event("1", incomplete={"order": "1001"}, customer={}, data={}, fingerprint="f")
+        store.events.add([thin])
+        whole = replace(
+            thin,
+            type="order.paid",
+            time=make.now,
+            customer={"id": "1"},
+            data={"order": {"number": "1"}},
+            incomplete=None,
+        )
+        store.events.fill(replace(whole, fingerprint="other"))
+        assert look().events.get([thin.key])[thin.key] == whole
 
     def test_page_is_the_latest_first(self, store, look, make):
         store.events.add([make.event("1"), make.event("2", customer_id="ann"), make.event("3", type="x")])
@@ -129,7 +166,8 @@ class TestOrders:
             "1",
             **dict.fromkeys(
                 [
-                    *("placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at"),
+                    *("placed_at", "paid_at", "shipped_at", "delivered_at", "cancelled_at", "customer_at"),
+                    *("partly_shipped_at", "backordered_at", "backordered_until", "until_at", "returned_at"),
                     *("eta", "data_at", "refunded_whole_at"),
                 ],
                 make.now,

@@ -1,0 +1,194 @@
+"""What events do: to their customers, orders and messages. All that one does happens in one transaction, or nothing.
+
+An event whose effects cannot happen is failed, says why, and blocks nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from messaging.clock import Clock
+from messaging.errors import InputError, MessagingError, StoreError
+from messaging.nouns.customer import Customer
+from messaging.nouns.event import Event, EventState
+from messaging.nouns.order import Order
+from messaging.rules.orders import fold, order_of
+from messaging.rules.profile import Profile, ProfileReader
+from messaging.services.customers import CustomerBatch
+from messaging.services.forgotten import Forgotten
+from messaging.services.live_triggers import Matching
+from messaging.services.triggering import Planned, Triggering
+from messaging.stores.base import Store
+
+log = logging.getLogger("messaging.intake")
+
+#: How far ahead of ours a shop's clock, or its idea of zones, may be. What is no further ahead counts as now.
+AHEAD = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Work:
+    """An event on its way through."""
+
+    event: Event
+    profile: Profile = field(default_factory=Profile)
+    #: What of it could not be used.
+    problems: list[str] = field(default_factory=list)
+    customer: Customer | None = None
+    error: str | None = None
+    planned: Planned = field(default_factory=Planned)
+
+
+class Effects:
+    """Works them out."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        triggering: Triggering,
+        profiles: ProfileReader,
+        forgotten: Forgotten,
+        currency: str | None = None,
+        wake: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`currency` is that of totals which name none; `wake` is called when messages have been planned."""
+        self._store = store
+        self._clock = clock
+        self._triggering = triggering
+        self._profiles = profiles
+        self._forgotten = forgotten
+        self._currency = currency
+        self._wake = wake
+
+    def read(self, event: Event) -> Work:
+        """Whom the event is about. What cannot be used of it is a problem, unless nobody is left.
+
+        Raises:
+            InputError: it is about somebody, and does not say who.
+        """
+        profile, problems = self._profiles.read(event.customer)
+        if event.customer and not profile.identifies and not event.data.get("product"):
+            raise InputError(f"customer.{problems[0]}" if problems else "customer: has no id, email or phone")
+        return Work(event, profile, [f"customer.{problem}" for problem in problems])
+
+    def check_time(self, event: Event) -> None:
+        """See that a live event is not from a time to come.
+
+        Raises:
+            InputError: it is.
+        """
+        now = self._clock.now()
+        if event.time > now + AHEAD:
+            raise InputError(
+                f"time: is {(event.time - now) / AHEAD:,.1f} days ahead of our clock, {now:%Y-%m-%dT%H:%MZ}",
+                hint="an event is told when it has happened",
+            )
+
+    def work_off(self, events: Sequence[Event]) -> list[Work]:
+        """All effects of each of `events`, kept already; settled, done or failed, when this returns.
+
+        Raises:
+            StoreError: the store cannot be used; what is not settled stays as it was.
+        """
+        done = [*self._page(events)]
+        for work in done:
+            if work.error is not None:
+                log.warning("event %s failed: %s", work.event.key, work.error)
+        if any(work.planned.planned or work.planned.moved for work in done):
+            self._wake()
+        return done
+
+    def _page(self, events: Sequence[Event]) -> Iterator[Work]:
+        """Together, in one commit; if one of them is at fault, each by itself, which shows the one."""
+        if len(events) > 1:
+            try:
+                yield from self._together(events)
+                return
+            except StoreError:
+                raise
+            except Exception as error:  # told again by the one whose fault it is
+                log.info("%d events did not go together: %s", len(events), error)
+        for event in events:
+            yield self._alone(event)
+
+    def _alone(self, event: Event) -> Work:
+        try:
+            (work,) = self._together([event])
+        except StoreError:
+            raise  # not the event's fault: it stays as it is and is taken up again
+        except MessagingError as error:
+            work = Work(event, error=str(error))
+        except Exception as error:
+            # A poison event must not come back for ever, whatever it did: it is failed and says so.
+            log.exception("event %s", event.key)
+            work = Work(event, error=f"{type(error).__name__} while its effects were worked out")
+        if work.error is not None:
+            self._store.events.settle(event.key, EventState.FAILED, error=work.error)
+        return work
+
+    def _together(self, events: Sequence[Event]) -> list[Work]:
+        now = self._clock.now()
+        works = [self._checked(event) for event in events]
+        matching = [self._triggering.matching(work.event) for work in works]
+        with self._store.transaction():
+            known = self._store.events.get([work.event.key for work in works])
+            todo: list[tuple[Work, Matching]] = []
+            for work, live in zip(works, matching, strict=True):
+                before = known.get(work.event.key)
+                if before is None or before.state is EventState.DONE:
+                    # Two tried it at once, and the other was first; or its customer was erased meanwhile.
+                    work.event, work.error = before or work.event, None
+                    continue
+                if before.incomplete is not None and work.event.incomplete is None:
+                    self._store.events.fill(work.event)
+                todo.append((work, live))
+            self.happen([work for work, _ in todo if work.error is None], now)
+            for work, live in todo:
+                if work.error is None:
+                    work.planned = self._triggering.plan(work.event, work.customer, live, now=now)
+                    if not live.audiences:
+                        self._done(work)
+                else:
+                    self._store.events.settle(work.event.key, EventState.FAILED, error=work.error)
+        for work, live in todo:
+            if live.audiences and work.error is None:
+                # Many rows, page by page: they have ids of their own, so a second try makes none twice.
+                work.planned += self._triggering.plan_audiences(work.event, live, now=now)
+                self._done(work)
+        return works
+
+    def _checked(self, event: Event) -> Work:
+        try:
+            if event.live:
+                self.check_time(event)
+            return self.read(event)
+        except InputError as error:
+            return Work(event, error=str(error))
+
+    def _done(self, work: Work) -> None:
+        customer = work.customer.id if work.customer else None
+        self._store.events.settle(work.event.key, EventState.DONE, customer_id=customer)
+
+    def happen(self, works: Sequence[Work], now: datetime) -> None:
+        """Customers and orders of events, in the caller's transaction; what contradicts is an error of its work."""
+        batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
+        keys = {key for work in works if (key := order_of(work.event)) is not None}
+        orders = self._store.events.orders(keys)
+        folded: dict[str, Order] = {}
+        for work in works:
+            try:
+                if work.profile.identifies:
+                    work.customer, _ = batch.tell(work.profile, work.event.time)
+                    work.event = replace(work.event, customer_id=work.customer.id)
+                key = order_of(work.event)
+                if key is not None:
+                    folded[key] = fold(folded.get(key) or orders.get(key), work.event, currency=self._currency)
+            except (MessagingError, ValueError) as error:
+                work.error = str(error)
+        batch.save()
+        self._store.events.put_orders(order for key, order in folded.items() if order != orders.get(key))
