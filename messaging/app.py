@@ -326,6 +326,7 @@ class Messaging(Opened):
         name: str,
         *,
         plan_hash: str | None = None,
+        stop: threading.Event | None = None,
         listed: Callable[[int], None] | None = None,
         sent: Callable[[int], None] | None = None,
         waits: Waits = lambda wait: None,
@@ -334,7 +335,7 @@ class Messaging(Opened):
         campaign = self.campaigning.get(name)
         # A mistake in the settings is found before anything begins.
         self.adapters.get(self.adapters.name_for(campaign.channel, campaign.adapter))
-        return self.dispatcher.send(name, plan_hash=plan_hash, listed=listed, sent=sent, waits=waits)
+        return self.dispatcher.send(name, plan_hash=plan_hash, stop=stop, listed=listed, sent=sent, waits=waits)
 
     def show(self, message: Message) -> RenderedMessage | None:
         """A message as it went out, or would; None if its content is no longer kept."""

@@ -195,13 +195,17 @@ def list_(app: Messaging, as_json: bool) -> None:
 
 def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = None) -> None:
     """Send, with progress; then show where it stands, and exit accordingly."""
+    from messaging.cli.stopping import until_stopped
     from messaging.cli.waiting import teller
 
     campaign = app.campaigning.get(name)
     total = campaign.audience or app.store.customers.count()
-    with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
-        fault = app.send_campaign(name, plan_hash=plan_hash, listed=listed, sent=sent, waits=teller())
-    shown = _print(app, name, as_json)
+    with until_stopped() as stop:
+        with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
+            fault = app.send_campaign(name, plan_hash=plan_hash, stop=stop, listed=listed, sent=sent, waits=teller())
+        shown = _print(app, name, as_json)
+        if stop.is_set() and shown.campaign.state is CampaignState.SENDING:
+            say(f"messaging campaigns send {name} goes on, and so does messaging serve, unless you pause it.")
     if fault is not None:
         raise fault
     if shown.campaign.state is CampaignState.SCHEDULED:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @pass_app
 def send_due(app: Messaging, as_json: bool) -> None:
     """Send what is due now: order messages first, then campaigns."""
+    from messaging.cli.stopping import until_stopped
     from messaging.cli.waiting import teller
 
-    with progress_bar("Sending campaigns") as step:
-        report, fault = app.dispatcher.run_due(progress=step, waits=teller())
+    with until_stopped() as stop, progress_bar("Sending campaigns") as step:
+        report, fault = app.dispatcher.run_due(stop=stop, progress=step, waits=teller())
     if as_json:
         print_json({"messages": {state.value: number for state, number in report.states.items()}})
     else:

@@ -175,12 +175,16 @@ class Dispatcher:
             self._campaigning.pause(name, fault.message)
 
     def run_due(
-        self, *, progress: Callable[[int], None] | None = None, waits: Waits = lambda wait: None
+        self,
+        *,
+        stop: threading.Event | None = None,
+        progress: Callable[[int], None] | None = None,
+        waits: Waits = lambda wait: None,
     ) -> tuple[SendReport, MessagingError | None]:
         """Send once what is due now: order messages first, then campaigns."""
         self._work_off(unwatched, lambda: False)
         self._forget()
-        stop = threading.Event()
+        stop = stop or threading.Event()
         sender = self._make_sender(stop, unwatched)
         try:
             sender.bury_the_dead()
@@ -189,6 +193,8 @@ class Dispatcher:
             sender.close()
         fault = report.fault
         for name in self._campaigning.due():
+            if stop.is_set():
+                break
             fault = self._send_due(name, stop, self._patience, progress, waits) or fault
         return report, fault
 

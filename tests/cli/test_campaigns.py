@@ -200,7 +200,9 @@ def test_one_cut_short_that_a_person_sends_days_later_says_so(
 def test_a_plan_says_what_is_wrong_with_the_template(run: Any, spring: str) -> None:
     body = run.folder / "templates" / "promotion" / "email.html"
     assert json.loads(run("campaigns", "plan", spring, "--json")[1])["warnings"] == []
-    body.write_text(body.read_text("utf-8").replace("{% block content %}", "{% block content %}<p>*|FNAME|*</p>", 1), "utf-8")
+    body.write_text(
+        body.read_text("utf-8").replace("{% block content %}", "{% block content %}<p>*|FNAME|*</p>", 1), "utf-8"
+    )
     (warning,) = json.loads(run("campaigns", "plan", spring, "--json")[1])["warnings"]
     assert warning.startswith("templates/promotion/email.html:")
     assert "*|FNAME|* is written in Mailchimp and would be sent as it stands" in warning
