@@ -140,6 +140,10 @@ class Untrusted(NotSent):
     """Whoever answers there cannot prove to be who they are said to be: their certificate."""
 
 
+class NotYet(DeliveryError):
+    """What is needed was not told yet: the event waits for it, and no other with it."""
+
+
 class Unanswered(DeliveryError):
     """A request to somebody else left, and no answer came."""
 
@@ -153,7 +157,7 @@ class TokenError(MessagingError):
 class RequestRejected(MessagingError):
     """A provider's or a shop's request is not genuine: its signature is missing, wrong, or too old."""
 
-    status = 403
+    status = 401
 
 
 #: What a plugin's code may raise, to be caught where it is called: anything but an interrupt. `sys.exit` ends the

@@ -99,4 +99,5 @@ def _shown(path: str) -> str:
 
 
 def _problem(error: MessagingError) -> Response:
-    return JSONResponse(error_body(error.message), error.status, {"Retry-After": "5"} if error.status == 503 else None)
+    headers = {401: {"WWW-Authenticate": "Signature"}, 503: {"Retry-After": "5"}}.get(error.status)
+    return JSONResponse(error_body(error.message), error.status, headers)

@@ -21,6 +21,7 @@ from messaging.errors import (
     InputError,
     MessagingError,
     NotFound,
+    NotYet,
     SettingsError,
     StoreError,
 )
@@ -124,6 +125,8 @@ class Backlog:
                 self._effects.work_off([completed(event, told)])
         except StoreError:
             raise
+        except NotYet as error:
+            self._later(event, str(error))  # the shop is well: it has more to tell
         except (DeliveryError, SettingsError, NotFound) as error:
             self._silent[shop] += 1
             self._later(event, str(error))

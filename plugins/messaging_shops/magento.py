@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from messaging import NotSent, Request, RequestRejected, SourceSettings
+from messaging import NotYet, Request, RequestRejected, SourceSettings
 from messaging_shops import magento_events
 from messaging_shops.adobe_keys import AdobeKeys, is_signed, read_key
 from messaging_shops.asking import ask
@@ -142,7 +142,7 @@ class Magento(Shop):
     def _asked(self, order: str) -> tuple[Told, Told] | None:
         """Whose it is, and the order, of the shop itself; None if there is none."""
         if self.settings.api is None:
-            raise NotSent(
+            raise NotYet(
                 f"order {order} is not known yet, nor whose it is",
                 hint="have the shop post sales_order_save_after, or set api and access_token to ask it",
             )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 
-from messaging import NotSent, Request, RequestRejected, SourceSettings
+from messaging import NotYet, Request, RequestRejected, SourceSettings
 from messaging_shops import shopify_carts, shopify_orders, shopify_parcels, shopify_people, shopify_refunds
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
@@ -72,7 +72,7 @@ class Shopify(Shop):
             return self._asked(event, order, self.settings.access_token.get_secret_value())
         if is_somebody(event.get("customer", {})):
             return _whole(event, event["customer"], event["data"]["order"])
-        raise NotSent(
+        raise NotYet(
             f"order {order} is not known yet, nor whose it is",
             hint="have the shop post orders/create, or set access_token to ask it",
         )

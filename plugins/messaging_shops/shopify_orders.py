@@ -7,18 +7,21 @@ its own: so a happening is one event, whichever topic tells it, and `orders/upda
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from messaging import Request
 from messaging_shops.reading import filled, name, rows
 from messaging_shops.shop import Told, Topic, happened_at
-from messaging_shops.shopify_parcels import parcel, parcels, shipments
+from messaging_shops.shopify_parcels import goes_out, parcel, parcels, shipments
 from messaging_shops.shopify_people import consents
 from messaging_shops.shopify_refunds import refund_part
 from messaging_shops.shopify_words import buyer, is_foreign, order_part
 
 #: Parcels and refunds of one order that `orders/updated` tells of, the latest.
 _LAST = 100
+#: What is paid so soon was paid as it was placed.
+_AT_ONCE = timedelta(minutes=10)
 
 
 def _event(order: Told, word: str, type: str, time: str, **data: Any) -> dict[str, Any]:
@@ -51,18 +54,25 @@ def _shipped(order: Told, request: Request, *, whole: bool) -> dict[str, Any]:
     return _event(order, word, "order.partially_shipped", time, shipment=parcel(last))
 
 
+def _paid(order: Told, request: Request, *, at_once: bool) -> dict[str, Any]:
+    """An order that is paid as it is placed is told of by two topics: by both, it was at the same time."""
+    placed = happened_at(request, order.get("processed_at"), order.get("created_at"))
+    changed = happened_at(request, order.get("updated_at"))
+    at_once = at_once or datetime.fromisoformat(changed) - datetime.fromisoformat(placed) < _AT_ONCE
+    return _event(order, "paid", "order.paid", placed if at_once else changed)
+
+
 def created(order: Told, request: Request) -> Iterator[Told]:
     yield _placed(order, request)
     if order.get("financial_status") == "paid":
-        times = order.get("processed_at"), order.get("created_at")
-        yield _event(order, "paid", "order.paid", happened_at(request, *times))
+        yield _paid(order, request, at_once=True)
     customer = order.get("customer")
     if isinstance(customer, dict):
         yield from consents(customer, request)
 
 
 def paid(order: Told, request: Request) -> Iterator[Told]:
-    yield _event(order, "paid", "order.paid", happened_at(request, order.get("updated_at")))
+    yield _paid(order, request, at_once=False)
 
 
 def cancelled(order: Told, request: Request) -> Iterator[Told]:
@@ -70,7 +80,8 @@ def cancelled(order: Told, request: Request) -> Iterator[Told]:
 
 
 def fulfilled(order: Told, request: Request) -> Iterator[Told]:
-    yield _shipped(order, request, whole=True)
+    if goes_out(order):
+        yield _shipped(order, request, whole=True)
 
 
 def partially_fulfilled(order: Told, request: Request) -> Iterator[Told]:

@@ -31,9 +31,15 @@ _TYPES = tuple(dict.fromkeys(STATUSES.values()))
 _FAILED = ("cancelled", "error", "failure")
 
 
+def goes_out(whole: Mapping[str, Any]) -> bool:
+    """Whether any of the lines of an order or fulfillment is sent: a download or a gift card is not."""
+    lines = rows(whole.get("line_items"))
+    return not lines or any(line.get("requires_shipping") is not False for line in lines)
+
+
 def parcels(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The parcels of an order that have left, the last at the end."""
-    sent = [row for row in rows(order.get("fulfillments")) if row.get("status") not in _FAILED]
+    sent = [row for row in rows(order.get("fulfillments")) if row.get("status") not in _FAILED and goes_out(row)]
     return sorted(sent, key=lambda row: instant(row.get("created_at")) or "")
 
 
@@ -68,7 +74,7 @@ def _event(id: str, type: str, time: str, shipment: Mapping[str, Any]) -> dict[s
 
 def shipments(fulfillment: Mapping[str, Any], request: Request) -> Iterator[dict[str, Any]]:
     """That a parcel left, and what its carrier said last; of nobody yet."""
-    if fulfillment.get("status") in _FAILED:
+    if fulfillment.get("status") in _FAILED or not goes_out(fulfillment):
         return
     id, shipment = needed(fulfillment.get("id"), "id"), parcel(fulfillment)
     left = happened_at(request, fulfillment.get("created_at"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from messaging import Request
 from messaging_shops.people import consent, first, person
-from messaging_shops.reading import instant, mark, name, needed, table
+from messaging_shops.reading import mark, name, needed, table
 from messaging_shops.shop import Told, Topic, happened_at
 from messaging_shops.shopify_words import place
 
@@ -66,12 +66,13 @@ def updated(told: Told, request: Request) -> Iterator[Told]:
 
 
 def redacted(told: Told, request: Request) -> Iterator[Told]:
-    """Who comes back may ask again: so each time they do is an event of its own, told again or not."""
+    """Who comes back may ask again: so each time they do is an event of its own, however often it is posted."""
     about = table(told.get("customer"))
     customer = person(id=about.get("id"), email=about.get("email"), phone=about.get("phone"))
-    asked = instant(request.header("X-Shopify-Triggered-At")) or request.received_at.isoformat()
+    asked = happened_at(request, request.header("X-Shopify-Triggered-At"))
+    posted = first(request.header("X-Shopify-Event-Id"), request.header("X-Shopify-Webhook-Id"))
     yield {
-        "id": f"customer:{customer.get('id') or mark(customer)}:redacted:{mark(asked)}",
+        "id": f"customer:{customer.get('id') or mark(customer)}:redacted:{mark(posted or asked[:10])}",
         "type": "customer.redacted",
         "time": asked,
         "customer": customer,

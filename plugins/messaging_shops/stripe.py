@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from messaging import NotSent, Request, SourceSettings
+from messaging import NotYet, Request, SourceSettings
 from messaging_shops import stripe_events
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
@@ -81,7 +81,7 @@ class Stripe(Shop):
             return stripe_events.customer_of(table(self._ask("customers", missing["customer"])))
         if self.settings.api_key is not None and "charge" in missing:
             return stripe_events.payer(table(self._ask("charges", missing["charge"])))
-        raise NotSent(
+        raise NotYet(
             f"order {missing.get('order')} is not known yet, nor who paid",
             hint="have Stripe post checkout.session.completed, or set api_key to ask it",
         )

@@ -147,7 +147,8 @@ class _Order:
         yield self.event(word, str(self.type), time, shipment=last)
 
     def _goes_out(self) -> bool:
-        return any(line.get("method_id") not in _PICKUP for line in rows(self.told.get("shipping_lines")))
+        lines = self.told.get("shipping_lines")
+        return lines is None or any(line.get("method_id") not in _PICKUP for line in rows(lines))
 
 
 #: Each of an order's topics tells the same: all of it that shows.

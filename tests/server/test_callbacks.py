@@ -169,13 +169,13 @@ def test_whom_a_log_is_about_is_told(web: httpx.Client, caplog: pytest.LogCaptur
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        ("/callbacks/owl", {}, 403),
-        ("/callbacks/owl", {"X-Owl": "ho\xf6t"}, 403),
+        ("/callbacks/owl", {}, 401),
+        ("/callbacks/owl", {"X-Owl": "ho\xf6t"}, 401),
         ("/callbacks/mute", HOOT, 404),
         ("/callbacks/nobody", HOOT, 404),
         ("/callbacks/sendgrid", HOOT, 404),
-        ("/hooks/kiosk/main", {}, 403),
-        ("/hooks/kiosk/main", {"x-kiosk": "s2"}, 403),
+        ("/hooks/kiosk/main", {}, 401),
+        ("/hooks/kiosk/main", {"x-kiosk": "s2"}, 401),
         ("/hooks/kiosk/third", {"x-kiosk": "s1"}, 404),
         ("/hooks/nobody/main", {}, 404),
     ],

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.errors import DeliveryError, InputError, NotFound, NotSent, StoreError, Unanswered
+from messaging.errors import DeliveryError, InputError, NotFound, NotSent, NotYet, StoreError, Unanswered
 from messaging.nouns.event import EventState
 from messaging.nouns.order import order_key
 from messaging.nouns.template import Trigger
@@ -230,6 +230,28 @@ def test_a_shop_that_is_away_is_not_asked_for_each_and_keeps_no_other_waiting(sh
     assert asked == ["away"], "one look whether it is back"
     shop.complete = whole
     shop.clock.advance(timedelta(minutes=1))
+    shop.backlog.work_off()
+    assert {event.state for event in rows(shop).values()} == {EventState.DONE}
+
+
+def test_what_waits_for_something_untold_keeps_no_other_of_its_shop_waiting(shop):
+    known = set()
+
+    def complete(event):
+        if event.incomplete["order"] not in known:
+            raise NotYet("order is not known yet")
+        return whole(event)
+
+    shop.complete = complete
+    known.add("last")
+    shop.intake.accept([thin(shop, f"a{n}") for n in range(20)])
+    shop.intake.accept([thin(shop, "last")])
+    shop.backlog.work_off()
+    states = {event.id: event.state for event in rows(shop).values()}
+    assert states.pop("last") is EventState.DONE
+    assert set(states.values()) == {EventState.RECEIVED}
+    known |= states.keys()
+    shop.clock.advance(timedelta(seconds=10))
     shop.backlog.work_off()
     assert {event.state for event in rows(shop).values()} == {EventState.DONE}
 

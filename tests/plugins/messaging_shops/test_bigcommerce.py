@@ -645,13 +645,13 @@ access_token = "t0ken"
             (again, good),
             (self.BODY + b" ", good),
         ):
-            assert server.status("bigcommerce/main", body, headers) == 403, headers
+            assert server.status("bigcommerce/main", body, headers) == 401, headers
         assert server.events() == []
 
     def test_a_word_in_a_header(self, server: Hooks) -> None:
         for word in ("", "a-word-of-the-stor", "a-word-of-the-store2", "A-word-of-the-store", "é"):
-            assert server.status("bigcommerce/old", self.BODY, {"X-Messaging-Secret": word}) == 403
-        assert server.status("bigcommerce/old", self.BODY, signed(self.BODY)) == 403
+            assert server.status("bigcommerce/old", self.BODY, {"X-Messaging-Secret": word}) == 401
+        assert server.status("bigcommerce/old", self.BODY, signed(self.BODY)) == 401
 
     def test_another_store(self, server: Hooks) -> None:
         body = raw({**HOOKS[0], "producer": "stores/other1"})

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging import InputError, NotSent, Request, SourceContext
+from messaging import InputError, NotYet, Request, SourceContext
 from messaging.rules.envelope import read_event
 from messaging_shops.shop import Shop
 from tests.plugins.messaging_shops import test_shopify, test_standard, test_woocommerce
@@ -115,7 +115,7 @@ def test_garbled(shop: str, topic: str, data: st.DataObject) -> None:
 def completed(source: Shop, event: Mapping[str, Any]) -> None:
     try:
         whole = source.complete(event)
-    except NotSent:
+    except NotYet:
         return
     assert whole is not None
     read_event({**whole, "source": source.name, "shop": "main"})

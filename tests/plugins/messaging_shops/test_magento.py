@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 
-from messaging import DeliveryError, InputError, NotSent, Request, RequestRejected, SourceContext
+from messaging import DeliveryError, InputError, NotSent, NotYet, Request, RequestRejected, SourceContext
 from messaging.nouns.event import Event
 from messaging.outgoing import Outgoing
 from messaging.rules.envelope import read_event
@@ -359,7 +359,7 @@ def test_a_parcel_of_an_order_that_was_told_before() -> None:
         for known, shipment in (((PLACED,), IN_IT), ((PLACED, number), DHL)):
             whole = make(context(*known, customer_id=customer_id)).complete(sent)
             assert whole == {"customer": customer, "data": {"order": BOUGHT, "shipment": shipment}}
-    with pytest.raises(NotSent, match="order 5 is not known yet"):
+    with pytest.raises(NotYet, match="order 5 is not known yet"):
         make(context(number)).complete(sent)
     assert told(event("sales_order_shipment_save_after", {**SHIPMENT, "_isNew": False})) == []
 
@@ -611,9 +611,9 @@ secrets = ["another-secret-of-theirs"]
             # One that is wrong is not made good by another way.
             (self.BODY, {**mine, events: "x"}),
         ):
-            assert server.status("magento/main", body, headers) == 403, headers
+            assert server.status("magento/main", body, headers) == 401, headers
         for headers in ({events: good}, {hook: webhook}, mine):
-            assert server.status("magento/other", self.BODY, headers) == 403
+            assert server.status("magento/other", self.BODY, headers) == 401
         assert server.events() == []
 
     def test_genuine_each_way(self, server: Hooks) -> None:

@@ -15,7 +15,7 @@ from messaging import (
     DeliveryError,
     Event,
     EventSource,
-    NotSent,
+    NotYet,
     Request,
     RequestRejected,
     SettingsError,
@@ -97,7 +97,7 @@ def _topic_of(body: bytes) -> str:
 PLACED = (f"order:{ORDER}:placed", "order.placed", "2026-03-02T09:00:00+00:00")
 FIRST = ("fulfillment:9007199254741101:shipped", "shipment.shipped", "2026-03-03T15:00:00+00:00")
 SECOND = ("fulfillment:9007199254741102:shipped", "shipment.shipped", "2026-03-04T15:00:00+00:00")
-DELIVERED = ("fulfillment:9007199254741101:delivered", "shipment.delivered", "2026-03-03T15:30:00+00:00")
+DELIVERED = ("fulfillment:9007199254741101:delivered", "shipment.delivered", "2026-03-04T10:20:00+00:00")
 WHOLE = (f"order:{ORDER}:shipped", "order.shipped", "2026-03-04T15:00:00+00:00")
 REFUNDED = ("refund:9007199254741200", "order.refunded", "2026-03-06T09:00:00+00:00")
 CUSTOMER = "9007199254740995"
@@ -114,7 +114,7 @@ CUSTOMER = "9007199254740995"
                 "2026-03-02T08:59:58+00:00",
             ),
         ],
-        "orders/paid": [(f"order:{ORDER}:paid", "order.paid", "2026-03-02T09:05:00+00:00")],
+        "orders/paid": [(f"order:{ORDER}:paid", "order.paid", "2026-03-02T10:05:00+00:00")],
         "orders/partially_fulfilled": [
             (
                 f"order:{ORDER}:partially_shipped:9007199254741101",
@@ -134,7 +134,7 @@ CUSTOMER = "9007199254740995"
                 "2026-03-04T07:00:00+00:00",
             ),
         ],
-        "fulfillment_events/create": [(DELIVERED[0], DELIVERED[1], "2026-03-04T10:20:00+00:00")],
+        "fulfillment_events/create": [DELIVERED],
         "refunds/create": [REFUNDED],
         "customers/create": [
             (f"customer:{CUSTOMER}:created", "customer.created", "2026-01-04T08:00:00+00:00"),
@@ -187,8 +187,11 @@ def test_an_order_has_all_that_a_template_shows() -> None:
 
 
 def test_an_order_that_was_created_paid_is_both() -> None:
-    found = told("orders/create", financial_status="paid")
-    assert found[:2] == [PLACED, (f"order:{ORDER}:paid", "order.paid", "2026-03-02T08:59:59+00:00")]
+    paid = (f"order:{ORDER}:paid", "order.paid", "2026-03-02T08:59:59+00:00")
+    assert told("orders/create", financial_status="paid")[:2] == [PLACED, paid]
+    # The topic of payments tells the same, moments later; of a transfer it tells when it came.
+    assert told("orders/paid", updated_at="2026-03-02T10:00:07+01:00") == [paid]
+    assert told("orders/paid", updated_at="2026-03-05T10:00:00+01:00") == [(*paid[:2], "2026-03-05T09:00:00+00:00")]
 
 
 def test_an_address_of_the_order_goes_before_that_of_the_account() -> None:
@@ -259,6 +262,16 @@ def test_what_is_no_news(status: object) -> None:
 @pytest.mark.parametrize("status", ["cancelled", "error", "failure"])
 def test_a_fulfillment_that_came_to_nothing(status: str) -> None:
     assert told("fulfillments/create", status=status) == []
+
+
+def test_a_download_is_not_on_its_way() -> None:
+    download = [{"title": "Tea, the book", "quantity": 1, "requires_shipping": False}]
+    assert told("fulfillments/create", line_items=download) == []
+    assert told("orders/fulfilled", line_items=download) == []
+    parcel = {**json.loads(BODIES["fulfillments/create"]), "line_items": download}
+    assert told("orders/updated", fulfillments=[parcel], refunds=[]) == [PLACED]
+    mixed = [*json.loads(BODIES["fulfillments/create"])["line_items"], *download]
+    assert told("fulfillments/create", line_items=mixed) == [FIRST]
 
 
 def test_the_day_a_carrier_promises() -> None:
@@ -369,6 +382,11 @@ def test_who_asks_to_be_forgotten_twice_is_heard_twice() -> None:
         next(iter(source.events(request("customers/redact", asked, **{"x-shopify-triggered-at": at}))))
         for at in ("2026-03-07T11:00:00Z", "2026-03-07T11:00:00.0Z", "2026-05-07T11:00:00Z")
     )
+    ids = {
+        next(iter(source.events(request("customers/redact", asked, **{"x-shopify-webhook-id": id}))))["id"]
+        for id in ("one", "two", "one")
+    }
+    assert len(ids) == 2
     assert first["type"] == "customer.redacted"
     assert first["customer"] == {"id": CUSTOMER, "email": "ann.account@example.com"}
     assert first == again
@@ -438,7 +456,7 @@ def test_a_parcel_and_a_refund_belong_to_whose_the_order_is(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", ["refunds/create", "fulfillment_events/create"])
 def test_an_order_that_nobody_told_of_is_waited_for(topic: str) -> None:
-    with pytest.raises(NotSent, match=f"order {ORDER} is not known yet"):
+    with pytest.raises(NotYet, match=f"order {ORDER} is not known yet"):
         make().complete(events(topic)[0])
 
 
@@ -449,7 +467,7 @@ def test_a_parcel_that_names_its_owner_waits_for_nobody() -> None:
     assert whole["customer"] == {"email": "ann@example.com"}
     assert whole["data"]["order"] == {"id": ORDER, "number": "#1001"}
     (event,) = events("fulfillments/create", name=None)
-    with pytest.raises(NotSent):
+    with pytest.raises(NotYet):
         make().complete(event)
 
 

@@ -273,6 +273,7 @@ def test_what_is_not_sent_is_not_shipped(method: str | None) -> None:
     lines = [{"method_id": method}] if method else []
     changes = {"status": "completed", "shipping_lines": lines}
     assert types("order.created", **changes) == ["order.placed", "order.paid"]
+    assert types("order.created", status="completed", shipping_lines=None)[2:] == ["order.shipped"]
     own = {"statuses": {"completed": "order.delivered"}}
     assert types("order.created", settings=own, **changes)[2:] == ["order.delivered"]
     assert types("order.created", **changes, **tracked())[2:] == ["shipment.shipped", "order.shipped"]
