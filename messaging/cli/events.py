@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ from messaging.cli.common import (
     say,
     the_customer,
 )
-from messaging.errors import InputError, MessagingError, NotFound, PartlyFailed
+from messaging.errors import Conflict, InputError, MessagingError, NotFound, PartlyFailed
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -169,6 +170,48 @@ def show(app: Messaging, id: str, source: str, shop: str, as_json: bool) -> None
             ("message", "template", "channel", "state", "reason"),
             [(one.id[:12], one.template, one.channel, one.state, one.reason) for one in caused],
             solid=("message",),
+        )
+
+
+@events.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--failed", is_flag=True, help="All that failed.")
+@click.option("--source", default="api", show_default=True, help="Who told them.")
+@click.option("--shop", default="default", show_default=True, help="Of which shop.")
+@json_option
+@pass_app
+def replay(app: Messaging, ids: tuple[str, ...], failed: bool, source: str, shop: str, as_json: bool) -> None:
+    """Work events out again: what failed, or what is done, with the triggers that are on now.
+
+    What was sent stays sent once: a message that there is already is not made again. History is left alone.
+    """
+    from messaging.nouns.event import EventState
+
+    if bool(ids) == failed:
+        raise click.UsageError("say which: ids, or --failed.", click.get_current_context())
+    chosen = [_the_event(app, id, source, shop) for id in ids]
+    if failed:
+        chosen = app.store.events.page(state=EventState.FAILED, limit=ALL)
+    history = [event for event in chosen if not event.live]
+    if history and not failed:
+        raise Conflict(
+            f"event {history[0].id} is history, which sets nothing off",
+            hint="tell it live under an id of its own: messaging events send",
+        )
+    keys = [event.key for event in chosen if event.live]
+    for key in progress(keys, "Replaying", len(keys)):
+        app.backlog.again(key)
+    now = app.store.events.get(keys)
+    counts = Counter(event.state for event in now.values())
+    if as_json:
+        print_json({"replayed": len(now), **{state.value: counts[state] for state in EventState}})
+    else:
+        told = ", ".join(f"{number} {state.value}" for state, number in sorted(counts.items()))
+        say(f"Replayed {counted(len(now), 'event')}{f': {told}' if told else ''}.")
+    if counts[EventState.FAILED]:
+        raise PartlyFailed(
+            f"{counted(counts[EventState.FAILED], 'event')} had no effect",
+            hint="see why with: messaging events list --state failed",
         )
 
 

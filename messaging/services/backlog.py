@@ -94,10 +94,12 @@ class Backlog:
     def _due(self) -> list[Event]:
         return self._left(self._store.events.received(now=self._clock.now(), limit=PAGE))
 
-    def retry(self, event: Event) -> None:
-        """Work off an event that failed, or that waits, once more."""
+    def again(self, key: str) -> None:
+        """Work an event off once more, however far it came. It makes no message that there is already."""
         with self._working:
-            self._ask_one(event) if event.incomplete is not None else self._effects.work_off([event])
+            self._store.events.settle(key, EventState.RECEIVED)  # so that a crash on the way leaves it to be taken up
+            for event in self._store.events.get([key]).values():
+                self._ask_one(event) if event.incomplete is not None else self._effects.work_off([event])
 
     def _ask(self, events: Sequence[Event], alive: Callable[[], object]) -> None:
         """Ask the shops of `events` for the rest of them, one by one; of who is away, all wait."""

@@ -134,11 +134,6 @@ class Intake:
             self._wake()
         return accepted
 
-    def retry(self, event: Event) -> Accepted:
-        """Work off an event that failed, once more."""
-        with self._holding(event):
-            return self._work_off(event, new=False)
-
     def left(self, events: Sequence[Event]) -> list[Event]:
         """Those of `events` that nobody is at: what was only accepted, what this process gave up, and all of who died.
 

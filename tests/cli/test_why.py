@@ -74,3 +74,41 @@ def test_events_show(told):
     code, out, err = told("events", "show", "2:placed")
     assert (code, out) == (1, "")
     assert "no event '2:placed' of api/default" in err
+
+
+def test_replay_with_triggers_that_are_on_now(run):
+    assert run("events", "send", "-", stdin=json.dumps(EVENT))[0] == 0
+    assert run("triggers", "enable", "order-confirmation")[0] == 0
+    code, out, err = run("events", "replay", "1:placed")
+    assert (code, out, err) == (0, "", "Replayed 1 event: 1 done.\n")
+    assert run("send-due")[0] == 0
+    assert json.loads(run("events", "replay", "1:placed", "--json")[1])["done"] == 1
+    assert run("send-due")[0] == 0
+    (message,) = json.loads(run("messages", "list", "--json")[1])
+    assert (message["template"], message["attempts"]) == ("order-confirmation", 1)
+
+
+def test_replay_of_what_failed(told):
+    other = {**EVENT, "id": "2:placed", "customer": {"id": "bob", "email": "ann@example.com"}}
+    assert told("events", "send", "-", stdin=json.dumps(other))[0] != 0
+    code, _, err = told("events", "replay", "--failed")
+    assert code == 3
+    assert "Replayed 1 event: 1 failed." in err
+    people = "id,email\nann,ann@new.example\nbob,ann@example.com\n"
+    (told.folder / "people.csv").write_text(people)
+    assert told("customers", "import", "people.csv")[0] == 0
+    code, _, err = told("events", "replay", "--failed")
+    assert (code, err) == (0, "Replayed 1 event: 1 done.\n")
+
+
+def test_history_is_not_replayed(run):
+    (run.folder / "old.jsonl").write_text(json.dumps(EVENT))
+    assert run("events", "import", "old.jsonl")[0] == 0
+    code, _, err = run("events", "replay", "1:placed")
+    assert code == 1
+    assert "event 1:placed is history, which sets nothing off." in err
+
+
+def test_replay_of_nothing(run):
+    assert run("events", "replay")[0] == 2
+    assert run("events", "replay", "--failed")[2] == "Replayed 0 events.\n"

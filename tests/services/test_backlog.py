@@ -108,7 +108,7 @@ def test_an_address_that_is_none_and_a_clock_that_is_ahead_fail_their_event_and_
     assert rows(shop)["1"].error.startswith("customer.email: ")
     assert "ahead of our clock" in rows(shop)["2"].error
     shop.clock.advance(timedelta(hours=10))
-    shop.backlog.retry(rows(shop)["2"])
+    shop.backlog.again(rows(shop)["2"].key)
     assert rows(shop)["2"].state is EventState.DONE
 
 
@@ -170,7 +170,7 @@ def test_after_a_day_it_has_failed_and_says_why(shop):
     assert event.state is EventState.FAILED
     assert event.error == "the shop could not be asked for it in 24 hours: no answer came"
     shop.complete = whole
-    shop.backlog.retry(event)
+    shop.backlog.again(event.key)
     assert rows(shop)["1"].state is EventState.DONE
 
 
@@ -199,7 +199,7 @@ def test_a_source_that_breaks_fails_its_event(shop, caplog):
     shop.backlog.work_off()
     assert rows(shop)["1"].error == "KeyError while the shop was asked for it"
     shop.complete = lambda event: (_ for _ in ()).throw(InputError("it is no order"))
-    shop.backlog.retry(rows(shop)["1"])
+    shop.backlog.again(rows(shop)["1"].key)
     assert rows(shop)["1"].error == "it is no order"
 
 
