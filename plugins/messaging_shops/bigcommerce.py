@@ -19,8 +19,9 @@ from messaging_shops import bigcommerce_words as words
 from messaging_shops.asking import ask
 from messaging_shops.people import consent, is_somebody
 from messaging_shops.reading import body_of, name, needed, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic, in_bytes, prefixed
+from messaging_shops.shop import Secrets, Shop, ShopSettings, Topic, in_bytes
 from messaging_shops.signing import check, check_standard
+from messaging_shops.telling import Told
 
 #: The header in which a hook that is not signed carries its word.
 HEADER = "X-Messaging-Secret"
@@ -80,7 +81,7 @@ class BigCommerce(Shop):
             told = self._subscriber(asked["subscriber"])
         else:
             told = self._order(event["type"], **asked)
-        return prefixed(told, self.settings) if told is not None and is_somebody(told["customer"]) else None
+        return self.settings.prefixed(told) if told is not None and is_somebody(told["customer"]) else None
 
     def _order(self, type: str, order: str, shipment: str | None = None, refund: str | None = None) -> Told | None:
         path = f"v2/orders/{quote(order, safe='')}"

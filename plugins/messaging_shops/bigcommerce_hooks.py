@@ -7,7 +7,8 @@ from typing import Any
 
 from messaging import Request
 from messaging_shops.reading import name, needed, table, unix
-from messaging_shops.shop import Told, Topic
+from messaging_shops.shop import Topic
+from messaging_shops.telling import Told, happening
 
 #: Statuses of an order whose checkout is not through: Incomplete, Pending.
 OPEN = (0, 1)
@@ -95,12 +96,7 @@ def _event(body: Told, request: Request, type: str, **asked: str) -> Told:
     """The hash is the same each time the store tells the same thing; what happens again has another second."""
     told_at = body.get("created_at")
     id = f"{needed(body.get('hash'), 'hash')}:{name(told_at) or ''}:{type}"
-    return {
-        "id": id,
-        "type": type,
-        "time": unix(told_at) or request.received_at.isoformat(),
-        "incomplete": asked,
-    }
+    return happening(id, type, unix(told_at) or request.received_at.isoformat(), incomplete=asked)
 
 
 TOPICS: Mapping[str, Topic] = {

@@ -41,16 +41,11 @@ def _line(product: Row, order: Row, quantity: object = None) -> dict[str, Any]:
     """As the store shows prices: with taxes, or without."""
     price = "price_inc_tax" if order.get("is_tax_inclusive_pricing") is True else "price_ex_tax"
     return item(
-        sku=_sku(product),
-        name_=product.get("name"),
+        *map(product.get, ("sku", "variant_id", "product_id")),
+        name=product.get("name"),
         quantity=product.get("quantity") if quantity is None else quantity,
         price=product.get(price),
     )
-
-
-def _sku(product: Row) -> str | None:
-    """What has no SKU is told apart by its id."""
-    return name(product.get("sku")) or name(product.get("variant_id")) or name(product.get("product_id"))
 
 
 def buyer(order: Row) -> dict[str, Any]:
@@ -77,7 +72,7 @@ def shipment_part(shipment: Row, products: Sequence[Row], order: Row) -> dict[st
         id=name(shipment.get("id")),
         carrier=first(*names),
         tracking_number=name(shipment.get("tracking_number")),
-        tracking_url=web_address(shipment.get("tracking_link")) or web_address(shipment.get("generated_tracking_link")),
+        tracking_url=web_address(shipment.get("tracking_link"), shipment.get("generated_tracking_link")),
         items=_lines(shipment, "order_product_id", products, order),
     )
 
@@ -115,8 +110,8 @@ def cart_part(cart: Row, storefront: str | None) -> dict[str, Any]:
 def _piece(row: Row) -> dict[str, Any]:
     price = row.get("sale_price") if amount(row.get("sale_price")) not in (None, "0") else row.get("list_price")
     return item(
-        sku=_sku(row),
-        name_=row.get("name"),
+        *map(row.get, ("sku", "variant_id", "product_id")),
+        name=row.get("name"),
         quantity=row.get("quantity"),
         price=price,
         url=row.get("url"),

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from messaging_shops import reading
 from messaging_shops.money import amount
-from messaging_shops.reading import filled, name, text, web_address
 
 
 def item(
-    *,
-    sku: object = None,
-    name_: object = None,
+    *skus: object,
+    name: object = None,
     quantity: object = None,
     price: object = None,
     url: object = None,
     image: object = None,
 ) -> dict[str, Any]:
-    """One line: `price` is that of one piece. What is none of its kind is left out."""
-    return filled(
-        sku=name(sku),
-        name=text(name_, 300),
+    """One line: `price` is that of one piece. What is none of its kind is left out.
+
+    Its SKU is the first of `skus` that is one: an id of the shop's tells things without an SKU apart as well.
+    """
+    return reading.filled(
+        sku=reading.name(*skus),
+        name=reading.text(name, 300),
         quantity=_quantity(quantity),
         price=amount(price),
-        url=web_address(url),
-        image=web_address(image),
+        url=reading.web_address(url),
+        image=reading.web_address(image),
     )
 
 

@@ -17,14 +17,15 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from messaging import NotYet, Request, RequestRejected, SourceSettings
+from messaging import Request, RequestRejected, SourceSettings
 from messaging_shops import magento_events
 from messaging_shops.adobe_keys import AdobeKeys, is_signed, read_key
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of, name, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Told, Topic, prefixed
+from messaging_shops.shop import Secrets, Shop, ShopSettings, Topic, not_known
 from messaging_shops.signing import check_standard
+from messaging_shops.telling import Told
 
 _WEBHOOK = "x-adobe-commerce-webhook-signature"
 _EVENTS = (
@@ -131,26 +132,21 @@ class Magento(Shop):
     def complete(self, event: Told) -> Told | None:
         """Parcels and refunds name an order by its id alone, and a parcel's number comes behind it."""
         asked, data = event["incomplete"], dict(event.get("data", {}))
-        whose = self.known(asked["order"]) or self._asked(asked["order"])
-        if whose is None:
-            return None
+        found = self.known(asked["order"]) or self._order(asked["order"])
         shipment = data.get("shipment", {})
-        if shipment and "tracking_number" not in shipment:
+        if found is not None and shipment and "tracking_number" not in shipment:
             data["shipment"] = {**shipment, **self._tracked(asked["shipment"])}
-        return {"customer": whose[0], "data": {**data, "order": whose[1]}}
+        return found and {"customer": found[0], "data": {**data, "order": found[1]}}
 
-    def _asked(self, order: str) -> tuple[Told, Told] | None:
+    def _order(self, order: str) -> tuple[Told, Told] | None:
         """Whose it is, and the order, of the shop itself; None if there is none."""
         if self.settings.api is None:
-            raise NotYet(
-                f"order {order} is not known yet, nor whose it is",
-                hint="have the shop post sales_order_save_after, or set api and access_token to ask it",
-            )
+            raise not_known(order, "sales_order_save_after", "api and access_token")
         found = table(self._ask(f"orders/{quote(order, safe='')}"))
         customer = magento_events.buyer(found)
         if not name(found.get("entity_id")) or not is_somebody(customer):
             return None
-        return prefixed({"customer": customer}, self.settings)["customer"], magento_events.order_part(found)
+        return self.settings.prefixed({"customer": customer})["customer"], magento_events.order_part(found)
 
     def _tracked(self, shipment: str) -> Told:
         told = self.context.told(f"shipment:{shipment}:tracked")

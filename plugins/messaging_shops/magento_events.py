@@ -15,8 +15,9 @@ from messaging import InputError, Request
 from messaging_shops.items import item
 from messaging_shops.money import amount, currency
 from messaging_shops.people import first, person
-from messaging_shops.reading import filled, instant, mark, name, needed, rows, table, text
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.reading import filled, mark, name, needed, rows, table, text
+from messaging_shops.shop import Topic
+from messaging_shops.telling import Told, happened_at, happening, of_order
 
 #: An order that waits for its payment page, and one that came to nothing, are not placed.
 _NOT_PLACED = ("pending_payment", "canceled")
@@ -35,13 +36,13 @@ def order_saved(body: Told, request: Request) -> Iterator[Told]:
     state, before = text(order.get("state")), table(order.get("_origData"))
     created, changed = _at(request, order, "created_at"), _at(request, order, "updated_at")
     if state not in _NOT_PLACED:
-        yield _order_event(order, "placed", "order.placed", created)
+        yield _ordered(order, "order.placed", created)
         if any(_number(line.get("qty_backordered")) > 0 for line in rows(order.get("items"))):
-            yield _order_event(order, "backordered", "order.backordered", created)
+            yield _ordered(order, "order.backordered", created)
     if _is_paid(order) and not _is_paid({**order, **before}, told=bool(before)):
-        yield _order_event(order, "paid", "order.paid", changed)
+        yield _ordered(order, "order.paid", changed)
     if state == "canceled" and before.get("state") not in _NOT_PLACED:
-        yield _order_event(order, "cancelled", "order.cancelled", changed)
+        yield _ordered(order, "order.cancelled", changed)
 
 
 def shipment_saved(body: Told, request: Request) -> Iterator[Told]:
@@ -49,32 +50,27 @@ def shipment_saved(body: Told, request: Request) -> Iterator[Told]:
     if shipment.get("_isNew") is False:
         return
     tracks, lines = rows(shipment.get("tracks")), rows(shipment.get("items"))
-    ids = (
-        shipment.get("entity_id"),
-        *(row.get("parent_id") for row in (*tracks, *lines)),
-        shipment.get("increment_id"),
-    )
-    id = needed(next(filter(name, ids), None), "entity_id")
-    yield {
-        "id": f"shipment:{id}:shipped",
-        "type": "shipment.shipped",
-        "time": _at(request, shipment, "created_at"),
-        "data": {"shipment": {"id": id, **tracked(tracks), **_packed(lines)}},
-        "incomplete": {"order": needed(shipment.get("order_id"), "order_id"), "shipment": id},
-    }
+    parents = (row.get("parent_id") for row in (*tracks, *lines))
+    id = needed(name(shipment.get("entity_id"), *parents, shipment.get("increment_id")), "entity_id")
+    yield _sent(request, shipment, id, "shipped", **tracked(tracks), **_packed(lines))
 
 
 def track_saved(body: Told, request: Request) -> Iterator[Told]:
     """The number of a parcel comes behind it: who was written to about that parcel is not written to again."""
     track = _thing(body, "track")
     id = needed(track.get("parent_id"), "parent_id")
-    yield {
-        "id": f"shipment:{id}:tracked",
-        "type": "shipment.shipped",
-        "time": _at(request, track, "created_at"),
-        "data": {"shipment": {"id": id, **tracked([track])}},
-        "incomplete": {"order": needed(track.get("order_id"), "order_id"), "shipment": id},
-    }
+    yield _sent(request, track, id, "tracked", **tracked([track]))
+
+
+def _sent(request: Request, told: Told, id: str, word: str, **shipment: Any) -> Told:
+    asked = {"order": needed(told.get("order_id"), "order_id"), "shipment": id}
+    return happening(
+        f"shipment:{id}:{word}",
+        "shipment.shipped",
+        _at(request, told, "created_at"),
+        incomplete=asked,
+        shipment={"id": id, **shipment},
+    )
 
 
 def creditmemo_saved(body: Told, request: Request) -> Iterator[Told]:
@@ -83,45 +79,35 @@ def creditmemo_saved(body: Told, request: Request) -> Iterator[Told]:
     # 3 is a memo that was cancelled.
     if memo.get("_isNew") is False or name(memo.get("state")) == "3" or given is None or Decimal(given) <= 0:
         return
-    id = needed(name(memo.get("entity_id")) or memo.get("increment_id"), "entity_id")
+    id = needed(name(memo.get("entity_id"), memo.get("increment_id")), "entity_id")
     lines = [_line(row, "qty") for row in rows(memo.get("items")) if _number(row.get("price")) > 0]
-    yield {
-        "id": f"refund:{id}",
-        "type": "order.refunded",
-        "time": _at(request, memo, "created_at"),
-        "data": {"refund": filled(id=id, amount=given, items=lines)},
-        "incomplete": {"order": needed(memo.get("order_id"), "order_id")},
-    }
+    refund, asked = filled(id=id, amount=given, items=lines), {"order": needed(memo.get("order_id"), "order_id")}
+    yield happening(f"refund:{id}", "order.refunded", _at(request, memo, "created_at"), incomplete=asked, refund=refund)
 
 
 def customer_saved(body: Told, request: Request) -> Iterator[Told]:
     told = _thing(body, "customer")
-    id = needed(name(told.get("entity_id")) or told.get("id"), "entity_id")
+    id = needed(name(told.get("entity_id"), told.get("id")), "entity_id")
     somebody = person(
         id=id,
         email=told.get("email"),
         first_name=told.get("firstname"),
         last_name=told.get("lastname"),
     )
-    is_new = told.get("_isNew") is True
-    time = _at(request, told, "created_at" if is_new else "updated_at")
-    yield {
-        "id": f"customer:{id}:{'created' if is_new else mark(time, somebody)}",
-        "type": "customer.created" if is_new else "customer.updated",
-        "time": time,
-        "customer": somebody,
-    }
+    if told.get("_isNew") is True:
+        yield happening(f"customer:{id}:created", "customer.created", _at(request, told, "created_at"), somebody)
+    else:
+        time = _at(request, told, "updated_at")
+        yield happening(f"customer:{id}:{mark(time, somebody)}", "customer.updated", time, somebody)
 
 
 def order_part(order: Told) -> dict[str, Any]:
     """The `order` of an event."""
     lines = rows(order.get("items"))
-    id = needed(
-        next(filter(name, (order.get("entity_id"), *(row.get("order_id") for row in lines))), None), "entity_id"
-    )
+    id = needed(name(order.get("entity_id"), *(row.get("order_id") for row in lines)), "entity_id")
     return filled(
         id=id,
-        number=name(order.get("increment_id")) or id,
+        number=name(order.get("increment_id"), id),
         total=amount(order.get("grand_total")),
         currency=currency(order.get("order_currency_code")),
         # Of a product with choices, the second line is the choice: without a price.
@@ -150,7 +136,7 @@ def buyer(order: Told) -> dict[str, Any]:
 def tracked(tracks: list[Told]) -> dict[str, Any]:
     """Of several numbers, the first."""
     track = next(iter(tracks), {})
-    number = name(track.get("track_number")) or name(track.get("number"))
+    number = name(track.get("track_number"), track.get("number"))
     return (
         filled(carrier=first(track.get("title"), track.get("carrier_code")), tracking_number=number) if number else {}
     )
@@ -159,9 +145,7 @@ def tracked(tracks: list[Told]) -> dict[str, Any]:
 def _packed(lines: list[Told]) -> dict[str, Any]:
     """What is in a parcel, where its lines say how many."""
     packed = [row for row in lines if _number(row.get("qty")) > 0]
-    return filled(
-        items=[item(sku=row.get("sku"), name_=row.get("name"), quantity=_count(row, "qty")) for row in packed]
-    )
+    return filled(items=[item(row.get("sku"), name=row.get("name"), quantity=_count(row, "qty")) for row in packed])
 
 
 def _thing(body: Told, kind: str) -> Told:
@@ -172,13 +156,11 @@ def _thing(body: Told, kind: str) -> Told:
 
 
 def _at(request: Request, thing: Told, field: str) -> str:
-    return happened_at(request, instant(thing.get(field), utc=True), instant(thing.get("created_at"), utc=True))
+    return happened_at(request, thing.get(field), thing.get("created_at"), utc=True)
 
 
-def _order_event(order: Told, word: str, type: str, time: str) -> Told:
-    part = order_part(order)
-    id = f"order:{part['id']}:{word}"
-    return {"id": id, "type": type, "time": time, "customer": buyer(order), "data": {"order": part}}
+def _ordered(order: Told, type: str, time: str) -> Told:
+    return of_order(type, time, buyer(order), order_part(order))
 
 
 def _is_paid(order: Told, *, told: bool = True) -> bool:
@@ -188,7 +170,7 @@ def _is_paid(order: Told, *, told: bool = True) -> bool:
 
 def _line(row: Told, quantity: str) -> dict[str, Any]:
     price = row.get("price") if amount(row.get("price_incl_tax")) is None else row.get("price_incl_tax")
-    return item(sku=row.get("sku"), name_=row.get("name"), quantity=_count(row, quantity), price=price)
+    return item(row.get("sku"), name=row.get("name"), quantity=_count(row, quantity), price=price)
 
 
 def _count(row: Told, field: str) -> int | float:

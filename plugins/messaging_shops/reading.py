@@ -50,13 +50,13 @@ def text(value: object, longest: int = _TEXT) -> str | None:
     return " ".join(whole.split())[:longest].strip() or None
 
 
-def name(value: object) -> str | None:
-    """An id or a number of something, as text: shops post whole numbers, also beyond 2^53.
+def name(*values: object) -> str | None:
+    """An id or a number of something, as text: the first of `values` that is one.
 
-    None where it is empty, nought (some shops' word for none), too long, or something else.
+    Shops post whole numbers, also beyond 2^53. What is empty, nought (some shops' word for none) or too long is none.
     """
-    told = text(value, _NAME + 1)
-    return None if told is None or len(told) > _NAME or told == "0" or not told.isprintable() else told
+    told = (text(value, _NAME + 1) for value in values)
+    return next((each for each in told if each and len(each) <= _NAME and each != "0" and each.isprintable()), None)
 
 
 def needed(value: object, where: str) -> str:
@@ -98,16 +98,19 @@ def unix(value: object) -> str | None:
         return None
 
 
-def web_address(value: object) -> str | None:
-    """An http(s) address; None for any other, since it becomes a link."""
-    told = text(value)
+def web_address(*values: object) -> str | None:
+    """The first of `values` that is an http(s) address; None for any other, since it becomes a link."""
+    return next(filter(_is_address, map(text, values)), None)
+
+
+def _is_address(told: str | None) -> bool:
     if told is None or not told.isprintable() or " " in told:
-        return None
+        return False
     try:
         parts = urlsplit(told)
-        return told if parts.scheme in ("http", "https") and parts.hostname else None
+        return parts.scheme in ("http", "https") and parts.hostname is not None
     except ValueError:
-        return None
+        return False
 
 
 def filled(**values: Any) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from messaging import EventSource, Request, SourceSettings
+from messaging import EventSource, NotYet, Request, SourceSettings
 from messaging_shops.people import is_somebody
-from messaging_shops.reading import body_of, instant
+from messaging_shops.reading import body_of
+from messaging_shops.telling import Told, order_event
 
-Told = Mapping[str, Any]
 #: Characters that each of several secrets in one variable has at least.
 _WORD = 12
 
-#: What tells an order and whose it is, by the end of the event's id: `order:1001:placed`.
+#: What tells an order and whose it is, by the end of the event's id.
 _TELLING = ("placed", "paid", "shipped", "cancelled")
 
 
@@ -53,6 +53,14 @@ class ShopSettings(SourceSettings):
     def keyring(self) -> list[bytes]:
         """The secrets as the bytes that most shops sign with: their text."""
         return in_bytes(self.secrets)
+
+    def prefixed(self, event: Told) -> Told:
+        """An event, or what completes one, with the prefix before the id of its customer."""
+        customer, prefix = event.get("customer"), self.customer_prefix
+        id = customer.get("id") if isinstance(customer, Mapping) else None
+        if not prefix or isinstance(id, bool) or not isinstance(id, str | int):
+            return event
+        return {**event, "customer": {**event["customer"], "id": f"{prefix}{id}"}}
 
 
 def in_bytes(secrets: Iterable[SecretStr]) -> list[bytes]:
@@ -93,12 +101,12 @@ class Shop(EventSource):
         for event in self.tell(topic, request):
             if event["id"] not in known and _is_about_somebody(event):
                 known.add(event["id"])
-                yield prefixed(event, self.settings)
+                yield self.settings.prefixed(event)
 
     def known(self, order: str) -> tuple[Told, Told] | None:
         """Whose an order is, and the order, as this shop told of it before: for events that only name it."""
         for word in _TELLING:
-            told = self.context.told(f"order:{order}:{word}")
+            told = self.context.told(order_event(order, word))
             if told is not None and is_somebody(told.customer) and "order" in told.data:
                 return {"id": told.customer_id} if told.customer_id else told.customer, told.data["order"]
         return None
@@ -108,18 +116,11 @@ class Shop(EventSource):
         return topic.tell(body_of(request), request)
 
 
-def prefixed(event: Told, settings: ShopSettings) -> Told:
-    """The event, with the shop's prefix before the id of its customer."""
-    customer, prefix = event.get("customer"), settings.customer_prefix
-    if not prefix or not isinstance(customer, Mapping) or customer.get("id") is None:
-        return event
-    return {**event, "customer": {**customer, "id": f"{prefix}{customer['id']}"}}
-
-
-def happened_at(request: Request, *times: object) -> str:
-    """When it happened: the first of `times` that is one; else when it was posted."""
-    told = (instant(time) for time in times)
-    return next((time for time in told if time is not None), request.received_at.isoformat())
+def not_known(order: object, topic: str, setting: str) -> NotYet:
+    """That an order was not told of yet: `topic` does, and with `setting` it is asked for."""
+    return NotYet(
+        f"order {order} is not known yet, nor whose it is", hint=f"have {topic} posted, or set {setting} to ask for it"
+    )
 
 
 def _is_about_somebody(event: Told) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 
-from messaging import NotYet, Request, RequestRejected, SourceSettings
+from messaging import Request, RequestRejected, SourceSettings
 from messaging_shops import shopify_carts, shopify_orders, shopify_parcels, shopify_people, shopify_refunds
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import table
-from messaging_shops.shop import Shop, ShopSettings, Told, Topic, prefixed
+from messaging_shops.shop import Shop, ShopSettings, Topic, not_known
 from messaging_shops.shopify_words import buyer, order_part
 from messaging_shops.signing import check, in_base64
+from messaging_shops.telling import Told
 
 #: Where an order is asked for. Shopify answers with its oldest version when this one is no more.
 _API = "https://{domain}/admin/api/2026-04/orders/{order}.json"
@@ -64,28 +65,18 @@ class Shopify(Shop):
 
     def complete(self, event: Told) -> Told | None:
         """Refunds and parcels name an order: what is known of it, and whose it is."""
-        order = str(event["incomplete"]["order"])
+        order, data = event["incomplete"]["order"], event.get("data", {})
         known = self.known(order)
         if known is not None:
-            return _whole(event, *known)
+            return {"customer": known[0], "data": {**data, "order": known[1]}}
         if self.settings.access_token is not None:
-            return self._asked(event, order, self.settings.access_token.get_secret_value())
+            url = _API.format(domain=self.settings.domain, order=quote(order, safe=""))
+            token = self.settings.access_token.get_secret_value()
+            answer = ask(self.context.http, url, {"X-Shopify-Access-Token": token})
+            if answer is None:
+                return None
+            told = table(table(answer).get("order"))
+            return self.settings.prefixed({"customer": buyer(told), "data": {**data, "order": order_part(told)}})
         if is_somebody(event.get("customer", {})):
-            return _whole(event, event["customer"], event["data"]["order"])
-        raise NotYet(
-            f"order {order} is not known yet, nor whose it is",
-            hint="have the shop post orders/create, or set access_token to ask it",
-        )
-
-    def _asked(self, event: Told, order: str, token: str) -> Told | None:
-        url = _API.format(domain=self.settings.domain, order=quote(order, safe=""))
-        answer = ask(self.context.http, url, {"X-Shopify-Access-Token": token})
-        if answer is None:
-            return None
-        told = table(table(answer).get("order"))
-        return prefixed(_whole(event, buyer(told), order_part(told)), self.settings)
-
-
-def _whole(event: Told, customer: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {**event, "customer": customer, "data": {**event.get("data", {}), "order": order}}
-    return {key: value for key, value in whole.items() if key != "incomplete"}
+            return {"customer": event["customer"], "data": data}
+        raise not_known(order, "orders/create", "access_token")

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging import Request
-from messaging_shops.reading import filled, name, rows
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.reading import name, rows
+from messaging_shops.shop import Topic
 from messaging_shops.shopify_parcels import goes_out, parcel, parcels, shipments
 from messaging_shops.shopify_people import consents
-from messaging_shops.shopify_refunds import refund_part
+from messaging_shops.shopify_refunds import refunded
 from messaging_shops.shopify_words import buyer, is_foreign, order_part
+from messaging_shops.telling import Told, happened_at, of_order
 
 #: Parcels and refunds of one order that `orders/updated` tells of, the latest.
 _LAST = 100
@@ -24,42 +25,34 @@ _LAST = 100
 _AT_ONCE = timedelta(minutes=10)
 
 
-def _event(order: Told, word: str, type: str, time: str, **data: Any) -> dict[str, Any]:
-    part = order_part(order)
-    return {
-        "id": f"order:{part['id']}:{word}",
-        "type": type,
-        "time": time,
-        "customer": buyer(order),
-        "data": filled(order=part, **data),
-    }
+def _event(order: Told, type: str, time: str, **more: Any) -> Told:
+    return of_order(type, time, buyer(order), order_part(order), **more)
 
 
-def _placed(order: Told, request: Request) -> dict[str, Any]:
-    return _event(order, "placed", "order.placed", happened_at(request, order.get("created_at")))
+def _placed(order: Told, request: Request) -> Told:
+    return _event(order, "order.placed", happened_at(request, order.get("created_at")))
 
 
-def _cancelled(order: Told, request: Request) -> dict[str, Any]:
+def _cancelled(order: Told, request: Request) -> Told:
     times = order.get("cancelled_at"), order.get("updated_at")
-    return _event(order, "cancelled", "order.cancelled", happened_at(request, *times))
+    return _event(order, "order.cancelled", happened_at(request, *times))
 
 
-def _shipped(order: Told, request: Request, *, whole: bool) -> dict[str, Any]:
+def _shipped(order: Told, request: Request, *, whole: bool) -> Told:
     """The last parcel is named: a message about it is the message about the order that it made whole."""
     last: Mapping[str, Any] = next(iter(parcels(order)[-1:]), {})
     time = happened_at(request, last.get("created_at"), order.get("updated_at"))
     if whole:
-        return _event(order, "shipped", "order.shipped", time, shipment=parcel(last))
-    word = f"partially_shipped:{name(last.get('id')) or time}"
-    return _event(order, word, "order.partially_shipped", time, shipment=parcel(last))
+        return _event(order, "order.shipped", time, shipment=parcel(last))
+    return _event(order, "order.partially_shipped", time, shipment=parcel(last), which=name(last.get("id"), time))
 
 
-def _paid(order: Told, request: Request, *, at_once: bool) -> dict[str, Any]:
+def _paid(order: Told, request: Request, *, at_once: bool) -> Told:
     """An order that is paid as it is placed is told of by two topics: by both, it was at the same time."""
     placed = happened_at(request, order.get("processed_at"), order.get("created_at"))
     changed = happened_at(request, order.get("updated_at"))
     at_once = at_once or datetime.fromisoformat(changed) - datetime.fromisoformat(placed) < _AT_ONCE
-    return _event(order, "paid", "order.paid", placed if at_once else changed)
+    return _event(order, "order.paid", placed if at_once else changed)
 
 
 def created(order: Told, request: Request) -> Iterator[Told]:
@@ -93,22 +86,13 @@ def updated(order: Told, request: Request) -> Iterator[Told]:
     yield _placed(order, request)
     if order.get("cancelled_at"):
         yield _cancelled(order, request)
-    part, customer = order_part(order), buyer(order)
+    about: dict[str, Any] = {"customer": buyer(order), "order": order_part(order)}
     for fulfillment in parcels(order)[-_LAST:]:
-        for event in shipments(fulfillment, request):
-            yield {**event, "customer": customer, "data": {**event["data"], "order": part}}
+        yield from shipments(fulfillment, request, **about)
     if parcels(order) and order.get("fulfillment_status") in ("fulfilled", "partial"):
         yield _shipped(order, request, whole=order["fulfillment_status"] == "fulfilled")
     for refund in rows(order.get("refunds"))[-_LAST:]:
-        refunded = refund_part(refund, is_foreign(order))
-        if refunded is not None:
-            yield {
-                "id": f"refund:{refunded['id']}",
-                "type": "order.refunded",
-                "time": happened_at(request, refund.get("processed_at"), refund.get("created_at")),
-                "customer": customer,
-                "data": {"order": part, "refund": refunded},
-            }
+        yield from refunded(refund, request, foreign=is_foreign(order), **about)
 
 
 TOPICS: Mapping[str, Topic] = {

@@ -12,8 +12,9 @@ from typing import Any
 from messaging import Request
 from messaging_shops.people import first, person
 from messaging_shops.reading import filled, instant, name, needed, rows, web_address
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shop import Topic
 from messaging_shops.shopify_words import line_items
+from messaging_shops.telling import Told, happened_at, happening
 
 #: What a carrier says -> our word for it. Labels that were bought or printed are no news.
 STATUSES: Mapping[str, str] = {
@@ -49,8 +50,8 @@ def parcel(fulfillment: Mapping[str, Any]) -> dict[str, Any]:
     return filled(
         id=name(fulfillment.get("id")),
         carrier=first(fulfillment.get("tracking_company")),
-        tracking_number=name(fulfillment.get("tracking_number")) or _first_of(numbers, name),
-        tracking_url=web_address(fulfillment.get("tracking_url")) or _first_of(urls, web_address),
+        tracking_number=name(fulfillment.get("tracking_number"), *_list(numbers)),
+        tracking_url=web_address(fulfillment.get("tracking_url"), *_list(urls)),
         eta=instant(fulfillment.get("estimated_delivery_at")),
         items=[
             {key: line[key] for key in ("sku", "name", "quantity") if key in line}
@@ -59,39 +60,33 @@ def parcel(fulfillment: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _first_of(values: object, read: Any) -> str | None:
-    return read(values[0]) if isinstance(values, list) and values else None
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _event(id: str, type: str, time: str, shipment: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": f"fulfillment:{id}:{type.partition('.')[2]}",
-        "type": type,
-        "time": time,
-        "data": {"shipment": shipment},
-    }
+def _event(type: str, time: str, shipment: Told, **more: Any) -> Told:
+    id = f"fulfillment:{shipment['id']}:{type.partition('.')[2]}"
+    return happening(id, type, time, shipment=shipment, **more)
 
 
-def shipments(fulfillment: Mapping[str, Any], request: Request) -> Iterator[dict[str, Any]]:
-    """That a parcel left, and what its carrier said last; of nobody yet."""
+def shipments(fulfillment: Told, request: Request, **more: Any) -> Iterator[Told]:
+    """That a parcel left, and what its carrier said last. `more` is what is known of it beside: whose it is."""
     if fulfillment.get("status") in _FAILED or not goes_out(fulfillment):
         return
-    id, shipment = needed(fulfillment.get("id"), "id"), parcel(fulfillment)
-    left = happened_at(request, fulfillment.get("created_at"))
-    yield _event(id, "shipment.shipped", left, shipment)
+    needed(fulfillment.get("id"), "id")
+    shipment = parcel(fulfillment)
+    yield _event("shipment.shipped", happened_at(request, fulfillment.get("created_at")), shipment, **more)
     type = STATUSES.get(str(fulfillment.get("shipment_status")), "shipment.shipped")
     if type != "shipment.shipped":
-        yield _event(id, type, happened_at(request, fulfillment.get("updated_at")), shipment)
+        yield _event(type, happened_at(request, fulfillment.get("updated_at")), shipment, **more)
 
 
 def fulfillment(told: Told, request: Request) -> Iterator[Told]:
     """`#1001.2` is the second parcel of order `#1001`. The recipient may be somebody else than the buyer."""
     order, whole = needed(told.get("order_id"), "order_id"), first(told.get("name")) or ""
     number = whole.rpartition(".")[0]
-    known = {"order": {"id": order, "number": number}} if number else {}
-    customer = person(email=told.get("email")) if known else {}
-    for event in shipments(told, request):
-        yield {**event, "customer": customer, "data": {**event["data"], **known}, "incomplete": {"order": order}}
+    known = {"order": {"id": order, "number": number}, "customer": person(email=told.get("email"))} if number else {}
+    return shipments(told, request, incomplete={"order": order}, **known)
 
 
 def carrier(told: Told, request: Request) -> Iterator[Told]:
@@ -103,7 +98,7 @@ def carrier(told: Told, request: Request) -> Iterator[Told]:
     id = needed(told.get("fulfillment_id"), "fulfillment_id")
     shipment = filled(id=id, eta=instant(told.get("estimated_delivery_at")))
     time = happened_at(request, told.get("happened_at"), told.get("created_at"))
-    yield {**_event(id, type, time, shipment), "incomplete": {"order": order}}
+    yield _event(type, time, shipment, incomplete={"order": order})
 
 
 TOPICS: Mapping[str, Topic] = {

@@ -9,8 +9,9 @@ from typing import Any
 from messaging import Request
 from messaging_shops.people import consent, first, person
 from messaging_shops.reading import mark, name, needed, table
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.shop import Topic
 from messaging_shops.shopify_words import place
+from messaging_shops.telling import Told, happened_at, happening
 
 log = logging.getLogger("messaging.shops")
 
@@ -18,9 +19,9 @@ log = logging.getLogger("messaging.shops")
 _STATES: Mapping[str, bool] = {"subscribed": True, "unsubscribed": False, "redacted": False}
 
 
-def consents(told: Mapping[str, Any], request: Request) -> Iterator[dict[str, Any]]:
+def consents(told: Told, request: Request) -> Iterator[Told]:
     """What a customer, or a change of their consent, says of writing to them."""
-    id = name(told.get("customer_id")) or name(told.get("id"))
+    id = name(told.get("customer_id"), told.get("id"))
     email, phone = first(told.get("email"), told.get("email_address")), first(told.get("phone"))
     for channel, field, address in (("email", "email", email), ("sms", "phone", phone)):
         decided = table(told.get(f"{channel}_marketing_consent"))
@@ -29,14 +30,10 @@ def consents(told: Mapping[str, Any], request: Request) -> Iterator[dict[str, An
         if granted is None or not customer:
             continue
         time = happened_at(request, decided.get("consent_updated_at"))
-        yield {
-            # Neither an address nor a number stands in an id.
-            "id": f"consent:{channel}:{id or mark(address)}:{time}:{granted}",
-            "type": "consent.changed",
-            "time": time,
-            "customer": customer,
-            "data": {"consent": consent(channel, granted, address=address, source="shopify")},
-        }
+        # Neither an address nor a number stands in an id.
+        event = f"consent:{channel}:{id or mark(address)}:{time}:{granted}"
+        agreed = consent(channel, granted, address=address, source="shopify")
+        yield happening(event, "consent.changed", time, customer, consent=agreed)
 
 
 def _customer(told: Told) -> dict[str, Any]:
@@ -54,14 +51,13 @@ def _customer(told: Told) -> dict[str, Any]:
 
 def created(told: Told, request: Request) -> Iterator[Told]:
     customer, time = _customer(told), happened_at(request, told.get("created_at"))
-    yield {"id": f"customer:{customer['id']}:created", "type": "customer.created", "time": time, "customer": customer}
+    yield happening(f"customer:{customer['id']}:created", "customer.created", time, customer)
     yield from consents(told, request)
 
 
 def updated(told: Told, request: Request) -> Iterator[Told]:
     customer, time = _customer(told), happened_at(request, told.get("updated_at"))
-    id = f"customer:{customer['id']}:{mark(time, customer)}"
-    yield {"id": id, "type": "customer.updated", "time": time, "customer": customer}
+    yield happening(f"customer:{customer['id']}:{mark(time, customer)}", "customer.updated", time, customer)
     yield from consents(told, request)
 
 
@@ -71,12 +67,8 @@ def redacted(told: Told, request: Request) -> Iterator[Told]:
     customer = person(id=about.get("id"), email=about.get("email"), phone=about.get("phone"))
     asked = happened_at(request, request.header("X-Shopify-Triggered-At"))
     posted = first(request.header("X-Shopify-Event-Id"), request.header("X-Shopify-Webhook-Id"))
-    yield {
-        "id": f"customer:{customer.get('id') or mark(customer)}:redacted:{mark(posted or asked[:10])}",
-        "type": "customer.redacted",
-        "time": asked,
-        "customer": customer,
-    }
+    id = f"customer:{customer.get('id') or mark(customer)}:redacted:{mark(posted or asked[:10])}"
+    yield happening(id, "customer.redacted", asked, customer)
 
 
 def asked_for(told: Told, request: Request) -> Iterator[Told]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from messaging import Request
 from messaging_shops.money import currency, total_of
-from messaging_shops.reading import filled, name, needed, rows, table
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.reading import filled, needed, rows, table
+from messaging_shops.shop import Topic
 from messaging_shops.shopify_words import line_items, money
+from messaging_shops.telling import Told, happened_at, happening
 
 
-def refund_part(refund: Mapping[str, Any], foreign: bool = False) -> dict[str, Any] | None:
+def _refund(refund: Told, foreign: bool) -> dict[str, Any] | None:
     """The `refund` of an event; None where no money went back: an order that was never paid is cancelled this way, too.
 
     Raises:
@@ -54,16 +55,16 @@ def _given_back(refund: Mapping[str, Any], foreign: bool) -> str | None:
     return total_of(*sums, *(str(-Decimal(each)) for each in adjusted if each is not None))
 
 
-def created(told: Told, request: Request) -> Iterator[Told]:
-    order, refund = needed(told.get("order_id"), "order_id"), refund_part(told)
+def refunded(told: Told, request: Request, *, foreign: bool = False, **more: Any) -> Iterator[Told]:
+    """A refund. `more` is what is known of it beside: whose it is, and of what."""
+    refund = _refund(told, foreign)
     if refund is not None:
-        yield {
-            "id": f"refund:{name(told.get('id'))}",
-            "type": "order.refunded",
-            "time": happened_at(request, told.get("processed_at"), told.get("created_at")),
-            "data": {"refund": refund},
-            "incomplete": {"order": order},
-        }
+        time = happened_at(request, told.get("processed_at"), told.get("created_at"))
+        yield happening(f"refund:{refund['id']}", "order.refunded", time, refund=refund, **more)
+
+
+def created(told: Told, request: Request) -> Iterator[Told]:
+    return refunded(told, request, incomplete={"order": needed(told.get("order_id"), "order_id")})
 
 
 TOPICS: Mapping[str, Topic] = {"refunds/create": Topic(("order.refunded",), created)}

@@ -23,7 +23,7 @@ def order_part(order: Mapping[str, Any]) -> dict[str, Any]:
     id = needed(order.get("id"), "id")
     return filled(
         id=id,
-        number=name(order.get("name")) or name(order.get("order_number")) or id,
+        number=name(order.get("name"), order.get("order_number"), id),
         total=money(order, "total_price", is_foreign(order)),
         currency=paid_in(order),
         items=line_items(rows(order.get("line_items")), is_foreign(order)),
@@ -32,11 +32,11 @@ def order_part(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def line_items(lines: Sequence[Mapping[str, Any]], foreign: bool = False) -> list[dict[str, Any]]:
-    """What was ordered. Where a shop has no SKUs, the variant's id stands in: it tells things apart as well."""
+    """What was ordered."""
     return [
         item(
-            sku=name(line.get("sku")) or name(line.get("variant_id")) or name(line.get("product_id")),
-            name_=first(line.get("name"), _title(line)),
+            *map(line.get, ("sku", "variant_id", "product_id")),
+            name=first(line.get("name"), _title(line)),
             quantity=line.get("quantity"),
             price=money(line, "price", foreign),
         )

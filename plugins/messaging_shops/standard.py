@@ -18,8 +18,9 @@ from pydantic import SecretStr, field_validator
 
 from messaging import EventSource, Request, SourceSettings
 from messaging_shops.reading import body_of, unix
-from messaging_shops.shop import ShopSettings, Told, prefixed
+from messaging_shops.shop import ShopSettings
 from messaging_shops.signing import check_standard
+from messaging_shops.telling import Told
 
 _PREFIX = "whsec_"
 #: What an event is made of; the core says the rest.
@@ -78,4 +79,4 @@ class Standard(EventSource):
         # The header's time is another with each attempt: what the body says goes first.
         sent_at = unix(request.header("webhook-timestamp")) or request.received_at.isoformat()
         event = {"id": request.header("webhook-id"), "time": told.get("timestamp") or sent_at, **given}
-        yield prefixed({key: event[key] for key in _FIELDS if event.get(key) is not None}, self.settings)
+        yield self.settings.prefixed({key: event[key] for key in _FIELDS if event.get(key) is not None})

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from messaging import NotYet, Request, SourceSettings
+from messaging import Request, SourceSettings
 from messaging_shops import stripe_events
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of, needed, table
-from messaging_shops.shop import Shop, ShopSettings, Told, Topic
+from messaging_shops.shop import Shop, ShopSettings, Topic, not_known
 from messaging_shops.signing import check, check_age, in_hex
+from messaging_shops.telling import Told
 
 
 class StripeSettings(ShopSettings):
@@ -56,7 +57,7 @@ class Stripe(Shop):
             if self.settings.api_key is None:
                 # What was told of an order before may still say whose it is.
                 missing = {key: value for key, value in missing.items() if key == "order"}
-            if missing or is_somebody(event["customer"]):
+            if missing or is_somebody(event.get("customer", {})):
                 whole = {key: value for key, value in event.items() if key != "incomplete"}
                 yield {**whole, "incomplete": missing} if missing else whole
 
@@ -81,10 +82,7 @@ class Stripe(Shop):
             return stripe_events.customer_of(table(self._ask("customers", missing["customer"])))
         if self.settings.api_key is not None and "charge" in missing:
             return stripe_events.payer(table(self._ask("charges", missing["charge"])))
-        raise NotYet(
-            f"order {missing.get('order')} is not known yet, nor who paid",
-            hint="have Stripe post checkout.session.completed, or set api_key to ask it",
-        )
+        raise not_known(missing.get("order"), "checkout.session.completed", "api_key")
 
     def _ask(self, kind: str, id: str, more: str = "") -> Any:
         key = self.settings.api_key.get_secret_value() if self.settings.api_key else ""

@@ -14,7 +14,8 @@ from messaging_shops.items import item
 from messaging_shops.money import currency, from_minor
 from messaging_shops.people import consent, first, is_somebody, names, person
 from messaging_shops.reading import filled, name, needed, rows, table, unix, web_address
-from messaging_shops.shop import Told, Topic
+from messaging_shops.shop import Topic
+from messaging_shops.telling import Told, happening, of_order
 
 
 def bought(body: Told, request: Request) -> Iterator[Told]:
@@ -22,7 +23,7 @@ def bought(body: Told, request: Request) -> Iterator[Told]:
     session = _thing(body)
     if session.get("mode") == "setup":
         return  # a card was left for later: nothing was bought
-    yield _ordered(body, "placed", _buyer(session), _order(session, session.get("amount_total")))
+    yield _ordered(body, "order.placed", _buyer(session), _order(session, session.get("amount_total")))
     if session.get("payment_status") == "paid":
         yield from paid_later(body, request)
     yield from _agreed(body)
@@ -32,7 +33,7 @@ def paid_later(body: Told, request: Request) -> Iterator[Told]:
     """The money for a checkout is there."""
     session = _thing(body)
     if _whole(session.get("amount_total")):
-        yield _ordered(body, "paid", _buyer(session), _order(session, session.get("amount_total")))
+        yield _ordered(body, "order.paid", _buyer(session), _order(session, session.get("amount_total")))
 
 
 def expired(body: Told, request: Request) -> Iterator[Told]:
@@ -42,7 +43,9 @@ def expired(body: Told, request: Request) -> Iterator[Told]:
     recovery = table(table(session.get("after_expiration")).get("recovery"))
     cart = filled(id=id, **_priced(session, session.get("amount_total")), url=web_address(recovery.get("url")))
     yield from _agreed(body)
-    yield _event(body, f"cart:{id}:expired", "cart.updated", _buyer(session), {"cart": cart}, {"items": id})
+    somebody = _buyer(session)
+    if is_somebody(somebody):
+        yield happening(f"cart:{id}:expired", "cart.updated", _at(body), somebody, incomplete={"items": id}, cart=cart)
 
 
 def _agreed(body: Told) -> Iterator[Told]:
@@ -53,22 +56,22 @@ def _agreed(body: Told) -> Iterator[Told]:
     if granted is not None and "email" in somebody:
         told = consent("email", granted, address=somebody["email"], source="stripe")
         id = f"consent:{needed(session.get('id'), 'data.object.id')}"
-        yield _event(body, id, "consent.changed", somebody, {"consent": told}, {})
+        yield happening(id, "consent.changed", _at(body), somebody, consent=told)
 
 
 def paid(body: Told, request: Request) -> Iterator[Told]:
     """A payment; what was bought with it, it does not say."""
     payment = _thing(body)
-    yield _ordered(body, "paid", payer(payment), _order(payment, payment.get("amount_received")))
+    yield _ordered(body, "order.paid", payer(payment), _order(payment, payment.get("amount_received")))
 
 
 def invoiced(body: Told, request: Request) -> Iterator[Told]:
     """An invoice that is paid: a subscription's next delivery is an order."""
     invoice = _thing(body)
     order = {**_order(invoice, invoice.get("amount_paid")), **items_of(table(invoice.get("lines")))}
-    yield _ordered(body, "placed", _billed(invoice), order)
+    yield _ordered(body, "order.placed", _billed(invoice), order)
     if _whole(invoice.get("amount_paid")):
-        yield _ordered(body, "paid", _billed(invoice), order)
+        yield _ordered(body, "order.paid", _billed(invoice), order)
 
 
 def refunded(body: Told, request: Request) -> Iterator[Told]:
@@ -81,33 +84,30 @@ def refunded(body: Told, request: Request) -> Iterator[Told]:
     if earlier or charge.get("refunded") is not True:
         refund = filled(id=id, amount=from_minor(so_far - earlier, currency(charge.get("currency"))))
     order = _order(charge, charge.get("amount_captured", charge.get("amount")))
-    yield {**_ordered(body, "refunded", payer(charge), order, **filled(refund=refund)), "id": f"refund:{id}"}
+    yield {**_ordered(body, "order.refunded", payer(charge), order, refund=refund), "id": f"refund:{id}"}
 
 
 def customer(body: Told, request: Request) -> Iterator[Told]:
     """What is known of somebody."""
     type = needed(body.get("type"), "type")
-    yield _event(body, f"{needed(body.get('id'), 'id')}:{type}", type, customer_of(_thing(body)), {}, {})
+    yield happening(f"{needed(body.get('id'), 'id')}:{type}", type, _at(body), customer_of(_thing(body)))
 
 
-def _ordered(body: Told, word: str, somebody: Told, order: Told, **more: Told) -> Told:
-    """Something that happened to an order. It is one event, whatever tells of it."""
+def _ordered(body: Told, type: str, somebody: Told, order: Told, **data: Any) -> Told:
+    """Something that happened to an order, and what would have to be asked for: of what, by its id."""
     thing = _thing(body)
     missing = {"items": _id(thing)} if thing.get("object") == "checkout.session" else {}
     if not is_somebody(somebody):
         payer, charge = _id(thing.get("customer")), _id(thing.get("latest_charge"))
         missing |= {"order": order["id"], "customer": payer, "charge": None if payer else charge}
-    data = {"order": order, **more}
-    return _event(body, f"order:{order['id']}:{word}", f"order.{word}", somebody, data, filled(**missing))
+    return of_order(type, _at(body), somebody, order, incomplete=filled(**missing), **data)
 
 
-def _event(body: Told, id: str, type: str, somebody: Told, data: Told, missing: Told) -> Told:
-    """`missing` is what would have to be asked for: of what, by its id."""
+def _at(body: Told) -> str:
     time = unix(body.get("created"))
     if time is None:
         raise InputError("created: is missing")
-    event = {"id": id, "type": type, "time": time, "customer": somebody, "data": data}
-    return {**event, "incomplete": missing} if missing else event
+    return time
 
 
 def _thing(body: Told) -> Told:
@@ -128,9 +128,9 @@ def _order(thing: Told, total: object) -> dict[str, Any]:
     else:
         named = _id(thing.get("invoice")) or _id(thing.get("payment_intent"))
     id = named or needed(thing.get("id"), "data.object.id")
-    number = name(table(thing.get("metadata")).get("order_number"))
-    url = web_address(thing.get("hosted_invoice_url")) or web_address(thing.get("receipt_url"))
-    return filled(id=id, number=number or id, **_priced(thing, total), url=url)
+    number = name(table(thing.get("metadata")).get("order_number"), id)
+    url = web_address(thing.get("hosted_invoice_url"), thing.get("receipt_url"))
+    return filled(id=id, number=number, **_priced(thing, total), url=url)
 
 
 def _priced(thing: Told, total: object) -> dict[str, Any]:
@@ -148,8 +148,8 @@ def _item(line: Told) -> dict[str, Any]:
     each, rest = divmod(amount, quantity) if isinstance(quantity, int) and quantity > 0 else (amount, 0)
     price = table(line.get("price"))
     return item(
-        sku=price.get("lookup_key"),
-        name_=line.get("description"),
+        price.get("lookup_key"),
+        name=line.get("description"),
         quantity=quantity,
         price=from_minor(price.get("unit_amount") if rest else each, currency(line.get("currency"))),
     )

@@ -13,9 +13,9 @@ from messaging import Request, SourceSettings
 from messaging_shops import woocommerce_orders
 from messaging_shops.people import first, person
 from messaging_shops.reading import body_of, mark, needed, table
-from messaging_shops.shop import Shop, ShopSettings, Told, Topic
+from messaging_shops.shop import Shop, ShopSettings, Topic
 from messaging_shops.signing import check, in_base64
-from messaging_shops.woocommerce_orders import at
+from messaging_shops.telling import Told, happened_at, happening
 
 #: What is posted, unsigned, when a webhook is switched on: `webhook_id=4`. Only a 200 lets it be.
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
@@ -56,9 +56,10 @@ def customer(told: Told, request: Request, *, created: bool) -> Iterator[Told]:
         postal_code=billing.get("postcode"),
     )
     type = "customer.created" if created else "customer.updated"
-    time = at(request, *(() if created else (told.get("date_modified_gmt"),)), told.get("date_created_gmt"))
+    changed = None if created else told.get("date_modified_gmt")
+    time = happened_at(request, changed, told.get("date_created_gmt"), utc=True)
     word = "created" if created else mark(time, somebody)
-    yield {"id": f"customer:{somebody['id']}:{word}", "type": type, "time": time, "customer": somebody}
+    yield happening(f"customer:{somebody['id']}:{word}", type, time, somebody)
 
 
 class WooCommerce(Shop):

@@ -14,8 +14,9 @@ from typing import Any
 
 from messaging import InputError, Request
 from messaging_shops.money import amount
-from messaging_shops.reading import filled, instant, name, rows
-from messaging_shops.shop import Told, Topic, happened_at
+from messaging_shops.reading import instant, name, rows
+from messaging_shops.shop import Topic
+from messaging_shops.telling import Told, happened_at, happening, of_order
 from messaging_shops.woocommerce_words import buyer, order_part, parcels
 
 #: Status -> what it tells, beside that the order was placed. The last four are of plugins that many shops have.
@@ -38,11 +39,6 @@ _LEFT = ("order.shipped", "order.partially_shipped", "order.delivered")
 _PICKUP = ("local_pickup", "pickup_location")
 #: Refunds of one order that are told of.
 _LAST = 100
-
-
-def at(request: Request, *gmt: object) -> str:
-    """When it happened, from times in UTC that are written without a zone."""
-    return happened_at(request, *(instant(time, utc=True) for time in gmt))
 
 
 def order(told: Told, request: Request, statuses: Mapping[str, str] | None = None) -> Iterator[Told]:
@@ -72,13 +68,17 @@ class _Order:
     def customer(self) -> dict[str, Any]:
         return buyer(self.told)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"customer": self.customer, "order": self.part}
+
     @cached_property
     def created(self) -> str:
-        return at(self.request, self.told.get("date_created_gmt"))
+        return self.at("date_created_gmt")
 
     @cached_property
     def changed(self) -> str:
-        return at(self.request, self.told.get("date_modified_gmt"), self.told.get("date_created_gmt"))
+        return self.at("date_modified_gmt", "date_created_gmt")
 
     @cached_property
     def status(self) -> str:
@@ -94,10 +94,11 @@ class _Order:
         """The parcels that left, and when: a number alone may be a label that was bought."""
         return parcels(self.told, self.changed) if self.type in _LEFT else []
 
-    def event(self, word: str, type: str, time: str, **data: Any) -> dict[str, Any]:
-        id = f"order:{self.part['id']}:{word}"
-        data = filled(order=self.part, **data)
-        return {"id": id, "type": type, "time": time, "customer": self.customer, "data": data}
+    def at(self, *fields: str) -> str:
+        return happened_at(self.request, *map(self.told.get, fields), utc=True)
+
+    def event(self, type: str, time: str, **more: Any) -> Told:
+        return of_order(type, time, self.customer, self.part, **more)
 
     @cached_property
     def paid(self) -> str | None:
@@ -105,32 +106,32 @@ class _Order:
 
     def begun(self) -> Iterator[Told]:
         if self.status not in _NOT_YET or self.type == "order.placed" or self.paid is not None:
-            yield self.event("placed", "order.placed", self.created)
+            yield self.event("order.placed", self.created)
         elif self.told.get("created_via") in _TILLS:
             yield from self.till()
         if self.paid is not None:
-            yield self.event("paid", "order.paid", self.paid)
+            yield self.event("order.paid", self.paid)
 
     def till(self) -> Iterator[Told]:
         """Who is at the payment page has a cart. WooCommerce itself cancels what nobody paid for: then it is empty, and
         no link leads back there."""
         cart = {key: value for key, value in self.part.items() if key != "number"}
+        id = f"checkout:{cart['id']}"
         if self.status == "pending":
-            yield {**self.event("checkout", "checkout.started", self.created), "data": {"cart": cart}}
+            yield happening(f"{id}:started", "checkout.started", self.created, self.customer, cart=cart)
         elif self.status == "cancelled":
-            gone = {"cart": {**cart, "items": []}}
-            yield {**self.event("checkout_over", "cart.updated", self.changed), "data": gone}
+            yield happening(f"{id}:over", "cart.updated", self.changed, self.customer, cart={**cart, "items": []})
 
     def parcels(self) -> Iterator[Told]:
         for time, shipment in self.left:
-            yield self.event(f"parcel:{shipment['id']}", "shipment.shipped", time, shipment=shipment)
+            yield happening(f"parcel:{shipment['id']}", "shipment.shipped", time, **self.about, shipment=shipment)
 
     def refunds(self) -> Iterator[Told]:
         for refund in rows(self.told.get("refunds"))[-_LAST:]:
             id, given = name(refund.get("id")), amount(refund.get("total"))
             if id is not None and given is not None and Decimal(given) != 0:
                 told = {"id": id, "amount": format(abs(Decimal(given)), "f")}
-                yield {**self.event("", "order.refunded", self.changed, refund=told), "id": f"refund:{id}"}
+                yield happening(f"refund:{id}", "order.refunded", self.changed, **self.about, refund=told)
 
     def standing(self) -> Iterator[Told]:
         """What its status tells. The last parcel is named: a message about it is the one that all has left."""
@@ -140,11 +141,9 @@ class _Order:
         if done and self.status not in self.own and not (self.left or self._goes_out()):
             return  # a download, or picked up
         last = self.left[-1][1] if self.left else None
-        word = str(self.type).partition(".")[2]
-        if self.type == "order.partially_shipped" and last is not None:
-            word = f"{word}:{last['id']}"
-        time = at(self.request, self.told.get("date_completed_gmt") if done else None, self.changed)
-        yield self.event(word, str(self.type), time, shipment=last)
+        which = last["id"] if last is not None and self.type == "order.partially_shipped" else None
+        time = self.at("date_completed_gmt", "date_modified_gmt", "date_created_gmt") if done else self.changed
+        yield self.event(str(self.type), time, shipment=last, which=which)
 
     def _goes_out(self) -> bool:
         lines = self.told.get("shipping_lines")

@@ -35,7 +35,7 @@ def order_part(told: Mapping[str, Any]) -> dict[str, Any]:
     id = needed(told.get("id"), "id")
     return filled(
         id=id,
-        number=name(told.get("number")) or id,
+        number=name(told.get("number"), id),
         total=amount(told.get("total")),
         currency=currency(told.get("currency")),
         items=[_item(line, with_tax=told.get("prices_include_tax") is True) for line in rows(told.get("line_items"))],
@@ -46,8 +46,8 @@ def order_part(told: Mapping[str, Any]) -> dict[str, Any]:
 def _item(line: Mapping[str, Any], *, with_tax: bool) -> dict[str, Any]:
     """Prices are with tax where the shop shows them so; names are written as HTML has them."""
     return item(
-        sku=name(line.get("sku")) or name(line.get("variation_id")) or name(line.get("product_id")),
-        name_=unescape(text(line.get("name")) or ""),
+        *map(line.get, ("sku", "variation_id", "product_id")),
+        name=unescape(text(line.get("name")) or ""),
         quantity=line.get("quantity"),
         price=_piece(line, with_tax) or line.get("price"),
         image=table(line.get("image")).get("src"),
@@ -96,7 +96,7 @@ def parcels(told: Mapping[str, Any], changed: str) -> list[tuple[str, dict[str, 
     found = []
     for row in rows(meta(told, _TRACKING)):
         number = name(row.get("tracking_number"))
-        id = name(row.get("tracking_id")) or number
+        id = name(row.get("tracking_id"), number)
         if id is None:
             continue
         link = first(row.get("custom_tracking_link"), row.get("formatted_tracking_link"), row.get("ast_tracking_link"))

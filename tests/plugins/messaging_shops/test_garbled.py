@@ -118,7 +118,7 @@ def completed(source: Shop, event: Mapping[str, Any]) -> None:
     except NotYet:
         return
     assert whole is not None
-    read_event({**whole, "source": source.name, "shop": "main"})
+    read_event({**event, **whole, "incomplete": None, "source": source.name, "shop": "main"})
 
 
 @pytest.mark.parametrize(("shop", "topic"), TOPICS)

@@ -60,7 +60,7 @@ def test_any_name_is_one(value: object) -> None:
 
 @given(anything, anything, anything, anything)
 def test_any_item_and_person_is_one(one: object, two: object, three: object, four: object) -> None:
-    line = item(sku=one, name_=two, quantity=three, price=four, url=one, image=two)
+    line = item(one, name=two, quantity=three, price=four, url=one, image=two)
     read(cart={"id": "1", "items": [line]})
     somebody = person(id=one, email=two, phone=three, first_name=four, locale=one, country=two, postal_code=three)
     if is_somebody(somebody):

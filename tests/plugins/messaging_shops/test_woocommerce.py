@@ -87,7 +87,7 @@ PAID = ("order:727:paid", "order.paid", "2026-03-02T10:00:05+00:00")
             PLACED,
             PAID,
             (
-                "order:727:parcel:727-8f14e45fceea167a5a36dedd4bea2543",
+                "parcel:727-8f14e45fceea167a5a36dedd4bea2543",
                 "shipment.shipped",
                 "2026-03-03T00:00:00+00:00",
             ),
