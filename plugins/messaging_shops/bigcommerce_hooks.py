@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from messaging import Request
+from messaging import InputError, Request
 from messaging_shops.reading import name, needed, table, unix
 from messaging_shops.shop import Topic
 from messaging_shops.telling import Told, happening
@@ -39,8 +39,7 @@ def status_updated(body: Told, request: Request) -> Iterator[Told]:
     status = table(_data(body).get("status"))
     before, now = status.get("previous_status_id"), status.get("new_status_id")
     if not isinstance(now, int):
-        yield from updated(body, request)
-        return
+        raise InputError("data.status.new_status_id: is missing")
     order, from_checkout = _about(body), before in OPEN
     if from_checkout and now not in (*OPEN, *_ENDED):
         yield _event(body, request, "order.placed", order=order)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "payloads"
 
 
+@cache
 def bodies(shop: str) -> dict[str, bytes]:
     """Topic -> body, as `/` is no letter of a file's name."""
     files = sorted((FOLDER / shop).glob("*.json"))
-    return {path.stem.replace(".", "/" if shop == "shopify" else "."): path.read_bytes() for path in files}
+    slashed = shop in ("shopify", "bigcommerce")
+    return {path.stem.replace(".", "/") if slashed else path.stem: path.read_bytes() for path in files}
+
+
+def read(name: str) -> Any:
+    """What is in `payloads/`, read: `stripe/invoice.paid`."""
+    return json.loads((FOLDER / f"{name}.json").read_bytes())
 
 
 def body(shop: str, topic: str, **changes: Any) -> bytes:
