@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,14 @@ def _events(source: type[EventSource]) -> str:
     for name, topic in topics.items():
         alike.setdefault((topic.types, topic.note), []).append(name)
     rows = [
-        f"| {', '.join(f'`{name}`' for name in names)} | {', '.join(f'`{each}`' for each in types) or note} |"
+        f"| {_listed(names)} | {': '.join(filter(None, (_listed(types), note)))} |"
         for (types, note), names in alike.items()
     ]
     return "\n".join(["| what it posts | what becomes of it |", "|---|---|", *rows])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _settings(source: type[EventSource]) -> str:

@@ -91,7 +91,7 @@ class EventSource(ABC):
     def answer(self, request: Request) -> bytes | None:
         """What the shop wants to read in reply, as plain text: a challenge of its registration. None: nothing.
 
-        Called for a request that `verify` let pass and that told no event, and for each GET of the address: that one
-        nobody has verified, so it may be answered, and nothing else.
+        Called for a request that `verify` let pass, once its events are kept, and for each GET of the address: that
+        one nobody has verified, so it may be answered, and nothing else.
         """
         return None

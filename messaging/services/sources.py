@@ -82,7 +82,7 @@ class Sources:
         return self._plugins.call_source(name, f"{shop}: {method}", function, SECONDS)
 
     def take(self, name: str, shop: str, request: Request) -> tuple[list[Accepted], bytes | None]:
-        """Keep what a shop posted, all of it or nothing; and what it wants to read in reply, if it told no event.
+        """Keep what a shop posted, all of it or nothing; and what it wants to read in reply, if anything.
 
         The same delivery again changes nothing, also with another body: the first stays.
 
@@ -96,12 +96,11 @@ class Sources:
         source = self.get(name, shop)
         self._call(name, shop, "verify", partial(source.verify, request))
         documents = self._call(name, shop, "events", partial(_documents, source, request, shop))
-        if not documents:
-            return [], self._reply(source, shop, request)
         try:
-            return self._accept(documents), None
+            taken = self._accept(documents)
         except InputError as error:
             raise InputError(f"source {name} made an event that is none: {error.message}") from error
+        return taken, self._reply(source, shop, request)
 
     def reply(self, name: str, shop: str, request: Request) -> bytes:
         """What a shop wants to read that asks (by GET) whether we are there. Nobody has verified it: nothing is kept.

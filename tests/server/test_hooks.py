@@ -186,6 +186,17 @@ def test_a_shop_that_asks_is_answered(web: httpx.Client) -> None:
     assert post(web, {"hello": 1}).json() == {"events": 0, "new": 0}
 
 
+def test_who_wants_a_reply_gets_it_once_the_events_are_kept(shop: Any, web: httpx.Client) -> None:
+    body = json.dumps(order(1)).encode()
+    for query, status, reply in (("challenge=go+on", 200, "go on"), ("boom=1", 503, "plugin kiosk")):
+        answer = web.post(f"/hooks/kiosk/main?{query}", content=body, headers=sign(body))
+        assert answer.status_code == status
+        assert reply in answer.text
+        assert [event.id for event in shop.app.store.events.page()] == ["1:placed"]
+    forged = web.post("/hooks/kiosk/main?challenge=go+on", content=body, headers=sign(body, "s2"))
+    assert (forged.status_code, "go on" in forged.text) == (401, False)
+
+
 @pytest.mark.parametrize(
     "path", ["/hooks/kiosk/main", "/hooks/kiosk/third?challenge=1", "/hooks/none/main?challenge=1"]
 )
