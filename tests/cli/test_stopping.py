@@ -40,12 +40,17 @@ def register_adapters():
 def test_the_first_time_it_asks_the_second_time_it_stops() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     seen = []
-    with pytest.raises(KeyboardInterrupt), until_stopped() as stop:
-        signal.raise_signal(signal.SIGTERM)
-        seen.append(stop.is_set())
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        seen.append("it goes on here, to clean up")
+
+    def work() -> None:
+        with until_stopped() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            seen.append(stop.is_set())
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            seen.append("it goes on here, to clean up")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert seen == [True, "it goes on here, to clean up"]
     with until_stopped() as stop:
         assert not stop.is_set()
