@@ -35,6 +35,7 @@ from messaging.services.measuring import Measures
 from messaging.services.planning import Planner
 from messaging.services.preferences import Preferences
 from messaging.services.rechecking import Rechecks
+from messaging.services.recommending import Recommender
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.sending import Alive, Sender, unwatched
@@ -88,9 +89,14 @@ class Messaging(Opened):
             self.renderer,
             self.links,
             self.plugins,
+            recommend=self.recommender.products,
             locale=self.settings.brand.locale,
             timezone=self.settings.brand.timezone,
         )
+
+    @cached_property
+    def recommender(self) -> Recommender:
+        return Recommender(self.store)
 
     @cached_property
     def audience(self) -> Audience:

@@ -150,7 +150,8 @@ def preview(
 
     template, version = app.library.get(name), app.library.version(name)
     customer = _customer(app, template, customer_id, locale)
-    message = _message(app, template, version, customer, channel or version.channels[0], customer.address)
+    channel = channel or version.channels[0]
+    message = _message(app, template, version, customer, channel, customer.address, real=customer_id is not None)
     rendered = _compose(app, message, version)
     measure = app.measures.of(rendered)
     if as_json:
@@ -203,7 +204,7 @@ def send_test(
     chosen = channel or version.channels[0]
     to = _address(app, chosen, address)
     customer = _customer(app, template, customer_id, locale)
-    message = _message(app, template, version, customer, chosen, lambda _: to)
+    message = _message(app, template, version, customer, chosen, lambda _: to, real=customer_id is not None)
     _compose(app, message, version)  # what cannot be rendered is told before there is a row
     app.adapters.get(app.adapters.name_for(chosen))
     with app.store.transaction():
@@ -292,8 +293,10 @@ def _message(
     customer: Customer,
     channel: str,
     address: Callable[[str], str | None],
+    *,
+    real: bool,
 ) -> Message:
-    """A message that stands for itself: of no campaign and no event."""
+    """A message that stands for itself: of no campaign and no event. A `real` customer sees what others bought."""
     from dataclasses import replace
 
     from messaging.ids import message_id, random_id
@@ -306,6 +309,8 @@ def _message(
     now = app.clock.now()
     origin = f"test:{template.name}:{random_id()}"
     context = {key: value for key, value in sample_context(template, now).items() if key != "customer"}
+    if real:
+        context["recommended"] = app.recommender.products(customer.id, context)
     message = Message(
         id=message_id(origin, customer.id, channel),
         origin=origin,

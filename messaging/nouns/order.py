@@ -66,6 +66,9 @@ class Order:
     #: The shop's id, or its number where it has no id.
     id: str
     number: str
+    #: Who told of it first, and of which shop it is: its id, number and article numbers mean something only there.
+    source: str = ""
+    shop: str = ""
     customer_id: str | None = None
     #: When the event happened that says whose it is: the first one does.
     customer_at: datetime | None = None
@@ -123,6 +126,8 @@ class Order:
                 "key": self.key,
                 "id": self.id,
                 "number": self.number,
+                "source": self.source or None,
+                "shop": self.shop or None,
                 "customer_id": self.customer_id,
                 **{name: time_to_text(getattr(self, name)) for name in _TIMES},
                 "total": money_to_text(self.total),

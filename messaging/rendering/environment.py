@@ -138,6 +138,19 @@ class Additions:
 NOTHING = Additions()
 
 
+#: The most products that a message recommends.
+MOST_RECOMMENDED = 12
+
+
+class Recommended(list[Any]):
+    """Products to show: all of them, `{% for product in recommended %}`, or so many, `recommended(4)`."""
+
+    def __call__(self, count: Any = 4) -> list[Any]:
+        if type(count) is not int or not 0 <= count <= MOST_RECOMMENDED:
+            raise TemplateRuntimeError(f"recommended: how many must be a number up to {MOST_RECOMMENDED}")
+        return self[:count]
+
+
 class Missing(Undefined):
     """What is not there. It can be tested (`if`, `is defined`, `default`), and every comparison with it is
     false, as in segments; showing it, looping over it, or computing with it is an error that names it.
@@ -253,7 +266,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, Undefined):
             raise TemplateRuntimeError(f"there is no function {obj._undefined_name}")
         owner = getattr(obj, "__self__", None)
-        if id(obj) not in self._functions and type(owner) not in _METHODS:
+        if id(obj) not in self._functions and type(owner) not in _METHODS and type(obj) is not Recommended:
             raise SecurityError(f"{type(obj).__name__} cannot be called")
         run.weigh(owner if type(owner) in _METHODS and not isinstance(owner, LoopContext) else None)
         for value in (*args, *kwargs.values()):

@@ -18,7 +18,7 @@ from messaging.nouns.links import MessageLinks
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.template import TemplateVersion
 from messaging.rendering.compiled import Compiled
-from messaging.rendering.environment import Missing, Sandbox
+from messaging.rendering.environment import Missing, Recommended, Sandbox
 from messaging.rendering.fallbacks import Fallbacks
 from messaging.rendering.finishing import LINES, finished, finished_pieces
 from messaging.rendering.run import Run
@@ -88,6 +88,8 @@ class Renderer:
             values["unsubscribe_url"] = links.unsubscribe()
         if "preferences_url" not in values:
             values["preferences_url"] = links.preferences()
+        recommended = values.get("recommended")
+        values["recommended"] = Recommended(recommended if isinstance(recommended, list) else ())
         run = _run(version, variant.locale, values, links)
         parts: dict[str, str] = {}
 

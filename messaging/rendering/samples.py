@@ -26,6 +26,27 @@ _ITEMS = [
         "url": "https://shop.example/products/cast-iron-teapot",
     },
 ]
+#: What others bought with these.
+_OTHERS = [
+    {
+        "sku": "CUP-2",
+        "name": "Stoneware cups, set of 2",
+        "price": "24.00",
+        "url": "https://shop.example/products/stoneware-cups",
+    },
+    {
+        "sku": "TIN-1",
+        "name": "Tea tin, large",
+        "price": "9.80",
+        "url": "https://shop.example/products/tea-tin",
+    },
+    {
+        "sku": "SCOOP",
+        "name": "Brass tea scoop",
+        "price": "12.40",
+        "url": "https://shop.example/products/brass-tea-scoop",
+    },
+]
 _DATA: Mapping[str, Any] = {
     "order": {
         "id": "5001",
@@ -103,4 +124,5 @@ def sample_context(template: Template, now: datetime) -> dict[str, Any]:
             context[kind] = _DATA[kind]
         if kind in ("shipment", "refund"):
             context["order"] = _DATA["order"]
+    context["recommended"] = [{**item, "currency": "EUR"} for item in _OTHERS]
     return made_plain({**context, **dated(template.sample, now)})

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from messaging.nouns.customer import PROFILE_FIELDS
 from messaging.nouns.template import Template
 from messaging.rendering.fields import FUNCTIONS, Field
-from messaging.rules.envelope import DataPart, ItemPart
+from messaging.rules.envelope import DataPart, ItemPart, ProductPart
 
 #: What a shop's settings say of itself; always there, empty where it is not set.
 BRAND_FIELDS = [
@@ -68,6 +68,7 @@ def schema_for(
         context.fields[name] = Field()
     for name in FUNCTIONS:
         context.fields[name] = Field(open=True)
+    context.fields["recommended"] = Field(items=_product())
     if template.triggers:
         context.fields["event"] = Field(fields={name: Field() for name in ("id", "type", "time", "source", "shop")})
         events = dict.fromkeys(trigger.event for trigger in template.triggers)
@@ -87,6 +88,14 @@ def schema_for(
     for path in known:
         _learn_path(context, path.split("."), required=True).open = True
     return context
+
+
+def _product() -> Field:
+    """A product that is recommended: an article number and a name, and what else was told of it."""
+    product = _model(ProductPart)
+    del product.fields["id"]
+    product.fields["sku"].optional = product.fields["name"].optional = False
+    return product
 
 
 def _model(model: type[BaseModel]) -> Field:

@@ -246,7 +246,10 @@ class Variables:
         return any(".".join(parts[:length]) in self._fallbacks for length in range(1, len(parts) + 1))
 
     def _resolve(self, node: nodes.Node, scope: _Scope) -> _Known | None:
-        """Where the value of a plain path comes from."""
+        """Where the value of a plain path comes from, or of a list that is called for so many of its items."""
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+            called = self._resolve(node.node, scope)
+            return called if called is not None and called.shape.items is not None else None
         base, names = _chain(node)
         if base is None:
             return None

@@ -57,6 +57,7 @@ def fold(order: Order | None, event: Event, *, currency: str | None = None) -> O
     number = str(told.get("number") or told["id"])
     if order is None:
         order = Order(key=key, id=number, number=number, refunds={}, skus={})
+    order = replace(order, source=event.source, shop=event.shop)
     changes: dict[str, Any] = _customer(order, event)
     if told.get("id") and (order.id == number or told["id"] > order.id):
         changes["id"] = told["id"]

@@ -6,7 +6,7 @@ Everything that shows a message comes through here: plan, preview, test, send, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -30,6 +30,8 @@ from messaging.stores.base import Store
 
 #: Where a sent message's context keeps the customer as they were then.
 SNAPSHOT = "_customer"
+#: The name under which templates find what others bought.
+RECOMMENDED = "recommended"
 #: What no plugin replaces.
 OURS = ("message", "now", "unsubscribe_url", "preferences_url")
 #: Messages that plugins take part in together.
@@ -60,18 +62,24 @@ class Composer:
         links: LinkSigner,
         plugins: Plugins,
         *,
+        recommend: Callable[[str, Mapping[str, Any]], list[dict[str, Any]]],
         locale: str,
         timezone: str,
     ) -> None:
-        """`locale` and `timezone` are for who has none."""
+        """`recommend` says what others bought, for a customer and a message's context; `locale` and `timezone` are for
+        who has none.
+        """
         self._store = store
         self._renderer = renderer
         self._links = links
         self._shortener = LinkShortener(links.keys, links.base_url)
         self._plugins = plugins
+        self._recommend = recommend
         self._locale = locale
         self._timezone = timezone
         self._versions: Recent[str, TemplateVersion] = Recent(VERSIONS)
+        #: Which of them show what others bought.
+        self._recommending: Recent[str, bool] = Recent(VERSIONS)
 
     def know(self, version: TemplateVersion) -> None:
         """Let messages be rendered from a version that is not in the store (yet): a plan, a preview."""
@@ -107,17 +115,38 @@ class Composer:
         """
         if customers is None:
             customers = self._store.customers.get({message.customer_id for message in messages})
+        fill = self._filled
         one = partial(self._one, customers=customers, now=now, pieces=pieces, short_links=short_links is not None)
         made: Iterable[_Made]
         if self._plugins.take_part():
-            parts = (messages[start : start + TOGETHER] for start in range(0, len(messages), TOGETHER))
+            starts = range(0, len(messages), TOGETHER)
+            parts = ([*map(fill, messages[start : start + TOGETHER])] for start in starts)
             made = (each for part in parts for each in self._watched(part, one))
         else:
-            made = map(one, messages)
+            made = map(one, map(fill, messages))
         for item, links in made:
             if short_links is not None:
                 short_links += links
             yield item
+
+    def filled(self, messages: Iterable[Message]) -> list[Message]:
+        """The messages with what they recommend in their contexts, to be kept with them."""
+        return [self._filled(message) for message in messages]
+
+    def _filled(self, message: Message) -> Message:
+        context = message.context or {}
+        if RECOMMENDED in context or SNAPSHOT in context:
+            return message
+        recommends = self._recommending.get(message.version)
+        if recommends is None:
+            try:
+                recommends = _recommends(self.version(message.version))
+            except MessagingError:
+                return message  # it cannot be rendered either, which says why
+            self._recommending.put(message.version, recommends)
+        if not recommends:
+            return message
+        return replace(message, context={**context, RECOMMENDED: self._recommend(message.customer_id, context)})
 
     def _watched(self, messages: Sequence[Message], one: Callable[[Message], _Made]) -> list[_Made]:
         """Render with plugins that take part; one that hangs costs what is not done yet."""
@@ -215,6 +244,12 @@ class Composer:
             preferences_url=links.preferences(),
         )
         return context
+
+
+def _recommends(version: TemplateVersion) -> bool:
+    """Whether a template shows what others bought: to count it for each message would cost all of them."""
+    variants = (parts for by_locale in version.parts.values() for parts in by_locale.values())
+    return any(RECOMMENDED in source for parts in variants for source in parts.values())
 
 
 def with_snapshot(message: Message, customer: Customer) -> Document:

@@ -254,11 +254,15 @@ class Sender:
         customers = self._store.customers.get({message.customer_id for message in messages})
         ready, decided = self._rechecks.ready(messages, customers, now)
         self._settle(report, decided)
-        by_id = {message.id: self._with_context(message, customers) for message in ready}
+        filled = self._composer.filled(ready)
+        by_id = {
+            message.id: self._with_context(message, full, customers)
+            for message, full in zip(ready, filled, strict=True)
+        }
         letters: list[RenderedMessage] = []
         failed: list[Outcome] = []
         links: list[ShortLink] = []
-        composed = self._composer.compose(ready, now=now, customers=customers, pieces=pieces, short_links=links)
+        composed = self._composer.compose(filled, now=now, customers=customers, pieces=pieces, short_links=links)
         for item in composed:
             self._alive()
             if isinstance(item, Unrenderable):
@@ -306,11 +310,11 @@ class Sender:
         if under_way is not None:
             self._receipts(report, adapter, under_way)
 
-    def _with_context(self, message: Message, customers: Mapping[str, Customer]) -> Message:
+    def _with_context(self, message: Message, filled: Message, customers: Mapping[str, Customer]) -> Message:
         customer = customers.get(message.customer_id)
         if customer is None or (message.lane is Lane.CAMPAIGN and not self._keep_campaigns):
             return message
-        return replace(message, context=with_snapshot(message, customer))
+        return replace(message, context=with_snapshot(filled, customer))
 
     def _begin(
         self, report: SendReport, messages: Sequence[Message], links: Sequence[ShortLink]

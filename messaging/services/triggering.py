@@ -214,7 +214,7 @@ class Triggering:
         """Customer id -> the last time they asked for the product that `event` is about."""
         if trigger.answers is None:
             return {}
-        requests = self._store.events.about_product(trigger.answers, event)
+        requests = self._store.products.events(trigger.answers, event)
         return {request.customer_id: request for request in requests if request.customer_id is not None}
 
     def _askers(self, trigger: Trigger, event: Event) -> Iterator[Customer]:

@@ -30,6 +30,7 @@ from messaging.nouns.order import Order
 from messaging.nouns.template import TemplateVersion
 from messaging.stores.counts import EngagementCount
 from messaging.stores.links import ShortLinks
+from messaging.stores.products import Products
 
 #: A channel and a normalised address on it.
 Address = tuple[str, str]
@@ -151,10 +152,6 @@ class Events(ABC):
 
         None if it is about neither. Those that failed are left out.
         """
-
-    @abstractmethod
-    def about_product(self, type: str, event: Event) -> list[Event]:
-        """Customers' events of a type about the product that `event` is about, in order of time (then key)."""
 
     @abstractmethod
     def count(self) -> int: ...
@@ -371,6 +368,7 @@ class Store(ABC):
     addresses: Addresses
     engagements: Engagements
     short_links: ShortLinks
+    products: Products
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:

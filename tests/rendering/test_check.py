@@ -354,3 +354,13 @@ def test_templates_in_other_languages(found: Check, shared: Callable[[str], Path
         (named if any("Handlebars" in text for text in problems) else others).append(file.name)
     assert len(named) == 10
     assert len(others) == 17
+
+
+def test_what_is_recommended_has_its_fields(found: Callable[..., list[Problem]]) -> None:
+    good = "{% for p in recommended(4) %}<p>{{ p.name }}{% if p.price and p.currency %}{{ p.price | money(p.currency) }}{% endif %}</p>{% endfor %}"
+    contact = '<a href="{{ brand.contact_url }}">contact</a>'
+    assert found(html=good + contact) == []
+    (missing,) = found(html="{% for p in recommended %}<p>{{ p.url }}</p>{% endfor %}" + contact)
+    assert "recommended.url may be missing" in missing.message
+    (wrong,) = found(html="{% for p in recommended(2) %}<p>{{ p.nam }}</p>{% endfor %}" + contact)
+    assert (wrong.message, wrong.hint) == ("there is no 'recommended.nam'", "did you mean 'name'?")

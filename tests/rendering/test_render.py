@@ -295,6 +295,42 @@ class TestLocales:
         assert caught.value.line == 1
 
 
+class TestRecommended:
+    """A list that may be called for so many of its items."""
+
+    PRODUCTS: ClassVar = [{"sku": f"{place}", "name": f"Cup {place}"} for place in range(6)]
+
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            ("{% for p in recommended %}{{ p.sku }}{% endfor %}", "012345"),
+            ("{% for p in recommended(4) %}{{ p.sku }}{% endfor %}", "0123"),
+            ("{% for p in recommended() %}{{ p.sku }}{% endfor %}", "0123"),
+            ("{% for p in recommended(12) %}{{ p.sku }}{% endfor %}", "012345"),
+            ("{{ recommended | length }} {{ recommended(2) | map(attribute='name') | join(', ') }}", "6 Cup 0, Cup 1"),
+            ("{% set few = recommended(1) %}{{ few[0].name }}", "Cup 0"),
+            ("{% if recommended(0) %}some{% else %}none{% endif %}", "none"),
+        ],
+    )
+    def test_all_or_so_many(self, render: Render, source: str, text: str) -> None:
+        assert render(text=source, context={"recommended": self.PRODUCTS})["text"] == text
+
+    @pytest.mark.parametrize("given", [{}, {"recommended": None}, {"recommended": "none"}, {"recommended": {}}])
+    def test_nothing_is_an_empty_list(self, render: Render, given: dict[str, Any]) -> None:
+        source = "x{% for p in recommended(4) %}{{ p.sku }}{% endfor %}{% if recommended %}some{% endif %}"
+        assert render(text=source, context=given)["text"] == "x"
+
+    @pytest.mark.parametrize("count", ["-1", "13", "'4'", "4.0", "true", "none", "4, 5", "recommended"])
+    def test_odd_counts(self, render: Render, count: str) -> None:
+        with pytest.raises(TemplateError):
+            render(text="{% for p in recommended(" + count + ") %}{% endfor %}", context={"recommended": self.PRODUCTS})
+
+    def test_it_is_no_way_into_the_list(self, render: Render) -> None:
+        for source in ("recommended.append(1)", "recommended.__class__", "recommended.clear()", "recommended"):
+            with pytest.raises(TemplateError):
+                render(text="{{ " + source + " }}", context={"recommended": self.PRODUCTS})
+
+
 class TestOneLine:
     @given(st.text())
     def test_a_subject_is_one_safe_line(self, text: str) -> None:

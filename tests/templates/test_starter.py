@@ -31,6 +31,7 @@ EXPECTED = {
     "out-for-delivery",
     "partially-shipped",
     "payment-received",
+    "post-purchase",
     "promotion",
     "ready-for-pickup",
     "refunded",
@@ -38,7 +39,7 @@ EXPECTED = {
     "shipped",
     "win-back",
 }
-MARKETING = {"abandoned-cart", "promotion", "review-request", "win-back"}
+MARKETING = {"abandoned-cart", "post-purchase", "promotion", "review-request", "win-back"}
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -268,6 +269,20 @@ def test_refund_names_what_comes_back(templates: Any) -> None:
     assert "SEK" in alone["text"]
 
 
+def test_what_others_bought(templates: Any, locale: str) -> None:
+    with_some = templates.render("post-purchase", locale=locale)
+    assert "https://shop.example/products/stoneware-cups" in with_some.targets
+    assert "24" in with_some.parts["text"]
+    data = templates.sample("post-purchase")
+    del data["recommended"]
+    without = templates.render("post-purchase", data, locale=locale)
+    assert with_some.parts["subject"] != without.parts["subject"]
+    assert "stoneware" not in "".join(without.targets)
+    many = [{"sku": f"{place}", "name": f"Cup {place}"} for place in range(9)]
+    shown = templates.render("post-purchase", data | {"recommended": many}, locale=locale).parts["text"]
+    assert [f"Cup {place}" in shown for place in range(9)] == [True] * 4 + [False] * 5
+
+
 def test_delayed_tells_a_new_day_from_a_missed_one(templates: Any) -> None:
     told = templates.render("delayed").parts["text"]
     assert "should now be with you by Thursday, March 5" in told
@@ -331,7 +346,7 @@ def test_sms_is_short(templates: Any, name: str, locale: str) -> None:
 
 def test_triggers_are_bounded_in_time(templates: Any, name: str) -> None:
     template = templates.template(name)
-    if name in {"promotion", "win-back"}:
+    if name == "promotion":
         assert template.triggers == ()
     else:
         assert template.triggers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 
@@ -14,6 +14,7 @@ from messaging.nouns.order import Order
 from messaging.rules.identity import Identity
 from messaging.rules.subjects import names_in, same
 from messaging.stores.base import Events
+from messaging.stores.tinydb.products import TinyProducts
 from messaging.stores.tinydb.rows import Groups, copied
 from messaging.stores.tinydb.table import JournalDB
 
@@ -57,57 +58,25 @@ def _waits(document: Document | None) -> str | None:
     return document.get("next_at", "") if document is not None and document["state"] == _RECEIVED else None
 
 
-class _OfProducts:
-    """The keys of customers' events about a product, by type and each of its names."""
-
-    fields = frozenset(["customer_id", "data", "type"])
-
-    def __init__(self) -> None:
-        self._keys: dict[tuple[str, ...], dict[str, None]] = {}
-
-    def of(self, type: str, source: str, shop: str, names: Mapping[str, str]) -> list[str]:
-        """The keys of those that share a name."""
-        groups = (self._keys.get((type, source, shop, *name), {}) for name in names.items())
-        return list(dict.fromkeys(key for group in groups for key in group))
-
-    def move(self, key: str, old: Document | None, new: Document | None) -> None:
-        before, after = _products(old), _products(new)
-        if before == after:
-            return
-        for name in before:
-            del self._keys[name][key]
-            if not self._keys[name]:
-                del self._keys[name]
-        for name in after:
-            self._keys.setdefault(name, {})[key] = None
-
-    def clear(self) -> None:
-        self._keys.clear()
-
-
-def _products(document: Document | None) -> list[tuple[str, ...]]:
-    if document is None or "customer_id" not in document or "product" not in document.get("data", {}):
-        return []
-    place = (document["type"], document["source"], document["shop"])
-    return [(*place, *name) for name in _names(document).get("product", {}).items()]
-
-
 class TinyEvents(Events):
     """The `events` and `orders` tables."""
 
     def __init__(self, db: JournalDB) -> None:
         self._by_customer = Groups("customer_id")
-        self._of_products = _OfProducts()
         self._received = _Received()
+        self.products = products = TinyProducts(db.journal)
         self._table = db.journal_table(
             "events",
-            indexes=(self._by_customer, self._of_products, self._received),
+            indexes=(self._by_customer, self._received, products.requests, products.news),
             shared=("type", "source", "shop", "customer_id", "state", "received_at", "error", "worker", "next_at"),
         )
         self._orders_by_customer = Groups("customer_id")
         self._orders = db.journal_table(
-            "orders", indexes=(self._orders_by_customer,), shared=("customer_id", "currency")
+            "orders",
+            indexes=(self._orders_by_customer, products.baskets),
+            shared=("customer_id", "currency", "source", "shop"),
         )
+        products.told, products.orders, products.of_customer = self._table, self._orders, self._by_customer
         self._journal = db.journal
 
     def add(self, events: Sequence[Event]) -> list[Event | None]:
@@ -188,14 +157,6 @@ class TinyEvents(Events):
                 and document["state"] != _FAILED
                 and same(named[kind], _names(document).get(kind, {}))
             ]
-
-    def about_product(self, type: str, event: Event) -> list[Event]:
-        mine = names_in(event.data).get("product", {})
-        with self._journal.reading():
-            keys = self._of_products.of(type, event.source, event.shop, mine)
-            found = [Event.from_document(document) for _, document in self._table.copies(keys)]
-        about_it = (each for each in found if same(mine, names_in(each.data)["product"]))
-        return sorted(about_it, key=lambda each: (each.time, each.key))
 
     def count(self) -> int:
         with self._journal.reading():

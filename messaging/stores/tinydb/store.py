@@ -58,6 +58,7 @@ class TinyStore(Store):
         self._notes = db.journal_table("notes")
         self._buckets = db.journal_table("buckets")
         self.events = events = TinyEvents(db)
+        self.products = events.products
         self.outbox = outbox = TinyOutbox(db)
         self.campaigns = campaigns = TinyCampaigns(db)
         self.addresses = addresses = TinyAddresses(db)

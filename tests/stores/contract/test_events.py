@@ -124,41 +124,6 @@ class TestEvents:
         assert events.about_the_same(about("13"), "nobody") == []
         assert events.about_the_same(about("14", data={}), "ann") == []
 
-    def test_about_a_product(self, store, look, make):
-        def asked(id, minutes=0, **fields):
-            time = make.now + timedelta(minutes=minutes)
-            product = {"id": "p1", "sku": "MUG"}
-            return make.event(
-                id,
-                **{
-                    "type": "product.requested",
-                    "customer_id": "ann",
-                    "data": {"product": product},
-                    "time": time,
-                    **fields,
-                },
-            )
-
-        later, first = asked("1", 5), asked("2", 1, customer_id="bob", data={"product": {"sku": "MUG"}})
-        others = [
-            asked("3", type="product.seen"),
-            asked("4", shop="b"),
-            asked("5", data={"product": {"id": "p2", "sku": "MUG"}}),
-            asked("6", data={"product": {"sku": "CUP"}}),
-            asked("7", customer_id=None),
-        ]
-        store.events.add([later, first, *others])
-        restocked = make.event("r", type="product.restocked", data={"product": {"id": "p1", "sku": "MUG"}})
-        events = look().events
-        assert events.about_product("product.requested", restocked) == [first, later]
-        assert events.about_product("product.restocked", restocked) == []
-        assert events.about_product("product.requested", make.event("x")) == []
-        nobodys = look().events.get([others[-1].key])[others[-1].key]
-        store.events.settle(nobodys.key, EventState.DONE, customer_id="cy")
-        store.customers.put([make.customer("bob")])
-        store.customers.delete("bob")
-        assert [each.id for each in look().events.about_product("product.requested", restocked)] == ["7", "1"]
-
 
 class TestOrders:
     def test_every_field_comes_back(self, store, look, make):

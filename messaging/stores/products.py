@@ -1,0 +1,32 @@
+"""The part of the store port that knows products: who asked for one, what was bought with it, what it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any
+
+from messaging.nouns.event import Event
+
+
+class Products(ABC):
+    """What events and orders tell of products. Article numbers mean something within a source and shop."""
+
+    @abstractmethod
+    def events(self, type: str, event: Event) -> list[Event]:
+        """Customers' events of a type about the product that `event` is about, in order of time (then key)."""
+
+    @abstractmethod
+    def bought_with(self, source: str, shop: str, skus: Collection[str]) -> dict[str, int]:
+        """How many orders of a shop have each other article beside each of `skus`, added up over these.
+
+        Orders that count: placed, and not cancelled as a whole. One of more than 200 articles need not be looked at.
+        """
+
+    @abstractmethod
+    def get(self, source: str, shop: str, sku: str) -> dict[str, Any] | None:
+        """What the last orders with an article tell of it: `sku`, `name`, and what is known of `price`, `currency`,
+        `url`, `image`.
+
+        By the name that most customers had it under (`rules.products`); None: too few had it under one name.
+        """
