@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -72,8 +73,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, _ours(Path(folder)) as (port, key):
             rates["hooks"].append(_rate(port, "/hooks/standard/main", _signed, given))
         with tempfile.TemporaryDirectory() as folder, _ours(Path(folder)) as (port, key):
-            with_key = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            rates["events"].append(_rate(port, "/events", lambda number: (with_key, _event(number)), given))
+            rates["events"].append(_rate(port, "/events", partial(_keyed, key), given))
     bare, hooks, events = (sorted(found)[1] for found in rates.values())
     print(f"bare: write and sync             {bare:8.0f} events/s")
     print(f"/hooks: kept, worked off behind  {hooks:8.0f} events/s   {hooks / bare:.2f} of it")
@@ -161,6 +161,10 @@ def _event(number: int) -> bytes:
             },
         }
     )  # fmt: skip
+
+
+def _keyed(key: str, number: int) -> tuple[dict[str, str], bytes]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}, _event(number)
 
 
 def _signed(number: int) -> tuple[dict[str, str], bytes]:
