@@ -179,6 +179,8 @@ class Messaging(Opened):
             triggering=self.triggering,
             profiles=self.profiles,
             forgotten=self.forgotten,
+            erase=lambda customer_id, since: self.eraser.erase(customer_id, since=since),
+            address=self.settings.address_of,
             currency=self.settings.brand.currency,
             wake=self._wake,
         )

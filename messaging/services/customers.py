@@ -63,6 +63,8 @@ class CustomerBatch:
         self._aliases: dict[str, str] = {}
         self._new_addresses: list[Address] = []
         self._former: dict[str, list[Address]] = {}
+        #: (customer id, channel) of those who had no address on it before.
+        self.reached: list[tuple[str, str]] = []
 
     def tell(self, profile: Profile, at: datetime, *, corrects: bool = False) -> tuple[Customer, Customer | None]:
         """The customer that `profile` (as of `at`) is about, with what it says; and as they were before, if known.
@@ -97,6 +99,18 @@ class CustomerBatch:
             found = None
         addresses = {name: value for name in ("email", "phone") if (value := profile.fields.get(name))}
         return replace(found or Customer(id=profile.id or ""), **addresses)
+
+    def current(self, customer_id: str) -> Customer | None:
+        """A customer as they are by now."""
+        return self._get(customer_id)
+
+    def known(self, profile: Profile) -> Customer | None:
+        """Whom a `profile` is about, if they are known.
+
+        Raises:
+            Conflict: it names two customers.
+        """
+        return self._find(profile)
 
     def save(self) -> None:
         """Write what changed."""
@@ -195,5 +209,7 @@ class CustomerBatch:
             left = before.address(channel) if before is not None else None
             if address and address != left:
                 self._new_addresses.append((channel, address))
-                if left:
+                if left is None:
+                    self.reached.append((after.id, channel))
+                else:
                     self._former.setdefault(after.id, []).append((channel, left))

@@ -1,23 +1,28 @@
-"""What events do: to their customers, orders and messages. All that one does happens in one transaction, or nothing.
+"""What events do: to their customers, orders, consents and messages. All that one does is one transaction, or nothing.
 
-An event whose effects cannot happen is failed, says why, and blocks nothing.
+An event whose effects cannot happen is failed, says why, and blocks nothing. A shop's request to erase somebody is done
+by itself, as it reaches further than the store.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from messaging.clock import Clock
-from messaging.errors import InputError, MessagingError, StoreError
+from messaging.errors import InputError, MessagingError, StoreError, Uncompacted
+from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.order import Order
 from messaging.rules.orders import fold, order_of
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.services.customers import CustomerBatch
+from messaging.services.erasing import ErasureReceipt
+from messaging.services.event_consent import CONSENT_CHANGED, EventConsents
 from messaging.services.forgotten import Forgotten
 from messaging.services.live_triggers import Matching
 from messaging.services.triggering import Planned, Triggering
@@ -27,6 +32,10 @@ log = logging.getLogger("messaging.intake")
 
 #: How far ahead of ours a shop's clock, or its idea of zones, may be. What is no further ahead counts as now.
 AHEAD = timedelta(days=1)
+
+
+#: A shop asks to erase a customer.
+REDACTED = "customer.redacted"
 
 
 @dataclass(slots=True)
@@ -53,15 +62,22 @@ class Effects:
         triggering: Triggering,
         profiles: ProfileReader,
         forgotten: Forgotten,
+        erase: Callable[[str, datetime], ErasureReceipt],
+        address: Callable[[Customer, str], str | None] = Customer.address,
         currency: str | None = None,
         wake: Callable[[], object] = lambda: None,
     ) -> None:
-        """`currency` is that of totals which name none; `wake` is called when messages have been planned."""
+        """`erase` erases a customer who asked for it at a time; `address` says where one is reached on a channel.
+
+        `currency` is that of totals which name none; `wake` is called when messages have been planned.
+        """
         self._store = store
         self._clock = clock
         self._triggering = triggering
         self._profiles = profiles
         self._forgotten = forgotten
+        self._erase = erase
+        self._consents = EventConsents(store, profiles, address)
         self._currency = currency
         self._wake = wake
 
@@ -95,7 +111,8 @@ class Effects:
         Raises:
             StoreError: the store cannot be used; what is not settled stays as it was.
         """
-        done = [*self._page(events)]
+        done = [*self._page([event for event in events if event.type != REDACTED])]
+        done += [self._redact(event) for event in events if event.type == REDACTED]
         for work in done:
             if work.error is not None:
                 log.warning("event %s failed: %s", work.event.key, work.error)
@@ -131,18 +148,45 @@ class Effects:
             self._store.events.settle(event.key, EventState.FAILED, error=work.error)
         return work
 
+    def _redact(self, event: Event) -> Work:
+        """Erase whom the shop asks to erase; what of them is told later, and happened before, is not taken in."""
+        try:
+            work = self._checked(event)
+            if work.error is not None:
+                raise InputError(work.error)
+            customer = CustomerBatch(self._store, self._forgotten, [work.profile], now=self._clock.now()).known(
+                work.profile
+            )
+            self._forgotten.remember(_names(work.profile), at=event.time)
+            receipt = self._erase(customer.id, event.time) if customer is not None else None
+        except Uncompacted as error:
+            log.error("event %s: %s", event.key, error)
+        except StoreError:
+            raise
+        except MessagingError as error:
+            self._store.events.settle(event.key, EventState.FAILED, error=str(error))
+            return Work(event, error=str(error))
+        else:
+            log.info("event %s: %s", event.key, _told(receipt) if receipt else "nobody known was to be erased")
+        with suppress(Uncompacted):
+            self._store.events.forget([event.key])
+        return Work(event)
+
     def _together(self, events: Sequence[Event]) -> list[Work]:
         now = self._clock.now()
         works = [self._checked(event) for event in events]
         matching = [self._triggering.matching(work.event) for work in works]
         with self._store.transaction():
             known = self._store.events.get([work.event.key for work in works])
+            # Told before their customer was erased, or completed after.
+            erased = [work.event.key for work in works if work.error is None and self.is_erased(work)]
+            self._store.events.forget(erased)
             todo: list[tuple[Work, Matching]] = []
             for work, live in zip(works, matching, strict=True):
                 before = known.get(work.event.key)
-                if before is None or before.state is EventState.DONE:
+                if before is None or before.state is EventState.DONE or work.event.key in erased:
                     # Two tried it at once, and the other was first; or its customer was erased meanwhile.
-                    work.event, work.error = before or work.event, None
+                    work.event, work.error = before or work.event, None  # or erased by now
                     continue
                 if before.incomplete is not None and work.event.incomplete is None:
                     self._store.events.fill(work.event)
@@ -162,6 +206,11 @@ class Effects:
                 self._done(work)
         return works
 
+    def is_erased(self, work: Work) -> bool:
+        """Whether it happened to somebody who was erased since."""
+        since = self._forgotten.since(_names(work.profile))
+        return since is not None and work.event.time < since
+
     def _checked(self, event: Event) -> Work:
         try:
             if event.live:
@@ -175,7 +224,7 @@ class Effects:
         self._store.events.settle(work.event.key, EventState.DONE, customer_id=customer)
 
     def happen(self, works: Sequence[Work], now: datetime) -> None:
-        """Customers and orders of events, in the caller's transaction; what contradicts is an error of its work."""
+        """Customers, orders and consents, in the caller's transaction; what contradicts is an error of its work."""
         batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
         keys = {key for work in works if (key := order_of(work.event)) is not None}
         orders = self._store.events.orders(keys)
@@ -190,5 +239,46 @@ class Effects:
                     folded[key] = fold(folded.get(key) or orders.get(key), work.event, currency=self._currency)
             except (MessagingError, ValueError) as error:
                 work.error = str(error)
+        for work in works:
+            if work.customer is not None:
+                work.customer = batch.current(work.customer.id)  # as all of these events leave them
         batch.save()
         self._store.events.put_orders(order for key, order in folded.items() if order != orders.get(key))
+        self._decide(works, batch, now)
+
+    def _decide(self, works: Sequence[Work], batch: CustomerBatch, now: datetime) -> None:
+        """What customers decided about being written to, and what waited for their address."""
+        decisions: list[Consent] = []
+        for work in works:
+            if work.event.type != CONSENT_CHANGED or work.customer is None or work.error is not None:
+                continue
+            try:
+                decision = self._consents.of(work.event, work.customer, now)
+            except ValueError as error:
+                work.error = str(error)
+                continue
+            if decision is None:
+                work.problems.append(
+                    f"data.consent: the customer has no address for {work.event.data['consent']['channel']} yet"
+                )
+            else:
+                decisions.append(decision)
+        for customer_id, channel in batch.reached:
+            customer = batch.current(customer_id)
+            if customer is not None:
+                decisions += self._consents.waiting(customer, channel, now)
+        if decisions:
+            self._store.addresses.add_consents(decisions)
+
+
+def _names(profile: Profile) -> list[str]:
+    """What somebody who was erased is known by; a telephone, which may be a family's, if nothing else names them."""
+    names = [name for name in (profile.id, profile.email) if name]
+    return names or [profile.phone] if profile.phone else names
+
+
+def _told(receipt: ErasureReceipt) -> str:
+    """An erasure, without a word of whom."""
+    counts = {name: number for name, number in asdict(receipt).items() if isinstance(number, int)}
+    look = f"; look in {', '.join(receipt.to_look_at)}" if receipt.to_look_at else ""
+    return f"erased at the shop's request: {', '.join(f'{name} {n}' for name, n in counts.items())}{look}"

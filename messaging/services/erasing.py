@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses
@@ -135,8 +136,10 @@ class Eraser:
             ],
         }
 
-    def erase(self, customer_id: str) -> ErasureReceipt:
+    def erase(self, customer_id: str, *, since: datetime | None = None) -> ErasureReceipt:
         """Erase a customer everywhere. Cut short, it can be done again: the customer goes last.
+
+        What is told of them later and happened before `since` is not taken in: they asked for this then.
 
         Raises:
             NotFound: there is no such customer.
@@ -160,6 +163,8 @@ class Eraser:
                 forget_withheld(self._store, customer_id)
                 self._store.customers.delete(customer_id, ids=known.shop_ids, addresses=known.theirs)
                 names = [customer_id, *known.shop_ids, *(address for _, address in known.theirs)]
+                if since is not None:
+                    self._forgotten.remember(names, at=since)
                 marks = list(map(self._forgotten.mark, names))
                 self._store.put_note(unfinished, {"names": marks, "messages": messages})
         except Uncompacted as error:

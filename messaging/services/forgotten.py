@@ -12,9 +12,12 @@ from datetime import datetime
 from hashlib import blake2b
 
 from messaging.nouns.consent import Consent, Suppression
+from messaging.nouns.documents import time_from_text, time_to_text
 from messaging.stores.base import Address, Store
 
 ERASED = "erased"
+#: Note: the mark of an id or address -> since when who had it is erased.
+_SINCE = "erased-since:"
 
 
 class Forgotten:
@@ -59,6 +62,18 @@ class Forgotten:
             self._store.addresses.add_consents(consents)
             self._store.addresses.suppress(suppressions)
         return len(consents)
+
+    def remember(self, names: Iterable[str], *, at: datetime) -> None:
+        """Remember since when somebody who had these ids and addresses is erased."""
+        for name in names:
+            key = _SINCE + self.mark(name)
+            known = time_from_text(self._store.get_note(key))
+            self._store.put_note(key, time_to_text(at if known is None else max(known, at)))
+
+    def since(self, names: Iterable[str]) -> datetime | None:
+        """Since when somebody who has one of these ids and addresses is erased; None: nobody was."""
+        found = (time_from_text(self._store.get_note(_SINCE + self.mark(name))) for name in names)
+        return max((time for time in found if time is not None), default=None)
 
     def mark(self, text: str) -> str:
         """What tells, to us alone, an id or address of somebody erased from others."""

@@ -20,7 +20,7 @@ from messaging.clock import Clock
 from messaging.errors import Conflict, InputError
 from messaging.nouns.event import Event, EventState
 from messaging.rules.envelope import parse_json, read_event
-from messaging.services.effects import Effects, Work
+from messaging.services.effects import REDACTED, Effects, Work
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.intake")
@@ -99,7 +99,8 @@ class Intake:
         event = read_event(document, default_source=source)
         event = replace(event, received_at=self._clock.now(), worker=self._enlisted())
         self._effects.check_time(event)
-        self._effects.read(event)
+        if self._effects.is_erased(self._effects.read(event)):
+            return Accepted(key=event.key, state=EventState.DONE, new=False)
         with self._holding(event):
             (known,) = self._store.events.add([event])
             if known is None:
@@ -116,6 +117,8 @@ class Intake:
     def accept(self, documents: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         """Keep what a source made of one delivery, all of it in one commit; its effects are worked out later.
 
+        Says what became of each event, once.
+
         The first of an id stays, whatever comes under it again: a shop that is told off switches its webhook off.
 
         Raises:
@@ -123,16 +126,19 @@ class Intake:
             StoreError: they could not be kept.
         """
         now = self._clock.now()
-        events = [replace(read_event(document, thin=True), received_at=now) for document in documents]
-        accepted = []
+        told = [replace(read_event(document, thin=True), received_at=now) for document in documents]
+        events = [event for event in told if not self._is_erased(event)]
+        states = dict.fromkeys((event.key for event in told), EventState.DONE)
+        new = set()
         for event, known in zip(events, self._store.events.add(events) if events else [], strict=True):
-            if known is not None and _differs(known, event):
+            if known is None:
+                new.add(event.key)
+            elif _differs(known, event):
                 log.warning("event %s of %s/%s came again, and differs", event.key, event.source, event.shop)
-            state = EventState.RECEIVED if known is None else known.state
-            accepted.append(Accepted(key=event.key, state=state, new=known is None))
-        if any(each.new for each in accepted):
+            states[event.key] = EventState.RECEIVED if known is None else known.state
+        if new:
             self._wake()
-        return accepted
+        return [Accepted(key=key, state=state, new=key in new) for key, state in states.items()]
 
     def left(self, events: Sequence[Event]) -> list[Event]:
         """Those of `events` that nobody is at: what was only accepted, what this process gave up, and all of who died.
@@ -164,6 +170,13 @@ class Intake:
             self._import_page(works, summary)
             progress(len(page))
         return summary
+
+    def _is_erased(self, event: Event) -> bool:
+        """Whether nothing of it may be kept any more."""
+        try:
+            return event.incomplete is None and self._effects.is_erased(self._effects.read(event))
+        except InputError:
+            return False  # it is kept, and fails where people look
 
     # Whose an event is.
 
@@ -221,20 +234,24 @@ class Intake:
     def _import_page(self, works: Sequence[Work], summary: ImportSummary) -> None:
         now = self._clock.now()
         with self._store.transaction():
-            known = self._store.events.get({work.event.key for work in works})
+            keys = {work.event.key for work in works}
+            known, gone = self._store.events.get(keys), self._store.events.forgotten(keys)
             fresh: dict[str, Work] = {}
             for work in works:
                 before = known.get(work.event.key)
-                if work.event.key in fresh or (before is not None and before.state is not EventState.FAILED):
+                over = before is not None and before.state is not EventState.FAILED
+                if work.event.key in fresh or over or work.event.key in gone or self._effects.is_erased(work):
                     summary.known += 1
                 else:
                     fresh[work.event.key] = work
-            self._effects.happen(list(fresh.values()), now)
+            self._effects.happen([work for work in fresh.values() if work.event.type != REDACTED], now)
             self._store.events.add([_settled(work) for key, work in fresh.items() if key not in known])
             for key in fresh.keys() & known.keys():
                 event = _settled(fresh[key])
                 self._store.events.settle(key, event.state, customer_id=event.customer_id, error=event.error)
-        for work in fresh.values():
+        # What a history says of people who had themselves erased is done as well: after all that came before it.
+        redacted = self._effects.work_off([work.event for work in fresh.values() if work.event.type == REDACTED])
+        for work in (*(work for work in fresh.values() if work.event.type != REDACTED), *redacted):
             if work.error is None:
                 summary.new += 1
             else:

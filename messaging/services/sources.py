@@ -17,7 +17,7 @@ from messaging.patience import at_home
 from messaging.plugins import Plugins
 from messaging.services.intake import Accepted
 from messaging.services.plugin_settings import read_settings
-from messaging.stores.base import Events
+from messaging.stores.events import Events
 
 T = TypeVar("T")
 

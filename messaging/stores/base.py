@@ -23,12 +23,11 @@ from messaging.nouns.campaign import Campaign
 from messaging.nouns.consent import AddressStatus, Consent, Suppression
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement
-from messaging.nouns.event import Event, EventState
 from messaging.nouns.history import History, HistoryNeeds, MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
-from messaging.nouns.order import Order
 from messaging.nouns.template import TemplateVersion
 from messaging.stores.counts import EngagementCount
+from messaging.stores.events import Events
 from messaging.stores.links import ShortLinks
 from messaging.stores.products import Products
 
@@ -91,7 +90,7 @@ class Customers(ABC):
 
     @abstractmethod
     def delete(self, customer_id: str, *, ids: Iterable[str] = (), addresses: Iterable[Address] = ()) -> None:
-        """Forget the customer, their orders and events, and what is known about their addresses.
+        """Forget the customer, their orders and events (of these the keys stay known), and what stands with addresses.
 
         `addresses` are those they had before, `ids` those that a shop has for them: events that never got as far as
         being anybody's go too, if one of these is in them. An address that somebody else has too stays theirs.
@@ -104,68 +103,6 @@ class Customers(ABC):
         Raises:
             Uncompacted: they are forgotten, but their data is still in the store's files. `compact` takes it out.
         """
-
-
-class Events(ABC):
-    """Events and the orders they add up to."""
-
-    @abstractmethod
-    def add(self, events: Sequence[Event]) -> list[Event | None]:
-        """Keep those that are new. For each: None if it was new, else the one that has its key."""
-
-    @abstractmethod
-    def get(self, keys: Iterable[str]) -> dict[str, Event]: ...
-
-    @abstractmethod
-    def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
-        """Say how far an event has come; nobody works on it any more."""
-
-    @abstractmethod
-    def fill(self, event: Event) -> None:
-        """Give an incomplete event the type, time, customer and data of `event`, which is whole."""
-
-    @abstractmethod
-    def put_off(self, events: Iterable[Event], until: datetime) -> None:
-        """Do not give out events that are received before then. Their `attempts` and `error` are kept with them."""
-
-    @abstractmethod
-    def received(self, *, now: datetime, limit: int = 1000) -> list[Event]:
-        """Events whose effects are not there yet and that are not put off, in the order they came.
-
-        Those that were put off, and may be given out by now, come first.
-        """
-
-    @abstractmethod
-    def page(
-        self,
-        *,
-        customer_id: str | None = None,
-        type: str | None = None,
-        state: EventState | None = None,
-        limit: int = 100,
-    ) -> list[Event]:
-        """The latest events, the last to arrive first."""
-
-    @abstractmethod
-    def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
-        """The customer's events about the order that `event` is about, else about its cart, in no particular order.
-
-        None if it is about neither. Those that failed are left out.
-        """
-
-    @abstractmethod
-    def count(self) -> int: ...
-
-    @abstractmethod
-    def orders(self, keys: Iterable[str]) -> dict[str, Order]:
-        """Orders by their key."""
-
-    @abstractmethod
-    def put_orders(self, orders: Iterable[Order]) -> None: ...
-
-    @abstractmethod
-    def orders_of(self, customer_ids: Sequence[str]) -> dict[str, tuple[Order, ...]]:
-        """All orders of each customer, in order of placing; those not placed last."""
 
 
 class Outbox(ABC):

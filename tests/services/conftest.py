@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from messaging.plugins import Plugins
 from messaging.rules.profile import ProfileReader
 from messaging.services.backlog import Backlog
 from messaging.services.effects import Effects
+from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
 from messaging.services.intake import Intake
 from messaging.services.live_triggers import TriggerSwitch
@@ -75,7 +76,7 @@ class Shelf:
 class Shop:
     """All that tests of intake need, wired as the app wires it."""
 
-    def __init__(self, store: Store, clock: FrozenClock) -> None:
+    def __init__(self, store: Store, clock: FrozenClock, folder: Path) -> None:
         self.store = store
         self.clock = clock
         self.shelf = Shelf()
@@ -103,12 +104,22 @@ class Shop:
             late=timedelta(days=2),
         )
         self.profiles = ProfileReader(attributes={"vip": "boolean", "points": "number", "note": "text"}, region="AT")
+        self.eraser = Eraser(
+            store,
+            clock,
+            forgotten=self.forgotten,
+            profiles=self.profiles,
+            workspace=folder,
+            mailbox=folder / "mailbox",
+            plans=folder / "plans",
+        )
         self.effects = Effects(
             store,
             clock,
             triggering=self.triggering,
             profiles=self.profiles,
             forgotten=self.forgotten,
+            erase=lambda customer_id, since: self.eraser.erase(customer_id, since=since),
             currency="EUR",
             wake=self._wake,
         )
@@ -171,10 +182,27 @@ def store(tmp_path: Path, clock: FrozenClock) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shop(store: Store, clock: FrozenClock) -> Shop:
-    return Shop(store, clock)
+def shop(store: Store, clock: FrozenClock, tmp_path: Path) -> Shop:
+    return Shop(store, clock, tmp_path)
 
 
 @pytest.fixture
 def known_since() -> datetime:
     return datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Shop]]:
+    """Shops, each with a store of its own: for what is tried many times in one test."""
+    stores: list[TinyStore] = []
+
+    def make() -> Shop:
+        while len(stores) > 5:
+            stores.pop(0).close()
+        folder, clock = tmp_path_factory.mktemp("shop"), FrozenClock(datetime(2026, 3, 2, 10, tzinfo=UTC))
+        stores.append(TinyStore(folder / "store.jsonl", clock=clock))
+        return Shop(stores[-1], clock, folder)
+
+    yield make
+    for store in stores:
+        store.close()

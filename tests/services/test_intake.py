@@ -212,7 +212,7 @@ def test_what_a_crash_left_is_taken_up(shop, monkeypatch):
 def neighbour(shop, clock, tmp_path):
     """Another process on the same store."""
     other = TinyStore(tmp_path / "data" / "store.jsonl", clock=clock)
-    yield type(shop)(other, clock)
+    yield type(shop)(other, clock, tmp_path)
     other.close()
 
 

@@ -113,7 +113,7 @@ class TinyCustomers(Customers):
                 self._table.drop([customer_id])
                 own = {*addresses_in(document), *addresses}
                 identity = Identity(customer_id, own, ids=ids, alias=random_id())
-                self._events.forget(identity)
+                self._events.forget_customer(identity)
                 self._short_links.forget(self._outbox.ids_of(customer_id))
                 self._outbox.forget(identity)
                 self._campaigns.forget(identity)

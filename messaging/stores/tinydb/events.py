@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, islice
 
@@ -13,7 +14,7 @@ from messaging.nouns.history import EventFact
 from messaging.nouns.order import Order
 from messaging.rules.identity import Identity
 from messaging.rules.subjects import names_in, same
-from messaging.stores.base import Events
+from messaging.stores.events import Events
 from messaging.stores.tinydb.products import TinyProducts
 from messaging.stores.tinydb.rows import Groups, copied
 from messaging.stores.tinydb.table import JournalDB
@@ -77,6 +78,8 @@ class TinyEvents(Events):
             shared=("customer_id", "currency", "source", "shop"),
         )
         products.told, products.orders, products.of_customer = self._table, self._orders, self._by_customer
+        #: The keys of events that were forgotten: a shop that tells one of them again tells nothing new.
+        self._erased = db.journal_table("erased_events")
         self._journal = db.journal
 
     def add(self, events: Sequence[Event]) -> list[Event | None]:
@@ -84,10 +87,33 @@ class TinyEvents(Events):
         with self._journal.changing():
             for event in events:
                 document = self._table.copy(event.key)
-                known.append(Event.from_document(document) if document else None)
-                if document is None:
+                if document is not None:
+                    known.append(Event.from_document(document))
+                elif event.key in self._erased.documents:
+                    known.append(
+                        replace(event, customer={}, data={}, state=EventState.DONE, worker=None, fingerprint="")
+                    )
+                else:
+                    known.append(None)
                     self._table.put(event.key, event.to_document())
         return known
+
+    def forget(self, keys: Iterable[str]) -> None:
+        with self._journal.changing():
+            keys = list(keys)
+            there = any(key in self._table.documents for key in keys)
+            self._drop(keys)
+            if there:
+                self._journal.scrub()
+
+    def forgotten(self, keys: Iterable[str]) -> set[str]:
+        with self._journal.reading():
+            return {key for key in keys if key in self._erased.documents}
+
+    def _drop(self, keys: Sequence[str]) -> None:
+        self._table.drop(keys)
+        for key in keys:
+            self._erased.put(key, {})
 
     def get(self, keys: Iterable[str]) -> dict[str, Event]:
         with self._journal.reading():
@@ -218,14 +244,15 @@ class TinyEvents(Events):
             }
         return found
 
-    def forget(self, identity: Identity) -> None:
+    def forget_customer(self, identity: Identity) -> None:
         """Remove the orders of a customer, their events, and those that never got as far as being theirs."""
         nobodys = [
             key
             for key, document in self._table.documents.items()
             if "customer_id" not in document and identity.named_by(document.get("customer", {}))
         ]
-        self._table.drop([*self._by_customer.of(identity.customer_id), *nobodys])
+        self._drop(list(self._by_customer.of(identity.customer_id)))
+        self._table.drop(nobodys)
         self._orders.drop(list(self._orders_by_customer.of(identity.customer_id)))
 
 

@@ -89,6 +89,18 @@ class TestEvents:
         store.events.fill(replace(whole, fingerprint="other"))
         assert look().events.get([thin.key])[thin.key] == whole
 
+    def test_what_is_forgotten_is_known_and_gone(self, store, look, make):
+        event = make.event("1", customer={"email": "ann@example.com"}, fingerprint="f", worker="w")
+        store.events.add([event, make.event("2")])
+        store.events.forget([event.key, make.event("none").key])
+        assert (look().events.count(), look().events.get([event.key])) == (1, {})
+        keys = [event.key, make.event("2").key, make.event("none").key]
+        assert look().events.forgotten(keys) == {keys[0], keys[2]}
+        (known,) = store.events.add([event])
+        assert (known.state, known.customer, known.data, known.fingerprint) == (EventState.DONE, {}, {}, "")
+        assert look().events.count() == 1
+        assert store.events.received(now=make.now) == [make.event("2")]
+
     def test_page_is_the_latest_first(self, store, look, make):
         store.events.add([make.event("1"), make.event("2", customer_id="ann"), make.event("3", type="x")])
         store.events.settle(make.event("1").key, EventState.DONE)
