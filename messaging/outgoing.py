@@ -11,6 +11,7 @@ not answered, and lets one moment end every wait, however slowly the other side 
 
 from __future__ import annotations
 
+import http
 import http.client
 import queue
 import re
@@ -187,7 +188,7 @@ class Outgoing(HttpClient):
             lines.append(f"Proxy-Authorization: Basic {b64encode(login.encode()).decode('ascii')}")
         try:
             wire.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-            response = http.client.HTTPResponse(wire, method="CONNECT")  # type: ignore[arg-type] # asks makefile only
+            response = _Response(wire, method="CONNECT")  # type: ignore[arg-type] # asks makefile only
             response.begin()
             status = response.status
             response.close()
@@ -221,6 +222,7 @@ class _Line:
         self._connection = http.client.HTTPConnection(place.host, place.port)
         self._connection.default_port = 443 if place.scheme == "https" else 80
         self._connection.auto_open = 0
+        self._connection.response_class = _Response
         self._connection.sock = wire
         #: Whether it may carry another request.
         self.reusable = False
@@ -247,7 +249,7 @@ class _Line:
             if self._wire.ended:  # within the headers: `http.client` takes what came for all of them
                 raise http.client.RemoteDisconnected("")
             if response.status < 200:
-                raise http.client.UnknownProtocol("an interim answer")
+                raise http.client.UnknownProtocol("another protocol")
         except (OSError, http.client.HTTPException) as error:
             if unsent is not None:
                 raise NotSent(_why(unsent)) from None
@@ -263,6 +265,16 @@ class _Line:
 
     def close(self) -> None:
         self._wire.hang_up()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer, and not what is said on the way to it: `http.client` passes over 100 only (RFC 9110 15.2)."""
+
+    def begin(self) -> None:
+        super().begin()
+        while self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment] # else it takes itself for begun
+            super().begin()
 
 
 class _Wire:

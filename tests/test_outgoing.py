@@ -392,6 +392,15 @@ class TestSentOrNot:
         with pytest.raises(Unanswered):
             post(client(), peer(said))
 
+    @pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints\r\nLink: </a>"])
+    @pytest.mark.parametrize("number", [1, 3])
+    def test_an_interim_answer_is_not_the_answer(
+        self, client: Callable[..., Outgoing], peer: Callable[..., Peer], interim: bytes, number: int
+    ) -> None:
+        said = b"HTTP/1.1 %b\r\n\r\n" % interim * number + b"HTTP/1.1 202 OK\r\nContent-Length: 2\r\n\r\nhi"
+        answer = post(client(), peer(said))
+        assert (answer.status, answer.body, "link" in answer.headers) == (202, b"hi", False)
+
     def test_an_answer_before_the_body_was_read(
         self, client: Callable[..., Outgoing], peer: Callable[..., Peer]
     ) -> None:

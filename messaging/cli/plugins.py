@@ -157,6 +157,8 @@ def check(ctx: click.Context, name: str) -> None:
         hint = f"did you mean {near[0]}?" if near else f"installed: {', '.join(known) or 'none'}"
         raise NotFound(f"no plugin {name!r}", hint=hint)
     problems = [problem for plugin in alone.found for problem in problems_of(plugin)]
+    if not problems:  # then whether it is in the way of another
+        problems = [str(plugin.fault) for plugin in _plugins(ctx)[0].found if plugin.name == name and plugin.fault]
     for problem in problems:
         click.echo(problem)
     if problems:

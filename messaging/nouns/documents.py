@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +10,8 @@ from typing import Any
 
 #: What a JSON document is made of.
 Document = dict[str, Any]
+#: Levels of what others tell that are kept.
+_DEEPEST = 100
 
 
 def time_to_text(value: datetime | None) -> str | None:
@@ -38,3 +41,25 @@ def without_empty(document: Mapping[str, Any]) -> Document:
         for key, value in document.items()
         if value is not None and value != "" and value != {} and value != []
     }
+
+
+def storable(value: Any, depth: int = 0) -> Any:
+    """What others told, as it can be kept: a server far away wrote parts of it, and one odd part must not cost what it
+    came with. What cannot be text is replaced, a whole number of more than 64 bits becomes text, infinity None.
+
+    Raises:
+        ValueError: it is nested too deeply.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping | list | tuple):
+        if depth == _DEEPEST:
+            raise ValueError("nested too deeply")
+        if isinstance(value, Mapping):
+            return {storable(str(name)): storable(inner, depth + 1) for name, inner in value.items()}
+        return [storable(inner, depth + 1) for inner in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from messaging.errors import InputError
+from messaging.nouns.documents import storable
 
 #: Fields of a form that are read.
 _MAX_FIELDS = 1000
@@ -50,13 +51,13 @@ class Request:
             raise InputError("the body is not an urlencoded form") from None
 
     def json(self) -> Any:
-        """The body, read as JSON. What in it cannot be text (a stray byte, half of a surrogate pair) is replaced: parts
-        of it may be others' words.
+        """The body, read as JSON. What in it cannot be kept (a stray byte, half of a surrogate pair) is replaced: parts
+        of it may be others' words. See `storable`.
 
         Raises:
             InputError: it is not JSON, or nested too deeply.
         """
         try:
-            return json.loads(self.body.decode("utf-8", "replace"), parse_constant=lambda name: None)
+            return storable(json.loads(self.body.decode("utf-8", "replace")))
         except (ValueError, RecursionError):
             raise InputError("the body is not JSON") from None

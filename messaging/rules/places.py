@@ -17,7 +17,8 @@ from messaging.errors import AddressRefused
 
 #: Longest URL: what any server still reads.
 _LONGEST = 8_000
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+#: Labels have at most 63 characters (RFC 1035 2.3.4).
+_HOST = re.compile(r"(?!.*[^.]{64})[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _PORTS = {"https": 443, "http": 80}
 
 #: IANA's IPv4 special-purpose registry, multicast, and what is reserved; the last is where Azure's hosts answer their

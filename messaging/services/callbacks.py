@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from messaging.errors import NotFound
 from messaging.nouns.adapter import Adapter, Callback
+from messaging.nouns.documents import storable
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.request import Request
 from messaging.plugins import Plugins
@@ -76,17 +76,4 @@ def checked(told: object) -> Engagement:
         raise TypeError(f"it made {type(told).__name__}, not an Engagement")
     if told.at.tzinfo is None:
         raise TypeError(f"engagement {told.id!r} has a time without a zone")
-    return replace(told, raw=_storable(told.raw))
-
-
-def _storable(value: Any) -> Any:
-    """What others told, as text that can be kept: a mail server far away wrote parts of it, and one odd event must not
-    cost the others it came with.
-    """
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {str(_storable(str(name))): _storable(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(inner) for inner in value]
-    return value
+    return replace(told, raw=storable(told.raw))

@@ -69,7 +69,10 @@ def problems(answer: HttpAnswer, key: str) -> list[Problem]:
 
 def _problem(told: Any, key: str) -> Problem:
     message, field = str(told["message"]), str(told.get("field") or "")
-    return Problem(quote(f"{message} [{field}]" if field else message, [key]), field)
+    match = _RECIPIENT.fullmatch(field)
+    # Where they stood in the request says nothing later, and would make a reason of its own for each.
+    shown = match[2] if match else field
+    return Problem(quote(f"{message} [{shown}]" if shown else message, [key]), field)
 
 
 def receipt_of(message_id: str, answer: HttpAnswer, *, key: str = "", sandbox: bool = False) -> Receipt:

@@ -65,6 +65,16 @@ class TwilioSettings(AdapterSettings):
             raise ValueError("must be SK and 32 hexadecimal digits")
         return value
 
+    @field_validator("auth_token", "api_secret", "signing_secret")
+    @classmethod
+    def _is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        secret = value.get_secret_value().strip()
+        if re.fullmatch(r"[\x21-\x7e]+", secret) is None:  # anybody could sign with an empty one
+            raise ValueError("is empty, or has characters that no secret has")
+        return SecretStr(secret)
+
     @field_validator("from_")
     @classmethod
     def _is_a_sender(cls, value: str | None) -> str | None:

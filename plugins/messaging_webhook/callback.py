@@ -50,12 +50,13 @@ def callback_of(
     """
     receiver = _signer(request, keys, own)
     document = request.json()
+    if not isinstance(document, dict):
+        raise InputError("the body is no object")
     try:
         report = _Report.model_validate(document)
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the body"
-        raise InputError(f"{place}: {problem['msg']}") from None
+        raise InputError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
     word = report.type.removeprefix(_PREFIX)
     if word == report.type or word not in list(EngagementKind):
         return Callback()
@@ -65,11 +66,15 @@ def callback_of(
     at = report.timestamp or datetime.fromtimestamp(int(request.header("webhook-timestamp")), UTC)
     if at.tzinfo is None:
         raise InputError("timestamp: has no zone: write it like 2026-03-02T10:05:00Z")
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:  # in the first hours of the year 1, or the last of 9999
+        raise InputError("timestamp: there is no such time") from None
     told = Engagement(
         id=request.header("webhook-id"),
         kind=EngagementKind(word),
         # A clock that is ahead must not decide over what comes later.
-        at=min(at.astimezone(UTC), request.received_at),
+        at=min(at, request.received_at),
         message_id=about.message_id,
         channel=None if about.message_id else channel,
         address=None if about.message_id else about.address,

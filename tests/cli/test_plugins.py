@@ -181,6 +181,16 @@ def test_what_is_wrong_is_told_with_what_to_do(workspace: Workspace, source: str
     assert f"messaging: plugin odd: {number} problem{'s' if number > 1 else ''}" in err
 
 
+def test_one_that_brings_what_another_has(workspace: Workspace) -> None:
+    (workspace.plugins / "dove.py").write_text(GOOD.replace('"pigeon"', '"smtp"'), "utf-8")
+    assert check("dove") == (
+        1,
+        f"plugin dove (from {workspace.plugins / 'dove.py'}): "
+        "the adapter 'smtp' is already there, from plugin email (customer-messaging)\n",
+        "messaging: plugin dove: 1 problem\n",
+    )
+
+
 def test_a_right_one_is_told_what_it_brings(workspace: Workspace) -> None:
     (workspace.plugins / "pigeon.py").write_text(GOOD, "utf-8")
     (workspace.plugins / "tea.py").write_text(SOURCE.format(verify="raise RequestRejected('no')"), "utf-8")

@@ -266,11 +266,21 @@ def test_no_provider_moves_what_went_another_way(shop: Shop, web: httpx.Client) 
 
 
 def test_odd_words_of_others_cost_no_event(shop: Shop, web: httpx.Client) -> None:
-    odd = told("e1", "deferred", channel="sms", address=NUMBER, reason="x\0")
+    more = {"reason": "x\0", "number": 10**30, "inside": [{"far": "1e999"}]}
+    odd = told("e1", "deferred", channel="sms", address=NUMBER, **more)
     stop = told("e2", "unsubscribed", channel="sms", address=NUMBER, permanent=True)
     body = json.dumps([odd, stop]).replace("x\\u0000", "x\\u0000\\ud800").encode() + b" "
-    body = body.replace(b'"reason": "x', b'"reason": "\xff')
+    body = body.replace(b'"reason": "x', b'"reason": "\xff').replace(b'"1e999"', b"1e999")
     assert web.post("/callbacks/owl", content=body, headers=HOOT).status_code == 200
+    assert suppressed(shop) == "opted out"
+
+
+@pytest.mark.parametrize("place", ["id", "message", "address"])
+@pytest.mark.parametrize("odd", ["x\0", "x\ud800"])
+def test_nor_do_odd_names(shop: Shop, web: httpx.Client, place: str, odd: str) -> None:
+    named = told("e1", "deferred", channel="sms", address=NUMBER)
+    stop = told("e2", "unsubscribed", channel="sms", address=NUMBER, permanent=True)
+    assert post(web, named | {place: odd}, stop).status_code == 200
     assert suppressed(shop) == "opted out"
 
 

@@ -395,7 +395,9 @@ def test_whose_address_is_wrong_costs_nobody_else(sendgrid: Open, personal: Pers
         receipts = deliver(sendgrid(0, host=provider.url), *personal(200))
         assert len(provider.requests) == 2
         assert 0 < sum(receipt.verdict is Verdict.REFUSED for receipt in receipts) < 50
-        assert {receipt.suppress for receipt in receipts if receipt.verdict is Verdict.REFUSED} == {"bounced"}
+        assert {(receipt.reason, receipt.suppress) for receipt in receipts if receipt.verdict is Verdict.REFUSED} == {
+            ("sendgrid: 400 Does not contain a valid address. [to.0.email]", "bounced")
+        }, "one reason for all, wherever they stood in the request"
         accepted = {f"c{n}@example.com" for n, one in enumerate(receipts) if one.verdict is Verdict.ACCEPTED}
         assert {one["to"] for one in provider.messages} == accepted
 

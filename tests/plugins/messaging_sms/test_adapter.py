@@ -365,6 +365,11 @@ def test_measure(adapter: Make, sms: Letter) -> None:
     [
         ({"account_sid": "AC1"}, "account_sid"),
         ({"auth_token": None}, "TWILIO_AUTH_TOKEN"),
+        ({"auth_token": ""}, "auth_token"),
+        ({"auth_token": " \n"}, "auth_token"),
+        ({"auth_token": "tok\0en"}, "auth_token"),
+        ({"api_key": "SK" + "1" * 32, "api_secret": ""}, "api_secret"),
+        ({"signature": "sha256", "signing_secret": ""}, "signing_secret"),
         ({"api_key": "SK" + "1" * 32}, "belong together"),
         ({"api_key": "a-key", "api_secret": "s"}, "32 hexadecimal"),
         ({"from": None}, "who sends"),

@@ -83,7 +83,7 @@ def test_what_has_no_common_word_is_left_out(adapter: Webhook, report: Callable[
     ("document", "problem"),
     [
         ("", "not JSON"),
-        ("[]", "the body"),
+        ("[]", "^the body is no object$"),
         ({}, "type: "),
         ({"type": 5}, "type: "),
         ({"type": "message.opened"}, "data.message_id: is missing"),
@@ -91,6 +91,14 @@ def test_what_has_no_common_word_is_left_out(adapter: Webhook, report: Callable[
         ({"type": "message.opened", "data": {"message_id": ["m1"]}}, "data.message_id: "),
         ({"type": "message.opened", "data": {"message_id": "m1"}, "timestamp": "2026-11-22T10:00"}, "has no zone"),
         ({"type": "message.opened", "data": {"message_id": "m1"}, "timestamp": "soon"}, "timestamp: "),
+        (
+            {"type": "message.opened", "data": {"message_id": "m1"}, "timestamp": "9999-12-31T23:59:59-14:00"},
+            "timestamp: there is no such time",
+        ),
+        (
+            {"type": "message.opened", "data": {"message_id": "m1"}, "timestamp": "0001-01-01T00:00:00+14:00"},
+            "timestamp: there is no such time",
+        ),
         ({"type": "message.opened", "data": {"message_id": "m1", "slot": "x" * 99}}, "data.slot: "),
     ],
 )
