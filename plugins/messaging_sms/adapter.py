@@ -160,7 +160,7 @@ class Twilio(Adapter):
         except ImportError as error:
             raise AdapterUnusable(
                 f"twilio: the package is not installed ({error.name} is missing)",
-                hint='pip install "customer-messaging[twilio]"',
+                hint='install it: pip install "customer-messaging[twilio]"',
             ) from None
         settings = self.settings
         user, password = settings.account_sid, settings.auth_token

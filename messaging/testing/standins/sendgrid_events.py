@@ -115,7 +115,7 @@ class Signer:
             from cryptography.hazmat.primitives.asymmetric import ec
         except ImportError:
             raise InputError(
-                "SendGrid's signatures need the package cryptography", hint="pip install cryptography"
+                "SendGrid's signatures need the package cryptography", hint="install it: pip install cryptography"
             ) from None
         self._key = ec.generate_private_key(ec.SECP256R1())
         der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

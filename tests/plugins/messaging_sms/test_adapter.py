@@ -327,7 +327,7 @@ def test_the_package_is_missing(twilio: Twilio, sms: Letter, monkeypatch: pytest
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(AdapterUnusable) as raised:
         list(twilio.deliver([sms()]))
-    assert raised.value.hint == 'pip install "customer-messaging[twilio]"'
+    assert raised.value.hint == 'install it: pip install "customer-messaging[twilio]"'
     assert twilio.measure(sms()) is not None
 
 
