@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock
@@ -29,7 +29,7 @@ from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
 from messaging.services.handover import Handover
 from messaging.services.importing import CustomerImport
-from messaging.services.intake import Intake
+from messaging.services.intake import Accepted, Intake
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.measuring import Measures
 from messaging.services.planning import Planner
@@ -55,7 +55,7 @@ class Messaging(Opened):
     """A shop's messaging, as code sees it.
 
     >>> with Messaging.open("my-shop") as app:
-    ...     app.intake.receive(event)
+    ...     app.receive(event)
     """
 
     #: How adapters are called.
@@ -328,6 +328,18 @@ class Messaging(Opened):
     def _wake(self) -> None:
         for wake in self.wakes:
             wake.set()
+
+    def receive(self, event: Mapping[str, Any]) -> Accepted:
+        """Take a live event in (docs/events.md): its effects are there when this returns. From any thread.
+
+        Raises:
+            InputError: it is no event; nothing is kept.
+            Conflict: its id is known for another content; nothing is changed.
+            StoreError: it could not be kept.
+        """
+        with self._making:  # whichever thread is first
+            intake = self.intake
+        return intake.receive(event)
 
     def send_campaign(
         self,
