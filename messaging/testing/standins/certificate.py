@@ -18,7 +18,9 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
-        raise InputError("a certificate needs the package cryptography", hint="install it: pip install cryptography") from None
+        raise InputError(
+            "a certificate needs the package cryptography", hint="install it: pip install cryptography"
+        ) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
