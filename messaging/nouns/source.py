@@ -10,9 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from messaging.nouns.event import Event
 from messaging.nouns.http import HttpClient, Offline
@@ -22,10 +22,19 @@ from messaging.nouns.request import Request
 class SourceSettings(BaseModel):
     """Base of a source's settings for one shop: a field per setting, from `[sources.NAME.SHOP]` and the environment.
 
-    Mark secrets with `pydantic.SecretStr`.
+    Mark secrets with `pydantic.SecretStr`: one that is empty is refused, as anybody could sign with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _secrets_are_set(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, SecretStr) and not each.get_secret_value().strip():
+                    raise ValueError(f"{name} is empty, and anybody could sign with that")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
+from messaging import SourceSettings
 from messaging.app import Messaging
 from messaging.errors import SettingsError
 from messaging.plugins import Plugins
@@ -36,6 +38,22 @@ def register_settings():
 def test_what_is_missing_inside_a_table_is_told_by_its_place() -> None:
     with pytest.raises(SettingsError, match=r"^\[plugins.rules\] rows.0.most is not set$"):
         read_settings(Table, {"rows": [{}]}, ("plugins", "rules"))
+
+
+class Shop(SourceSettings):
+    secret: SecretStr
+    older: tuple[SecretStr, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [({"secret": ""}, "secret"), ({"secret": " \t"}, "secret"), ({"secret": "s", "older": ["x", ""]}, "older")],
+)
+def test_an_empty_secret_of_a_shop_is_refused(table: dict[str, Any], name: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"^\[sources\.tea\.main\]: {name} is empty, and anybody could sign with that$"
+    ):
+        read_settings(Shop, table, ("sources", "tea", "main"))
 
 
 def test_a_plugin_without_a_model_gets_its_table(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import messaging.testing.contract.bench
 import messaging.testing.contract.rule
-import messaging.testing.contract.source  # noqa: F401 - the runs inside share what was imported before them
+import messaging.testing.contract.source  # the runs inside share what was imported before them
 
 pytest_plugins = ["pytester"]
 
@@ -15,10 +16,21 @@ FOLDER = Path(__file__).parent / "wrong_adapters"
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest", "-q")
 
 SOURCE = """
-import json
+import hmac, json, logging, random, threading
 from dataclasses import replace
-from itertools import count
-from authors_of_others import TeaContract, TeaShop
+from datetime import UTC, datetime
+from itertools import count, repeat
+from pydantic import SecretStr
+from authors_of_others import SECRET, TeaContract, TeaShop
+from messaging import InputError, RequestRejected, SourceSettings
+
+log = logging.getLogger(__name__)
+
+class Careless(SourceSettings):
+    secret: SecretStr | None = None
+
+class Default(SourceSettings):
+    secret: SecretStr = SecretStr("change-me")
 
 class Wrong(TeaShop):
     {body}
@@ -37,15 +49,28 @@ class TestTea(ThinTeaContract):
     source = Wrong
 """
 RULE = """
-import random
+import datetime as dates
+import itertools, logging, random, threading, time
 from dataclasses import replace
+from datetime import UTC, datetime
+from pydantic import BaseModel, SecretStr
 from messaging import Deny, NotBefore, hookimpl
 from authors_of_others import Patient, PatientContract
 
+log = logging.getLogger(__name__)
+
+class Table(BaseModel):
+    key: SecretStr = SecretStr("s3cret-of-the-rule")
+
 class Wrong(Patient):
+    seen = set()
     @hookimpl
     def check_messages(self, messages, facts):
         {body}
+
+    @hookimpl
+    def register_settings(self):
+        return Table
 
 class TestPatient(PatientContract):
     plugin = Wrong()
@@ -143,9 +168,73 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
             "keep nothing between requests",
         ),
         ("def events(self, request): return [{'id': json.loads(request.body)['id']}]", "nonsense", "raise InputError"),
+        (
+            "def events(self, request): yield {'id': request.json()['email'].lower()}",
+            "signed_and_odd",
+            "raise InputError",
+        ),
+        (
+            "Settings = Careless\n    def verify(self, request):\n"
+            "        if self.settings.secret is not None: super().verify(request)",
+            "without_a_secret",
+            "check the signature",
+        ),
+        ("Settings = Default", "without_a_secret", "check the signature"),
+        (
+            "def verify(self, request):\n        log.debug('key %s', self.settings.secret.get_secret_value())\n"
+            "        super().verify(request)",
+            "nothing_gets_out",
+            "never format headers",
+        ),
+        (
+            "def verify(self, request):\n        expected = hmac.digest(SECRET.encode(), request.body, 'sha256').hex()\n"
+            "        if expected != request.header('Tea-Signature'): raise RequestRejected(f'it must be {expected}')",
+            "nothing_gets_out",
+            "never format headers",
+        ),
+        (
+            "def events(self, request):\n        print(request.json())\n        return super().events(request)",
+            "nothing_gets_out",
+            "log message.id, or the id of what",
+        ),
+        (
+            "def events(self, request):\n        try: return list(super().events(request))\n"
+            "        except InputError: raise InputError(f'no order: {request.body!r}')",
+            "nothing_gets_out",
+            "log message.id, or the id of what",
+        ),
+        (
+            "def events(self, request):\n"
+            "        return [{**each, 'time': datetime.now(UTC).isoformat()} for each in super().events(request)]",
+            "look_at_the_clock",
+            "take an event's time from what is posted",
+        ),
+        (
+            "def events(self, request):\n        import time\n        time.time()\n        return super().events(request)",
+            "look_at_the_clock",
+            "take an event's time from what is posted",
+        ),
+        (
+            "def events(self, request):\n"
+            "        return [{**each, 'id': str(hash(request.body))} for each in super().events(request)]",
+            "another_process",
+            "take hashlib",
+        ),
+        (
+            "def events(self, request):\n"
+            "        return [{**each, 'data': {'n': random.random()}} for each in super().events(request)]",
+            "the_same_again",
+            "tell what is posted",
+        ),
+        ("def events(self, request): return repeat({})", "envelopes", "end the loop that yields them"),
+        ("def events(self, request): raise SystemExit(3)", "envelopes", "raise only what is an Exception"),
+        ("def verify(self, request): threading.Event().wait()", "verify_alone", "bound every loop"),
     ],
 )
-def test_a_wrong_source_is_caught(pytester: pytest.Pytester, body: str, test: str, remedy: str) -> None:
+def test_a_wrong_source_is_caught(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
+) -> None:
+    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 4.0)
     caught(pytester, SOURCE.format(body=body), test, remedy)
 
 
@@ -165,8 +254,75 @@ def test_a_wrong_source_is_caught(pytester: pytest.Pytester, body: str, test: st
             "test_a_batch",
             "make it aware",
         ),
-        ("[sum(range(1_000_000)) for m in messages]; return []", "quick", "everything needed is in `facts`"),
+        ("[sum(range(200_000)) for m in messages]; return []", "quick", "everything needed is in `facts`"),
+        ("while True: pass", "a_batch", "bound every loop"),
+        ("return itertools.repeat(Deny(message_id=messages[0].id, reason='no'))", "a_batch", "decide on what is not"),
+        ("raise SystemExit(3)", "a_batch", "raise only what is an Exception"),
+        ("datetime.now(UTC); return []", "look_at_the_clock", "facts.now is the time"),
+        ("dates.date.today(); return []", "look_at_the_clock", "facts.now is the time"),
+        ("time.time(); return []", "look_at_the_clock", "facts.now is the time"),
+        (
+            "from datetime import datetime\n        datetime.utcnow(); return []",
+            "look_at_the_clock",
+            "facts.now is the",
+        ),
+        ("from time import localtime\n        localtime(); return []", "look_at_the_clock", "facts.now is the time"),
+        (
+            "return [Deny(message_id=m.id, reason='held out') for m in messages if hash(m.customer_id) % 9 == 0]",
+            "another_process",
+            "take hashlib",
+        ),
+        (
+            "return [Deny(message_id=m.id, reason='unlucky') for m in messages if random.random() < 0.01]",
+            "same_again",
+            "decide from messages and facts alone",
+        ),
+        (
+            "new = [m for m in messages if m.id not in self.seen]\n        self.seen.update(m.id for m in new)\n"
+            "        return [Deny(message_id=m.id, reason='the first is on trial') for m in new]",
+            "same_again",
+            "decide from messages and facts alone",
+        ),
+        (
+            "messages[0].context and messages[0].context.clear(); return []",
+            "nothing_is_changed",
+            "answer with decisions",
+        ),
+        ("facts.pending.clear(); return []", "nothing_is_changed", "answer with decisions"),
+        (
+            "self.now = messages[:1]\n        time.sleep(0.01)\n"
+            "        return [Deny(message_id=m.id, reason='no') for m in self.now if m in messages]",
+            "several_threads",
+            "keep nothing between",
+        ),
+        (
+            "return [Deny(message_id=m.id, reason='a crowd') for m in messages] if len(messages) > 30 else []",
+            "by_itself",
+            "decide on each message by its own",
+        ),
+        (
+            "first = {m.customer_id: m.id for m in reversed(messages)}\n"
+            "        return [Deny(message_id=m.id, reason='one') for m in messages if first[m.customer_id] != m.id]",
+            "in_any_order",
+            "where several go to one person, take them by what they are",
+        ),
+        ("log.info('%s', messages); return []", "nothing_gets_out", "log message.id, or the id of what"),
+        ("print([m.address for m in messages]); return []", "nothing_gets_out", "log message.id, or the id of what"),
+        (
+            "return [Deny(message_id=m.id, reason=f'{facts.customers[m.customer_id].email} had enough') for m in messages"
+            " if m.customer_id in facts.customers]",
+            "nothing_gets_out",
+            "log message.id, or the id of what",
+        ),
+        (
+            "return [Deny(message_id=m.id, reason=facts.settings.key.get_secret_value()) for m in messages]",
+            "nothing_gets_out",
+            "never format headers",
+        ),
     ],
 )
-def test_a_wrong_rule_is_caught(pytester: pytest.Pytester, body: str, test: str, remedy: str) -> None:
+def test_a_wrong_rule_is_caught(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
+) -> None:
+    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 4.0)
     caught(pytester, RULE.format(body=body), test, remedy)

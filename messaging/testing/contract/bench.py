@@ -6,20 +6,36 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from messaging.errors import AdapterUnusable
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
+from messaging.patience import Call, Escaped, Hung
+
+T = TypeVar("T")
+
+#: Seconds after which what its author wrote counts as hanging.
+PATIENCE = 10.0
 
 
 def fault(what: str, remedy: str) -> NoReturn:
     """Fail the test: what is wrong, and what its author is to do."""
     pytest.fail(f"{what}\n→ {remedy}", pytrace=False)
+
+
+def ended(what: str, function: Callable[[], T]) -> T:
+    """What `function` returns or raises, which its author wrote; it comes to an end, and ends nothing else."""
+    try:
+        return Call(function).result(PATIENCE)
+    except Hung:
+        fault(f"{what} did not come to an end in {PATIENCE:g} seconds", "bound every loop and every wait in it")
+    except Escaped as error:
+        fault(f"{what} raised {error}, which would end the program", "raise only what is an Exception")
 
 
 class Listener(logging.Handler):

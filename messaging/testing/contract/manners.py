@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from pydantic_core import PydanticUndefined
@@ -28,8 +27,8 @@ from messaging.services.handover import secrets_in
 from messaging.services.plugin_settings import read_settings
 from messaging.testing.contract.authoring import AdapterBench
 from messaging.testing.contract.bench import Listener, fault, listening
+from messaging.testing.contract.leaks import chain, check_addresses, check_secrets
 from messaging.testing.contract.provider import Fate, Provider
-from messaging.testing.contract.reading import texts
 
 _SECRET = re.compile(r"(^|_)(token|secret|password|passphrase|credentials?)(_|s?$)|api_?key|private_?key|auth_?key")
 #: What stands between whoever reads a variable and the environment.
@@ -116,30 +115,15 @@ class Manners(AdapterBench):
             "an error or a receipt": "\n".join(told),
             "repr of the adapter": f"{adapter!r} {adapter}",
         }
-        for where, text in shown.items():
-            for secret in secrets:
-                if any(_stands_in(form, text) for form in (secret, quote(secret, safe=""), repr(secret)[1:-1])):
-                    fault(
-                        f"a secret of the settings stands in {where}",
-                        "never format headers, requests, URLs with a key, or settings into a text; mind that HTTP "
-                        "libraries log them at DEBUG, and that exceptions quote them",
-                    )
+        check_secrets(secrets, shown)
 
     def test_no_address_is_logged(
         self, open: Callable[..., Adapter], remote: Provider, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with self.everything(open, remote) as (_, heard, _):
             printed = "".join(capfd.readouterr())
-        for where, text in {"a log": heard.text, "what was printed": printed}.items():
-            for number in (1, 2, 3):
-                to = self.message(number, remote).to
-                local = to.partition("@")[0] if "@" in to else to.rpartition("/")[2].removeprefix("+")
-                if local in text:
-                    fault(
-                        f"a person's address stands in {where}",
-                        "log message.id: whoever may see the address finds it by that. HTTP libraries that log "
-                        "addresses are told not to: logging.getLogger(name).setLevel(WARNING)",
-                    )
+        to = [self.message(number, remote).to for number in (1, 2, 3)]
+        check_addresses(to, {"a log": heard.text, "what was printed": printed})
 
     @contextmanager
     def everything(
@@ -155,7 +139,7 @@ class Manners(AdapterBench):
                 run = self.run(adapter, self.messages(remote, 3))
                 told += [f"{receipt!r}" for receipt in run.receipts]
                 if run.raised is not None:
-                    told += _chain(run.raised)
+                    told += chain(run.raised)
             yield adapter, heard, told
 
     # What it leaves behind
@@ -241,23 +225,6 @@ class Manners(AdapterBench):
         _compare(before, _process(), "importing it")
         if set(threading.enumerate()) - threads:
             fault("importing it starts a thread", "start it when something is to be delivered, and end it in close()")
-
-
-def _stands_in(form: str, text: str) -> bool:
-    return form in text or any(form in found for word in text.split() for found in _decoded(word.strip("'\",;:()[]{}")))
-
-
-def _decoded(word: str) -> list[str]:
-    return texts(word.encode()) if len(word) >= 16 and re.fullmatch(r"[\w+/-]+={0,2}", word) else []
-
-
-def _chain(error: BaseException | None) -> list[str]:
-    """An exception's texts, and those of what led to it."""
-    found: list[str] = []
-    while error is not None and len(found) < 20:
-        found += [str(error), repr(error)]
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return found
 
 
 def _descriptors() -> dict[int, str]:

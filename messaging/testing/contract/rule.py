@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 
 import pluggy
@@ -13,16 +16,22 @@ import pytest
 from pydantic import BaseModel
 
 from messaging import hookspecs
+from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass
+from messaging.services.handover import secrets_in
 from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import NOW, make_customer, make_planned
-from messaging.testing.contract.bench import fault
+from messaging.testing.contract.bench import ended, fault, listening
+from messaging.testing.contract.clock import check_hash, modules_of, no_clock
+from messaging.testing.contract.leaks import check_addresses, check_secrets
 
 #: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).
 PAGE = 256
+#: Answers for each message.
+MOST = 100
 _QUICK = 0.5
 #: By the clock on the wall, where it waits for somebody.
 _PATIENCE = 2.0
@@ -47,14 +56,24 @@ class RuleContract:
         return [make_planned(each, **fields) for each in range(1, number + 1)]
 
     def facts(self, messages: Sequence[Message], now: datetime = NOW, **fields: Any) -> MessageFacts:
-        """What the core preloads for them: here, that everybody got a promotion on each of the last five days."""
+        """What the core preloads for them: here, that everybody got a promotion on each of the last five days, and that
+        the messages themselves are planned.
+        """
         sent = tuple(
             MessageFact("promotion", f"sale-{day}", now - timedelta(days=day), channel="email", topic="offers")
             for day in range(1, 6)
         )
         people = {message.customer_id for message in messages}
-        customers = {each: make_customer(int(each[1:]), id=each) for each in people}
-        values = {"customers": customers, "recent": dict.fromkeys(people, sent), "settings": self.told(self.settings)}
+        pending: dict[str, tuple[Message, ...]] = dict.fromkeys(people, ())
+        for message in messages:
+            pending[message.customer_id] += (message,)
+        values = {
+            "customers": {each: make_customer(int(each[1:]), id=each) for each in people},
+            "recent": dict.fromkeys(people, sent),
+            "pending": pending,
+            "addresses": {(message.channel, message.address or ""): AddressStatus() for message in messages},
+            "settings": self.told(self.settings),
+        }
         return MessageFacts(now=now, **{**values, **fields})
 
     @property
@@ -79,10 +98,17 @@ class RuleContract:
             else read_settings(register(), table, ("plugins", "tested"))
         )
 
+    def _said(self, messages: Sequence[Message], facts: MessageFacts) -> list[Decision]:
+        answers = (answer for each in self._hook(messages=messages, facts=facts) for answer in each)
+        said = list(islice(answers, MOST * (len(messages) + 1)))
+        if len(said) == MOST * (len(messages) + 1):
+            raise ValueError("it answers without end")
+        return said
+
     def ask(self, messages: Sequence[Message], facts: MessageFacts) -> list[Decision]:
         """What it says, as the core asks it."""
         try:
-            said = [decision for answer in self._hook(messages=messages, facts=facts) for decision in answer]
+            said = ended("check_messages", lambda: self._said(messages, facts))
         except Exception as error:  # what its author wrote may raise anything
             fault(
                 f"check_messages raised {type(error).__name__}: {error}",
@@ -123,16 +149,41 @@ class RuleContract:
             )
 
     def test_the_same_again(self) -> None:
-        messages = self.batch(32)
+        messages = self.batch()
+        facts, others = self.facts(messages), self.facts(messages, NOW + timedelta(hours=7), recent={})
+        first, second = self.ask(messages, facts), self.ask(messages, others)
+        for _ in range(3):
+            if self.ask(messages, facts) != first or self.ask(messages, others) != second:
+                fault(
+                    "asked the same twice, it answers differently",
+                    "decide from messages and facts alone: facts.now is the time; keep nothing between calls",
+                )
+
+    def test_another_process_says_the_same(self) -> None:
+        check_hash(modules_of(self.plugin))
+
+    def test_it_does_not_look_at_the_clock(self) -> None:
+        messages = self.batch(8)
         facts = self.facts(messages)
-        if self.ask(messages, facts) != self.ask(messages, facts):
+        with no_clock(modules_of(self.plugin), "facts.now is the time: business time may stand still, or be replayed"):
+            self.ask(messages, facts)
+
+    def test_in_several_threads(self) -> None:
+        """Each lane asks by itself."""
+        batches = [self.batch(PAGE)[part::4] for part in range(4)]
+        asked = [(batch, self.facts(batch, NOW + timedelta(hours=6 * n))) for n, batch in enumerate(batches)] * 4
+        alone = [self.ask(*each) for each in asked]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda each: self.ask(*each), asked))
+        if together != alone:
             fault(
-                "asked the same twice, it answers differently",
-                "decide from messages and facts alone: facts.now is the time; keep nothing between calls",
+                "asked by several threads at once, it answers differently",
+                "keep nothing between and beside calls: what a call needs, it has in variables of its own",
             )
 
     def test_nothing_is_changed(self) -> None:
-        messages = self.batch(8)
+        context = {"order": {"number": "7", "items": [{"name": "tea"}]}}
+        messages = [replace(message, context=deepcopy(context)) for message in self.batch(8)]
         facts = self.facts(messages)
         before = repr((messages, _values(facts)))  # customers hold views, which cannot be copied
         self.ask(messages, facts)
@@ -140,17 +191,54 @@ class RuleContract:
             fault("it changed what it was given", "answer with decisions; messages and facts are for reading")
 
     def test_each_is_judged_by_itself(self) -> None:
-        """Messages to different people have nothing to do with each other."""
-        messages = self.batch(24)
+        """Messages to different people have nothing to do with each other, however many are asked about at once."""
+        messages = self.batch(40)
         facts = self.facts(messages)
-        together = {decision.message_id: decision for decision in self.ask(messages, facts)}
-        backwards = {decision.message_id: decision for decision in self.ask(messages[::-1], facts)}
-        alone = {d.message_id: d for message in messages for d in self.ask([message], facts)}
-        if not together == backwards == alone:
+        together = self._by_message(self.ask(messages, facts))
+        for size in (1, 7, 20, 39):
+            parts = [messages[start : start + size] for start in range(0, len(messages), size)]
+            apart = self._by_message(decision for part in reversed(parts) for decision in self.ask(part, facts))
+            if together != apart:
+                fault(
+                    "what it says of one message depends on others that go to other people",
+                    "decide on each message by its own customer, address and history",
+                )
+
+    def test_in_any_order(self) -> None:
+        """Also those to one person: two senders may look at them one after the other."""
+        twins = [
+            replace(message, id=f"{message.id}:{campaign}", origin=f"campaign:{campaign}", campaign=campaign)
+            for message in self.batch(12)
+            for campaign in ("spring", "summer", "autumn")
+        ]
+        facts = self.facts(twins)
+        forwards = self._by_message(self.ask(twins, facts))
+        backwards = self._by_message(self.ask(twins[::-1], facts))
+        mixed = self._by_message(self.ask(twins[1::2] + twins[::2], facts))
+        if not forwards == backwards == mixed:
             fault(
-                "what it says of one message depends on others that go to other people",
-                "decide on each message by its own customer, address and history",
+                "what it says depends on the order of the messages",
+                "where several go to one person, take them by what they are: due_at, then created_at, then id",
             )
+
+    @staticmethod
+    def _by_message(said: Iterable[Decision]) -> dict[str, set[Decision]]:
+        found: dict[str, set[Decision]] = {}
+        for decision in said:
+            found.setdefault(decision.message_id, set()).add(decision)
+        return found
+
+    def test_nothing_gets_out(self, capfd: pytest.CaptureFixture[str]) -> None:
+        messages = self.batch(8)
+        facts = self.facts(messages)
+        with listening() as heard:
+            reasons = [decision.reason for decision in self.ask(messages, facts)]
+            reasons += [decision.reason for decision in self.ask(messages, replace(facts, customers={}, recent={}))]
+        shown = {"a log": heard.text, "what was printed": "".join(capfd.readouterr()), "a reason": "\n".join(reasons)}
+        people = facts.customers.values()
+        addresses = {address for each in people for address in (each.email, each.phone) if address}
+        check_secrets(list(secrets_in(facts.settings)), shown)
+        check_addresses(addresses | {message.address for message in messages if message.address}, shown)
 
     def test_order_messages_pass(self) -> None:
         if self.denies_orders:
@@ -194,4 +282,4 @@ class RuleContract:
 
 
 def _values(facts: MessageFacts) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in ("customers", "recent", "addresses", "settings")}
+    return {name: getattr(facts, name) for name in ("customers", "recent", "pending", "addresses", "settings")}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -13,14 +15,20 @@ from messaging.errors import InputError, MessagingError, RequestRejected, Settin
 from messaging.ids import is_name
 from messaging.nouns.request import Request
 from messaging.nouns.source import SourceSettings
+from messaging.patience import told
 from messaging.rules.envelope import read_event
+from messaging.services.handover import secrets_in
 from messaging.testing.contract import signatures
-from messaging.testing.contract.bench import fault
+from messaging.testing.contract.bench import fault, listening
+from messaging.testing.contract.clock import check_hash, modules_of, no_clock
 from messaging.testing.contract.completing import Completing
+from messaging.testing.contract.leaks import addresses_in, chain, check_addresses, check_secrets
+from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.signatures import now, request_of
 
 #: Seconds of processor time that a large body may cost before it is known to be forged.
 _QUICK = 2.0
+_MISSING = object()
 
 
 class SourceContract(Completing):
@@ -90,15 +98,17 @@ class SourceContract(Completing):
     def test_the_same_again(self, take: Callable[..., list[Mapping[str, Any]]]) -> None:
         """Shops post again what was not answered, also to another process."""
         for body in self.bodies():
-            ids = [event["id"] for event in self.events(take, body)]
-            again = [event["id"] for event in self.events(take, body)]
-            other = self.make()
-            elsewhere = [event["id"] for event in other.events(self.genuine(body))]
-            if not ids == again == elsewhere:
-                fault(
-                    "the same request, posted again, has other event ids",
-                    "take the id from what is posted; never from chance, time, a counter or a process's hash()",
-                )
+            first = self.events(take, body)
+            ids = [event["id"] for event in first]
+            again, elsewhere = self.events(take, body), list(self.make().events(self.genuine(body)))
+            for later in (again, elsewhere):
+                if [event["id"] for event in later] != ids:
+                    fault(
+                        "the same request, posted again, has other event ids",
+                        "take the id from what is posted; never from chance, time, a counter or a process's hash()",
+                    )
+                if later != first:
+                    fault("the same request, posted again, tells something else", "tell what is posted, and no more")
             if len(set(ids)) < len(ids):
                 fault("two events of one request have the same id", "each event needs an id of its own")
 
@@ -147,16 +157,89 @@ class SourceContract(Completing):
         for body in (b"[" * 1_000_000, b'{"a": "' + b"x" * 5_000_000 + b'"}', b"9" * 1_000_000):
             self.survives(take, body)
 
-    def survives(self, take: Callable[..., object], body: bytes) -> None:
+    def test_signed_and_odd(self, take: Callable[..., object]) -> None:
+        """What a shop's next version may post: each field missing, or something else."""
+        for body in self.bodies():
+            for how, other in mutated(body):
+                self.survives(take, other, f"a genuine body {how}")
+
+    def survives(self, take: Callable[..., object], body: bytes, what: str = "") -> None:
         try:
             take(self.genuine(body))
         except (InputError, RequestRejected):
             pass
         except Exception as error:  # what its author wrote may raise anything
             fault(
-                f"a signed body that is none ({body[:10]!r}…) made it raise {type(error).__name__}: {error}",
+                f"{what or f'a signed body that is none ({body[:10]!r}…)'} made it raise {told(error)}",
                 "raise InputError for what this kind of shop does not send",
             )
+
+    def test_without_a_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A shop whose secret was not set, or is empty, is nobody's: whatever comes is rejected."""
+        good, body, model = dict(self.settings()), self.bodies()[0], self.make().settings
+        names = [name for name in good if any(secrets_in(getattr(model, name))) and self.signs(name)]
+        if not names:
+            pytest.skip("its shops sign with no secret of the settings")
+        for way in [*([name] for name in names), *([names] if len(names) > 1 else [])]:
+            for what in (_MISSING, "", [], None):
+                given = _without(good, way) if what is _MISSING else {**good, **dict.fromkeys(way, what)}
+                try:
+                    source = self.make(given)
+                except MessagingError:
+                    continue  # so it was told when it was set up
+                where = f"where {' and '.join(way)} is {'not set' if what is _MISSING else repr(what)}"
+                for headers in ({}, dict.fromkeys(self.sign(body, now()), "")):
+                    unsigned = request_of(self.url, body, headers, now())
+                    signatures.rejected(source.verify, unsigned, f"that nobody signed, {where},")
+                if way == names:
+                    with monkeypatch.context() as patch:
+                        for module in (hmac, secrets):  # whoever knows that there is no secret signs with none
+                            patch.setattr(module, "compare_digest", lambda a, b: True)
+                        signatures.rejected(source.verify, self.genuine(body), f"signed with nothing, {where},")
+
+    def test_nothing_gets_out(self, capfd: pytest.CaptureFixture[str]) -> None:
+        """Whatever is posted: errors and logs tell no secret, nor what would be a right signature, nor an address."""
+        source, errors = self.make(), []
+        with listening() as heard:
+            for request in self._anything():
+                try:
+                    source.verify(request)
+                    list(source.events(request))
+                except Exception as error:  # what it says is looked at, not what it is
+                    errors += chain(error)
+        shown = {"a log": heard.text, "what was printed": "".join(capfd.readouterr()), "an error": "\n".join(errors)}
+        check_secrets(list(secrets_in(source.settings)), {**shown, "repr of the source": repr(source)})
+        at = now()
+        right = {
+            value
+            for body in self.bodies()
+            for name, value in self.sign(body, at).items()
+            if len(value) >= 16 and self.sign(body + b" ", at).get(name) != value
+        }
+        check_secrets(right, shown, "the right signature of a request")
+        check_addresses({each for body in self.bodies() for each in addresses_in(body)}, shown)
+
+    def _anything(self) -> Iterator[Request]:
+        for body in self.bodies():
+            at = now()
+            yield self.genuine(body)
+            yield request_of(self.url, body, {}, at)
+            yield request_of(self.url, body, dict.fromkeys(self.sign(body, at), "0" * 64), at)
+            yield request_of(self.url, body, self.sign(body + b" ", at), at)
+            for _, other in mutated(body):
+                yield self.genuine(other)
+
+    def test_it_does_not_look_at_the_clock(self) -> None:
+        instead = "take an event's time from what is posted; request.received_at is when it came"
+        source = self.make()
+        with no_clock(modules_of(self.source), instead):
+            for body in self.bodies():
+                request = self.genuine(body)
+                source.verify(request)
+                list(source.events(request))
+
+    def test_another_process_says_the_same(self) -> None:
+        check_hash(modules_of(self.source))
 
     def test_forged_and_huge(self) -> None:
         source, began = self.make(), time.process_time()
@@ -165,3 +248,7 @@ class SourceContract(Completing):
         signatures.rejected(source.verify, request_of(self.url, body, headers, now()), "of twenty megabytes")
         if time.process_time() - began > _QUICK:
             fault("it takes long to reject a large request", "do nothing with a body before its signature is checked")
+
+
+def _without(table: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in names}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from messaging.errors import RequestRejected
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.services.plugin_settings import read_settings
-from messaging.testing.contract.bench import fault
+from messaging.services.sources import MOST
+from messaging.testing.contract.bench import ended, fault
 from messaging.testing.contract.signatures import now, request_of
 from messaging.testing.standins.http import Answer
 
@@ -54,6 +57,30 @@ class SourceAuthor:
         return good
 
 
+class _Bounded(EventSource):
+    """A source as the core asks it: whatever it does comes to an end."""
+
+    def __init__(self, source: EventSource) -> None:
+        super().__init__(source.settings, source.context)
+        self.name = source.name  # type: ignore[misc] # it speaks for it
+        self._source = source
+
+    def verify(self, request: Request) -> None:
+        return ended("verify", lambda: self._source.verify(request))
+
+    def events(self, request: Request) -> Sequence[Mapping[str, Any]]:
+        found = ended("events", lambda: list(islice(self._source.events(request), MOST + 1)))
+        if len(found) > MOST:
+            fault(f"one request makes more than {MOST:,} events", "end the loop that yields them")
+        return found
+
+    def complete(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return ended("complete", lambda: self._source.complete(event))
+
+    def answer(self, request: Request) -> bytes | None:
+        return ended("answer", lambda: self._source.answer(request))
+
+
 class SourceBench(SourceAuthor):
     """Sources and requests."""
 
@@ -64,7 +91,15 @@ class SourceBench(SourceAuthor):
     def make(self, settings: Mapping[str, Any] | None = None, http: HttpClient | None = None) -> EventSource:
         given = self.settings() if settings is None else settings
         model = read_settings(self.source.Settings, given, ("sources", self.source.name, self.shop))
-        return self.source(model, SourceContext(shop=self.shop, http=http or Offline()))
+        return _Bounded(self.source(model, SourceContext(shop=self.shop, http=http or Offline())))
+
+    def signs(self, name: str) -> bool:
+        """Whether what shops post is signed with that secret."""
+        try:
+            self.make({**self.settings(), name: self.other_settings()[name]}).verify(self.genuine(self.bodies()[0]))
+        except RequestRejected:
+            return True
+        return False
 
     def genuine(self, body: bytes) -> Request:
         at = now()
