@@ -10,11 +10,10 @@ import struct
 import subprocess
 import sys
 import termios
-from datetime import timedelta
 
 import pytest
 
-from messaging.cli.common import counted, duration_text
+from messaging.cli.common import counted
 
 
 @pytest.mark.parametrize(
@@ -23,19 +22,6 @@ from messaging.cli.common import counted, duration_text
 def test_one_and_more(number: int, said: str) -> None:
     assert counted(number, "row", "was/were") == said
     assert counted(number, "row") == " ".join(said.split()[:2])
-
-
-@pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (timedelta(), "0 seconds"),
-        (timedelta(seconds=0.5), "0.5 seconds"),
-        (timedelta(hours=1), "1 hour"),
-        (timedelta(days=1, hours=12, seconds=1), "1 day 12 hours 1 second"),
-    ],
-)
-def test_durations_read_as_they_are_written(duration: timedelta, text: str) -> None:
-    assert duration_text(duration) == text
 
 
 ROWS = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.nouns.template import Trigger
-from messaging.rules.timing import due_time, parse_at, parse_duration
+from messaging.rules.timing import due_time, duration_text, parse_at, parse_duration
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -23,6 +23,19 @@ VIENNA = ZoneInfo("Europe/Vienna")
 )
 def test_duration(text, hours):
     assert parse_duration(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(), "0 seconds"),
+        (timedelta(seconds=0.5), "0.5 seconds"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(days=1, hours=12, seconds=1), "1 day 12 hours 1 second"),
+    ],
+)
+def test_durations_read_as_they_are_written(duration, text):
+    assert duration_text(duration) == text
 
 
 @pytest.mark.parametrize("text", ["", "soon", "4", "hours", "4 parsecs", "1 day and 2 hours", "9" * 40 + " days"])
