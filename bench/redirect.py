@@ -119,6 +119,7 @@ def _ours(folder: Path) -> Served:
     from messaging.clock import Clock
     from messaging.errors import InputError
     from messaging.ids import message_id
+    from messaging.nouns.event import Accepted
     from messaging.nouns.message import Lane, Message, MessageClass, MessageState
     from messaging.nouns.template import LinkSlot, TemplateVersion
     from messaging.plugins import Plugins
@@ -126,7 +127,6 @@ def _ours(folder: Path) -> Served:
     from messaging.server.jobs import Job
     from messaging.server.public import public_app
     from messaging.server.run import POLL
-    from messaging.services.intake import Accepted
     from messaging.services.preferences import Preferences
     from messaging.services.recording import Recorder
     from messaging.stores.base import Outcome

@@ -40,7 +40,7 @@ from messaging.nouns.adapter import (
 from messaging.nouns.customer import Customer
 from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.engagement import Engagement, EngagementKind
-from messaging.nouns.event import Event
+from messaging.nouns.event import Accepted, Event, EventState
 from messaging.nouns.history import MessageFact
 from messaging.nouns.http import HttpAnswer, HttpClient
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accepted",
     "Adapter",
     "AdapterContext",
     "AdapterSettings",
@@ -70,6 +71,7 @@ __all__ = [
     "EngagementKind",
     "Event",
     "EventSource",
+    "EventState",
     "HttpAnswer",
     "HttpClient",
     "InputError",

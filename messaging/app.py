@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock
 from messaging.errors import MessagingError
 from messaging.nouns.adapter import RenderedMessage
+from messaging.nouns.event import Accepted
 from messaging.nouns.message import Message
 from messaging.opened import Opened
 from messaging.rules.profile import ProfileReader
@@ -29,7 +30,7 @@ from messaging.services.erasing import Eraser
 from messaging.services.forgotten import Forgotten
 from messaging.services.handover import Handover
 from messaging.services.importing import CustomerImport
-from messaging.services.intake import Accepted, Intake
+from messaging.services.intake import Intake
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.measuring import Measures
 from messaging.services.planning import Planner
@@ -70,11 +71,29 @@ class Messaging(Opened):
         no_plugins: bool = False,
     ) -> None:
         super().__init__(workspace, settings, clock=clock, no_plugins=no_plugins)
-        self._making = threading.Lock()
+        self._making = threading.RLock()
         #: Set when something new may be due: each who sends in this process waits on one of its own, and looks at once.
         self.wakes: list[threading.Event] = []
         #: Set when events were accepted that are to be worked off.
         self.events_wait = threading.Event()
+
+    def forked(self) -> None:
+        super().forked()
+        self._making, self.events_wait = threading.RLock(), threading.Event()
+        self.wakes.clear()
+
+    def receive(self, event: object, *, source: str = "api") -> Accepted:
+        """Take a live event in (docs/events.md): its effects are there when this returns. From any thread.
+
+        Raises:
+            InputError: it is no event; nothing is kept.
+            Conflict: its id is known for another content; nothing is changed.
+            StoreError: it could not be kept.
+        """
+        if "intake" not in self.__dict__:
+            with self._making:  # of two threads that come first, one makes it
+                self.intake  # noqa: B018 - made, and kept
+        return self.intake.receive(event, source=source)
 
     # Services
 
@@ -328,18 +347,6 @@ class Messaging(Opened):
     def _wake(self) -> None:
         for wake in self.wakes:
             wake.set()
-
-    def receive(self, event: Mapping[str, Any]) -> Accepted:
-        """Take a live event in (docs/events.md): its effects are there when this returns. From any thread.
-
-        Raises:
-            InputError: it is no event; nothing is kept.
-            Conflict: its id is known for another content; nothing is changed.
-            StoreError: it could not be kept.
-        """
-        with self._making:  # whichever thread is first
-            intake = self.intake
-        return intake.receive(event)
 
     def send_campaign(
         self,

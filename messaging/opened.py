@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 from messaging.clock import Clock, clock_from_environment
 from messaging.nouns.adapter import AdapterContext
@@ -24,7 +26,11 @@ from messaging.workspace.keys import Keys, read_keys
 
 
 class Opened:
-    """A workspace with its settings, its clock, and what touches the world; each made when it is first needed."""
+    """A workspace with its settings, its clock, and what touches the world; each made when it is first needed.
+
+    A process that forks may keep one open: each of the two makes what it needs anew, as files and locks are no good in
+    two processes.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Opened:
         self.settings = settings
         self.clock = clock or clock_from_environment()
         self.no_plugins = no_plugins
+        _OPEN.add(self)
 
     @classmethod
     def open(
@@ -70,6 +77,13 @@ class Opened:
             part = self.__dict__.pop(name, None)
             if part is not None and hasattr(part, "close"):
                 part.close()
+
+    def forked(self) -> None:
+        """Forget, in a new process, what belongs to the old one. Nothing is closed: it is in use there."""
+        kinds = type(self).__mro__
+        made = {name for kind in kinds for name, part in vars(kind).items() if isinstance(part, cached_property)}
+        for name in made & self.__dict__.keys():
+            _PARENTS.append(self.__dict__.pop(name))
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -153,3 +167,17 @@ class Opened:
         """Channels that have an adapter."""
         names = {"email", *self.settings.channels}
         return sorted(channel for channel in names if self.settings.adapter_for(channel) is not None)
+
+
+#: All that are open, for a fork; and what a forked process leaves alone, so that nothing of it is ever closed there.
+_OPEN: WeakSet[Opened] = WeakSet()
+_PARENTS: list[object] = []
+
+
+def _forked() -> None:
+    for opened in list(_OPEN):
+        opened.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,12 +1,18 @@
-"""The app takes events in one call, from any thread, whoever is first."""
+"""The app takes events in one call, from any thread, whoever is first, and in a process that forks."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from messaging.app import Messaging
 from messaging.errors import Conflict, InputError
+from messaging.nouns.event import EventState
+from messaging.workspace.folder import make_workspace
 
 
 def placed(number, total="5.00"):
@@ -37,3 +43,38 @@ def test_many_threads_at_once_on_an_app_that_did_nothing_yet(live_shop):
     assert states == ["done"] * 64
     assert app.store.events.count() == 64
     assert live_shop.app.store.events.count() == 64
+
+
+FORKS = """
+import os, sys
+from messaging import Messaging
+sys.path.insert(0, sys.argv[2])
+from test_app import placed
+
+app = Messaging.open(sys.argv[1])
+app.receive(placed(0))
+children = []
+for child in range(1, 4):
+    number = os.fork()
+    if not number:
+        for turn in range(20):
+            app.receive(placed(child * 100 + turn))
+        os._exit(0)
+    children.append(number)
+for turn in range(20):
+    app.receive(placed(1000 + turn))
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+assert app.receive(placed(301)).new is False
+print(app.store.events.count())
+"""
+
+
+def test_a_process_that_forks_has_its_own(tmp_path):
+    """What locks and files are shared with a parent would let both write at once."""
+    folder = str(make_workspace(tmp_path / "shop").root)
+    words = [sys.executable, "-W", "ignore", "-c", FORKS, folder, str(Path(__file__).parent)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "81"), done.stderr
+    with Messaging.open(folder) as app:
+        assert app.store.events.count() == 81
+        assert len(app.store.events.page(state=EventState.DONE, limit=100)) == 81

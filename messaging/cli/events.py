@@ -81,8 +81,6 @@ def send(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     FILE is one event, a list of events, or JSON Lines. What is due goes out with `messaging serve` or
     `send-due`.
     """
-    from messaging.services.intake import as_document
-
     answers: list[dict[str, object]] = []
     faults: list[MessagingError] = []
     with open_input(file) as content:
@@ -90,12 +88,12 @@ def send(app: Messaging, file: Path, source: str, as_json: bool) -> None:
     documents = _documents(text)
     for document in progress(documents, "Sending events", len(documents)):
         try:
-            accepted = app.intake.receive(document, source=source)
+            accepted = app.receive(document, source=source)
         except MessagingError as error:
             faults.append(error)
             answers.append({"error": str(error)})
             continue
-        answers.append(as_document(accepted))
+        answers.append(accepted.to_document())
         for warning in accepted.warnings:
             say(f"warning: {warning}")
         if accepted.error is not None:

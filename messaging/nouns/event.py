@@ -96,3 +96,36 @@ class Event:
             values[name] = time_from_text(values.get(name))
         values["state"] = EventState(values["state"])
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of an event that was taken in."""
+
+    key: str
+    state: EventState
+    #: Whether it was not known before.
+    new: bool
+    customer_id: str | None = None
+    #: Messages it planned, moved to another time, and cancelled.
+    planned: int = 0
+    moved: int = 0
+    cancelled: int = 0
+    #: Why it failed.
+    error: str | None = None
+    #: What of it could not be used: a phone number that is none, a trigger that finds no time.
+    warnings: tuple[str, ...] = ()
+
+    def to_document(self) -> Document:
+        """As JSON; what says nothing is left out."""
+        return without_empty(
+            {
+                "key": self.key,
+                "state": self.state.value,
+                "new": self.new,
+                "customer": self.customer_id,
+                "messages": {"planned": self.planned, "moved": self.moved, "cancelled": self.cancelled},
+                "error": self.error,
+                "warnings": list(self.warnings),
+            }
+        )

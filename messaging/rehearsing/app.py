@@ -22,11 +22,11 @@ from messaging.errors import PluginError
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Receipt, RenderedMessage
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
+from messaging.nouns.event import Accepted
 from messaging.nouns.message import Message
 from messaging.services.adapters import Adapters
 from messaging.services.dispatching import EVENT_LANES
 from messaging.services.handover import Handover
-from messaging.services.intake import Accepted
 from messaging.services.planning import Planner
 from messaging.services.sending import Sender
 from messaging.settings import Settings

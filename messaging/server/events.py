@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, Response
 
 import messaging
 from messaging.errors import MessagingError, StoreError
+from messaging.nouns.event import Accepted
 from messaging.rules.envelope import parse_json
 from messaging.rules.event_schema import schema
 from messaging.server.limits import read_body
-from messaging.services.intake import Accepted, as_document
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.server")
@@ -69,7 +69,7 @@ def events_api(
             raise WrongType("the body must be JSON", hint="send Content-Type: application/json")
         document = parse_json(await read_body(request, max_body))
         accepted = await run_in_threadpool(receive, document)
-        return JSONResponse(as_document(accepted), 202 if accepted.new else 200)
+        return JSONResponse(accepted.to_document(), 202 if accepted.new else 200)
 
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}

@@ -23,13 +23,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from messaging.errors import MessagingError, NotFound, StoreError, TokenError
 from messaging.nouns.engagement import EngagementKind
+from messaging.nouns.event import Accepted
 from messaging.rules.short_links import token_of
 from messaging.rules.tokens import LinkSigner, Purpose, SigningKeys, Token, read_token
 from messaging.server.events import events_api, refused
 from messaging.server.html import Pages, language
 from messaging.server.limits import Attempts, TooLarge, TooSlow, client_of, read_body
 from messaging.server.targets import Targets
-from messaging.services.intake import Accepted
 from messaging.services.preferences import Preferences, TooOften
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store

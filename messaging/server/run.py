@@ -85,7 +85,7 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
         app.store,
         app.recorder,
         app.preferences,
-        receive=app.intake.receive,
+        receive=app.receive,
         keys=app.signing_keys,
         api_key=app.keys.api_key,
         brand=brand,

@@ -18,7 +18,7 @@ from typing import Any
 
 from messaging.clock import Clock
 from messaging.errors import Conflict, InputError
-from messaging.nouns.event import Event, EventState
+from messaging.nouns.event import Accepted, Event, EventState
 from messaging.rules.envelope import parse_json, read_event
 from messaging.services.effects import REDACTED, Effects, Work
 from messaging.stores.base import Store
@@ -27,25 +27,6 @@ log = logging.getLogger("messaging.intake")
 
 #: Events of history in one transaction.
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """What became of an event that was taken in."""
-
-    key: str
-    state: EventState
-    #: Whether it was not known before.
-    new: bool
-    customer_id: str | None = None
-    #: Messages it planned, moved to another time, and cancelled.
-    planned: int = 0
-    moved: int = 0
-    cancelled: int = 0
-    #: Why it failed.
-    error: str | None = None
-    #: What of it could not be used: a phone number that is none, a trigger that finds no time.
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -266,17 +247,3 @@ def _differs(known: Event, event: Event) -> bool:
 def _settled(work: Work) -> Event:
     state = EventState.FAILED if work.error is not None else EventState.DONE
     return replace(work.event, state=state, error=work.error)
-
-
-def as_document(accepted: Accepted) -> dict[str, Any]:
-    """What a caller is told of an accepted event, as JSON; what says nothing is left out."""
-    document: dict[str, Any] = {
-        "key": accepted.key,
-        "state": accepted.state.value,
-        "new": accepted.new,
-        "customer": accepted.customer_id,
-        "messages": {"planned": accepted.planned, "moved": accepted.moved, "cancelled": accepted.cancelled},
-        "error": accepted.error,
-        "warnings": list(accepted.warnings),
-    }
-    return {name: value for name, value in document.items() if value not in (None, [])}

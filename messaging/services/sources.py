@@ -9,13 +9,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from messaging.errors import InputError, NotFound
-from messaging.nouns.event import Event, event_key
+from messaging.nouns.event import Accepted, Event, event_key
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.patience import at_home
 from messaging.plugins import Plugins
-from messaging.services.intake import Accepted
 from messaging.services.plugin_settings import read_settings
 from messaging.stores.events import Events
 

@@ -18,7 +18,7 @@ from messaging.errors import Conflict
 from messaging.ids import digest, message_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement
-from messaging.nouns.event import EventState
+from messaging.nouns.event import Accepted, EventState
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.nouns.template import LinkSlot, TemplateVersion
 from messaging.plugins import Plugins
@@ -29,7 +29,6 @@ from messaging.server.mails import Mailbox
 from messaging.server.public import PublicApp, public_app
 from messaging.server.run import Door, listen, run
 from messaging.server.staff import staff_app
-from messaging.services.intake import Accepted
 from messaging.services.preferences import Preferences
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
