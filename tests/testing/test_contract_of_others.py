@@ -234,7 +234,7 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
 def test_a_wrong_source_is_caught(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
 ) -> None:
-    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 4.0)
+    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 2.0 if "bound every loop" in remedy else 60.0)
     caught(pytester, SOURCE.format(body=body), test, remedy)
 
 
@@ -254,7 +254,7 @@ def test_a_wrong_source_is_caught(
             "test_a_batch",
             "make it aware",
         ),
-        ("[sum(range(200_000)) for m in messages]; return []", "quick", "everything needed is in `facts`"),
+        ("[sum(range(400_000)) for m in messages]; return []", "quick", "everything needed is in `facts`"),
         ("while True: pass", "a_batch", "bound every loop"),
         ("return itertools.repeat(Deny(message_id=messages[0].id, reason='no'))", "a_batch", "decide on what is not"),
         ("raise SystemExit(3)", "a_batch", "raise only what is an Exception"),
@@ -324,5 +324,5 @@ def test_a_wrong_source_is_caught(
 def test_a_wrong_rule_is_caught(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
 ) -> None:
-    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 4.0)
+    monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 2.0 if "bound every loop" in remedy else 60.0)
     caught(pytester, RULE.format(body=body), test, remedy)

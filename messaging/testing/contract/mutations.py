@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
+_MISSING, _DEEP = object(), "@"
 #: What a field may turn out to be.
 _ODD: tuple[Any, ...] = (
-    None,
-    "",
-    "x",
-    [],
-    {},
-    [None],
-    {"id": None},
-    -1,
-    True,
-    10**30,
-    "9" * 400,
-    "\ud800\0",
-    "Z" * 70_000,
-)
-_MISSING = object()
-#: Fields of a body that are changed, at most.
-_FIELDS = 60
+    _MISSING, _DEEP, None, "", "x", [], {}, [None], {"id": None}, -1, True, 10**400, "\ud800\0", "Z" * 70_000
+)  # fmt: skip
 
 
-def mutated(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """What is changed, and the body."""
+def mutated(body: bytes, most: int) -> Iterator[tuple[str, bytes]]:
+    """What is changed, and the body; about `most` of them, each field in some way."""
     for part in (1, len(body) // 3, len(body) // 2, len(body) - 1):
         yield f"cut after {part} bytes", body[:part]
     yield "said twice", body + body
@@ -39,28 +26,34 @@ def mutated(body: bytes) -> Iterator[tuple[str, bytes]]:
     except ValueError:
         return
     yield "in a list", json.dumps([document]).encode()
-    places = list(_places(document))
-    for place in places[:: max(1, len(places) // _FIELDS)]:
-        name = ".".join(map(str, place))
-        yield f"without {name}", _written(_changed(document, place, _MISSING))
-        for odd in _ODD:
-            yield f"with {name} = {str(odd)[:20]!a}", _written(_changed(document, place, odd))
-        yield (
-            f"with {name} nested deeply",
-            _written(_changed(document, place, "@")).replace(b'"@"', b"[" * 900 + b"]" * 900),
-        )
+    changes = list(product(_places(document), _ODD))
+    step = max(1, len(changes) // most)
+    step += step % len(_ODD) == 0  # so that it is not the same change everywhere
+    for place, odd in islice(changes, 0, None, step):
+        yield _told(place, odd), _written(_changed(document, place, odd), odd)
+
+
+def _told(place: tuple[Any, ...], odd: Any) -> str:
+    name = ".".join(map(str, place))
+    if odd is _MISSING:
+        return f"without {name}"
+    return f"with {name} nested deeply" if odd == _DEEP else f"with {name} = {str(odd)[:20]!a}"
+
+
+def _written(document: Any, odd: Any) -> bytes:
+    text = json.dumps(document).encode()
+    return text.replace(b'"@"', b"[" * 900 + b"]" * 900) if odd == _DEEP else text
 
 
 def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if place:
         yield place
-    inside: Sequence[tuple[Any, Any]] = ()
     if isinstance(value, dict):
-        inside = list(value.items())
+        for key, inner in value.items():
+            yield from _places(inner, (*place, key))
     elif isinstance(value, list):
-        inside = list(enumerate(value[:2]))
-    for key, inner in inside:
-        yield from _places(inner, (*place, key))
+        for index, inner in enumerate(value[:2]):
+            yield from _places(inner, (*place, index))
 
 
 def _changed(value: Any, place: tuple[Any, ...], new: Any) -> Any:
@@ -73,7 +66,3 @@ def _changed(value: Any, place: tuple[Any, ...], new: Any) -> Any:
     else:
         copy[key] = new
     return copy
-
-
-def _written(document: Any) -> bytes:
-    return json.dumps(document).encode()
