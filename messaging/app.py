@@ -329,7 +329,7 @@ class Messaging(Opened):
             return Sender(
                 self.store,
                 self.clock,
-                rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks),
+                rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks, self.triggering.renewed),
                 composer=self.composer,
                 adapters=self.adapters,
                 settling=settling,

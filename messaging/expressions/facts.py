@@ -16,6 +16,7 @@ from messaging.expressions.values import Type, Value
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, MessageFact
 from messaging.nouns.order import Order
+from messaging.rules.event_types import names_of
 from messaging.rules.policy import has_consent
 from messaging.rules.rfm import CutPoints, grade
 from messaging.rules.subjects import names_in, same
@@ -182,7 +183,7 @@ def bought(s: Subject, sku: str, window: timedelta | None = None) -> bool:
 
 def happened(s: Subject, event: str, window: timedelta | None = None) -> bool:
     """Whether an event of this type happened (in the window)."""
-    return any(_in(s, moment, window) for moment in s.history.happened.get(event, ()))
+    return any(_in(s, moment, window) for name in names_of(event) for moment in s.history.happened.get(name, ()))
 
 
 def happened_about(s: Subject, event: str, about: str, window: timedelta | None = None) -> bool:
@@ -196,7 +197,8 @@ def happened_about(s: Subject, event: str, about: str, window: timedelta | None 
         (told.source, told.shop) == shop
         and same(mine, told.names.get(about, {})) is True
         and (window is None or (isinstance(time, datetime) and abs(told.time - time) <= window))
-        for told in s.history.told.get(event, ())
+        for name in names_of(event)
+        for told in s.history.told.get(name, ())
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from messaging.expressions import tree
@@ -10,6 +11,7 @@ from messaging.expressions.reading import Source, read
 from messaging.expressions.schema import Schema
 from messaging.expressions.tree import Node, walk
 from messaging.nouns.history import HistoryNeeds
+from messaging.rules.event_types import names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,13 @@ _OF_ORDERS = (tree.OrdersCount, tree.OrdersMoney, tree.OrdersMoment, tree.Bought
 def _needs(found: list[Node]) -> HistoryNeeds:
     return HistoryNeeds(
         orders=any(isinstance(node, _OF_ORDERS) for node in found),
-        happened=frozenset(node.event for node in found if isinstance(node, tree.Happened) and node.about is None),
-        told=frozenset(node.event for node in found if isinstance(node, tree.Happened) and node.about is not None),
+        happened=_types(node.event for node in found if isinstance(node, tree.Happened) and node.about is None),
+        told=_types(node.event for node in found if isinstance(node, tree.Happened) and node.about is not None),
         messages=any(isinstance(node, tree.Reached) for node in found),
         addresses=any(isinstance(node, tree.Consented) for node in found),
     )
+
+
+def _types(named: Iterable[str]) -> frozenset[str]:
+    """Event types by all their names."""
+    return frozenset(name for type in named for name in names_of(type))

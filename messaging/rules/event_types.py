@@ -138,6 +138,17 @@ def type_of(name: str) -> EventType | None:
     return _NAMED.get(name)
 
 
+def names_of(name: str) -> tuple[str, ...]:
+    """All names of the type that is called so, its own first."""
+    known = _NAMED.get(name)
+    return (name,) if known is None else (known.name, *known.aliases)
+
+
+def is_type(name: str, *types: str) -> bool:
+    """Whether a type is one of `types`, by whichever of their names."""
+    return names_of(name)[0] in {names_of(type)[0] for type in types}
+
+
 def names() -> Iterator[tuple[str, EventType]]:
     """All names, other ones too, with their types."""
     yield from _NAMED.items()

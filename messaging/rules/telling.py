@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from messaging.nouns.event import Event
+from messaging.rules.event_types import names_of
 from messaging.rules.orders import WHOLE_REFUNDS
 from messaging.rules.subjects import context_of, made_plain, names_in, same
 
@@ -24,13 +25,11 @@ _OF_PARCELS = frozenset(
     (
         "order.partially_shipped",
         "order.shipped",
-        "order.fulfilled",
         "order.ready_for_pickup",
         "order.delivered",
     )
 )
 _LEFT = frozenset(("shipment.shipped", "order.partially_shipped"))
-_ALL_LEFT = frozenset(("order.shipped", "order.fulfilled"))
 
 Item = Mapping[str, Any]
 
@@ -65,9 +64,9 @@ def context_with(event: Event, others: Iterable[Event]) -> dict[str, Any]:
     shipment = _shipment(event, told, parcels, loose)
     if shipment is not None:
         shipment |= _with_details(shipment, order)
-    types = {each.type for each in told}
+    types = {names_of(each.type)[0] for each in told}
     gone = _given_back(told)
-    if not types & _ALL_LEFT:
+    if "order.shipped" not in types:
         order |= _rest("unshipped", order, [parcel for parcel in parcels if parcel.left], gone)
     if "order.delivered" not in types:
         order |= _rest("undelivered", order, [parcel for parcel in parcels if parcel.arrived], gone)
@@ -116,7 +115,11 @@ def _parcels(told: Sequence[Event]) -> tuple[list[_Parcel], _Parcel]:
 def _shipment(event: Event, told: Sequence[Event], parcels: Sequence[_Parcel], loose: _Parcel) -> dict[str, Any] | None:
     """The parcel that an event is about; None: it is about none, or about several."""
     own = event.data.get("shipment")
-    if not isinstance(own, Mapping) and event.type not in _OF_PARCELS and not event.type.startswith("shipment."):
+    if (
+        not isinstance(own, Mapping)
+        and names_of(event.type)[0] not in _OF_PARCELS
+        and not event.type.startswith("shipment.")
+    ):
         return None
     names = names_in({"shipment": own or {}}).get("shipment")
     mine = next((each for each in parcels if names and same(each.names, names)), None)

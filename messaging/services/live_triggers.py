@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from messaging.errors import MessagingError, NotFound
 from messaging.nouns.event import Event
 from messaging.nouns.template import Template, TemplateVersion, Trigger
+from messaging.rules.event_types import is_type
 from messaging.rules.subjects import value_at
 from messaging.rules.timing import path_of
 from messaging.stores.base import Store
@@ -133,7 +134,7 @@ class TriggerSwitch:
             (one, index)
             for one in live
             for index, trigger in enumerate(one.triggers)
-            if trigger.event == event.type and trigger.to_many
+            if is_type(event.type, trigger.event) and trigger.to_many
         )
         return Matching(tuple(live), audiences)
 
@@ -202,10 +203,10 @@ def _triggers(note: Mapping[str, Any]) -> tuple[Trigger, ...]:
 
 
 def _concerns(trigger: Trigger, event: Event) -> bool:
-    return trigger.event == event.type or event.type in trigger.cancel_on or tells_another_time(trigger, event)
+    return is_type(event.type, trigger.event, *trigger.cancel_on) or tells_another_time(trigger, event)
 
 
 def tells_another_time(trigger: Trigger, event: Event) -> bool:
     """Whether an event that does not set a trigger off tells the time that it goes by."""
     path = path_of(trigger)
-    return path is not None and trigger.event != event.type and value_at(path, event) is not None
+    return path is not None and not is_type(event.type, trigger.event) and value_at(path, event) is not None

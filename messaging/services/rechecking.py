@@ -26,10 +26,18 @@ DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
 class Rechecks:
     """What is asked once more, since a message may have waited for days."""
 
-    def __init__(self, store: Store, planner: Planner, due_checks: DueChecks) -> None:
+    def __init__(
+        self,
+        store: Store,
+        planner: Planner,
+        due_checks: DueChecks,
+        renewed: Callable[[Sequence[Message]], list[Message]],
+    ) -> None:
+        """`renewed` gives messages the contexts that they go with."""
         self._store = store
         self._planner = planner
         self._due_checks = due_checks
+        self._renewed = renewed
 
     def ready(
         self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
@@ -61,7 +69,7 @@ class Rechecks:
                 decided.append(held(message, message.due_at, message.reason or "held"))
             else:
                 ready.append(message)
-        return ready, decided
+        return self._renewed(ready), decided
 
     def stopped(self, messages: Collection[Message]) -> bool:
         """Whether a campaign of theirs is no longer being sent."""

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from messaging.clock import Clock
 from messaging.nouns.event import Event
 from messaging.nouns.message import Message, MessageState
+from messaging.rules.event_types import names_of
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft, Planner
 from messaging.services.triggering import PAGE, Holding, Triggering
@@ -92,7 +94,7 @@ class TriggerPlans:
         wholes: list[tuple[str, Draft]] = []
         in_parts: set[str] = set()
         for index, trigger in enumerate(live.triggers):
-            for event in self._store.events.page(type=trigger.event, limit=_ALL):
+            for event in chain(*(self._store.events.page(type=name, limit=_ALL) for name in names_of(trigger.event))):
                 if since <= event.time <= self._clock.now():
                     plan.events += 1
                     for draft in self._of(event, live, index, plan):

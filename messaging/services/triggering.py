@@ -7,7 +7,7 @@ with the key moves what still waits; what has gone, was skipped or refused stays
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import Trigger
+from messaging.rules.event_types import is_type
 from messaging.rules.subjects import key_of, trigger_key, value_in
 from messaging.rules.timing import due_time, path_of
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, tells_another_time
@@ -90,12 +91,12 @@ class Triggering:
         result = Planned()
         for live in matching.live:
             for index, trigger in enumerate(live.triggers):
-                if customer is not None and event.type in trigger.cancel_on:
+                if customer is not None and is_type(event.type, *trigger.cancel_on):
                     result += Planned(cancelled=self._waiting.cancel(event, customer, live, index))
                 if customer is not None and tells_another_time(trigger, event):
-                    result += Planned(moved=self._waiting.told_anew(event, customer, live, index, now))
+                    result += self._told_anew(event, customer, live, index, now)
             for index, trigger in enumerate(live.triggers):
-                if trigger.event == event.type and not trigger.to_many:
+                if is_type(event.type, trigger.event) and not trigger.to_many:
                     if customer is None:
                         result += _warning(live, "the event names no customer, and the trigger no audience")
                     else:
@@ -118,9 +119,16 @@ class Triggering:
         return self.members(trigger.audience) if trigger.audience is not None else self._askers(trigger, event)
 
     def drafts(
-        self, event: Event, customers: Iterable[Customer], live: LiveTriggers, index: int, *, now: datetime
+        self,
+        event: Event,
+        customers: Iterable[Customer],
+        live: LiveTriggers,
+        index: int,
+        *,
+        now: datetime,
+        more: Sequence[Event] = (),
     ) -> tuple[list[Draft], list[str]]:
-        """What a trigger asks for on `event`, before policy; and why it asks for nothing."""
+        """What a trigger asks for on `event`, before policy; and why it asks for nothing. `more` has happened, too."""
         trigger = live.triggers[index]
         if trigger.max_age is not None and event.time < now - trigger.max_age:
             return [], ["the event is too old"]
@@ -134,7 +142,7 @@ class Triggering:
             key = trigger_key(trigger, event) if request is None else key_of(request, "event", request.id)
             if key is None:
                 return [], [f"the event has no {trigger.key}"]
-            context = self._waiting.context(event, customer)
+            context = self._waiting.context(event, customer.id, *more)
             if request is not None:
                 context["product"] = {**request.data["product"], **context["product"]}
             due = self._due(trigger, min(event.time, now), context, customer)
@@ -159,6 +167,15 @@ class Triggering:
             )
         return drafts, sorted(set(problems))
 
+    def renewed(self, messages: Sequence[Message]) -> list[Message]:
+        """`messages` with all that was told until now of the order or cart that they are about."""
+        return [
+            replace(message, context=self._waiting.renewed(message))
+            if message.trigger is not None and message.context
+            else message
+            for message in messages
+        ]
+
     def due_checks(self, messages: Sequence[Message], now: datetime) -> dict[str, str]:
         """Which of `messages`, now that they are due, must be skipped, and why: their `unless` is true."""
         asked: dict[str, list[Message]] = {}
@@ -171,7 +188,7 @@ class Triggering:
                 asked.setdefault(unless, []).append(message)
         reasons: dict[str, str] = {}
         for unless, group in asked.items():
-            for message_id_ in self._holding(unless, group, now):
+            for message_id_ in self._holding(unless, self.renewed(group), now):
                 reasons[message_id_] = f"unless: {unless}"
         return reasons
 
@@ -179,19 +196,38 @@ class Triggering:
         """Skip a template's event-driven messages that wait; return how many."""
         return self._waiting.skip_all(template, reason, page=PAGE)
 
+    def _told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
+        """Move what waits for a time of which `event` tells another; plan what had to wait for it to be told at all."""
+        result = Planned(moved=self._waiting.told_anew(event, customer, live, index, now))
+        for earlier in self._waiting.set_off_before(event, customer, live.triggers[index]):
+            result += self._set_off(earlier, [customer], live, index, now, more=(event,))
+        return result
+
     def _set_off(
-        self, event: Event, customers: Sequence[Customer], live: LiveTriggers, index: int, now: datetime
+        self,
+        event: Event,
+        customers: Sequence[Customer],
+        live: LiveTriggers,
+        index: int,
+        now: datetime,
+        *,
+        more: Sequence[Event] = (),
     ) -> Planned:
         trigger = live.triggers[index]
-        drafts, problems = self.drafts(event, customers, live, index, now=now)
+        drafts, problems = self.drafts(event, customers, live, index, now=now, more=more)
         result = Planned(warnings=tuple(f"{live.template}: {problem}" for problem in problems))
         known = self._waiting.known(drafts)
         fresh = []
         for draft in drafts:
             before = known.get(draft.customer.id)
-            if before is not None:
+            cancelled = self._waiting.cancelled_by(event, draft.customer, trigger)
+            if before is not None and cancelled is not None:
+                result += Planned(cancelled=self._waiting.skip(before, cancelled))
+            elif before is not None:
                 result += Planned(moved=self._waiting.move(before, draft, event))
-            elif not self._waiting.cancelled_already(event, draft.customer, trigger):
+            elif cancelled is not None:
+                fresh.append(replace(draft, reason=cancelled))
+            else:
                 fresh.append(draft if trigger.key is not None else self._waiting.told_once(draft, now))
         messages = self._planner.plan(fresh, now=now) if fresh else []
         self._store.outbox.add(messages)

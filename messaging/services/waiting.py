@@ -7,8 +7,8 @@ told, there is one message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,8 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, event_key
 from messaging.nouns.message import Message, MessageState
 from messaging.nouns.template import Trigger
-from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, trigger_key, value_at
+from messaging.rules.event_types import is_type, names_of, type_of
+from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, same, trigger_key, value_at
 from messaging.rules.telling import context_with
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft
@@ -34,6 +35,14 @@ _MESSAGES = 1000
 DueBy = Callable[[Trigger, datetime, Mapping[str, Any], Customer], datetime | str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Happened:
+    """Something that set a message off: when, and what it told."""
+
+    time: datetime
+    context: Mapping[str, Any]
+
+
 class Waiting:
     """Moves, cancels, and finds what has been told already."""
 
@@ -42,10 +51,9 @@ class Waiting:
         self._due = due
         self._late = late
 
-    def context(self, event: Event, customer: Customer | None, *more: Event) -> dict[str, Any]:
+    def context(self, event: Event, customer_id: str, *more: Event) -> dict[str, Any]:
         """What a template sees of `event`: `more` happened as well, and is perhaps not in the store as theirs."""
-        others = self._store.events.about_the_same(event, customer.id) if customer is not None else []
-        return context_with(event, (*others, *more))
+        return context_with(event, (*self._store.events.about_the_same(event, customer_id), *more))
 
     def known(self, drafts: Sequence[Draft]) -> dict[str, Message]:
         """Customer id -> the message that this origin already has for them, on whichever channel."""
@@ -62,15 +70,11 @@ class Waiting:
         return found
 
     def move(self, waiting: Message, draft: Draft, event: Event) -> int:
-        """Give a message that waits the due time and content of a later event with its key; return how many moved.
-
-        One that happened before is told late: it moves nothing, and only fills what was left open.
-        """
+        """Give a message that waits the due time and content of a later event with its key; return how many moved."""
         if waiting.state is not MessageState.PLANNED or waiting.event_key == event.key:
             return 0
-        if event.time < _happened_at(waiting):
-            self._renew(waiting, draft.customer, event)
-            return 0
+        if (event.time, event.key) < (_happened_at(waiting), _last_key(waiting.context or {})):
+            return 0  # told late: what is planned knows more
         return self._store.outbox.postpone(
             [waiting.id], draft.due_at, expires_at=draft.expires_at, context=draft.context
         )
@@ -81,23 +85,29 @@ class Waiting:
         for message in self._of(customer, live, index):
             if about_the_same(context_of(event), message.context or {}) is not True:
                 continue
-            context = self._renewed(message, customer, event)
+            context = self.renewed(message, event)
             due = self._due(trigger, _happened_at(message), context, customer)
             if isinstance(due, datetime) and (due := max(due, now)) != message.due_at:
                 moved += self._store.outbox.postpone([message.id], due, expires_at=due + self._late, context=context)
         return moved
 
-    def _renew(self, message: Message, customer: Customer, event: Event) -> None:
-        """Show what `event` adds to what a message knows."""
-        context = self._renewed(message, customer, event)
-        if context != message.context:
-            self._store.outbox.postpone([message.id], message.due_at, expires_at=message.expires_at, context=context)
-
-    def _renewed(self, message: Message, customer: Customer, event: Event) -> dict[str, Any]:
+    def renewed(self, message: Message, *more: Event) -> dict[str, Any]:
+        """The context of a message about an order or cart with all that was told of that until now."""
         known = dict(message.context or {})
-        key = event_key(known["event"]["source"], known["event"]["shop"], known["event"]["id"])
-        last = self._store.events.get([key]).get(key)
-        return known if last is None else {**known, **self.context(last, customer, event)}
+        last = self._event_of(known) if names_in(known).keys() & {"order", "cart"} else None
+        return known if last is None else {**known, **self.context(last, message.customer_id, *more)}
+
+    def _event_of(self, context: Mapping[str, Any]) -> Event | None:
+        """The event that a message was planned by last; None if it was erased."""
+        key = _last_key(context)
+        return self._store.events.get([key]).get(key)
+
+    def set_off_before(self, event: Event, customer: Customer, trigger: Trigger) -> Iterator[Event]:
+        """Live events that set `trigger` off, told before `event`, of what that is about."""
+        for earlier in self._store.events.about_the_same(event, customer.id):
+            sets_off = earlier.live and earlier.key != event.key and is_type(earlier.type, trigger.event)
+            if sets_off and about_the_same(context_of(event), context_of(earlier)) is True:
+                yield earlier
 
     def told_once(self, draft: Draft, now: datetime) -> Draft:
         """`draft`, skipped if another event told the same thing: the whole order, or its parcel.
@@ -126,24 +136,42 @@ class Waiting:
 
     def cancel(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> int:
         """Skip what `event` cancels; return how many."""
-        trigger = live.triggers[index]
         cancelled = [
             message
             for message in self._of(customer, live, index)
-            if event.time >= _happened_at(message)
-            and _same_thing(trigger, event, message.trigger_key, message.context or {})
+            if any(
+                _cancels(live.triggers[index], event, each, message.trigger_key)
+                for each in self._set_off_by(message, customer, live)
+            )
         ]
         self._skip(cancelled, f"cancelled by {event.type}")
         return len(cancelled)
 
-    def cancelled_already(self, event: Event, customer: Customer, trigger: Trigger) -> bool:
-        """Whether what cancels it happened after `event`, though it was told before."""
-        for type in trigger.cancel_on:
+    def cancelled_by(self, event: Event, customer: Customer, trigger: Trigger) -> str | None:
+        """Why what `event` sets off is over already: what cancels it was told before."""
+        key, happened = trigger_key(trigger, event), _Happened(event.time, context_of(event))
+        for type in (name for each in trigger.cancel_on for name in names_of(each)):
             for other in self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK):
-                later = other.time >= event.time and other.key != event.key
-                if later and _same_thing(trigger, other, trigger_key(trigger, event), context_of(event)):
-                    return True
-        return False
+                if other.key != event.key and _cancels(trigger, other, happened, key):
+                    return f"cancelled by {other.type}"
+        return None
+
+    def skip(self, message: Message, reason: str) -> int:
+        """Skip a message, if it still waits; return how many."""
+        if message.state is not MessageState.PLANNED or message.worker is not None:
+            return 0
+        self._skip([message], reason)
+        return 1
+
+    def _set_off_by(self, message: Message, customer: Customer, live: LiveTriggers) -> Iterator[_Happened]:
+        """What set a message off: the event it was planned by last, and those with its key before."""
+        context = message.context or {}
+        yield _Happened(_happened_at(message), context)
+        last = self._event_of(context)
+        for event in self._store.events.about_the_same(last, customer.id) if last is not None else ():
+            for trigger in live.triggers:
+                if is_type(event.type, trigger.event) and trigger_key(trigger, event) == message.trigger_key:
+                    yield _Happened(event.time, context_of(event))
 
     def skip_all(self, template: str, reason: str, *, page: int) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -187,6 +215,24 @@ def told_as(draft: Draft) -> tuple[str | None, str | None]:
     return (order if kind == "order" else None), (order if kind in PARTS else None)
 
 
+def _cancels(trigger: Trigger, event: Event, happened: _Happened, key: str | None) -> bool:
+    """Whether a cancelling `event` cancels what waits under `key` since something happened.
+
+    It does if it happened later; one that ends the very thing (an order that arrived, a cart that was bought) whenever.
+    """
+    return (event.time >= happened.time or _ends(event, happened.context)) and _same_thing(
+        trigger, event, key, happened.context
+    )
+
+
+def _ends(event: Event, context: Mapping[str, Any]) -> bool:
+    known = type_of(event.type)
+    if known is None or known.ends is None:
+        return False
+    mine, theirs = names_in(context_of(event)), names_in(context)
+    return known.ends in mine and known.ends in theirs and same(mine[known.ends], theirs[known.ends]) is True
+
+
 def _same_thing(trigger: Trigger, event: Event, key: str | None, context: Mapping[str, Any]) -> bool:
     """Whether a cancelling `event` is about what waits under `key` with `context`."""
     if trigger.key is not None and "+" not in trigger.key and value_at(trigger.key, event) is not None:
@@ -206,6 +252,12 @@ def _gives_more(context: Mapping[str, Any]) -> bool:
 
 def _type(context: Mapping[str, Any]) -> str:
     return str(context.get("event", {}).get("type"))
+
+
+def _last_key(context: Mapping[str, Any]) -> str:
+    """The key of the event that a message was planned by last."""
+    told = context["event"]
+    return event_key(told["source"], told["shop"], told["id"])
 
 
 def _happened_at(message: Message) -> datetime:

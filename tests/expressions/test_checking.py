@@ -132,7 +132,7 @@ def test_every_customer_field_has_its_name(schema: Schema) -> None:
     from messaging.expressions.schema import FIELDS
     from messaging.nouns.customer import Customer
 
-    assert set(FIELDS) == {field.name for field in fields(Customer)} - {"addresses", "attributes"}
+    assert set(FIELDS) == {field.name for field in fields(Customer)} - {"addresses", "attributes", "told_at"}
 
 
 def test_event_data_is_only_there_for_conditions() -> None:

@@ -286,3 +286,9 @@ class TestAboutTheSame:
         assert self.ask(ask, text, fact, extras={}) is False
         assert self.ask(ask, text, fact, extras={"order": {"number": "7"}}) is False
         assert self.ask(ask, text, fact, extras={"event": self.EXTRAS["event"]}) is False
+
+
+def test_a_type_has_several_names(ask: Make, schema: Schema) -> None:
+    assert ask("happened('order.placed')", happened={"order.created": (NOW,)}) is True
+    assert ask("happened('order.created')", happened={"order.placed": (NOW,)}) is True
+    assert parse("happened('order.placed')", schema).needs.happened == {"order.placed", "order.created"}

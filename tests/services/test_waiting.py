@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from messaging.clock import FrozenClock
 from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.template import Trigger
+from messaging.rehearsing.app import _Unsynced
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.stores.base import Outcome
+from messaging.stores.tinydb.store import TinyStore
+from messaging.workspace.starter import starter
+from messaging.workspace.template_files import read_template, template_names
 
 HOUR = timedelta(hours=1)
 WHOLE, PARCEL = Trigger(event="order.shipped"), Trigger(event="shipment.shipped")
@@ -214,6 +224,23 @@ class TestAnotherTime:
         (message,) = shop.messages()
         assert message.due_at == datetime(2026, 3, 7, 8, tzinfo=UTC)
 
+    def test_the_day_may_be_told_afterwards_for_the_first_time(self, shop, on):
+        on("delayed", LATE)
+        assert shop.intake.receive(parcel(shop)).warnings == ("delayed: the event has no shipment.eta",)
+        told = shop.event("x", hours=1, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-06"})
+        assert shop.intake.receive(told).planned == 1
+        (message,) = shop.messages()
+        assert message.due_at == datetime(2026, 3, 7, 8, tzinfo=UTC)
+        assert message.context["event"]["type"] == "shipment.shipped"
+        other = shop.event("y", hours=2, order={"number": "1"}, shipment={"id": "s2", "eta": "2026-03-06"})
+        assert shop.intake.receive(other).planned == 0
+
+    def test_what_history_set_off_is_over(self, shop, on):
+        on("delayed", LATE)
+        shop.intake.import_history([json.dumps(parcel(shop)).encode()])
+        told = shop.event("x", hours=1, order={"number": "1"}, shipment={"id": "s1", "eta": "2026-03-06"})
+        assert shop.intake.receive(told).planned == 0
+
     def test_not_before_some_time_has_passed(self, shop, on):
         on("delayed", LATE)
         shop.intake.receive(parcel(shop, eta="2026-02-20"))
@@ -250,6 +277,7 @@ class TestTheWayBackToACart:
             shop.intake.receive(events[place])
         (message,) = shop.messages()
         assert message.due_at == shop.clock.now() + 4 * HOUR
+        (message,) = shop.triggering.renewed([message])
         assert message.context["cart"] == {"id": "c", "total": "9.00", "url": "https://shop.example/c"}
         assert message.context["event"]["id"] == "3"
 
@@ -336,3 +364,89 @@ class TestThoseWhoAsked:
             shop.store, shop.clock, triggering=shop.triggering, planner=shop.planner, holding=shop._holding
         )
         assert plans.make("back", days=1).planned == 2
+
+
+ORDER = {"number": "1", "total": "30.00", "currency": "EUR"}
+LINES = [{"sku": "TEA", "name": "Tea", "quantity": 2}, {"sku": "POT", "name": "Pot"}]
+#: One customer's carts and orders, in the order in which it all happened: type, hour, data.
+STORY: list[tuple[str, float, dict[str, Any]]] = [
+    ("cart.updated", 0, {"cart": {"id": "c1", "total": "10.00"}}),
+    ("checkout.started", 1, {"cart": {"id": "c1", "url": "https://shop.example/c1"}}),
+    ("cart.updated", 1.5, {"cart": {"id": "c2", "total": "5.00"}}),
+    ("order.created", 2, {"order": {**ORDER, "items": LINES}, "cart": {"id": "c1"}, "shipment": {"eta": "2026-03-05"}}),
+    ("order.paid", 2, {"order": ORDER}),
+    ("cart.updated", 3, {"cart": {"id": "c1", "total": "99.00"}}),
+    (
+        "shipment.shipped",
+        20,
+        {"order": {"number": "1"}, "shipment": {"id": "s1", "items": [{"sku": "TEA", "quantity": 2}]}},
+    ),
+    ("order.partially_shipped", 20, {"order": {"number": "1"}}),
+    ("shipment.updated", 22, {"order": {"number": "1"}, "shipment": {"id": "s1", "eta": "2026-03-09"}}),
+    (
+        "shipment.shipped",
+        40,
+        {"order": {"number": "1"}, "shipment": {"id": "s2", "items": [{"sku": "POT"}], "eta": "2026-03-10"}},
+    ),
+    ("order.fulfilled", 41, {"order": {"number": "1"}}),
+    ("shipment.delivered", 60, {"order": {"number": "1"}, "shipment": {"id": "s1"}}),
+    ("refund.created", 70, {"order": {"number": "1"}, "refund": {"id": "r", "amount": "10.00"}}),
+    ("order.placed", 71, {"order": {"number": "2", "total": "8.00"}, "shipment": {"eta": "2026-03-12"}}),
+    ("order.canceled", 72, {"order": {"number": "2"}}),
+    ("order.refunded", 73, {"order": ORDER}),
+]
+
+
+class TestWhateverComesFirst:
+    """Events late, twice and out of order end in the same messages, by the triggers that a new workspace has."""
+
+    @pytest.fixture
+    def new_shop(self, tmp_path_factory: pytest.TempPathFactory, clock: FrozenClock) -> Iterator[Any]:
+        """Makes shops where all starter triggers are on, days after everything happened."""
+        folder = starter("templates")
+        stores: list[TinyStore] = []
+
+        def make(shop_class: Any) -> Any:
+            store = TinyStore(tmp_path_factory.mktemp("shop") / "store.jsonl", clock=clock, disk=_Unsynced())
+            stores.append(store)
+            shop = shop_class(store, clock)
+            for name in template_names(folder):
+                template = read_template(folder, name)
+                triggers = [replace(trigger, max_age=None) for trigger in template.triggers]
+                if triggers:
+                    shop.shelf.put(name, *triggers)
+                    shop.switch.enable(name)
+            return shop
+
+        yield make
+        for store in stores:
+            store.close()
+
+    @staticmethod
+    def told(shop: Any, order: list[int]) -> Any:
+        for place in order:
+            type, hour, data = STORY[place]
+            shop.intake.receive(shop.event(type, id=f"{place}", hours=hour - 96, **data))
+        rows = shop.triggering.renewed(shop.messages())
+        planned = [row for row in rows if row.state is MessageState.PLANNED]
+        return (
+            sorted((row.template, row.trigger_key, row.state.value) for row in rows),
+            {(row.template, row.trigger_key): (row.due_at, row.context) for row in planned},
+        )
+
+    @pytest.fixture
+    def in_order(self, shop: Any, new_shop: Any) -> Any:
+        return self.told(new_shop(type(shop)), list(range(len(STORY))))
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.permutations(range(len(STORY))), st.lists(st.integers(0, len(STORY) - 1), max_size=6))
+    def test_the_same_messages(self, shop, new_shop, in_order, order, again):
+        assert self.told(new_shop(type(shop)), [*order, *again]) == in_order
+
+    def test_what_they_are(self, in_order):
+        rows, planned = in_order
+        assert sorted(template for template, _ in planned) == [
+            *("cancelled", "delayed", "delivered", "order-confirmation", "order-confirmation", "partially-shipped"),
+            *("payment-received", "refunded", "refunded", "shipped", "shipped", "win-back"),
+        ]
+        assert len(rows) > len(planned)
