@@ -407,9 +407,10 @@ class TestWhateverComesFirst:
         stores: list[TinyStore] = []
 
         def make(shop_class: Any) -> Any:
-            store = TinyStore(tmp_path_factory.mktemp("shop") / "store.jsonl", clock=clock, disk=_Unsynced())
+            here = tmp_path_factory.mktemp("shop")
+            store = TinyStore(here / "store.jsonl", clock=clock, disk=_Unsynced())
             stores.append(store)
-            shop = shop_class(store, clock)
+            shop = shop_class(store, clock, here)
             for name in template_names(folder):
                 template = read_template(folder, name)
                 triggers = [replace(trigger, max_age=None) for trigger in template.triggers]
