@@ -16,7 +16,7 @@ OPEN = (0, 1)
 _ENDED = (5, 6)
 #: What an order has that was paid: it is shipped, partly or wholly, waits to be, or is completed.
 _PAID = (2, 3, 8, 9, 10, 11)
-#: What another status tells. The amount of a part that is refunded comes by a hook of its own.
+#: What another status tells. A part that is refunded comes by a hook of its own.
 _TYPES: Mapping[int, str] = {
     2: "order.shipped",
     3: "order.partially_shipped",

@@ -77,12 +77,12 @@ def shipment_part(shipment: Row, products: Sequence[Row], order: Row) -> dict[st
     )
 
 
-def refund_part(refund: Row, products: Sequence[Row], order: Row) -> dict[str, Any] | None:
-    """The `refund` of an event; None where nothing went back: every payment was declined."""
+def refund_part(refund: Row, products: Sequence[Row], order: Row) -> dict[str, Any]:
+    """The `refund` of an event; empty where nothing went back: every payment was declined."""
     payments, given = rows(refund.get("payments")), amount(refund.get("total_amount"))
     declined = payments and all(payment.get("is_declined") is True for payment in payments)
     if declined or given is None or Decimal(given) <= 0:
-        return None
+        return {}
     items = _lines(refund, "item_id", products, order)
     return filled(id=name(refund.get("id")), amount=given, items=items)
 

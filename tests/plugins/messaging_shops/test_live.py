@@ -1,21 +1,30 @@
-"""What Shopify, WooCommerce and one's own shop post, to the running server, and what becomes of it."""
+"""What shops post, to the running server, and what becomes of it."""
 
 from __future__ import annotations
 
 import json
 import random
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from messaging.nouns.event import EventState
 from messaging.nouns.message import MessageState
 from messaging.nouns.order import order_key
 from messaging.testing import sign_standard_webhook
-from tests.plugins.messaging_shops import test_shopify, test_standard, test_woocommerce
+from tests.plugins.messaging_shops import (
+    test_bigcommerce,
+    test_magento,
+    test_shopify,
+    test_standard,
+    test_stripe,
+    test_woocommerce,
+)
 from tests.plugins.messaging_shops.payloads import bodies, body
 
 if TYPE_CHECKING:
@@ -30,6 +39,15 @@ secrets = ["shpss_another", "shpss_an_old_one"]
 secrets = ["{test_woocommerce.SECRET}"]
 [sources.standard.main]
 secrets = ["{test_standard.SECRET}"]
+[sources.stripe.main]
+secrets = ["{test_stripe.SECRET}"]
+[sources.magento.main]
+secrets = ["{test_magento.SECRET}"]
+[sources.bigcommerce.main]
+secrets = ["{test_bigcommerce.SECRET}"]
+store = "abc123"
+access_token = "t0ken"
+api = "API"
 """
 
 
@@ -46,13 +64,25 @@ def by_woocommerce(topic: str, body: bytes) -> dict[str, str]:
     return {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": test_woocommerce.sign(body)}
 
 
-SIGN: Mapping[str, Callable[[str, bytes], Mapping[str, str]]] = {"shopify": by_shopify, "woocommerce": by_woocommerce}
+SIGN: Mapping[str, Callable[[str, bytes], Mapping[str, str]]] = {
+    "shopify": by_shopify,
+    "woocommerce": by_woocommerce,
+    "stripe": lambda topic, body: test_stripe.signed(body),
+    "magento": lambda topic, body: test_magento.module(body),
+    "bigcommerce": lambda topic, body: test_bigcommerce.signed(body),
+}
 
 
 @pytest.fixture
-def shops(hooks: Callable[[str], Hooks]) -> Hooks:
+def store(httpserver: HTTPServer) -> test_bigcommerce.Store:
+    """The one that BigCommerce's hooks are about."""
+    return test_bigcommerce.Store(httpserver)
+
+
+@pytest.fixture
+def shops(hooks: Callable[[str], Hooks], store: test_bigcommerce.Store) -> Hooks:
     """A server for all of them, a day after what they tell."""
-    served = hooks(SETTINGS)
+    served = hooks(SETTINGS.replace("API", store.url))
     served.shop.clock.advance(timedelta(days=7))
     return served
 
@@ -98,17 +128,55 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-STORY = (
-    "orders/create",
-    "orders/paid",
-    "orders/updated",
-    "orders/partially_fulfilled",
-    "orders/fulfilled",
-    "fulfillments/create",
-    "fulfillments/update",
-    "fulfillment_events/create",
-    "refunds/create",
-)
+def story(kind: str, *topics: str) -> list[tuple[str, bytes]]:
+    return [(topic, bodies(kind)[topic]) for topic in topics]
+
+
+#: What a shop posts of one order, and the messages that its customer gets.
+STORIES: Mapping[str, tuple[list[tuple[str, bytes]], set[tuple[str, str]]]] = {
+    "shopify": (
+        story(
+            "shopify",
+            "orders/create",
+            "orders/paid",
+            "orders/updated",
+            "orders/partially_fulfilled",
+            "orders/fulfilled",
+            "fulfillments/create",
+            "fulfillments/update",
+            "fulfillment_events/create",
+            "refunds/create",
+        ),
+        {
+            ("order-confirmation", "order/%231001"),
+            ("shipped", "shipment/9007199254741101"),
+            ("shipped", "shipment/9007199254741102"),
+            ("partially-shipped", "shipment/9007199254741101"),
+            ("out-for-delivery", "shipment/9007199254741101"),
+            ("delivered", "shipment/9007199254741101"),
+            ("refunded", "refund/9007199254741200"),
+        },
+    ),
+    "stripe": (
+        story("stripe", "checkout.session.completed", "payment_intent.succeeded", "charge.refunded"),
+        {("order-confirmation", "order/pi_1"), ("refunded", "refund/ch_1%3A1000")},
+    ),
+    "magento": (
+        story(
+            "magento",
+            *(f"sales_order_{what}save_after" for what in ("", "shipment_", "shipment_track_", "creditmemo_")),
+        ),
+        {("order-confirmation", "order/000000005"), ("shipped", "shipment/12"), ("refunded", "refund/3")},
+    ),
+    "bigcommerce": (
+        [
+            *story("bigcommerce", "store/order/created", "store/cart/converted", "store/shipment/created"),
+            *story("bigcommerce", "store/order/refund/created", "store/order/updated"),
+            *(("", test_bigcommerce.raw(test_bigcommerce.status(*change))) for change in ((11, 0), (2, 11), (4, 2))),
+        ],
+        {("order-confirmation", "order/250"), ("shipped", "shipment/12"), ("refunded", "refund/3")},
+    ),
+}
 TEMPLATES = ("order-confirmation", "shipped", "partially-shipped", "out-for-delivery", "delivered", "refunded")
 
 
@@ -122,8 +190,11 @@ def messages(shops: Hooks) -> set[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_same_messages_in_whichever_order_and_however_often(hooks: Callable[[str], Hooks], seed: int) -> None:
-    shops = hooks(SETTINGS)
+@pytest.mark.parametrize("kind", STORIES)
+def test_the_same_messages_in_whichever_order_and_however_often(
+    hooks: Callable[[str], Hooks], store: test_bigcommerce.Store, kind: str, seed: int
+) -> None:
+    shops = hooks(SETTINGS.replace("API", store.url))
     shops.shop.clock.advance(timedelta(days=4, hours=3))
     for template in TEMPLATES:
         folder = shops.shop.workspace.templates / template / "template.toml"
@@ -132,28 +203,18 @@ def test_the_same_messages_in_whichever_order_and_however_often(hooks: Callable[
             toml = toml.replace(f'max_age = "{age}"', 'max_age = "90 days"')
         folder.write_text(toml, "utf-8")
         shops.shop.app.triggers.enable(template)
-    posts = [*STORY, *STORY[:4]]
+    posts, expected = STORIES[kind]
+    posts = [*posts, *posts[:4]]
     random.Random(seed).shuffle(posts)
-    for topic in posts:
-        assert post(shops, "shopify", topic, bodies("shopify")[topic]) == 202
+    for topic, posted in posts:
+        assert post(shops, kind, topic, posted) == 202
         if seed % 2:
             shops.shop.app.backlog.work_off()
     for _ in range(3):
         shops.shop.app.backlog.work_off()
         shops.shop.clock.advance(timedelta(minutes=1))
     assert states(shops) == {EventState.DONE}
-    order, first, second = (
-        f"shopify/main/{name}" for name in ("order/%231001", "shipment/9007199254741101", "shipment/9007199254741102")
-    )
-    assert {(template, key) for template, key in messages(shops) if template != "refunded"} == {
-        ("order-confirmation", order),
-        ("shipped", first),
-        ("shipped", second),
-        ("partially-shipped", first),
-        ("out-for-delivery", first),
-        ("delivered", first),
-    }
-    assert [template for template, _ in messages(shops)].count("refunded") == 1
+    assert messages(shops) == {(template, f"{kind}/main/{key}") for template, key in expected}
 
 
 def test_a_refund_waits_until_its_order_is_known(shops: Hooks) -> None:
@@ -167,6 +228,74 @@ def test_a_refund_waits_until_its_order_is_known(shops: Hooks) -> None:
     (refund,) = (event for event in shops.events() if event.type == "order.refunded")
     assert refund.customer_id == test_shopify.CUSTOMER
     assert refund.data["order"]["number"] == "#1001"
+
+
+def test_a_store_is_asked_behind_the_answer_and_again_when_it_was_away(
+    shops: Hooks, store: test_bigcommerce.Store
+) -> None:
+    placed = bodies("bigcommerce")["store/order/created"]
+    assert post(shops, "bigcommerce", "", placed) == 202
+    assert (states(shops), store.asked) == ({EventState.RECEIVED}, [])
+    store.answers = 429
+    for _ in range(3):
+        shops.shop.app.backlog.work_off()
+        shops.shop.clock.advance(timedelta(minutes=1))
+    kept = shops.events()
+    assert {event.state for event in kept} == {EventState.RECEIVED}
+    assert all(event.attempts > 1 and "answered 429" in (event.error or "") for event in kept)
+    store.answers = 200
+    shops.shop.clock.advance(timedelta(minutes=15))
+    shops.shop.app.dispatcher.run_due()
+    assert states(shops) == {EventState.DONE}
+    key = order_key("bigcommerce", "main", "250")
+    order = shops.shop.app.store.events.orders([key])[key]
+    assert (str(order.total), order.currency, order.customer_id) == ("59.9000", "EUR", "11")
+    assert (order.placed_at, order.paid_at) == (at("2026-03-02T10:00"), at("2026-03-02T10:00"))
+
+
+def test_what_came_to_nothing_is_done_and_stands_in_nobodys_way(shops: Hooks, store: test_bigcommerce.Store) -> None:
+    assert store.order is not None
+    store.order["status_id"] = 0
+    assert post(shops, "bigcommerce", "", bodies("bigcommerce")["store/order/created"]) == 202
+    shops.shop.app.backlog.work_off()
+    assert (states(shops), shops.shop.app.store.customers.count()) == ({EventState.DONE}, 0)
+    store.order["status_id"] = 11
+    assert post(shops, "bigcommerce", "", test_bigcommerce.raw(test_bigcommerce.status(11, 0))) == 202
+    shops.shop.app.backlog.work_off()
+    key = order_key("bigcommerce", "main", "250")
+    assert shops.shop.app.store.events.orders([key])[key].placed_at == at("2026-03-02T10:00")
+
+
+def test_what_stripe_leaves_out_is_asked_for(hooks: Callable[[str], Hooks], httpserver: HTTPServer) -> None:
+    lines = {"data": [{"description": "Teapot", "quantity": 2, "amount_subtotal": 5990, "currency": "eur"}]}
+    httpserver.expect_request("/v1/checkout/sessions/cs_live_1/line_items").respond_with_json(lines)
+    asked = f'api_key = "rk_live_1"\napi = "{httpserver.url_for("")}"'
+    shops = hooks(f'[sources.stripe.main]\nsecrets = ["{test_stripe.SECRET}"]\n{asked}')
+    assert post(shops, "stripe", "", bodies("stripe")["checkout.session.completed"]) == 202
+    assert httpserver.log == []
+    shops.shop.app.backlog.work_off()
+    assert [(event.type, event.state) for event in shops.events()] == [
+        ("order.paid", EventState.DONE),
+        ("order.placed", EventState.DONE),
+    ]
+    items = [{"name": "Teapot", "quantity": 2, "price": "29.95"}]
+    assert [event.data["order"]["items"] for event in shops.events()] == [items, items]
+
+
+def test_adobe_asks_whether_we_are_there_and_a_webhook_whether_to_go_on(hooks: Callable[[str], Hooks]) -> None:
+    key = test_magento.pem(test_magento.private("shop"))
+    shops = hooks(f"[sources.magento.main]\nwebhook_keys = ['''{key}''']")
+    challenge = "8ec8d794-e0ab-42df-9017-e3dada8e84f7"
+    asked = shops.web.get(f"/hooks/magento/main?challenge={challenge}")
+    assert (asked.status_code, asked.text) == (200, challenge)
+    assert shops.web.get("/hooks/magento/main?challenge=<script>").status_code == 404
+    posted = bodies("magento")["sales_order_save_after"]
+    signature = test_magento.by("shop", b64encode(posted))
+    told = shops.post("magento/main", posted, {"x-adobe-commerce-webhook-signature": signature})
+    assert (told.status_code, told.json()) == (200, {"op": "success"})
+    assert [event.id for event in shops.events()] == ["order:5:paid", "order:5:placed"]
+    forged = shops.post("magento/main", posted, {"x-adobe-commerce-webhook-signature": signature[::-1]})
+    assert (forged.status_code, "success" in forged.text) == (401, False)
 
 
 def test_an_order_of_woocommerces(shops: Hooks) -> None:
