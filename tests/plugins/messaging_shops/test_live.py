@@ -97,15 +97,28 @@ def states(shops: Hooks) -> set[EventState]:
 
 @pytest.mark.parametrize("kind", SIGN)
 def test_each_topic_is_kept_once_and_worked_off(shops: Hooks, kind: str) -> None:
-    for topic, posted in bodies(kind).items():
+    posts = [(topic, posted) for topic, posted in bodies(kind).items() if topic != "customers/redact"]
+    for topic, posted in posts:
         assert post(shops, kind, topic, posted) == 202
     kept = shops.events()
     assert {event.state for event in kept} == {EventState.RECEIVED}
-    for topic, posted in reversed(bodies(kind).items()):
+    for topic, posted in reversed(posts):
         assert post(shops, kind, topic, posted) == 202
     assert shops.events() == kept
     shops.shop.app.backlog.work_off()
     assert states(shops) == {EventState.DONE}
+
+
+def test_whom_shopify_asks_to_erase_is_erased(shops: Hooks) -> None:
+    for topic in ("orders/create", "refunds/create", "customers/redact"):
+        assert post(shops, "shopify", topic, bodies("shopify")[topic]) == 202
+        assert post(shops, "shopify", topic, bodies("shopify")[topic]) == 202
+        shops.shop.app.backlog.work_off()
+    store, key = shops.shop.app.store, order_key("shopify", "main", "#1001")
+    assert (store.customers.count(), shops.events(), store.events.orders([key])) == (0, [], {})
+    assert post(shops, "shopify", "orders/updated", bodies("shopify")["orders/updated"]) == 202
+    shops.shop.app.backlog.work_off()
+    assert (store.customers.count(), store.events.orders([key])) == (0, {})
 
 
 def test_an_order_of_shopifys_from_the_till_to_the_refund(shops: Hooks) -> None:
