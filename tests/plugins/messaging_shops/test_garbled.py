@@ -155,7 +155,8 @@ def test_whatever_the_shop_answers(suite: type[SourceContract], data: st.DataObj
             return good
         return Answer(body=json.dumps(data.draw(garbled(json.loads(good.body)))).encode())
 
-    source = contract.make(http=ShopApi(answer))
+    model = suite.source.Settings(**contract.settings())
+    source = suite.source(model, SourceContext(shop="main", http=ShopApi(answer)))
     for event in source.events(contract.genuine(data.draw(st.sampled_from(contract.bodies())))):
         if "incomplete" in event:
             completed(source, event)
