@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 from messaging import Decision, Deny, Lane, Message, MessageClass, MessageFacts, NotBefore
 from messaging_rules.caps import Ledger, rank
 from messaging_rules.settings import Rules
-from messaging_rules.states import state_of
 from messaging_rules.week import next_open
-from messaging_rules.zones import is_in_us, zones_of
+from messaging_rules.zones import is_in_us, state_of, zones_of
 
 
 def check(messages: Sequence[Message], facts: MessageFacts, rules: Rules) -> list[Decision]:
@@ -62,10 +61,10 @@ def _open(message: Message, start: datetime, facts: MessageFacts, rules: Rules) 
     """When the recipient's hours allow it, from `start` on, and why not before."""
     customer = facts.customers.get(message.customer_id)
     in_us = bool(rules.us_hours) and is_in_us(customer)
-    weeks = rules.hours(message, in_us=in_us, state=state_of(customer.region) if customer else None)
+    weeks = rules.hours(message, in_us=in_us, state=state_of(customer) if customer else None)
     if not weeks:
         return start, []
-    zones = zones_of(customer, facts.timezone)
+    zones = zones_of(customer, facts.timezone, area_codes=rules.area_codes)
     time = next_open(start, weeks, zones)
     if time is None:
         return None, [f"quiet hours leave no time that suits {_named(zones)}: tell the customer's time zone"]

@@ -90,6 +90,9 @@ class Rules(_Table):
     quiet: tuple[Quiet, ...] = ()
     #: How many messages a person gets at most.
     caps: tuple[Cap, ...] = ()
+    #: Where an address does not tell: believe that somebody is where their telephone number was given out. If not, all
+    #: zones of the country count.
+    area_codes: bool = True
     #: Channels on which marketing to people in the United States keeps to the hours of their state (TCPA and state
     #: law): `["sms"]`.
     us_hours: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,29 +11,53 @@ import phonenumbers
 from phonenumbers.timezone import time_zones_for_number
 
 from messaging import Customer
+from messaging_rules.regions import region_of, zones_in
+
+#: The United States, and what stands beside them in the list of countries and is under their federal law.
+_US = frozenset(("US", "AS", "GU", "MP", "PR", "VI"))
 
 
-def zones_of(customer: Customer | None, default: str) -> tuple[ZoneInfo, ...]:
-    """Their own zone; else those of their telephone number; else those of their country; else `default`.
+def zones_of(customer: Customer | None, default: str, *, area_codes: bool = True) -> tuple[ZoneInfo, ...]:
+    """Their own zone; else what their address tells; else where their telephone number was given out, if `area_codes`
+    are believed; else all of their country; else `default`.
 
     Of several it is not known which it is: what is to hold for them must hold in each.
     """
-    if customer is not None:
-        for names in (
-            (customer.timezone,) if customer.timezone else (),
-            _of_number(customer.phone) if customer.phone else (),
-            _of_country(customer.country) if customer.country else (),
-        ):
-            if zones := _zones(names):
-                return zones
-    return _zones((default,)) or (ZoneInfo("UTC"),)
+    return (
+        next(filter(None, map(_zones, _names(customer, area_codes))), None) or _zones((default,)) or (ZoneInfo("UTC"),)
+    )
+
+
+def _names(customer: Customer | None, area_codes: bool) -> Iterator[tuple[str, ...]]:
+    if customer is None:
+        return
+    phone = customer.phone or ""
+    numbers = _country(phone) if phone else None
+    country = (customer.country or numbers or "").upper()
+    whole = _of_country(country)
+    yield (customer.timezone,) if customer.timezone else ()
+    yield zones_in(country, customer.region)
+    if len(whole) == 1:
+        yield whole
+    # Of a person who lives elsewhere it tells nothing; nor where in a country a mobile is.
+    if area_codes and numbers is not None and country in (numbers, ""):
+        yield _of_number(phone)
+    yield whole
 
 
 def is_in_us(customer: Customer | None) -> bool:
     """Whether they may be in the United States: by their country, or by their number."""
     if customer is None:
         return False
-    return (customer.country or "").upper() == "US" or (customer.phone is not None and _region(customer.phone) == "US")
+    return (customer.country or "").upper() in _US or (customer.phone is not None and _country(customer.phone) in _US)
+
+
+def state_of(customer: Customer) -> str | None:
+    """Their state, if they are in the United States and it is told."""
+    country = (customer.country or "US").upper()
+    if country in _US - {"US"}:
+        return country
+    return region_of("US", customer.region) if country == "US" else None
 
 
 @lru_cache(maxsize=4096)
@@ -54,17 +79,17 @@ def _of_number(number: str) -> tuple[str, ...]:
     except phonenumbers.NumberParseException:
         return ()
     # Countries share a prefix: Canada's zones are not a US number's.
-    own = tuple(name for name in names if name in _of_country(_region(number) or ""))
+    own = tuple(name for name in names if name in _of_country(_country(number) or ""))
     return own or names
 
 
 @lru_cache(maxsize=4096)
-def _region(number: str) -> str | None:
+def _country(number: str) -> str | None:
     try:
-        region: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+        country: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
         return None
-    return region
+    return country
 
 
 def _of_country(country: str) -> tuple[str, ...]:

@@ -55,6 +55,22 @@ def test_who_has_no_zone_is_where_the_shop_is(message: Make, say: Say) -> None:
     assert len(say(NIGHT, message(customer_id="gone", due_at=due))) == 1
 
 
+def test_where_somebody_is_believed_to_be(message: Make, say: Say) -> None:
+    now = at("2026-11-23T07:00", "America/New_York")  # in Los Angeles it is 4 o'clock, on Hawaii 2
+    phone = "+12125550101"
+    by_number = Customer(id="ann", phone=phone)
+    by_address = Customer(id="ann", phone=phone, country="US", region="CA")
+
+    def opens(customer: Customer, **more: bool) -> datetime:
+        ((_, time, _),) = say({**NIGHT, **more}, message(due_at=now), customer=customer, now=now)
+        return time
+
+    assert opens(by_number) == at("2026-11-23T08:00", "America/New_York")
+    assert opens(by_address) == at("2026-11-23T08:00", "America/Los_Angeles")
+    assert opens(by_address, area_codes=False) == at("2026-11-23T08:00", "America/Los_Angeles")
+    assert opens(by_number, area_codes=False) == at("2026-11-23T08:00", "Pacific/Honolulu")
+
+
 def test_where_no_hour_suits_all_zones_the_reason_says_what_is_missing(message: Make, say: Say) -> None:
     rules = {"quiet": [{"from": "18:00", "until": "09:00"}]}
     ((_, time, reason),) = say(rules, message(), customer=Customer(id="ann", country="RU"))
