@@ -69,7 +69,9 @@ def paid(order: Told, request: Request) -> Iterator[Told]:
 
 
 def cancelled(order: Told, request: Request) -> Iterator[Told]:
-    yield _cancelled(order, request)
+    """The topic is not signed: the order has to say so, too."""
+    if order.get("cancelled_at"):
+        yield _cancelled(order, request)
 
 
 def fulfilled(order: Told, request: Request) -> Iterator[Told]:
@@ -84,8 +86,7 @@ def partially_fulfilled(order: Told, request: Request) -> Iterator[Told]:
 def updated(order: Told, request: Request) -> Iterator[Told]:
     """All that has happened to it and has a time of its own. When it was paid is not told, so that is left out."""
     yield _placed(order, request)
-    if order.get("cancelled_at"):
-        yield _cancelled(order, request)
+    yield from cancelled(order, request)
     about: dict[str, Any] = {"customer": buyer(order), "order": order_part(order)}
     for fulfillment in parcels(order)[-_LAST:]:
         yield from shipments(fulfillment, request, **about)
@@ -106,6 +107,7 @@ TOPICS: Mapping[str, Topic] = {
             "order.placed",
             "order.cancelled",
             "shipment.shipped",
+            "shipment.in_transit",
             "shipment.out_for_delivery",
             "shipment.ready_for_pickup",
             "shipment.delivered",

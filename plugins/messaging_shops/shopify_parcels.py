@@ -16,10 +16,11 @@ from messaging_shops.shop import Topic
 from messaging_shops.shopify_words import line_items
 from messaging_shops.telling import Told, happened_at, happening
 
-#: What a carrier says -> our word for it. Labels that were bought or printed are no news.
+#: What a carrier says -> our word for it. Labels that were bought or printed are no news. That a parcel left is told by
+#: its fulfillment, which has its number; a carrier's word may come before that, and has none.
 STATUSES: Mapping[str, str] = {
-    "carrier_picked_up": "shipment.shipped",
-    "in_transit": "shipment.shipped",
+    "carrier_picked_up": "shipment.in_transit",
+    "in_transit": "shipment.in_transit",
     "out_for_delivery": "shipment.out_for_delivery",
     "attempted_delivery": "shipment.delivery_attempted",
     "ready_for_pickup": "shipment.ready_for_pickup",
@@ -27,7 +28,8 @@ STATUSES: Mapping[str, str] = {
     "delivered": "shipment.delivered",
     "picked_up": "shipment.delivered",
 }
-_TYPES = tuple(dict.fromkeys(STATUSES.values()))
+_SAID = tuple(dict.fromkeys(STATUSES.values()))
+_TYPES = ("shipment.shipped", *_SAID)
 #: Fulfillments that came to nothing.
 _FAILED = ("cancelled", "error", "failure")
 
@@ -76,8 +78,8 @@ def shipments(fulfillment: Told, request: Request, **more: Any) -> Iterator[Told
     needed(fulfillment.get("id"), "id")
     shipment = parcel(fulfillment)
     yield _event("shipment.shipped", happened_at(request, fulfillment.get("created_at")), shipment, **more)
-    type = STATUSES.get(str(fulfillment.get("shipment_status")), "shipment.shipped")
-    if type != "shipment.shipped":
+    type = STATUSES.get(str(fulfillment.get("shipment_status")))
+    if type is not None:
         yield _event(type, happened_at(request, fulfillment.get("updated_at")), shipment, **more)
 
 
@@ -104,5 +106,5 @@ def carrier(told: Told, request: Request) -> Iterator[Told]:
 TOPICS: Mapping[str, Topic] = {
     "fulfillments/create": Topic(_TYPES, fulfillment),
     "fulfillments/update": Topic(_TYPES, fulfillment),
-    "fulfillment_events/create": Topic(_TYPES, carrier),
+    "fulfillment_events/create": Topic(_SAID, carrier),
 }

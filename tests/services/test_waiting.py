@@ -247,6 +247,23 @@ class TestAnotherTime:
         (message,) = shop.messages()
         assert message.due_at == shop.clock.now() + timedelta(days=2)
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_has_arrived_is_not_late_whichever_clock_is_wrong(self, shop, on, order):
+        on("delayed", LATE_ORDER)
+        events = (
+            shipped(shop, shipment={"eta": "2026-03-05"}),
+            shop.event("order.delivered", hours=-9, order={"number": "1"}),
+        )
+        for index in order:
+            shop.intake.receive(events[index])
+        assert not shop.messages(state=MessageState.PLANNED)
+
+    def test_another_order_that_arrived_before_is_another(self, shop, on):
+        on("delayed", LATE_ORDER)
+        shop.intake.receive(shipped(shop, shipment={"eta": "2026-03-05"}))
+        shop.intake.receive(shop.event("order.delivered", hours=-9, order={"number": "2"}))
+        assert shop.messages(state=MessageState.PLANNED)
+
     def test_the_order_and_its_parcel_are_late_once(self, shop, on):
         on("delayed", LATE, LATE_ORDER)
         shop.intake.receive(shipped(shop, shipment={"eta": "2026-03-05"}))

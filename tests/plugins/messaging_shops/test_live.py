@@ -407,7 +407,7 @@ def test_real_payloads(shops: Hooks, shared: Callable[[str], Path], kind: str, l
     types = {event.type for event in found}
     expected: dict[str, Any] = {
         "shopify": {"order.placed", "order.paid", "order.shipped", "order.cancelled", "order.refunded"}
-        | {"shipment.shipped", "cart.updated", "checkout.started"},
+        | {"shipment.shipped", "shipment.in_transit", "cart.updated", "checkout.started"},
         "woocommerce": {"order.placed", "order.paid", "order.shipped", "customer.created"},
     }
     assert types == expected[kind]

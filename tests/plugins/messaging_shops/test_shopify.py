@@ -221,6 +221,14 @@ def test_shop_money_is_not_shown_as_the_customers() -> None:
     assert (order["total"], order["currency"]) == ("90.00", "USD")
 
 
+def test_a_topic_is_not_signed_and_its_body_has_to_say_so_too() -> None:
+    bodies = {topic: json.loads(BODIES[topic]) for topic in ("orders/create", "customers/data_request")}
+    assert told("orders/cancelled", **{**bodies["orders/create"], "cancelled_at": None}) == []
+    order = {**dict.fromkeys(json.loads(BODIES["customers/redact"])), **bodies["orders/create"]}
+    assert told("customers/redact", **order) == []
+    assert told("customers/redact", **bodies["customers/data_request"]) == []
+
+
 def test_the_last_parcel_makes_the_order_whole() -> None:
     shipment = events("orders/fulfilled")[0]["data"]["shipment"]
     assert shipment == {
@@ -236,8 +244,8 @@ def test_the_last_parcel_makes_the_order_whole() -> None:
 @pytest.mark.parametrize(
     ("status", "type"),
     [
-        ("in_transit", "shipment.shipped"),
-        ("carrier_picked_up", "shipment.shipped"),
+        ("in_transit", "shipment.in_transit"),
+        ("carrier_picked_up", "shipment.in_transit"),
         ("out_for_delivery", "shipment.out_for_delivery"),
         ("ready_for_pickup", "shipment.ready_for_pickup"),
         ("attempted_delivery", "shipment.delivery_attempted"),
