@@ -1,7 +1,9 @@
-"""Shops' own webhooks as events: Shopify, Stripe, WooCommerce, and one's own shop by Standard Webhooks.
+"""Shops' own webhooks as events: BigCommerce, Magento and Adobe Commerce, Shopify, Stripe, WooCommerce, and one's own
+shop by Standard Webhooks.
 
 What all have in common is in `shop` (secrets, topics), `signing`, `asking` (their APIs), and what makes our words of
-theirs: `reading`, `money`, `people`, `items`. One module a shop; events that are many are in others beside it.
+theirs: `telling`, `reading`, `money`, `people`, `items`. One module a shop; where events are many, they are in others
+beside it.
 """
 
 from __future__ import annotations

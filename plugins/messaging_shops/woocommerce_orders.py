@@ -98,7 +98,7 @@ class _Order:
         return happened_at(self.request, *map(self.told.get, fields), utc=True)
 
     def event(self, type: str, time: str, **more: Any) -> Told:
-        return of_order(type, time, self.customer, self.part, **more)
+        return of_order(type, time, **self.about, **more)
 
     @cached_property
     def paid(self) -> str | None:
