@@ -28,6 +28,8 @@ from messaging.stores.base import Store
 
 #: Members of an audience planned in one transaction.
 PAGE = 500
+#: How long what was told too late to wait its time still waits, at most: what `unless` asks for may come right behind.
+SETTLING = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Triggering:
             if isinstance(due, str):
                 problems.append(due)
                 continue
-            due = max(due, now)
+            due = max(due, now + min(trigger.after or timedelta(), SETTLING) if trigger.unless else now)
             drafts.append(
                 Draft(
                     origin=f"trigger:{live.template}:{key}",

@@ -275,6 +275,14 @@ class TestAnotherTime:
         assert not shop.messages(state=MessageState.PLANNED)
 
 
+def test_what_is_told_too_late_still_waits_for_what_unless_asks(shop, on):
+    on("receipt", Trigger(event="order.paid", after=HOUR, unless="true"), Trigger(event="order.shipped", after=HOUR))
+    shop.intake.receive(shop.event("order.paid", hours=-3))
+    shop.intake.receive(shop.event("order.shipped", hours=-3, order={"number": "2"}))
+    now = shop.clock.now()
+    assert sorted(m.due_at for m in shop.messages()) == [now, now + timedelta(minutes=10)]
+
+
 CART = Trigger(event="cart.updated", key="cart.id", after=4 * HOUR)
 CHECKOUT = Trigger(event="checkout.started", key="cart.id", after=4 * HOUR)
 
