@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from messaging.clock import Clock
-from messaging.errors import Conflict, MessagingError, SettingsError
+from messaging.errors import Conflict, DeliveryError, MessagingError, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services.campaign_runs import Runs
@@ -224,7 +224,12 @@ class Dispatcher:
 
         def send() -> None:
             report = sender.send_lanes((lane,), (channel,))
-            self._tell(f"{lane.name.lower()} messages by {channel}", report.fault)
+            fault = report.fault
+            if fault is None and report.turned_away and not report.states.get(MessageState.SENT):
+                # Without the provider's words, which may have an address in them.
+                fault = DeliveryError("none is taken for now", hint="see why: messaging messages list --state planned")
+            if fault is not None or report.states:  # where nothing was due, nothing is known to be well again
+                self._tell(f"{lane.name.lower()} messages by {channel}", fault)
 
         return send
 

@@ -18,7 +18,7 @@ from threading import Event
 
 from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError, PluginHangs
-from messaging.nouns.adapter import Adapter, RenderedMessage
+from messaging.nouns.adapter import Adapter, RenderedMessage, Verdict
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
 from messaging.nouns.message import Lane, Message, MessageState
@@ -53,6 +53,8 @@ class SendReport:
     #: Told of each number of messages that are through.
     progress: Callable[[int], object] | None = None
     states: dict[MessageState, int] = field(default_factory=dict)
+    #: How many the provider did not take for now.
+    turned_away: int = 0
     #: Why it stopped early: the adapter was refused, or hung, or a check failed.
     fault: MessagingError | None = None
 
@@ -361,6 +363,7 @@ class Sender:
         messages, handover = under_way.messages, under_way.handover
         for receipts in handover:
             self._alive()
+            report.turned_away += sum(receipt.verdict is Verdict.TRY_AGAIN for receipt in receipts)
             report.count(self._settling.receipts(receipts, messages, adapter, now=self._clock.now()))
         self._settling.tell()
         report.fault = handover.fault

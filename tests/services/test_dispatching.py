@@ -12,7 +12,7 @@ import pytest
 
 from messaging import Conflict, Receipt, RenderedMessage, SettingsError
 from messaging.nouns.campaign import CampaignState
-from messaging.nouns.message import MessageState
+from messaging.nouns.message import Lane, MessageState
 from messaging.services.dispatching import EVENT_LANES, Wait
 from messaging.services.sending import GROUP, PAGE, unwatched
 
@@ -371,3 +371,37 @@ def test_nobody_is_told_of_waits_that_are_none(live_shop: Any) -> None:
     told: list[Wait] = []
     live_shop.app.send_campaign("spring", waits=told.append)
     assert told == []
+
+
+def test_a_server_says_once_that_a_provider_takes_nothing(
+    live_shop: Any, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "order messages by email: none is taken for now"
+    live_shop.due(Lane.ORDER, "ann")
+    live_shop.answer(lambda message: Receipt.try_again(message.id, f"no room for {message.to}"))
+    for _ in range(3):
+        server()
+        live_shop.clock.advance(timedelta(minutes=10))
+    assert caplog.text.count(said) == 1
+    assert "messaging messages list --state planned" in caplog.text
+    assert "ann@example.com" not in caplog.text
+    live_shop.answer(lambda message: Receipt.accepted(message.id))
+    server()
+    live_shop.due(Lane.ORDER, "bob")
+    live_shop.answer(lambda message: Receipt.try_again(message.id, "no room"))
+    server()
+    assert caplog.text.count(said) == 2  # it was well in between
+
+
+def test_one_that_is_turned_away_among_others_is_no_news(
+    live_shop: Any, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    live_shop.due(Lane.ORDER, "ann", "bob")
+    greylisted = iter([True, False])
+
+    def answer(message: RenderedMessage) -> Receipt:
+        return Receipt.try_again(message.id, "greylisted") if next(greylisted) else Receipt.accepted(message.id)
+
+    live_shop.answer(answer)
+    server()
+    assert "none is taken" not in caplog.text
