@@ -122,6 +122,7 @@ def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
             "unless": trigger.unless,
             "cancel_on": list(trigger.cancel_on),
             "audience": trigger.audience,
+            "answers": trigger.answers,
             "waiting": waits.count(index),
             "problem": problem,
         }
@@ -131,7 +132,8 @@ def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
 
 def _when(trigger: Trigger) -> str:
     if trigger.at is not None:
-        return trigger.at
+        late = f", not before {duration_text(trigger.after)} have passed" if trigger.after else ""
+        return f"at {trigger.at}{late}"
     return f"after {duration_text(trigger.after)}" if trigger.after else "at once"
 
 
@@ -139,6 +141,8 @@ def _sentence(trigger: Trigger) -> str:
     text = f"{trigger.event} sends it {_when(trigger)}"
     if trigger.audience:
         text += f" to segment {trigger.audience}"
+    if trigger.answers:
+        text += f" to who asked ({trigger.answers})"
     if trigger.unless:
         text += f" unless {trigger.unless}"
     return text

@@ -46,7 +46,13 @@ EVENT_NAMES: Mapping[str, Mapping[str, Type]] = MappingProxyType(
             "source": Type.TEXT,
             "shop": Type.TEXT,
         },
-        "order": {**_PRICED, "number": Type.TEXT, "unshipped": Type.LIST, "undelivered": Type.LIST},
+        "order": {
+            **_PRICED,
+            "number": Type.TEXT,
+            "backordered_until": Type.TIME,
+            "unshipped": Type.LIST,
+            "undelivered": Type.LIST,
+        },
         "cart": _PRICED,
         "shipment": {
             "id": Type.TEXT,

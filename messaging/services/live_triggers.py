@@ -47,6 +47,10 @@ class LiveTriggers:
     #: Why the template's present files are not what is live.
     problem: str | None = None
 
+    def origin(self, key: str) -> str:
+        """What a message is for: the template, with what makes its trigger once."""
+        return f"trigger:{self.template}:{key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Matching:

@@ -154,7 +154,7 @@ class Triggering:
             due = max(due, now + min(trigger.after or timedelta(), SETTLING) if trigger.unless else now)
             drafts.append(
                 Draft(
-                    origin=f"trigger:{live.template}:{key}",
+                    origin=live.origin(key),
                     customer=customer,
                     version=live.version,
                     # What goes to many waits behind what one customer waits for.
@@ -201,7 +201,7 @@ class Triggering:
     def _told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
         """Move what waits for a time of which `event` tells another; plan what had to wait for it to be told at all."""
         result = Planned(moved=self._waiting.told_anew(event, customer, live, index, now))
-        for earlier in self._waiting.set_off_before(event, customer, live.triggers[index]):
+        for earlier in self._waiting.unplanned(event, customer, live, index):
             result += self._set_off(earlier, [customer], live, index, now, more=(event,))
         return result
 

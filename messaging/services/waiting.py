@@ -102,12 +102,16 @@ class Waiting:
         key = _last_key(context)
         return self._store.events.get([key]).get(key)
 
-    def set_off_before(self, event: Event, customer: Customer, trigger: Trigger) -> Iterator[Event]:
-        """Live events that set `trigger` off, told before `event`, of what that is about."""
+    def unplanned(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> Iterator[Event]:
+        """Live events told before `event`, of what that is about, that set a trigger off and planned no message."""
+        trigger = live.triggers[index]
         for earlier in self._store.events.about_the_same(event, customer.id):
             sets_off = earlier.live and earlier.key != event.key and is_type(earlier.type, trigger.event)
             if sets_off and about_the_same(context_of(event), context_of(earlier)) is True:
-                yield earlier
+                origin = live.origin(trigger_key(trigger, earlier) or "")
+                ids = [message_id(origin, customer.id, channel) for channel in live.version.channels]
+                if not self._store.outbox.get(ids):
+                    yield earlier
 
     def told_once(self, draft: Draft, now: datetime) -> Draft:
         """`draft`, skipped if another event told the same thing: the whole order, or its parcel.

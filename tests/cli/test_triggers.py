@@ -106,3 +106,11 @@ def test_what_makes_no_sense_is_not_turned_on(run, template, change, problem):
 def test_there_is_no_such_template(run, template):
     for command in ("enable", "disable", "plan"):
         assert run("triggers", command, "nothing")[0] == 1
+
+
+def test_says_when_and_to_whom(run):
+    err = run("triggers", "enable", "back-in-stock", "delayed")[2]
+    assert "product.restocked sends it at once to who asked (product.requested)" in err
+    assert "shipment.shipped sends it at shipment.eta + 1 day, not before 2 days have passed" in err
+    rows = json.loads(run("triggers", "list", "--json")[1])
+    assert [row["answers"] for row in rows if row["template"] == "back-in-stock"] == ["product.requested"]
