@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -173,16 +173,27 @@ class TinyEvents(Events):
         kind = next((kind for kind in ("order", "cart") if kind in named), None)
         if kind is None:
             return []
+        mine = named[kind]
         with self._journal.reading():
-            documents = self._table.documents
-            found = (documents[key] for key in self._by_customer.of(customer_id))
+            found = [
+                document for field, name in mine.items() for document in self._naming(customer_id, kind, field, name)
+            ]
             return [
                 Event.from_document(copied(document))
-                for document in found
+                for document in {id(document): document for document in found}.values()
                 if (document["source"], document["shop"]) == (event.source, event.shop)
                 and document["state"] != _FAILED
-                and same(named[kind], _names(document).get(kind, {}))
+                and same(mine, _names(document).get(kind, {}))
             ]
+
+    def _naming(self, customer_id: str, kind: str, field: str, name: str) -> Iterator[Document]:
+        """The customer's events that name a thing so. Most are about something else, and there may be thousands."""
+        documents = self._table.documents
+        for key in self._by_customer.of(customer_id):
+            document = documents[key]
+            data = document.get("data")
+            if data and kind in data and data[kind].get(field) == name:
+                yield document
 
     def count(self) -> int:
         with self._journal.reading():
