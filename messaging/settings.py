@@ -391,10 +391,15 @@ def _names(path: tuple[str, ...]) -> list[str]:
 def _put(values: dict[str, Any], path: tuple[str, ...], text: str, name: str) -> None:
     table = values
     for part in path[:-1]:
-        table = table.setdefault(part, {})
+        table = table.setdefault(_as_written(part, table), {})
         if not isinstance(table, dict):
             raise SettingsError(f"{name}: {part!r} is a value in messaging.toml, not a table")
-    table[path[-1]] = _literal(text)
+    table[_as_written(path[-1], table)] = _literal(text)
+
+
+def _as_written(part: str, table: Mapping[str, Any]) -> str:
+    """The name in `table` that a variable means by `part`: no variable has a `-` in its name."""
+    return next((key for key in table if part not in table and key.replace("-", "_") == part), part)
 
 
 def _literal(text: str) -> Any:

@@ -238,3 +238,18 @@ def test_a_mistake_in_the_environment_names_the_variable(file: Path, monkeypatch
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no settings at"):
         load_settings(tmp_path / "messaging.toml")
+
+
+def test_a_variable_means_the_name_that_the_file_has(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell has a variable with a `-` in its name."""
+    text = '[adapters.tea-shop]\nurl = "x"\n[sources.tea-shop.main]\n[sources.tea_shop.other]\n'
+    file.write_text(text, "utf-8")
+    monkeypatch.setenv("MESSAGING__ADAPTERS__TEA_SHOP__TOKEN", "t")
+    monkeypatch.setenv("MESSAGING__SOURCES__TEA_SHOP__OTHER__SECRET", "s")
+    settings = load_settings(file)
+    assert settings.adapters["tea-shop"] == {"url": "x", "token": "t"}
+    assert settings.sources == {"tea-shop": {"main": {}}, "tea_shop": {"other": {"secret": "s"}}}
+    monkeypatch.delenv("MESSAGING__SOURCES__TEA_SHOP__OTHER__SECRET")
+    monkeypatch.setenv("MESSAGING__SOURCES__TEA_SHOP__MAIN__SECRET", "s")
+    file.write_text(text.replace("[sources.tea_shop.other]", ""), "utf-8")
+    assert load_settings(file).sources == {"tea-shop": {"main": {"secret": "s"}}}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from messaging.plugins import Plugins
     from messaging.settings import Settings
     from messaging.workspace.folder import Workspace
+
+
+#: Names the file that says that a check came to its end.
+_MARK = "MESSAGING_PLUGIN_CHECKED"
+#: Seconds that a check may take.
+_LONG = 600.0
 
 
 @click.group()
@@ -121,12 +130,17 @@ def _described(plugin: Plugin) -> dict[str, Any]:
 def new(ctx: click.Context, name: str, kind: Any, parent: Path) -> None:
     """Make the package of a new plugin: it installs and passes its tests as it is."""
     from messaging.plugins import Plugins
-    from messaging.workspace.new_plugin import make_plugin
+    from messaging.settings import PluginSettings
+    from messaging.workspace.new_plugin import make_plugin, module_is_there, module_of
 
-    installed = Plugins(none=bool(ctx.find_root().params.get("no_plugins")))
+    installed = Plugins(none=bool(ctx.find_root().params.get("no_plugins")), quiet=True)
     for plugin in installed.found:
         if name == plugin.name or name in plugin.adapters or name in plugin.sources:
             raise InputError(f"{name!r} is already there, from {plugin.distribution}", hint="take another name")
+    if name in PluginSettings.model_fields:
+        raise InputError(f"{name!r} is a setting of all plugins, [plugins] {name}", hint="take another name")
+    if module_is_there(name):
+        raise InputError(f"{name!r}: there is a module {module_of(name)} already", hint="take another name")
     folder = make_plugin(name, kind, parent)
     say(
         f"Made {folder}.\n"
@@ -140,9 +154,57 @@ def new(ctx: click.Context, name: str, kind: Any, parent: Path) -> None:
 
 @plugins.command()
 @click.argument("name")
+@click.option("--here", is_flag=True, hidden=True)
 @click.pass_context
-def check(ctx: click.Context, name: str) -> None:
+def check(ctx: click.Context, name: str, here: bool) -> None:
     """Load one plugin alone and see whether it is right, as far as that can be told without its own tests."""
+    if not here:
+        ctx.exit(_apart(ctx, name))
+    try:
+        _check(ctx, name)
+    finally:
+        if _MARK in os.environ:
+            Path(os.environ[_MARK]).touch()
+
+
+def _apart(ctx: click.Context, name: str) -> int:
+    """Check it in a process of its own, which it may end, crash or hold up; return the exit code.
+
+    Raises:
+        MessagingError: it did one of these.
+    """
+    given = ctx.find_root().params
+    options = ["--workspace", given["workspace"]] if given.get("workspace") else []
+    options += [option for option in ("--no-plugins", "--verbose") if given.get(option[2:].replace("-", "_"))]
+    command = [sys.executable, "-m", "messaging", *options, "plugins", "check", "--here", "--", name]
+    with TemporaryDirectory() as folder:
+        mark = Path(folder) / "over"
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_LONG,
+                env={**os.environ, _MARK: str(mark)},
+            )
+        except subprocess.TimeoutExpired:
+            hint = "look for what never lets go of the interpreter: a regular expression, a loop in C"
+            raise MessagingError(f"plugin {name}: not done after {_LONG:g} seconds", hint=hint) from None
+        over = mark.exists()
+    click.echo(done.stdout, nl=False)
+    click.echo(done.stderr, nl=False, err=True)
+    if not over:
+        how = f"exit code {done.returncode}" if done.returncode >= 0 else f"signal {-done.returncode}"
+        raise MessagingError(
+            f"plugin {name}: it ends the process that it is loaded in ({how})",
+            hint="look for os._exit, and for what crashes in C; messaging --no-plugins goes without it",
+        )
+    return done.returncode
+
+
+def _check(ctx: click.Context, name: str) -> None:
     from difflib import get_close_matches
 
     from messaging.errors import NotFound

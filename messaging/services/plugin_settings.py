@@ -27,7 +27,7 @@ def read_settings(model: type[M], table: Mapping[str, Any], place: Sequence[str]
     sources: dict[str, str] = {}
     for field, info in model.model_fields.items():
         variable = _variable(info)
-        ours = "__".join(("MESSAGING", *place, field)).upper()
+        ours = "__".join(("MESSAGING", *place, field)).upper().replace("-", "_")
         if variable and os.environ.get(variable) and ours not in os.environ:
             values[field] = os.environ[variable]
             sources[field] = variable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,6 +16,16 @@ _SCAFFOLD = Path(__file__).parent / "scaffold" / "plugin"
 #: A word that names a plugin, a part of a module and of a class.
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _ABOUT: dict[Kind, str] = {"adapter": "An adapter", "source": "An event source", "rule": "A rule"}
+
+
+def module_of(name: str) -> str:
+    """The module of a plugin of that name."""
+    return f"messaging_{name.replace('-', '_')}"
+
+
+def module_is_there(name: str) -> bool:
+    """Whether something else would go by that module, or it by something else."""
+    return _NAME.fullmatch(name) is not None and importlib.util.find_spec(module_of(name)) is not None
 
 
 def make_plugin(name: str, kind: Kind, parent: Path) -> Path:
@@ -31,7 +42,7 @@ def make_plugin(name: str, kind: Kind, parent: Path) -> Path:
             hint="lower-case letters and digits, words joined by - or _, at most 40 characters: tea-shop",
         )
     words = re.split("[-_]", name)
-    distribution, module = f"messaging-{'-'.join(words)}", f"messaging_{'_'.join(words)}"
+    distribution, module = f"messaging-{'-'.join(words)}", module_of(name)
     folder = parent / distribution
     if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder} is already there", hint="remove it, or take another name or --dir")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import messaging.cli.plugins
 from messaging.cli import main
 from messaging.workspace.folder import Workspace, make_workspace
 
@@ -202,8 +203,12 @@ def test_a_right_one_is_told_what_it_brings(workspace: Workspace) -> None:
 
 def test_one_that_is_not_there(workspace: Workspace) -> None:
     (workspace.plugins / "pigeon.py").write_text(GOOD, "utf-8")
-    assert run("plugins", "check", "pidgeon") == (1, "", "messaging: no plugin 'pidgeon'. Did you mean pigeon?\n")
-    code, _, err = run("plugins", "check", "x")
+    assert run("plugins", "check", "--here", "pidgeon") == (
+        1,
+        "",
+        "messaging: no plugin 'pidgeon'. Did you mean pigeon?\n",
+    )
+    code, _, err = run("plugins", "check", "--here", "x")
     assert code == 1
     assert err.startswith("messaging: no plugin 'x'. Installed: email, ")
     assert "pigeon" in err
@@ -212,6 +217,70 @@ def test_one_that_is_not_there(workspace: Workspace) -> None:
 def test_without_pytest_it_says_what_it_did_not_do(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytest", None)
     (workspace.plugins / "pigeon.py").write_text(GOOD, "utf-8")
-    code, _, err = run("plugins", "check", "pigeon")
+    code, _, err = run("plugins", "check", "--here", "pigeon")
     assert code == 0
     assert 'only what is declared was looked at: pip install "customer-messaging[testing]"' in err
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("import os; os._exit(0)", "it ends the process that it is loaded in (exit code 0). Look for os._exit"),
+        ("import os; os._exit(7)", "it ends the process that it is loaded in (exit code 7)"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "it ends the process that it is loaded in (signal 9)",
+        ),
+        ("import ctypes; ctypes.string_at(0)", "it ends the process that it is loaded in (signal 11)"),
+        (RULE.format(body="import os; os._exit(0)"), "it ends the process that it is loaded in (exit code 0)"),
+    ],
+)
+def test_one_that_ends_the_process_is_told(workspace: Workspace, source: str, problem: str) -> None:
+    (workspace.plugins / "odd.py").write_text(source, "utf-8")
+    code, out, err = check("odd")
+    assert (code, out) == (1, "")
+    assert f"messaging: plugin odd: {problem}" in err
+
+
+def test_one_that_never_lets_go_is_given_up_on(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace.plugins / "odd.py").write_text("import re; re.match('(a+)+$', 'a' * 60 + 'b')", "utf-8")
+    monkeypatch.setattr(messaging.cli.plugins, "_LONG", 3.0)
+    assert run("plugins", "check", "odd") == (
+        1,
+        "",
+        "messaging: plugin odd: not done after 3 seconds. Look for what never lets go of the interpreter: "
+        "a regular expression, a loop in C.\n",
+    )
+
+
+def test_one_that_hangs_is_told(workspace: Workspace) -> None:
+    with workspace.settings.open("a", encoding="utf-8") as file:
+        file.write('\n[plugins]\ntimeout = "1 second"\n')
+    (workspace.plugins / "odd.py").write_text("import time; time.sleep(600)", "utf-8")
+    code, out, err = check("odd")
+    assert (code, "could not be loaded: it has not come back for 1 seconds" in out) == (1, True)
+    assert err == "messaging: plugin odd: 1 problem\n"
+    assert listed()["odd"]["state"] == "left out"
+
+
+def test_one_that_hangs_can_be_switched_off(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything of it runs."""
+    (workspace.plugins / "odd.py").write_text("raise SystemExit('it ran')", "utf-8")
+    assert listed("--no-plugins") == {}
+    monkeypatch.setenv("MESSAGING__PLUGINS__OFF", '["odd"]')
+    assert listed()["odd"] == {"name": "odd", "state": "off"}
+
+
+def test_what_one_prints_while_it_is_loaded_is_no_output(workspace: Workspace) -> None:
+    (workspace.plugins / "odd.py").write_text("print('{')\n" + GOOD, "utf-8")
+    assert listed()["odd"]["state"] == "works"
+
+
+@pytest.mark.parametrize("name", ["off", "timeout", "sms", "shops"])
+@pytest.mark.parametrize("options", [(), ("--no-plugins",)])
+def test_names_that_are_taken(outside: Path, name: str, options: tuple[str, ...]) -> None:
+    code, out, err = run(*options, "plugins", "new", name, "--kind", "rule")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"messaging: {name!r}")
+    assert err.endswith("Take another name.\n")
+    assert list(outside.iterdir()) == []

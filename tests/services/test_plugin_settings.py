@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from messaging import SourceSettings
 from messaging.app import Messaging
@@ -73,3 +73,12 @@ def test_a_mistake_is_told_before_anything_is_to_be_sent(tmp_path: Path) -> None
         pytest.raises(SettingsError, match=r"\[plugins.rules\] cap: there is no such setting"),
     ):
         _ = app.plugins
+
+
+def test_our_own_variable_goes_before_the_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Table(BaseModel):
+        token: str = Field(json_schema_extra={"env": "TEA_TOKEN"})
+
+    monkeypatch.setenv("TEA_TOKEN", "theirs")
+    monkeypatch.setenv("MESSAGING__ADAPTERS__TEA_SHOP__TOKEN", "ours")
+    assert read_settings(Table, {"token": "ours"}, ("adapters", "tea-shop")).token == "ours"
