@@ -148,7 +148,8 @@ class SendGrid(Adapter):
     def _client(self) -> Client:
         from messaging_email.sendgrid_client import Client
 
-        return Client(self.context.http, self._key(), self.settings.host, timeout=self.settings.timeout)
+        timeout = min(self.settings.timeout, self.context.timeout)
+        return Client(self.context.http, self._key(), self.settings.host, timeout=timeout)
 
     def _key(self) -> str:
         return self.settings.api_key.get_secret_value()

@@ -133,7 +133,7 @@ def server_of(settings: SmtpSettings, *, final_timeout: float) -> Server:
         security=security,
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
-        timeout=settings.timeout,
+        timeout=min(settings.timeout, final_timeout),
         final_timeout=final_timeout,
     )
 

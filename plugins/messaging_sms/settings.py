@@ -16,6 +16,8 @@ from messaging import AdapterSettings
 MAX_TEXT = 1600
 
 Sid = Annotated[str, StringConstraints(strip_whitespace=True)]
+#: Anybody can sign with an empty one.
+Secret = Annotated[SecretStr, Field(min_length=1)]
 
 _SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 
@@ -29,11 +31,11 @@ class TwilioSettings(AdapterSettings):
     account_sid: Sid = Field(pattern=r"^AC[0-9a-fA-F]{32}$", json_schema_extra={"env": "TWILIO_ACCOUNT_SID"})
     #: The account's token. It signs what Twilio posts to us, so it is needed for statuses and replies also where
     #: messages are sent with a key.
-    auth_token: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_AUTH_TOKEN"})
+    auth_token: Secret | None = Field(None, json_schema_extra={"env": "TWILIO_AUTH_TOKEN"})
     #: To send with an API key instead: `SK` and 32 digits …
     api_key: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_API_KEY"})
     #: … and its secret.
-    api_secret: SecretStr | None = Field(None, json_schema_extra={"env": "TWILIO_API_SECRET"})
+    api_secret: Secret | None = Field(None, json_schema_extra={"env": "TWILIO_API_SECRET"})
     #: Who sends: a number of yours (`+15005550006`), a short code, or up to 11 letters and digits, which cannot be
     #: answered. Or leave it to a messaging service.
     from_: str | None = Field(None, alias="from")
@@ -54,7 +56,7 @@ class TwilioSettings(AdapterSettings):
     #: How Twilio signs what it posts: with the auth token, or (`sha256`) with a shared key.
     signature: Literal["sha1", "sha256"] = "sha1"
     #: The shared key's secret, for `sha256`.
-    signing_secret: SecretStr | None = None
+    signing_secret: Secret | None = None
     #: What HELP is answered with, if Twilio does not answer it itself: who you are and how to reach a person.
     help: str | None = Field(None, max_length=MAX_TEXT)
 

@@ -21,9 +21,16 @@ FOLDER = Path(__file__).parent / "wrong_adapters"
 #: The right adapter that a wrong one is made of -> what its author tells the suite.
 CONTRACTS = {
     "right": "PigeonContract",
-    "right_plain": "PlainContract",
     "right_batched": "FlockContract",
+    "right_csv": "MailContract",
     "right_files": "MailContract",
+    "right_form": "PigeonContract",
+    "right_get": "PigeonContract",
+    "right_growing": "PlainContract",
+    "right_lines": "LinesContract",
+    "right_oauth": "OauthContract",
+    "right_plain": "PlainContract",
+    "right_text": "PlainContract",
 }
 WRONG = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith(("right", "authors")))
 
@@ -32,11 +39,12 @@ def run(pytester: pytest.Pytester, module: str, contract: str, *options: str) ->
     """The suite over an adapter's module, as its author's test would run it."""
     pytester.syspathinsert(FOLDER)
     pytester.makepyfile(
-        test_pigeon=f"from authors import {contract}\nfrom {module} import Pigeon\n\n"
+        test_pigeon=f"from {'authors_lines' if contract == 'LinesContract' else 'authors'} import {contract}\n"
+        f"from {module} import Pigeon\n\n"
         f"class TestPigeon({contract}):\n    adapter = Pigeon\n"
     )
-    # What an adapter leaves open, it must not leave in the process of the tests that come after.
-    if module.startswith("leaves"):
+    # What an adapter leaves open or unsafe, it must not leave in the process of the tests that come after.
+    if module.startswith(("leaves", "trusts")):
         return pytester.runpytest_subprocess(*PLAIN, "-o", f"pythonpath={FOLDER}", *options)
     return pytester.runpytest_inprocess(*PLAIN, *options)
 

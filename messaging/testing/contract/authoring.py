@@ -16,15 +16,19 @@ from messaging.nouns.adapter import Adapter, AdapterContext, RenderedMessage
 from messaging.nouns.request import Request
 from messaging.outgoing import Outgoing
 from messaging.services.plugin_settings import read_settings
-from messaging.testing.builders import address_on, make_message, parts_of
-from messaging.testing.contract.bench import Run, fault, hand_over
+from messaging.testing.builders import ADDRESS, address_on, make_message, parts_of
+from messaging.testing.contract.bench import Run, ended, fault, hand_over
+from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.provider import Arrival, Fate, HttpProvider, Provider
-from messaging.testing.contract.reading import says, shape
+from messaging.testing.contract.reading import says
+from messaging.testing.contract.shapes import alike
 from messaging.testing.standins.http import Answer, as_json
 
 #: Seconds that the context gives a hand-over, and that one may take all the same before it counts as stuck.
 TIMEOUT = 2.0
 PATIENCE = TIMEOUT + 6.0
+#: Seconds that it gives where an adapter has to give up by itself.
+HURRY = 1.0
 
 
 class AdapterAuthor:
@@ -33,7 +37,9 @@ class AdapterAuthor:
     #: The class to be tested.
     adapter: ClassVar[type[Adapter]]
     #: 5xx statuses by which this provider says that it has surely not taken the message.
-    turns_away: ClassVar[frozenset[int]] = frozenset()
+    turns_away: ClassVar[Collection[int]] = frozenset()
+    #: 2xx statuses, beside that of `accepted`, by which this provider says that it has taken the message.
+    takes: ClassVar[Collection[int]] = frozenset()
     #: How old a signed callback may be; None if its signature holds no time, so that only the event's id tells.
     replay_window: ClassVar[timedelta | None] = timedelta(minutes=10)
 
@@ -62,9 +68,11 @@ class AdapterAuthor:
             return [arrival.raw for arrival in provider.arrived]
         return [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
 
-    def shape(self, raw: bytes) -> object:
-        """How something that left is built, without its values: no value may change it."""
-        return shape(raw)
+    def built_alike(self, one: bytes, other: bytes) -> bool:
+        """Whether two things that left are built the same, whatever their values. For a format that carries line breaks
+        as they are (lengths before texts, say) write your own.
+        """
+        return alike(one, other)
 
     # How the provider answers
 
@@ -78,7 +86,9 @@ class AdapterAuthor:
 
     def refused(self, request: Request) -> Answer | None:
         """It will never take this message. This and the next three: None if there is no such answer."""
-        return as_json({"error": "this recipient cannot be reached"}, 422)
+        named = ADDRESS.search(f"{request.url} {request.body.decode('utf-8', 'replace')}")
+        # As most do, it says which: an answer is no text for a log.
+        return as_json({"error": f"{named[0] if named else 'this recipient'} cannot be reached"}, 422)
 
     def busy(self, request: Request) -> Answer | None:
         """Too many requests."""
@@ -126,9 +136,14 @@ class AdapterAuthor:
 class AdapterBench(AdapterAuthor):
     """What the tests work with."""
 
+    #: What the process had open and running before the first test: what an adapter shares with all of its kind counts.
+    at_first: ClassVar[Footprint | None] = None
+
     @pytest.fixture
     def remote(self) -> Iterator[Provider]:
         """The provider, listening."""
+        if "at_first" not in vars(type(self)):
+            type(self).at_first = Footprint.now()
         with self.provider() as provider:
             self.settings(provider)  # whether they lead there
             yield provider
@@ -138,25 +153,32 @@ class AdapterBench(AdapterAuthor):
         """Make an adapter as the core does; closed at the end."""
         with ExitStack() as stack:
 
-            def make(provider: Provider | None = None, *, close: bool = True) -> Adapter:
-                made = self.make(provider or remote, tmp_path, stack)
-                if close:
-                    stack.callback(made.close)
+            def make(*, timeout: float = TIMEOUT) -> Adapter:
+                made = self.make(remote, tmp_path, stack, timeout=timeout)
+                stack.callback(ended, "close()", made.close)
                 return made
 
             yield make
 
-    def make(self, provider: Provider, folder: Path, stack: ExitStack) -> Adapter:
-        """An adapter in a workspace of its own."""
-        given = self.settings(provider)
+    def make(
+        self,
+        provider: Provider,
+        folder: Path,
+        stack: ExitStack,
+        *,
+        timeout: float = TIMEOUT,
+        given: Mapping[str, Any] | None = None,
+    ) -> Adapter:
+        """An adapter in a workspace of its own. `given`: settings, if not the author's."""
+        given = self.settings(provider) if given is None else given
         try:
             settings = read_settings(self.adapter.Settings, given, ("adapters", self.adapter.name))
         except MessagingError as error:
             fault(f"its settings cannot be read: {error}", "return good ones from settings(self, provider)")
-        http = Outgoing(allow_private=["127.0.0.0/8", "::1/128"], allow_http=True, timeout=TIMEOUT)
+        http = Outgoing(allow_private=["127.0.0.0/8", "::1/128"], allow_http=True, timeout=timeout)
         stack.callback(http.close)
         folder.mkdir(exist_ok=True)
-        return self.adapter(settings, AdapterContext(workspace=str(folder), timeout=TIMEOUT, http=http))
+        return self.adapter(settings, AdapterContext(workspace=str(folder), timeout=timeout, http=http))
 
     def messages(self, provider: Provider, number: int, first: int = 1) -> list[RenderedMessage]:
         """So many messages to different people."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
 from typing import Any, NoReturn, TypeVar
 
 import pytest
@@ -36,41 +36,6 @@ def ended(what: str, function: Callable[[], T]) -> T:
         fault(f"{what} did not come to an end in {PATIENCE:g} seconds", "bound every loop and every wait in it")
     except Escaped as error:
         fault(f"{what} raised {error}, which would end the program", "raise only what is an Exception")
-
-
-class Listener(logging.Handler):
-    """Hears every log record of the process, DEBUG too."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            text = record.getMessage()
-        except (TypeError, ValueError):
-            text = f"{record.msg} {record.args}"
-        if record.exc_info:
-            text += "\n" + logging.Formatter().formatException(record.exc_info)
-        self.lines.append(f"{record.name}: {text}")
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-
-@contextmanager
-def listening() -> Iterator[Listener]:
-    """Hear what is logged meanwhile."""
-    listener, root = Listener(), logging.getLogger()
-    level = root.level
-    root.addHandler(listener)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield listener
-    finally:
-        root.setLevel(level)
-        root.removeHandler(listener)
 
 
 @dataclass(slots=True)
@@ -176,12 +141,17 @@ def check_receipt(receipt: Receipt) -> None:
         )
     if receipt.verdict is not Verdict.ACCEPTED and not (isinstance(receipt.reason, str) and receipt.reason.strip()):
         fault(f"a receipt says {receipt.verdict} without a reason", "say why, in words for a person")
+    if receipt.after is not None and not isinstance(receipt.after, timedelta):
+        fault(f"a receipt's after is a {type(receipt.after).__name__}", "make it a datetime.timedelta")
     if receipt.after is not None and receipt.after.total_seconds() < 0:
         fault(
             f"a receipt asks to wait for {receipt.after}", "a time to wait is not negative; None if it cannot be read"
         )
-    if receipt.provider_id is not None and not isinstance(receipt.provider_id, str):
-        fault(f"a receipt's provider_id is a {type(receipt.provider_id).__name__}", "make it text")
+    for name in ("message_id", "provider_id", "reason", "suppress"):
+        value: object = getattr(receipt, name)
+        # What only passes for text compares, hashes or is written as it likes.
+        if value is not None and type(value) is not str and not isinstance(value, Enum):
+            fault(f"a receipt's {name} is a {type(value).__name__}", "make it text: str(value)")
 
 
 def values(document: object) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from messaging.errors import InputError, RequestRejected
+from messaging.errors import InputError, MessagingError, RequestRejected
 from messaging.nouns.adapter import Adapter, Callback
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.request import Request
@@ -15,6 +18,8 @@ from messaging.testing.builders import make_message
 from messaging.testing.contract import signatures
 from messaging.testing.contract.authoring import AdapterBench
 from messaging.testing.contract.bench import fault
+from messaging.testing.contract.clock import check_hash, modules_of
+from messaging.testing.contract.provider import Provider
 from messaging.testing.contract.signatures import now, request_of
 
 
@@ -89,6 +94,7 @@ class Callbacks(AdapterBench):
 
     def test_the_same_again(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
         """Providers post everything at least once."""
+        check_hash(modules_of(self.adapter))
         first, second = open(), open()
         for body in bodies:
             ids = [told.id for told in self.taken(first, body).engagements]
@@ -114,6 +120,36 @@ class Callbacks(AdapterBench):
         for body in bodies:
             signatures.check_written_otherwise(take, self.callback_url, body, self.sign)
 
+    def test_callbacks_without_a_key(
+        self, remote: Provider, tmp_path: Path, bodies: Sequence[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where settings may lack the key, or hold an empty one, nobody is let in."""
+        keys = Keys(monkeypatch)
+        for what, given in self.without_a_key(self.settings(remote)):
+            with ExitStack() as stack:
+                try:
+                    adapter = self.make(remote, tmp_path, stack, given=given)
+                    stack.callback(adapter.close)
+                except (MessagingError, pytest.fail.Exception):
+                    continue  # its settings cannot be so
+                signatures.check_locked(self.door(adapter), self.callback_url, bodies[0], self.sign, what)
+            if keys.empty:
+                fault(
+                    f"{what}, callbacks are checked with an empty key: anybody can sign with that",
+                    "where no key is set, raise RequestRejected before anything is computed",
+                )
+
+    def without_a_key(self, good: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Settings that lack what they may lack, or hold it empty, and what that is."""
+        fields = {field.alias or name: field for name, field in self.adapter.Settings.model_fields.items()}
+        able = [name for name in good if name in fields and not fields[name].is_required()]
+        for names in dict.fromkeys([*((name,) for name in able), tuple(able)]):
+            if names:
+                yield f"without {', '.join(names)}", {key: value for key, value in good.items() if key not in names}
+        for name in able:
+            if isinstance(good[name], str | list | tuple):
+                yield f"with an empty {name}", {**good, name: type(good[name])()}
+
     def test_old_callbacks(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
         if self.replay_window is None:
             pytest.skip("its signatures hold no time (replay_window = None)")
@@ -136,3 +172,22 @@ class Callbacks(AdapterBench):
 
     def door(self, adapter: Adapter) -> Callable[[Request], object]:
         return lambda request: list(adapter.callback(request).engagements)
+
+
+class Keys:
+    """Whether anything is signed with an empty key while it watches."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.empty = False
+        make, digest = hmac.HMAC.__init__, hmac.digest
+
+        def made(this: hmac.HMAC, key: bytes, *args: Any, **named: Any) -> None:
+            self.empty = self.empty or not key
+            make(this, key, *args, **named)
+
+        def digested(key: bytes, *args: Any, **named: Any) -> bytes:
+            self.empty = self.empty or not key
+            return digest(key, *args, **named)
+
+        patch.setattr(hmac.HMAC, "__init__", made)
+        patch.setattr(hmac, "digest", digested)

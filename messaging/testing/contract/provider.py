@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import count
 from typing import Protocol, Self
 from urllib.parse import urlsplit
+
+import orjson
 
 from messaging.nouns.request import Request
 from messaging.testing.contract.reading import says
@@ -29,9 +32,18 @@ class Fate(StrEnum):
     BROKEN = "broken"  # an error of its own: whether it took the message nobody knows
     RESET = "reset"  # it has read all, and hangs up without an answer
     SILENT = "silent"  # it has read all, and never answers
+    DRIP = "dripping"  # it has read all, and answers a byte at a time, for longer than anybody may wait
     ODD = "odd"  # it took it, and says so in a way nobody expects
 
 
+#: Seconds between two bytes of an answer that drips: no wait for one is ever long.
+_DROP = 0.2
+#: Bytes of an answer's head, about.
+_HEAD = 80
+#: What keys are called in an answer that lends one.
+_KEY = re.compile(r"(token|secret|key|ticket)$", re.IGNORECASE)
+_RESET = Failure.model_validate({"kind": "reset", "when": "after"})
+_SILENCE = Failure.model_validate({"kind": "silence", "when": "after", "seconds": 60})
 _NOBODYS = Request(url="http://127.0.0.1/", body=b"{}", received_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
@@ -102,6 +114,7 @@ class HttpProvider(Provider):
         self._changed = threading.Condition()
         self._numbers = count(1)
         self._fate = Fate.ACCEPT
+        self._then: tuple[int, Fate] | None = None
         self._held_from: int | None = None
         self._until = 0.0
         self._asked_for = False
@@ -113,6 +126,14 @@ class HttpProvider(Provider):
         self.odd = Answer(status=202)
         #: Answers wait until so many requests are there, or half a second has gone.
         self.together = 1
+        #: The first so many requests are answered backwards, if they are there together.
+        self.backwards = 0
+        #: What of an answer drips: "all" of it, or its "body".
+        self.drips = "all"
+        #: Called while whoever asks waits for an answer.
+        self.watch: Callable[[], None] = lambda: None
+        #: Words that were given for later requests, and are as secret as those in settings.
+        self.lent: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -137,12 +158,17 @@ class HttpProvider(Provider):
             return list(self._arrived)
 
     def be(self, fate: Fate) -> bool:
-        self._fate = fate
+        self._fate, self._then = fate, None
         answer = self._answers().get(fate)
         try:
             return answer is None or answer(_NOBODYS) is not None
         except Exception:  # it reads the request, so it has an answer
             return True
+
+    def turn(self, fate: Fate, after: int) -> None:
+        """Be so from the request on that comes behind the next `after`."""
+        with self._changed:
+            self._then = (len(self._arrived) + after, fate)
 
     def _answers(self) -> dict[Fate, Callable[[Request], Answer | None]]:
         script = self._script
@@ -172,41 +198,65 @@ class HttpProvider(Provider):
     def respond(self, method: str, request: Request) -> Answer:
         answer = self._script.aside(request)
         if answer is not None:
+            self.lent.update(_tokens(answer))
             return answer
         if self.looking is not None:
-            return self._script.looked_up(request, self.looking[0]) or self.failing(404)
+            found = self._script.looked_up(request, self.looking[0]) or self.failing(404)
+            return self._told(found, self._fate, request)
+        self.watch()
         id = f"prov-{next(self._numbers):06}-q"
         raw = _raw(method, request)
         bad = [address for shown, address in self.bad.items() if says(raw, shown)]
-        taken = self._fate in (Fate.ACCEPT, Fate.ODD)
         with self._changed:
             number = len(self._arrived)
-            self._arrived.append(Arrival(raw, id if taken else None, request))
+            fate = self._then[1] if self._then is not None and number >= self._then[0] else self._fate
+            self._arrived.append(Arrival(raw, id if fate in (Fate.ACCEPT, Fate.ODD) else None, request))
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._held_from is None or number < self._held_from, self._left())
+            if number < self.backwards:
+                if self._changed.wait_for(lambda: len(self._arrived) >= self.backwards, 0.25):
+                    self._changed.wait_for(lambda: False, 0.06 * (self.backwards - number))
+                else:
+                    self.backwards = 0  # they come one by one
             if self.together > 1:
                 self._changed.wait_for(lambda: len(self._arrived) % self.together == 0, 0.5)
         if bad:
             return self._script.partly(request, bad, id) or self._script.refused(request) or self.failing(422)
-        return self._answer(request, id)
+        return self._told(self._script.accepted(request, id), fate, request)
 
-    def _answer(self, request: Request, id: str) -> Answer:
-        if self._fate is Fate.ODD:
+    def _told(self, answer: Answer, fate: Fate, request: Request) -> Answer:
+        """What is told by one who is so, instead of a good answer."""
+        other = self._answers().get(fate)
+        if other is not None:
+            return other(request) or self.failing(500)
+        if fate is Fate.ODD:
             return self.odd
-        answer = self._answers().get(self._fate)
-        if answer is not None:
-            return answer(request) or self.failing(500)
-        return self._script.accepted(request, id)
+        if fate is Fate.RESET:
+            return replace(answer, failure=_RESET)
+        if fate is Fate.SILENT:
+            return replace(answer, failure=_SILENCE)
+        if fate is Fate.DRIP:
+            seconds = _DROP * (len(answer.body) + (_HEAD if self.drips == "all" else 0))
+            slow = {"kind": "drip", "when": "after", "at": self.drips, "seconds": min(seconds, 3600)}
+            return replace(answer, failure=Failure.model_validate(slow))
+        return answer
 
     def failure(self, path: str) -> Failure | None:
-        if self._fate is Fate.RESET:
-            return Failure.model_validate({"kind": "reset", "when": "after"})
-        if self._fate is Fate.SILENT:
-            return Failure.model_validate({"kind": "silence", "when": "after", "seconds": 60})
-        return None
+        return None  # an answer says itself how it fails
 
     def failing(self, status: int) -> Answer:
         return as_json({"error": "no"}, status)
+
+
+def _tokens(answer: Answer) -> list[str]:
+    """The keys to later requests that an answer in JSON lends."""
+    try:
+        told = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return []
+    if not isinstance(told, dict):
+        return []
+    return [value for name, value in told.items() if isinstance(value, str) and _KEY.search(name)]
 
 
 def _raw(method: str, request: Request) -> bytes:

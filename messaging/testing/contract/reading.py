@@ -1,12 +1,13 @@
 """What is in the bytes that arrived, however they were put: texts in JSON, forms, XML, mail, base64, addresses.
 
-Not a parser of any of them: it looks for texts, and compares how two requests are built.
+Not a parser of any of them: it looks for texts.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import csv
 import html
 import re
 from collections.abc import Iterator
@@ -14,14 +15,18 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage
 from functools import lru_cache
+from io import StringIO
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
 _START = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.1\r\n")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_TAG = re.compile(r"<\s*[/!?]?\s*([A-Za-z][\w:.-]*)")
+#: What is written as in an address: no blanks, no line breaks.
+_FORM = re.compile(r"[^=&\s]+=[^&\s]*(?:&[^=&\s]+=[^&\s]*)*")
+#: What stands between the columns of a table.
+DELIMITERS = (",", "\t", ";", "|")
 
 
 def says(raw: bytes, text: str) -> bool:
@@ -40,16 +45,18 @@ def texts(raw: bytes) -> list[str]:
 
 
 def _texts(raw: bytes) -> Iterator[str]:
-    head, body = _split(raw)
+    head, body = split(raw)
     if head is None:
         yield from _body(raw, "")
         return
     shown = head.decode("utf-8", "replace")
     yield shown
     yield unquote(shown)
+    for value in fields_of(shown.partition("?")[2].partition(" ")[0]):
+        yield from _inside(value, 1)
     for line in shown.split("\r\n")[1:]:
         yield from _inside(line.partition(":")[2].strip(), 1)
-    yield from _body(body, _media_type(head))
+    yield from _body(body, media_type_of(head))
 
 
 def _body(body: bytes, media_type: str) -> Iterator[str]:
@@ -78,12 +85,13 @@ def _inside(text: str, depth: int) -> Iterator[str]:
             return
     if "&" in text or "<" in text:
         yield html.unescape(text)
-    if "%" in text or "=" in text or "+" in text:
+    if '"' in text:
+        yield from _cells(text)
+    if "%" in text:
         yield unquote(text)
-        yield unquote_plus(text)
-        if "=" in text and "\n" not in text:
-            for _, value in parse_qsl(text, keep_blank_values=True):
-                yield from _inside(value, depth + 1)
+    if _FORM.fullmatch(text):
+        for value in fields_of(text):
+            yield from _inside(value, depth + 1)
     if _BASE64.fullmatch(text.removeprefix("Basic ").replace("\n", "")):
         try:
             decoded = base64.b64decode(text.removeprefix("Basic ").translate(_URL_SAFE) + "==")
@@ -93,6 +101,21 @@ def _inside(text: str, depth: int) -> Iterator[str]:
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
+
+
+def fields_of(form: str) -> list[str]:
+    """The values in a form, as it stands in a body or an address."""
+    return [value for _, value in parse_qsl(form, keep_blank_values=True)]
+
+
+def _cells(text: str) -> Iterator[str]:
+    """What stands in quotes in a table, whatever stands between its columns."""
+    for delimiter in DELIMITERS:
+        if delimiter in text:
+            try:
+                yield from (cell for row in csv.reader(StringIO(text, ""), delimiter=delimiter) for cell in row)
+            except csv.Error:
+                continue  # it is no table
 
 
 def _strings(document: Any) -> Iterator[str]:
@@ -108,7 +131,7 @@ def _strings(document: Any) -> Iterator[str]:
 
 
 def _mail(content: bytes) -> Iterator[str]:
-    for part in _parts(content):
+    for part in mail_parts(content):
         for name, value in part.items():
             yield f"{name}: {value}"
         if not part.is_multipart():
@@ -117,7 +140,7 @@ def _mail(content: bytes) -> Iterator[str]:
                 yield payload.decode(part.get_content_charset() or "utf-8", "replace")
 
 
-def _parts(content: bytes) -> list[EmailMessage]:
+def mail_parts(content: bytes) -> list[EmailMessage]:
     try:
         message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
         return [part for part in message.walk() if isinstance(part, EmailMessage)]
@@ -125,52 +148,14 @@ def _parts(content: bytes) -> list[EmailMessage]:
         return []
 
 
-def shape(raw: bytes) -> object:
-    """How it is built, without its values: where a value got out of its place, this differs."""
-    head, body = _split(raw)
-    if head is None:
-        if re.match(rb"[A-Za-z-]+:", body):
-            return [(part.get_content_type(), sorted(name.lower() for name in part)) for part in _parts(body)]
-        return _built(body, "")
-    first, *rest = head.decode("utf-8", "replace").split("\r\n")
-    method, target, _ = first.split(" ", 2)
-    parts = urlsplit(target)
-    query = sorted(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
-    names = sorted(line.partition(":")[0].lower() for line in rest)
-    return method, parts.path.count("/"), query, bool(parts.fragment), names, _built(body, _media_type(head))
-
-
-def _built(body: bytes, media_type: str) -> object:
-    text = body.decode("utf-8", "replace").strip()
-    if "multipart/" in media_type:
-        content = b"Content-Type: " + media_type.encode() + b"\r\n\r\n" + body
-        return [re.sub(r"boundary=.*", "", str(part.get("Content-Disposition"))) for part in _parts(content)]
-    if "form-urlencoded" in media_type:
-        return sorted(name for name, _ in parse_qsl(text, keep_blank_values=True))
-    try:
-        return sorted(_paths(orjson.loads(text), ""))
-    except orjson.JSONDecodeError:
-        return _TAG.findall(text) if "xml" in media_type or text.startswith("<") else None
-
-
-def _paths(document: Any, path: str) -> Iterator[str]:
-    yield f"{path}:{type(document).__name__}"
-    if isinstance(document, dict):
-        for key, value in document.items():
-            yield from _paths(value, f"{path}.{key}")
-    elif isinstance(document, list):
-        for value in document:
-            yield from _paths(value, f"{path}[]")
-
-
-def _split(raw: bytes) -> tuple[bytes | None, bytes]:
+def split(raw: bytes) -> tuple[bytes | None, bytes]:
     if not _START.match(raw):
         return None, raw
     head, _, body = raw.partition(b"\r\n\r\n")
     return head, body
 
 
-def _media_type(head: bytes) -> str:
+def media_type_of(head: bytes) -> str:
     found = re.search(rb"(?im)^content-type:[ \t]*(.*?)\r?$", head)
     return found[1].decode("latin-1").strip() if found else ""
 

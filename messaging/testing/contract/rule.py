@@ -24,8 +24,9 @@ from messaging.nouns.message import Lane, Message, MessageClass
 from messaging.services.handover import secrets_in
 from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import NOW, make_customer, make_planned
-from messaging.testing.contract.bench import ended, fault, listening
+from messaging.testing.contract.bench import ended, fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
+from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import check_addresses, check_secrets
 
 #: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).

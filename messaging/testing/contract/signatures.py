@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import orjson
 
-from messaging.errors import InputError, RequestRejected
+from messaging.errors import InputError, MessagingError, RequestRejected
 from messaging.nouns.request import Request
 from messaging.testing.contract.bench import fault
+
+_NO_KEY = "where no key is set, raise RequestRejected, and say in its hint how to set a key"
 
 Sign = Callable[[bytes, datetime], Mapping[str, str]]
 
@@ -55,6 +57,20 @@ def _forged(
         yield f"with bit {bit} of the body flipped", bytes(changed), headers
 
 
+def check_locked(take: Callable[[Request], object], url: str, body: bytes, sign: Sign, what: str) -> None:
+    """Nobody is let in who has no key of ours."""
+    at = now()
+    right, wrong = sign(body, at), sign(body + b" ", at)
+    for headers in ({}, dict.fromkeys(right, ""), wrong):
+        try:
+            take(request_of(url, body, headers, at))
+        except MessagingError:
+            continue
+        except Exception as error:  # what its author wrote may raise anything
+            fault(f"{what}, a callback made it raise {type(error).__name__}: {error}", _NO_KEY)
+        fault(f"{what}, a callback is taken that is not signed: anybody can post there", _NO_KEY)
+
+
 def check_headers(take: Callable[[Request], object], url: str, body: bytes, sign: Sign) -> None:
     """Each header that the signature needs is needed whole. A header is one if a request without it is rejected."""
     at = now()
@@ -71,6 +87,9 @@ def check_headers(take: Callable[[Request], object], url: str, body: bytes, sign
                 changed = f"{value[:place]}{_next(value[place])}{value[place + 1 :]}"
                 forged = {**headers, name: changed}
                 rejected(take, request_of(url, body, forged, at), f"with letter {place + 1} of {name} changed")
+        for kept in (1, len(value) // 2) if " " not in value else ():  # one of several may be whole
+            forged = {**headers, name: value[:kept]}
+            rejected(take, request_of(url, body, forged, at), f"with {name} cut after {kept} letters")
     if not needed:
         fault("a request is taken whichever of its headers is missing", _VERIFY_FIRST)
 

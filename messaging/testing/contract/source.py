@@ -19,9 +19,10 @@ from messaging.patience import told
 from messaging.rules.envelope import read_event
 from messaging.services.handover import secrets_in
 from messaging.testing.contract import signatures
-from messaging.testing.contract.bench import fault, listening
+from messaging.testing.contract.bench import fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
 from messaging.testing.contract.completing import Completing
+from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import addresses_in, chain, check_addresses, check_secrets
 from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.signatures import now, request_of

@@ -16,6 +16,7 @@ SECRET = "whsec_c2VjcmV0IG9mIHR3ZW50eS1mb3VyIGJ5dGVz"
 
 class TestWebhook(AdapterContract):
     adapter: ClassVar[type[Adapter]] = Webhook
+    takes = range(200, 300)  # as Standard Webhooks says
 
     def settings(self, provider: Provider) -> Mapping[str, Any]:
         _ = provider.url  # the addresses of the messages lead there

@@ -29,7 +29,7 @@ class PigeonContract(AdapterContract):
         return as_json({"id": id}) if id else as_json({"error": "not found"}, 404)
 
     def callbacks(self, message_id: str) -> Sequence[bytes]:
-        return [json.dumps({"event": "e-1", "ref": message_id}).encode()]
+        return [json.dumps({"event": "e-1", "ref": message_id, "roof": "ann@example.com"}).encode()]
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         seconds = str(int(at.timestamp()))
@@ -57,3 +57,10 @@ class FlockContract(PigeonContract):
 
 class MailContract(AdapterContract):
     """For those that write letters."""
+
+
+class OauthContract(PigeonContract):
+    """For those that show a pass."""
+
+    def aside(self, request: Request) -> Answer | None:
+        return as_json({"access_token": "acc3ss-token-of-an-hour"}) if request.url.endswith("/oauth/token") else None

@@ -64,8 +64,10 @@ class Pigeon(Adapter):
         return json.dumps({"to": message.to, "text": message.parts["body"], "ref": message.id}).encode()
 
     def receipt(self, message_id: str, answer: HttpAnswer) -> Receipt:
-        if answer.status < 300:
+        if answer.status in (200, 201, 202) and id_in(answer):
             return Receipt.accepted(message_id, id_in(answer))
+        if answer.status < 300:
+            return Receipt.unknown(message_id, f"the loft answered {answer.status} and named no message")
         if answer.status in (401, 403):
             raise AdapterUnusable("pigeon: the token is refused", hint="check PIGEON_TOKEN")
         if answer.status == 429:
@@ -92,7 +94,8 @@ class Pigeon(Adapter):
             return None
         if answer.status == 404:
             return Receipt.try_again(message_id, "the loft does not know it")
-        return Receipt.accepted(message_id, id_in(answer)) if answer.status == 200 else None
+        known = answer.status == 200 and id_in(answer)
+        return Receipt.accepted(message_id, known) if known else None
 
     def callback(self, request: Request) -> Callback:
         signed_at = request.header("Pigeon-Time")

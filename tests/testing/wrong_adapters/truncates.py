@@ -1,6 +1,6 @@
 """Cuts long texts.
 
-Caught by test_texts_arrive_whole: to its end
+Caught by test_long_texts_arrive_whole: to its end
 """
 
 from __future__ import annotations

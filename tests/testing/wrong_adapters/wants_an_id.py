@@ -6,13 +6,13 @@ Caught by test_an_answer_that_nobody_expects: it was probably taken
 from __future__ import annotations
 
 from right import Pigeon as Right
+from right import id_in
 
-from messaging import Receipt, Verdict
+from messaging import Receipt
 
 
 class Pigeon(Right):
     def receipt(self, message_id, answer):
-        receipt = super().receipt(message_id, answer)
-        if receipt.verdict is Verdict.ACCEPTED and not receipt.provider_id:
+        if answer.status == 200 and not id_in(answer):
             return Receipt.refused(message_id, "no id")
-        return receipt
+        return super().receipt(message_id, answer)

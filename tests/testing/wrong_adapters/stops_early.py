@@ -1,0 +1,19 @@
+"""Ends when one was not answered.
+
+Caught by test_a_change_halfway: got no receipt
+"""
+
+from __future__ import annotations
+
+from right import Pigeon as Right
+
+from messaging import Verdict
+
+
+class Pigeon(Right):
+    def deliver(self, messages):
+        for message in messages:
+            receipt = self.send(message)
+            yield receipt
+            if receipt.verdict is Verdict.UNKNOWN:
+                return
