@@ -312,6 +312,7 @@ def test_a_part_tells_what_is_in_it_and_what_follows(templates: Any, name_: str,
     parts = templates.render(name_, data).parts
     assert parts["subject"].startswith("Part of your order 10482")
     first, second = parts["text"].index("In this parcel"), parts["text"].index("Still to come")
+    assert "\n\nStill to come" in parts["text"]
     assert first < parts["text"].index("Darjeeling") < second < parts["text"].index("teapot")
     sms = templates.render(name_, data, channel="sms").parts["text"]
     assert sms.startswith("Part of your order 10482")
