@@ -10,7 +10,7 @@ from typing import Any
 #: Functions that stand beside the values: not what is meant by a wrong name, unless it is nearly theirs.
 FUNCTIONS = ("range", "dict", "namespace")
 #: What an event may bring: where it is not there, nothing else is meant by it.
-EVENT_DATA = ("order", "shipment", "refund", "cart", "product")
+EVENT_DATA = ("order", "shipment", "refund", "cart", "product", "consent")
 #: Whose field is meant first when several have one of that name; those that are not named stand between.
 _ORDER = {"customer": 0, "brand": 2, "event": 3, "message": 3}
 #: What mailing services call them.
