@@ -47,6 +47,7 @@ from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
+from messaging.rules.places import ApiHost, is_near
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -60,6 +61,7 @@ __all__ = [
     "AdapterSettings",
     "AdapterUnusable",
     "AddressRefused",
+    "ApiHost",
     "Callback",
     "Capabilities",
     "Conflict",
@@ -104,6 +106,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "hookimpl",
+    "is_near",
 ]
 
 

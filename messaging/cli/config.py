@@ -6,12 +6,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import BaseModel
 
 from messaging.cli.common import json_option, pass_app, print_json, print_table
 from messaging.rules.timing import duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from messaging.app import Messaging
+
+_HIDDEN = "******"
 
 
 @click.group()
@@ -25,10 +30,9 @@ def config() -> None:
 def show(app: Messaging, as_json: bool) -> None:
     """Show every setting, its value and its environment name. Secrets are masked."""
     values = app.settings.model_dump(by_alias=True, round_trip=True)
-    secret = _secret_fields(app)
     rows = []
     for path, value in _flat(values):
-        shown = "******" if path[:1] == ("adapters",) and (len(path) < 3 or path[1:3] in secret) else value
+        shown = value if value is None or _is_open(app, path) else _HIDDEN
         rows.append((".".join(path), "MESSAGING__" + "__".join(part.upper() for part in path), shown))
     if as_json:
         print_json([{"setting": name, "environment": variable, "value": value} for name, variable, value in rows])
@@ -45,13 +49,28 @@ def _flat(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
     return [(path, list(value) if isinstance(value, tuple) else value)]
 
 
-def _secret_fields(app: Messaging) -> set[tuple[str, ...]]:
-    """(adapter, field) of what must not be shown: all that its adapter does not declare as open."""
-    adapters = app.plugins.adapters()
-    hidden: set[tuple[str, ...]] = set()
-    for name, table in app.settings.adapters.items():
-        for field in table:
-            info = adapters[name].Settings.model_fields.get(field) if name in adapters else None
-            if info is None or "Secret" in str(info.annotation):
-                hidden.add((name, field))
-    return hidden
+def _is_open(app: Messaging, path: tuple[str, ...]) -> bool:
+    """Whether a setting may be shown: whoever it belongs to declares it, and not as a secret."""
+    plugins = app.plugins
+    match path:
+        case ("adapters", name, *field) if name in plugins.adapters():
+            return _declared_open(plugins.adapters()[name].Settings, field)
+        case ("sources", name, _, *field) if name in plugins.sources():
+            return _declared_open(plugins.sources()[name].Settings, field)
+        case ("plugins", name, field, *more):
+            model = next((plugin.settings for plugin in plugins.found if plugin.name == name), None)
+            return model is not None and _declared_open(model, [field, *more])
+        case ("adapters" | "sources", *_):
+            return False
+    return _declared_open(type(app.settings), path)
+
+
+def _declared_open(model: type[BaseModel], path: Sequence[str]) -> bool:
+    """Whether `model` has the field that `path` begins with, as it is written in the file, and no secret in it."""
+    for name, info in model.model_fields.items():
+        if path and path[0] == (info.alias or name):
+            kind = info.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and path[1:]:
+                return _declared_open(kind, path[1:])
+            return "Secret" not in str(kind)
+    return False

@@ -15,7 +15,7 @@ import orjson
 
 from messaging.errors import InputError, NotSent
 
-#: Who asks to wait longer asks for "never"; the core waits less anyway.
+#: Who asks to wait longer asks for "never"; the core waits less anyway (`[sending] backoff_max`).
 _LONGEST_WAIT = timedelta(days=365)
 
 
@@ -55,19 +55,22 @@ class HttpAnswer:
         return self.status == 429 or (self.status == 503 and "retry-after" in self.headers)
 
     def retry_after(self, *, now: float | None = None) -> timedelta | None:
-        """How long to wait before another try: `Retry-After` (RFC 9110 10.2.3), seconds or a date.
+        """How long to wait before another try: `Retry-After` (RFC 9110 10.2.3), seconds or a date; at most a year.
 
-        None if it says nothing that can be read. `now` is the real time in Unix seconds.
+        However many digits the seconds have; a fraction, which the RFC does not know, is read too. A date that is past
+        is no wait. None if it says nothing that can be read, as a wait below zero. `now` is the real time in Unix
+        seconds.
         """
         text = self.header("Retry-After").strip()
-        if re.fullmatch(r"[0-9]{1,9}", text):
-            return min(timedelta(seconds=int(text)), _LONGEST_WAIT)
-        try:
-            when = parsedate_to_datetime(text)
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+            seconds = float(text)
+        else:
+            try:
+                when = parsedate_to_datetime(text)
+            except (ValueError, OverflowError):
+                return None
             seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            return None
-        seconds -= time.time() if now is None else now
+            seconds -= time.time() if now is None else now
         return timedelta(seconds=max(0.0, min(seconds, _LONGEST_WAIT.total_seconds())))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 import idna
+from pydantic import AfterValidator
 
 from messaging.errors import AddressRefused
 
@@ -103,3 +105,35 @@ def is_public(text: str) -> bool:
             return address in _GLOBAL_6 and not any(address in network for network in _NOT_PUBLIC_6)
         address = inside
     return not any(address in network for network in _NOT_PUBLIC_4)
+
+
+def is_near(host: str) -> bool:
+    """Whether a host, as a URL names it, is this machine or on a private network: no name with a dot in it."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(".localhost")
+
+
+def read_api_host(text: str) -> str:
+    """Where a provider's API is, as a setting says it: `https://host` or `https://host:port`; `host` alone is https.
+
+    Raises:
+        ValueError: it has a path, a login or no host; or it is http and not near (a stand-in may be without https).
+    """
+    url = text.strip().rstrip("/")
+    url = url if "://" in url else f"https://{url}"
+    try:
+        place = place_of(url, allow_http=True)
+    except AddressRefused:
+        place = None
+    parts = urlsplit(url) if place else None
+    if place is None or parts is None or place.target != "/" or parts.fragment or parts.netloc[-1] == ":":
+        raise ValueError("must be like https://api.example.com")
+    if place.scheme == "http" and not is_near(place.host):
+        raise ValueError("must be https: the key would travel in the clear")
+    return f"{place.scheme}://{parts.netloc}"
+
+
+#: The type of a setting that says where a provider's API is: see `read_api_host`.
+ApiHost = Annotated[str, AfterValidator(read_api_host)]

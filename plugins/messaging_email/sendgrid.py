@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -18,6 +16,7 @@ from messaging import (
     AdapterSettings,
     AdapterUnusable,
     AddressRefused,
+    ApiHost,
     Callback,
     Capabilities,
     NotSent,
@@ -57,7 +56,7 @@ class SendGridSettings(AdapterSettings):
     #: A secret: better in the environment than in messaging.toml. It needs "Mail Send" only.
     api_key: SecretStr = Field(min_length=1, json_schema_extra={"env": "SENDGRID_API_KEY"})
     #: `https://api.eu.sendgrid.com` for subusers in the EU.
-    host: str = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})
+    host: ApiHost = Field("https://api.sendgrid.com", json_schema_extra={"env": "SENDGRID_HOST"})
     #: Seconds that a request may take, from finding the host to the last byte of the answer.
     timeout: float = Field(30.0, gt=0)
     #: How many requests are under way at once.
@@ -89,19 +88,6 @@ class SendGridSettings(AdapterSettings):
         if value is not None:
             key_of(value)
         return value
-
-    @field_validator("host")
-    @classmethod
-    def _is_a_host(cls, value: str) -> str:
-        url = value.strip().rstrip("/")
-        if "://" not in url:
-            url = f"https://{url}"
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not _is_host(parts) or parts.path or parts.query:
-            raise ValueError("must be like https://api.sendgrid.com")
-        if parts.scheme == "http" and not _is_near(parts.hostname or ""):
-            raise ValueError("must be https: the key would travel in the clear")
-        return url
 
 
 class SendGrid(Adapter):
@@ -236,19 +222,3 @@ class SendGrid(Adapter):
 
 def _ids(load: Load) -> Iterator[str]:
     return (letter.id for letter in load)
-
-
-def _is_host(parts: SplitResult) -> bool:
-    """Whether there is a host that can be looked up, perhaps a port, and no login."""
-    try:
-        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        return False
-
-
-def _is_near(host: str) -> bool:
-    """Whether a host is this machine or on a private network, where there may be a stand-in without https."""
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith(".localhost")

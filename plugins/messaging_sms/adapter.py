@@ -24,11 +24,12 @@ from messaging import (
     Request,
     SettingsError,
     Unanswered,
+    is_near,
 )
 from messaging_sms.callback import Signed, callback_of
 from messaging_sms.parts import count, is_writable, utf16_length
 from messaging_sms.receipts import NotTwilio, receipt_of
-from messaging_sms.settings import MAX_TEXT, TwilioSettings, is_near
+from messaging_sms.settings import MAX_TEXT, TwilioSettings
 
 if TYPE_CHECKING:
     from messaging_sms.client import Client

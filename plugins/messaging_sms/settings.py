@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from ipaddress import ip_address
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from messaging import AdapterSettings
+from messaging import AdapterSettings, ApiHost
 
 #: What Twilio takes as the text of a message, in UTF-16 units.
 MAX_TEXT = 1600
@@ -44,7 +42,7 @@ class TwilioSettings(AdapterSettings):
         None, pattern=r"^MG[0-9a-fA-F]{32}$", json_schema_extra={"env": "TWILIO_MESSAGING_SERVICE_SID"}
     )
     #: Where Twilio's API is, if not where `TWILIO_REGION` and `TWILIO_EDGE` say: a stand-in.
-    host: str | None = Field(None, json_schema_extra={"env": "TWILIO_BASE_URL"})
+    host: ApiHost | None = Field(None, json_schema_extra={"env": "TWILIO_BASE_URL"})
     #: Seconds to wait for an answer.
     timeout: float = Field(15.0, gt=0)
     #: How many requests are under way at once.
@@ -84,20 +82,6 @@ class TwilioSettings(AdapterSettings):
             raise ValueError("must be a number like +15005550006, a short code, or up to 11 letters and digits")
         return value
 
-    @field_validator("host")
-    @classmethod
-    def _is_a_host(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = value.strip().rstrip("/")
-        url = url if "://" in url else f"https://{url}"
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or "@" in url:
-            raise ValueError("must be like https://api.twilio.com")
-        if parts.scheme == "http" and not is_near(parts.hostname):
-            raise ValueError("must be https: the key would travel in the clear")
-        return url
-
     @model_validator(mode="after")
     def _is_whole(self) -> TwilioSettings:
         if (self.api_key is None) != (self.api_secret is None):
@@ -109,11 +93,3 @@ class TwilioSettings(AdapterSettings):
         if self.signature == "sha256" and self.signing_secret is None:
             raise ValueError('signature = "sha256" needs signing_secret')
         return self
-
-
-def is_near(host: str) -> bool:
-    """Whether a host is this machine or on a private network."""
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith(".localhost")

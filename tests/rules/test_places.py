@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.errors import AddressRefused
-from messaging.rules.places import Place, is_public, place_of
+from messaging.rules.places import Place, is_near, is_public, place_of, read_api_host
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,50 @@ def test_any_text_is_a_place_or_refused(text: str) -> None:
         assert place.target.startswith("/")
         assert place.target.isascii()
         assert not any(character <= " " for character in place.target)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://api.example.com", "https://api.example.com"),
+        (" api.example.com/ \n", "https://api.example.com"),
+        ("api.example.com:8443", "https://api.example.com:8443"),
+        ("https://api.example.com?", "https://api.example.com"),
+        ("https://api.example.com#", "https://api.example.com"),
+        ("http://127.0.0.1:4010", "http://127.0.0.1:4010"),
+        ("http://[::1]:4010", "http://[::1]:4010"),
+        ("http://standin", "http://standin"),
+        ("http://a.localhost", "http://a.localhost"),
+        ("http://10.0.0.9", "http://10.0.0.9"),
+    ],
+)
+def test_where_an_api_is(text: str, url: str) -> None:
+    assert read_api_host(text) == read_api_host(url) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "https://", "ftp://localhost", "https://x.example/path", "https://x.example?q=1", "https://x.example#p"),
+        *("https://x.example:99999", "https://x.example:0", "https://user@x.example", "https://[::1", "https://a b"),
+        *("http://api.example.com", "http://8.8.8.8", "http://localhost.example.com"),
+    ],
+)
+def test_no_api_is_there(text: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        read_api_host(text)
+
+
+@given(st.text(max_size=40))
+def test_where_an_api_is_reads_what_it_made(text: str) -> None:
+    try:
+        url = read_api_host(text)
+    except ValueError:
+        return
+    assert read_api_host(url) == url
+    assert place_of(url, allow_http=True).target == "/"
+
+
+@pytest.mark.parametrize(("host", "near"), [("127.0.0.1", True), ("::1", True), ("box", True), ("a.b", False)])
+def test_near(host: str, near: bool) -> None:
+    assert is_near(host) is near

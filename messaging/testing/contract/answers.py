@@ -105,7 +105,7 @@ class Answers(AdapterBench):
         request = arrived[-1].request if arrived else None
         return self.busy(request) if request is not None else None
 
-    @pytest.mark.parametrize("retry_after", ["soon", "-5", "9" * 30, "", "Wed, 99 Foo 2026 00:00:00 GMT", "1.5"])
+    @pytest.mark.parametrize("retry_after", ["soon", "-5", "9" * 5000, "", "Wed, 99 Foo 2026 00:00:00 GMT"])
     def test_a_retry_after_that_is_none(
         self, open: Callable[..., Adapter], remote: Provider, retry_after: str, monkeypatch: Any
     ) -> None:

@@ -137,7 +137,7 @@ def test_a_receiver_with_a_secret_of_its_own(webhook: Callable[..., Webhook], ht
             Receipt.try_again("m", "the receiver answered 503", timedelta(0)),
         ),
         (504, {}, Receipt.try_again("m", "the receiver answered 504")),
-        (503, {"retry-after": "9" * 5000}, Receipt.try_again("m", "the receiver answered 503")),
+        (503, {"retry-after": "9" * 5000}, Receipt.try_again("m", "the receiver answered 503", timedelta(days=365))),
         (500, {}, Receipt.try_again("m", "the receiver answered 500")),
         (599, {}, Receipt.try_again("m", "the receiver answered 599")),
     ],
