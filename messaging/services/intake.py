@@ -115,7 +115,8 @@ class Intake:
             if known is None:
                 new.add(event.key)
             elif _differs(known, event):
-                log.warning("event %s of %s/%s came again, and differs", event.key, event.source, event.shop)
+                # Nothing is wrong: many a shop tells all of an order anew with each change of it.
+                log.info("event %s of %s/%s came again, and differs", event.key, event.source, event.shop)
             states[event.key] = EventState.RECEIVED if known is None else known.state
         if new:
             self._wake()
