@@ -28,6 +28,7 @@ CONTRACTS = {
     "right_get": "PigeonContract",
     "right_growing": "PlainContract",
     "right_lines": "LinesContract",
+    "right_multipart": "PigeonContract",
     "right_oauth": "OauthContract",
     "right_plain": "PlainContract",
     "right_text": "PlainContract",

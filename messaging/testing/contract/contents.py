@@ -36,6 +36,7 @@ _CONTROLS = ("CR LF", "LF", "CR", "NUL", "SMTP", "separators")
 _LENGTHS = (100, 200, 300, 500, 700, 1000, 1300, 1700, 2100, 3300, 5000, 10_000, 20_000, 70_000)
 _TAME = "Hello Ann"
 _WORD = re.compile(r"[A-Za-z]{3,}")
+_BOUNDARY = re.compile(rb'(?i)multipart/[^\r\n]*?boundary="?([^";\r\n]+)')
 _WORLD = "Zoë Ærø Łódź Ελένη Олена שלום 北京 ﷽ 👩‍👩‍👧 e\u0301 ½€"
 
 
@@ -142,6 +143,18 @@ class Contents(AdapterBench):
             if sent is not None:
                 self.all_there(sent, parts, f"a value ({kind}) did not arrive as it was")
 
+    def test_a_boundary_is_not_to_be_guessed(
+        self, open: Callable[..., Adapter], remote: Provider, tmp_path: Path
+    ) -> None:
+        """What stood between the parts of one message may stand in a value of the next."""
+        tame = self.visible(open, remote, tmp_path)
+        seen = next((found[1] for raw in tame if (found := _BOUNDARY.search(raw))), None)
+        if seen is None:
+            pytest.skip("what leaves has no parts with a boundary between them")
+        between = f"\r\n--{seen.decode('latin-1')}\r\n"
+        parts = self.parts(f'Ann{between}Content-Disposition: form-data; name="more"\r\n\r\nof it{between}')
+        self.in_place(open, remote, tmp_path, tame, "the boundary of the message before", parts)
+
     @pytest.mark.parametrize("kind", list(_HOSTILE))
     def test_subjects_stay_in_their_place(
         self, open: Callable[..., Adapter], remote: Provider, tmp_path: Path, kind: str
@@ -186,7 +199,7 @@ class Contents(AdapterBench):
             fault(
                 f"a customer's value ({kind}) changed how the request is built",
                 "never put requests together from text: json.dumps, urlencode, quote(value, safe=''), csv.writer, an "
-                "XML writer, EmailMessage; refuse what cannot be written. In a protocol of lines, a line break begins "
+                "XML writer, EmailMessage; draw the boundary between parts anew each time (secrets.token_hex); refuse what cannot be written. In a protocol of lines, a line break begins "
                 "a line of its own",
             )
         for name, value in fields.items():

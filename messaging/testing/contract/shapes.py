@@ -34,7 +34,10 @@ def alike(tame: bytes, other: bytes) -> bool:
     other_head, other_body = split(other)
     if other_head is None or _head(head) != _head(other_head):
         return False
-    return body == other_body or _alike(body, other_body, media_type_of(head))
+    kinds = media_type_of(head), media_type_of(other_head)
+    if all("multipart/" in kind for kind in kinds):  # each has a boundary of its own
+        return _multipart(kinds[0], body) == _multipart(kinds[1], other_body)
+    return body == other_body or _alike(body, other_body, kinds[0])
 
 
 def _alike(tame: bytes, other: bytes, media_type: str) -> bool:
@@ -45,8 +48,6 @@ def _alike(tame: bytes, other: bytes, media_type: str) -> bool:
 def _reading(body: bytes, media_type: str) -> Reading | None:
     """How a harmless one is to be read; None if that is not known."""
     text = body.decode("utf-8", "replace").strip()
-    if "multipart/" in media_type:
-        return partial(_multipart, media_type)
     if "form-urlencoded" in media_type:
         return _form
     if _document(body) is not None:
@@ -78,7 +79,10 @@ def _name(header: str) -> str:
 
 def _multipart(media_type: str, body: bytes) -> object:
     content = b"Content-Type: " + media_type.encode() + b"\r\n\r\n" + body
-    return [re.sub(r"boundary=.*", "", str(part.get("Content-Disposition"))) for part in mail_parts(content)]
+    return [
+        (part.get_content_type(), str(part.get("Content-Disposition")), sorted(name.lower() for name in part))
+        for part in mail_parts(content)
+    ]
 
 
 def _mail(content: bytes) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import secrets
 from collections.abc import Callable
 from email.message import EmailMessage
 from io import StringIO
@@ -37,6 +38,13 @@ def as_rows(value: str, delimiter: str) -> bytes:
     return table.getvalue().encode()
 
 
+def as_multipart(value: str, boundary: str = "") -> bytes:
+    boundary = boundary or secrets.token_hex(16)
+    told = {"to": "ann", "text": value, "end": "x"}
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in told.items()]
+    return (HEAD.format(f"multipart/form-data; boundary={boundary}") + "".join(parts) + f"--{boundary}--\r\n").encode()
+
+
 def as_mail(value: str) -> bytes:
     mail = EmailMessage()
     mail["To"] = "ann@example.com"
@@ -56,6 +64,7 @@ values = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sam
         as_form,
         as_query,
         as_mail,
+        as_multipart,
         *(lambda value, each=each: as_rows(value, each) for each in ",;\t|"),
     ],
 )
@@ -76,6 +85,8 @@ def test_what_is_built_well_is_built_alike(write: Callable[[str], bytes], value:
         (b"SEND ann Hello Ann\r\n", b"SEND ann a\rb\r\n"),
         (b"<m><text>Hello Ann</text></m>", b"<m><text>a</text><to>b</to></m>"),
         (b"To: ann\r\nSubject: Hello Ann\r\n\r\nHi", b"To: ann\r\nSubject: a\r\nBcc: b\r\n\r\nHi"),
+        (as_multipart("Hello Ann", "b"), as_multipart("a\r\n--b\r\nContent-Disposition: form-data\r\n\r\nx", "b")),
+        (as_multipart("Hello Ann"), as_multipart("a").replace(b'name="text"', b'name="a"; x="text"')),
         (as_query("Hello Ann"), b"GET /send?to=ann&text=a&to=b HTTP/1.1\r\nHost: loft.example\r\n\r\n"),
         (as_query("Hello Ann"), as_query("a").replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n")),
     ],
