@@ -36,7 +36,7 @@ _CONTROLS = ("CR LF", "LF", "CR", "NUL", "SMTP", "separators")
 _LENGTHS = (100, 200, 300, 500, 700, 1000, 1300, 1700, 2100, 3300, 5000, 10_000, 20_000, 70_000)
 _TAME = "Hello Ann"
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_BOUNDARY = re.compile(rb'(?i)multipart/[^\r\n]*?boundary="?([^";\r\n]+)')
+_BOUNDARY = re.compile(rb'(?i)multipart/[\w.+-]+\s*;(?:[^\r\n]|\r\n[ \t])*?boundary="?([^";\r\n]+)')
 _WORLD = "Zoë Ærø Łódź Ελένη Олена שלום 北京 ﷽ 👩‍👩‍👧 e\u0301 ½€"
 
 
@@ -199,8 +199,8 @@ class Contents(AdapterBench):
             fault(
                 f"a customer's value ({kind}) changed how the request is built",
                 "never put requests together from text: json.dumps, urlencode, quote(value, safe=''), csv.writer, an "
-                "XML writer, EmailMessage; draw the boundary between parts anew each time (secrets.token_hex); refuse what cannot be written. In a protocol of lines, a line break begins "
-                "a line of its own",
+                "XML writer, EmailMessage; draw the boundary between parts anew each time (secrets.token_hex); refuse "
+                "what cannot be written. In a protocol of lines, a line break begins a line of its own",
             )
         for name, value in fields.items():
             lost = next((word for word in _WORD.findall(value) if not any(says(raw, word) for raw in sent)), None)
