@@ -47,6 +47,7 @@ from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext, SourceSettings
+from messaging.parallel import Feed, Unavailable, hand_over, one_by_one
 from messaging.rules.places import ApiHost, is_near
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ __all__ = [
     "Event",
     "EventSource",
     "EventState",
+    "Feed",
     "HttpAnswer",
     "HttpClient",
     "InputError",
@@ -102,11 +104,14 @@ __all__ = [
     "StoreError",
     "TemplateError",
     "Unanswered",
+    "Unavailable",
     "Untrusted",
     "Verdict",
     "__version__",
+    "hand_over",
     "hookimpl",
     "is_near",
+    "one_by_one",
 ]
 
 

@@ -30,6 +30,7 @@ FLOORS = {
     "loading": 3,
     "plugins": 3,
     "outgoing": 3,
+    "parallel": 3,
     "services": 4,
     "settings": 5,
     "opened": 5,

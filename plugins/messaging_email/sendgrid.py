@@ -19,17 +19,19 @@ from messaging import (
     ApiHost,
     Callback,
     Capabilities,
+    Feed,
     NotSent,
     Receipt,
     RenderedMessage,
     Request,
     RequestRejected,
     Unanswered,
+    Unavailable,
     Untrusted,
     Verdict,
+    hand_over,
 )
 from messaging_email.headers import Unmailable
-from messaging_email.parallel import Feed, Unavailable, hand_over, take
 from messaging_email.sendgrid_answers import (
     PARTLY,
     UNSAID,
@@ -127,7 +129,7 @@ class SendGrid(Adapter):
         return Callback(engagements=list(engagements(request, signed_at, secret=self._key())))
 
     def _work(self, feed: Feed[Load]) -> Iterator[Receipt]:
-        while (load := take(feed)) is not None:
+        while (load := feed.take()) is not None:
             yield from self._send(load, feed)
 
     @cached_property

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from messaging import AdapterUnusable, HttpAnswer, InputError, Receipt
-from messaging_email.parallel import Unavailable
+from messaging import AdapterUnusable, HttpAnswer, InputError, Receipt, Unavailable
 from messaging_email.quoting import quote
 
 #: A provider that asks for more than this asks for "never"; the core waits less anyway.

@@ -20,14 +20,17 @@ from messaging import (
     AdapterSettings,
     AdapterUnusable,
     Engagement,
+    Feed,
     Receipt,
     RenderedMessage,
+    Unavailable,
     Verdict,
+    hand_over,
 )
 from messaging_email.bounces import read_mail
 from messaging_email.headers import Unmailable
 from messaging_email.mime import Letter, write_letter
-from messaging_email.parallel import Feed, Pool, Unavailable, hand_over, take
+from messaging_email.pool import Pool
 from messaging_email.smtp_session import Refusal, Security, Server, Session, Unanswered
 from messaging_email.smtp_wire import Lost
 from messaging_email.statuses import Fate, judge
@@ -77,7 +80,7 @@ class Smtp(Adapter):
         self._tls_lock = threading.Lock()
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        return hand_over(messages, self._work, width=self.settings.connections, ids=lambda message: [message.id])
+        return hand_over(messages, self._work, width=self.settings.connections)
 
     @classmethod
     def read_mail(cls, mail: bytes, now: datetime) -> Sequence[Engagement]:
@@ -190,7 +193,7 @@ def _next(
     session: Session, feed: Feed[RenderedMessage], in_hand: list[_Posting]
 ) -> Generator[Receipt, None, _Posting | None]:
     """Take the next message that can go by this connection; refuse those before it that cannot."""
-    while (message := take(feed)) is not None:
+    while (message := feed.take()) is not None:
         try:
             letter = write_letter(message, eight_bit=session.eight_bit)
         except Unmailable as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlencode, urlsplit
@@ -24,7 +23,9 @@ from messaging import (
     Request,
     SettingsError,
     Unanswered,
+    hand_over,
     is_near,
+    one_by_one,
 )
 from messaging_sms.callback import Signed, callback_of
 from messaging_sms.parts import count, is_writable, utf16_length
@@ -58,28 +59,7 @@ class Twilio(Adapter):
         self._status_url = status_url(context.base_url, settings)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        pool = ThreadPoolExecutor(min(self.settings.connections, len(messages) or 1), "twilio")
-        unusable: AdapterUnusable | None = None
-        try:
-            futures = {pool.submit(self._send, message): message.id for message in messages}
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except CancelledError:
-                    pass  # it never left, and waits for an adapter that works
-                except AdapterUnusable as error:
-                    unusable = error
-                    for other in futures:
-                        other.cancel()
-                    if isinstance(error, NotTwilio) and error.receipt is not None:
-                        yield error.receipt
-                except Exception as error:  # ours, over one of them: the others' receipts are not lost for it
-                    yield Receipt.unknown(futures[future], f"twilio: a fault of the adapter: {type(error).__name__}")
-        finally:
-            # Whoever stopped listening wants no more to leave; nor to wait for what is under way.
-            pool.shutdown(wait=False, cancel_futures=True)
-        if unusable is not None:
-            raise unusable
+        return hand_over(messages, one_by_one(self._send), width=self.settings.connections)
 
     def measure(self, message: RenderedMessage) -> Measure | None:
         text = message.parts.get("text", "")
@@ -105,22 +85,29 @@ class Twilio(Adapter):
 
     # One message
 
-    def _send(self, message: RenderedMessage) -> Receipt:
+    def _send(self, message: RenderedMessage) -> Iterator[Receipt]:
         text = message.parts.get("text", "")
         why = self._unsendable(message, text)
         if why is not None:
-            return Receipt.refused(message.id, why)
+            yield Receipt.refused(message.id, why)
+            return
         client = self._take()
         try:
             answer = client.create(**self._fields(message, text))
         except NotSent as error:
-            return Receipt.try_again(message.id, f"twilio: {error.message}")
+            yield Receipt.try_again(message.id, f"twilio: {error.message}")
         except Unanswered as error:
-            return Receipt.unknown(message.id, f"twilio: {error.message}")
+            yield Receipt.unknown(message.id, f"twilio: {error.message}")
+        else:
+            try:
+                yield receipt_of(message.id, answer, secrets=self._secrets())
+            except NotTwilio as stranger:
+                if stranger.receipt is not None:
+                    yield stranger.receipt
+                raise
         finally:
             with self._lock:
                 self._clients.append(client)
-        return receipt_of(message.id, answer, secrets=self._secrets())
 
     def _unsendable(self, message: RenderedMessage, text: str) -> str | None:
         if _E164.fullmatch(message.to) is None:

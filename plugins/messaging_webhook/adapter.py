@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
@@ -17,7 +16,6 @@ from messaging import (
     Adapter,
     AdapterContext,
     AdapterSettings,
-    AdapterUnusable,
     AddressRefused,
     Callback,
     Capabilities,
@@ -27,6 +25,8 @@ from messaging import (
     RenderedMessage,
     Request,
     Unanswered,
+    hand_over,
+    one_by_one,
 )
 from messaging_webhook.callback import callback_of
 from messaging_webhook.signing import key_of, sign
@@ -75,6 +75,10 @@ class WebhookSettings(AdapterSettings):
         return value
 
 
+class _Unsendable(Exception):
+    """A message that cannot be a webhook, and why."""
+
+
 class Webhook(Adapter):
     """Hands over one message a request; each receipt as it comes."""
 
@@ -93,54 +97,42 @@ class Webhook(Adapter):
         self._timeout = min(settings.timeout, context.timeout)
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
-        pool = ThreadPoolExecutor(min(self.settings.connections, len(messages) or 1), "webhook")
-        unusable: AdapterUnusable | None = None
-        try:
-            futures = {pool.submit(self._send, message): message.id for message in _in_turns(messages)}
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except AdapterUnusable as error:
-                    unusable = error
-                except Exception as error:  # ours, over one of them: the others' receipts are not lost for it
-                    yield Receipt.unknown(futures[future], f"a fault of the adapter: {type(error).__name__}")
-        finally:
-            # Whoever stopped listening wants no more to leave; nor to wait for what is under way.
-            pool.shutdown(wait=False, cancel_futures=True)
-        if unusable is not None:
-            raise unusable
+        return hand_over(_in_turns(messages), one_by_one(self._send), width=self.settings.connections)
 
     def callback(self, request: Request) -> Callback:
         return callback_of(request, self._keys, self._own, channel=self.channel)
 
-    def _send(self, message: RenderedMessage) -> Receipt:
+    def _send(self, message: RenderedMessage) -> Iterator[Receipt]:
         try:
             body, media_type = self._body(message)
             headers = self._headers(message, body, media_type)
-        except ValueError as error:
-            return Receipt.refused(message.id, str(error))
-        url = self.settings.url or message.to
-        try:
             answer = self.context.http.request(
-                "POST", url, headers=headers, body=body, timeout=self._timeout, limit=_ANSWER
+                "POST",
+                self.settings.url or message.to,
+                headers=headers,
+                body=body,
+                timeout=self._timeout,
+                limit=_ANSWER,
             )
-        except AddressRefused as error:
-            return Receipt.refused(message.id, str(error))
+        except (_Unsendable, AddressRefused) as error:
+            yield Receipt.refused(message.id, str(error))
         except NotSent as error:
-            return Receipt.try_again(message.id, error.message)
+            yield Receipt.try_again(message.id, error.message)
         except Unanswered as error:
-            return Receipt.unknown(message.id, error.message)
-        if answer.status == 410 and self.settings.url:
-            # It is the shop's one place that is gone: no customer is suppressed for it.
-            return Receipt.refused(message.id, "410: the receiver is gone: check [adapters.webhook] url")
-        return receipt_of(message.id, answer)
+            yield Receipt.unknown(message.id, error.message)
+        else:
+            if answer.status == 410 and self.settings.url:
+                # It is the shop's one place that is gone: no customer is suppressed for it.
+                yield Receipt.refused(message.id, "410: the receiver is gone: check [adapters.webhook] url")
+            else:
+                yield receipt_of(message.id, answer)
 
     def _body(self, message: RenderedMessage) -> tuple[bytes, str]:
         text = message.parts.get("body", "")
         try:
             orjson.loads(text)
         except ValueError:
-            raise ValueError("the body is not JSON: the template needs a webhook.json") from None
+            raise _Unsendable("the body is not JSON: the template needs a webhook.json") from None
         if self.settings.format == "body":
             return text.encode(), "application/json"
         envelope = {
@@ -157,7 +149,7 @@ class Webhook(Adapter):
     def _headers(self, message: RenderedMessage, body: bytes, media_type: str) -> Mapping[str, str]:
         for name, value in message.headers.items():
             if name.lower().startswith(_OURS) or not value.isprintable() or not value.isascii():
-                raise ValueError(f"a webhook cannot carry the header {name}")
+                raise _Unsendable(f"a webhook cannot carry the header {name}")
         now = int(time.time())  # of this attempt, by the real clock: the receiver compares it with its own
         return {
             **message.headers,

@@ -186,7 +186,7 @@ def test_a_fault_over_one_is_that_ones_alone(
     messages = [sms(id=f"{n:032x}", text="odd" if n == 0 else "Hello") for n in range(8)]
     receipts = {receipt.message_id: receipt for receipt in made.deliver(messages)}
     odd = receipts.pop(f"{0:032x}")
-    assert (odd.verdict, odd.reason) == (Verdict.UNKNOWN, "twilio: a fault of the adapter: LookupError")
+    assert (odd.verdict, odd.reason) == (Verdict.UNKNOWN, "a fault of the adapter: LookupError")
     assert [receipt.verdict for receipt in receipts.values()] == [Verdict.ACCEPTED] * 7
 
 

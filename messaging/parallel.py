@@ -1,20 +1,27 @@
-"""Several hand-overs at once inside one `deliver`, over connections that outlive it.
+"""Several hand-overs at once inside one `deliver`.
 
-A provider's answer takes a round trip; while one thread waits for it the others go on.
+A provider's answer takes a round trip; while one thread waits for it the others go on. An adapter that hands over one
+message a request needs one line of it:
+
+    def deliver(self, messages):
+        return hand_over(messages, one_by_one(self._send), width=self.settings.connections)
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from messaging import AdapterUnusable, Receipt
+from messaging.errors import AdapterUnusable
+from messaging.nouns.adapter import Receipt, RenderedMessage
+
+log = logging.getLogger("messaging.parallel")
 
 T = TypeVar("T")
 
@@ -34,6 +41,13 @@ class Feed(deque[T]):
     def __bool__(self) -> bool:
         return not self.closed and len(self) > 0
 
+    def take(self) -> T | None:
+        """The next of it; None if there is none."""
+        try:
+            return self.popleft() if self else None
+        except IndexError:  # another thread was faster
+            return None
+
 
 class Unavailable(Exception):
     """Nothing can be handed over for now. What is still in the feed was surely not taken."""
@@ -44,22 +58,26 @@ class Unavailable(Exception):
         self.after = after
 
 
-def take(feed: Feed[T]) -> T | None:
-    """The next of it; None if there is none."""
-    try:
-        return feed.popleft() if feed else None
-    except IndexError:
-        return None
+def _own_id(message: Any) -> list[str]:
+    return [message.id]
 
 
 def hand_over(
-    items: Iterable[T], work: Callable[[Feed[T]], Iterator[Receipt]], *, width: int, ids: Callable[[T], Iterable[str]]
+    items: Iterable[T],
+    work: Callable[[Feed[T]], Iterator[Receipt]],
+    *,
+    width: int,
+    ids: Callable[[T], Iterable[str]] = _own_id,
 ) -> Iterator[Receipt]:
-    """Run `work` over one feed, in as many threads (up to `width`) as a slow provider makes worth it.
+    """Run `work` over one feed of `items`, in as many threads (up to `width`) as a slow provider makes worth it.
 
-    `ids` are those of an item's messages. Yields receipts as they come. A thread that raises `Unavailable` leaves the
-    feed to the others; what all of them leave is to be tried again. Any other exception ends the hand-over: the threads
-    finish what they have in hand, then it is raised here.
+    Yields receipts as they come. Items are messages; where one is more of them that go together, `ids` tells whose
+    they are. `work` takes from the feed until it is empty: `one_by_one`, or one's own that keeps a connection.
+
+    A thread that raises `Unavailable` leaves the feed to the others, and no more of them begin; what all of them leave
+    is to be tried again. Any other exception ends the hand-over: the threads finish what they have in hand, nothing
+    else leaves, then it is raised here, `AdapterUnusable` before others. So does a caller that stops listening, and
+    waits for nobody.
     """
     feed = Feed(items)
     said: SimpleQueue[Receipt | _Ended] = SimpleQueue()
@@ -103,6 +121,37 @@ def hand_over(
             yield Receipt.try_again(message_id, unavailable.reason, unavailable.after)
 
 
+def one_by_one(
+    send: Callable[[RenderedMessage], Iterator[Receipt]],
+) -> Callable[[Feed[RenderedMessage]], Iterator[Receipt]]:
+    """The `work` of an adapter that hands over one message at a time: `send` yields its receipt.
+
+    `send` may raise `AdapterUnusable` (no other message is to go there; it may have yielded the receipt before), or
+    `Unavailable` (not now, and the others not either; without a receipt the message was surely not taken). After any
+    other exception the message is `unknown`, and the others go on.
+    """
+
+    def work(feed: Feed[RenderedMessage]) -> Iterator[Receipt]:
+        while (message := feed.take()) is not None:
+            told = False
+            try:
+                for receipt in send(message):
+                    told = True
+                    yield receipt
+            except Unavailable:
+                if not told:
+                    feed.appendleft(message)
+                raise
+            except AdapterUnusable:
+                raise
+            except Exception as error:  # over one of them: the others' receipts are not lost for it
+                log.error("a fault of the adapter: %s", type(error).__name__)
+                if not told:
+                    yield Receipt.unknown(message.id, f"a fault of the adapter: {type(error).__name__}")
+
+    return work
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """A thread is through, and with what."""
@@ -115,53 +164,3 @@ def _get(said: SimpleQueue[Receipt | _Ended], *, timeout: float | None) -> Recei
         return said.get(timeout=timeout)
     except Empty:
         return None
-
-
-class Closable(Protocol):
-    """What a pool can hold."""
-
-    def close(self) -> None: ...
-
-
-C = TypeVar("C", bound=Closable)
-
-
-class Pool(Generic[C]):
-    """Connections that nobody uses at the moment. Each is used by one thread at a time."""
-
-    def __init__(self, *, size: int, idle: float) -> None:
-        """Keep at most `size`, none longer than `idle` seconds."""
-        self._size = size
-        self._idle = idle
-        self._kept: list[tuple[float, C]] = []
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def take(self) -> C | None:
-        """The connection that was used last; None if a new one has to be opened."""
-        with self._lock:
-            if not self._kept:
-                return None
-            since, connection = self._kept.pop()
-            stale = [connection] if time.monotonic() - since > self._idle else []
-            if stale:  # then so are all the others
-                stale += [other for _, other in self._kept]
-                self._kept.clear()
-        for other in stale:
-            other.close()
-        return None if stale else connection
-
-    def give_back(self, connection: C) -> None:
-        """Keep a connection that works for whoever needs one next."""
-        with self._lock:
-            if not self._closed and len(self._kept) < self._size:
-                self._kept.append((time.monotonic(), connection))
-                return
-        connection.close()
-
-    def close(self) -> None:
-        """Close what is kept, and from now on what is given back."""
-        with self._lock:
-            kept, self._kept, self._closed = self._kept, [], True
-        for _, connection in kept:
-            connection.close()
