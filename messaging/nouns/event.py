@@ -65,6 +65,11 @@ class Event:
         """The event's identity in the store."""
         return event_key(self.source, self.shop, self.id)
 
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened; what a clock ahead of ours told happened when we were told."""
+        return self.time if self.received_at is None else min(self.time, self.received_at)
+
     def to_document(self) -> Document:
         return without_empty(
             {

@@ -54,7 +54,7 @@ class LiveTriggers:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The live triggers that an event concerns: it sets them off, or cancels what waits."""
+    """The live triggers that an event concerns: it sets them off, asks for them, or cancels what waits."""
 
     live: tuple[LiveTriggers, ...] = ()
     #: Of `live`, those that the event sets off for a segment, or for those who asked.
@@ -207,7 +207,16 @@ def _triggers(note: Mapping[str, Any]) -> tuple[Trigger, ...]:
 
 
 def _concerns(trigger: Trigger, event: Event) -> bool:
-    return is_type(event.type, trigger.event, *trigger.cancel_on) or tells_another_time(trigger, event)
+    return (
+        is_type(event.type, trigger.event, *trigger.cancel_on)
+        or asks(trigger, event)
+        or tells_another_time(trigger, event)
+    )
+
+
+def asks(trigger: Trigger, event: Event) -> bool:
+    """Whether an event is a request that a trigger answers."""
+    return trigger.answers is not None and is_type(event.type, trigger.answers)
 
 
 def tells_another_time(trigger: Trigger, event: Event) -> bool:

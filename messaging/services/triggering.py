@@ -18,10 +18,10 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import Trigger
-from messaging.rules.event_types import is_type
+from messaging.rules.event_types import is_type, names_of
 from messaging.rules.subjects import key_of, trigger_key, value_in
 from messaging.rules.timing import due_time, path_of
-from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, tells_another_time
+from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
 from messaging.services.waiting import Waiting
 from messaging.stores.base import Store
@@ -97,6 +97,8 @@ class Triggering:
                     result += Planned(cancelled=self._waiting.cancel(event, customer, live, index))
                 if customer is not None and tells_another_time(trigger, event):
                     result += self._told_anew(event, customer, live, index, now)
+                if customer is not None and asks(trigger, event):
+                    result += self._answer(event, customer, live, index, now)
             for index, trigger in enumerate(live.triggers):
                 if is_type(event.type, trigger.event) and not trigger.to_many:
                     if customer is None:
@@ -134,7 +136,7 @@ class Triggering:
         trigger = live.triggers[index]
         if trigger.max_age is not None and event.time < now - trigger.max_age:
             return [], ["the event is too old"]
-        asked = self._asked(trigger, event)
+        asked = self._asked(trigger, event, more)
         order_message = live.version.message_class is MessageClass.TRANSACTIONAL and not trigger.to_many
         drafts, problems = [], []
         for customer in customers:
@@ -205,6 +207,15 @@ class Triggering:
             result += self._set_off(earlier, [customer], live, index, now, more=(event,))
         return result
 
+    def _answer(self, request: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
+        """Set off what happened after a request, and was told before it."""
+        result = Planned()
+        for type in names_of(live.triggers[index].event):
+            for answer in self._store.products.events(type, request):
+                if answer.live and request.happened_at <= answer.happened_at:
+                    result += self._set_off(answer, [customer], live, index, now, more=(request,))
+        return result
+
     def _set_off(
         self,
         event: Event,
@@ -230,7 +241,7 @@ class Triggering:
             elif cancelled is not None:
                 fresh.append(replace(draft, reason=cancelled))
             else:
-                fresh.append(draft if trigger.key is not None else self._waiting.told_once(draft, now))
+                fresh.append(self._waiting.told_once(draft, trigger, now))
         messages = self._planner.plan(fresh, now=now) if fresh else []
         self._store.outbox.add(messages)
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))
@@ -248,12 +259,17 @@ class Triggering:
             return str(error)
         return due if due is not None else f"the event has no {path_of(trigger)}"
 
-    def _asked(self, trigger: Trigger, event: Event) -> dict[str, Event]:
-        """Customer id -> the last time they asked for the product that `event` is about."""
+    def _asked(self, trigger: Trigger, event: Event, more: Sequence[Event] = ()) -> dict[str, Event]:
+        """Customer id -> the last time they asked for the product that `event` is about, before that happened."""
         if trigger.answers is None:
             return {}
-        requests = self._store.products.events(trigger.answers, event)
-        return {request.customer_id: request for request in requests if request.customer_id is not None}
+        told = [each for type in names_of(trigger.answers) for each in self._store.products.events(type, event)]
+        requests = sorted({each.key: each for each in (*told, *more)}.values(), key=lambda each: (each.time, each.key))
+        return {
+            request.customer_id: request
+            for request in requests
+            if request.customer_id is not None and request.happened_at <= event.happened_at
+        }
 
     def _askers(self, trigger: Trigger, event: Event) -> Iterator[Customer]:
         ids = iter(sorted(self._asked(trigger, event)))

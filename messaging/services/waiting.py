@@ -113,19 +113,23 @@ class Waiting:
                 if not self._store.outbox.get(ids):
                     yield earlier
 
-    def told_once(self, draft: Draft, now: datetime) -> Draft:
+    def told_once(self, draft: Draft, trigger: Trigger, now: datetime) -> Draft:
         """`draft`, skipped if another event told the same thing: the whole order, or its parcel.
 
         Of an order and its parcel the parcel says more: a message about the order that still waits gives way to it. But
-        what is due now goes before what waits for a later day.
+        what is due now goes before what waits for a later day. Who asked twice before something happened is told once.
         """
         context = draft.context or {}
-        whole, part = told_as(draft)
+        if trigger.answers is not None:
+            told = any(
+                message.state is not MessageState.SKIPPED and draft.event_key in _events_of(message)
+                for message in self._told(draft)
+            )
+            return replace(draft, reason=f"told by {_type(context)}") if told else draft
+        whole, part = told_as(draft) if trigger.key is None else (None, None)
         if whole is None and (part is None or context.get("refund", {}).get("whole") is False):
             return draft
-        for message in self._store.outbox.page(
-            customer_id=draft.customer.id, template=draft.version.template, limit=_MESSAGES
-        ):
+        for message in self._told(draft):
             kind = kind_of(message.trigger_key)
             other_part = whole is not None and kind in PARTS and not (kind == "refund" and _gives_more(context))
             other_whole = part is not None and kind == "order"
@@ -137,6 +141,10 @@ class Waiting:
             elif other_part or message.state is not MessageState.SKIPPED:
                 return replace(draft, reason=f"told by {_type(message.context or {})}")
         return draft
+
+    def _told(self, draft: Draft) -> list[Message]:
+        """The messages of a draft's template that its customer has."""
+        return self._store.outbox.page(customer_id=draft.customer.id, template=draft.version.template, limit=_MESSAGES)
 
     def cancel(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> int:
         """Skip what `event` cancels; return how many."""
@@ -262,6 +270,11 @@ def _last_key(context: Mapping[str, Any]) -> str:
     """The key of the event that a message was planned by last."""
     told = context["event"]
     return event_key(told["source"], told["shop"], told["id"])
+
+
+def _events_of(message: Message) -> set[str | None]:
+    """The keys of the events that a message was planned by, first and last."""
+    return {message.event_key, *([_last_key(message.context)] if message.context else ())}
 
 
 def _happened_at(message: Message) -> datetime:

@@ -14,7 +14,10 @@ class Products(ABC):
 
     @abstractmethod
     def events(self, type: str, event: Event) -> list[Event]:
-        """Customers' events of a type about the product that `event` is about, in order of time (then key)."""
+        """Events of a type about the product that `event` is about, in order of time (then key).
+
+        Those that failed are left out; those whose effects are not there yet are nobody's so far.
+        """
 
     @abstractmethod
     def bought_with(self, source: str, shop: str, skus: Collection[str]) -> dict[str, int]:

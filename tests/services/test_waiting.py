@@ -349,7 +349,8 @@ class TestThoseWhoAsked:
         assert back(shop, "1").planned == 1
         send_all(shop)
         assert back(shop, "2").planned == 0
-        asks(shop, "ann", hours=1)
+        shop.clock.advance(HOUR)
+        asks(shop, "ann", id="again")
         assert back(shop, "3").planned == 1
 
     def test_who_asked_twice_is_told_once(self, shop, on):
@@ -364,6 +365,51 @@ class TestThoseWhoAsked:
         asks(shop, "ann")
         on("back", BACK)
         assert back(shop).planned == 1
+
+    def test_who_asked_before_it_was_back_and_is_told_of_late(self, shop, on):
+        on("back", BACK)
+        back(shop)
+        assert asks(shop, "ann", hours=-1).planned == 1
+        assert asks(shop, "bob", hours=-2, sku="CUP").planned == 0
+        shop.clock.advance(HOUR)
+        assert asks(shop, "cy").planned == 0  # asks after it was back
+        assert [m.customer_id for m in shop.messages()] == ["ann"]
+
+    def test_who_asked_after_it_was_back_is_not_told_of_that(self, shop, on):
+        on("back", BACK)
+        asks(shop, "ann", hours=-1)
+        told = shop.event("product.restocked", id="back", hours=-2, customer={}, product={"sku": "MUG"})
+        assert shop.intake.receive(told).planned == 0
+
+    def test_what_is_no_news_any_more_or_was_only_history_answers_nobody(self, shop, on):
+        on("back", replace(BACK, max_age=HOUR))
+        old = shop.event("product.restocked", id="old", hours=-2, customer={}, product={"sku": "MUG"})
+        past = shop.event("product.restocked", id="past", customer={}, product={"sku": "MUG"})
+        shop.intake.receive(old)
+        shop.intake.import_history([json.dumps(past).encode()])
+        assert asks(shop, "ann", hours=-3).planned == 0
+
+    @pytest.mark.parametrize("order", list(permutations(range(4))))
+    def test_whatever_came_first(self, shop, on, order):
+        """Asked twice, then it was back, asked again, then it was back again: two messages."""
+        on("back", BACK)
+        product = {"sku": "MUG"}
+        restocked = [
+            shop.event("product.restocked", id=f"{n}", hours=n, customer={}, product=product) for n in (-3, -1)
+        ]
+        tell = [
+            lambda: asks(shop, "ann", hours=-5),
+            lambda: asks(shop, "ann", hours=-4),
+            lambda: shop.intake.receive(restocked[0]),
+            lambda: asks(shop, "ann", hours=-2),
+        ]
+        for place in order:
+            tell[place]()
+            send_all(shop)
+        shop.intake.receive(restocked[1])
+        send_all(shop)
+        assert len(shop.messages(state=MessageState.SENT)) == 2
+        assert not shop.messages(state=MessageState.PLANNED)
 
     def test_a_product_is_known_by_its_id_or_its_article_number(self, shop, on):
         on("back", BACK)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from messaging.nouns.documents import Document
-from messaging.nouns.event import Event
+from messaging.nouns.event import Event, EventState
 from messaging.rules.products import product_of
 from messaging.rules.subjects import names_in, same
 from messaging.stores.products import Products
@@ -16,14 +16,15 @@ from messaging.stores.tinydb.rows import Groups
 from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalTable
 
+_FAILED = EventState.FAILED.value
 #: Orders that are asked what an article is.
 ORDERS_ASKED = 20
 
 
 class Requests:
-    """The keys of customers' events about a product, by type and each of its names."""
+    """The keys of events about a product, by type and each of its names."""
 
-    fields = frozenset(["customer_id", "data", "type"])
+    fields = frozenset(["data", "type", "state"])
 
     def __init__(self) -> None:
         self._keys: dict[tuple[str, ...], dict[str, None]] = {}
@@ -102,7 +103,7 @@ class TinyProducts(Products):
 
 
 def _products(document: Document | None) -> list[tuple[str, ...]]:
-    if document is None or "customer_id" not in document or "product" not in document.get("data", {}):
+    if document is None or document["state"] == _FAILED or "product" not in document.get("data", {}):
         return []
     place = (document["type"], document["source"], document["shop"])
     return [(*place, *name) for name in names_in(document["data"]).get("product", {}).items()]

@@ -59,11 +59,14 @@ class TestEvents:
         store.events.add([later, first, *others])
         restocked = make.event("r", type="product.restocked", data={"product": {"id": "p1", "sku": "MUG"}})
         products = look().products
-        assert products.events("product.requested", restocked) == [first, later]
+        nobodys = others[-1]
+        assert products.events("product.requested", restocked) == [nobodys, first, later]
         assert products.events("product.restocked", restocked) == []
         assert products.events("product.requested", make.event("x")) == []
-        nobodys = look().events.get([others[-1].key])[others[-1].key]
         store.events.settle(nobodys.key, EventState.DONE, customer_id="cy")
+        store.events.add([restocked, failed := asked("8", 2)])
+        assert products.events("product.restocked", first) == [restocked]
+        store.events.settle(failed.key, EventState.FAILED, error="no")
         store.customers.put([make.customer("bob")])
         store.customers.delete("bob")
         assert [each.id for each in look().products.events("product.requested", restocked)] == ["7", "1"]
