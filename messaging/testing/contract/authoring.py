@@ -27,8 +27,6 @@ from messaging.testing.standins.http import Answer, as_json
 #: Seconds that the context gives a hand-over, and that one may take all the same before it counts as stuck.
 TIMEOUT = 2.0
 PATIENCE = TIMEOUT + 6.0
-#: Seconds that it gives where an adapter has to give up by itself.
-HURRY = 1.0
 
 
 class AdapterAuthor:
@@ -42,6 +40,8 @@ class AdapterAuthor:
     takes: ClassVar[Collection[int]] = frozenset()
     #: How old a signed callback may be; None if its signature holds no time, so that only the event's id tells.
     replay_window: ClassVar[timedelta | None] = timedelta(minutes=10)
+    #: Seconds that the context gives where the adapter has to give up by itself: enough for one good answer.
+    hurry: ClassVar[float] = 1.0
 
     def settings(self, provider: Provider) -> Mapping[str, Any]:
         """The adapter's settings; `provider.url` is where the suite listens."""

@@ -14,7 +14,7 @@ from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.patience import Call
 from messaging.services.handover import secrets_in
 from messaging.testing.builders import make_message
-from messaging.testing.contract.authoring import HURRY, PATIENCE, AdapterBench
+from messaging.testing.contract.authoring import PATIENCE, AdapterBench
 from messaging.testing.contract.bench import Run, values
 from messaging.testing.contract.footprint import Footprint, changed, common, deeds
 from messaging.testing.contract.hearing import Listener, Printed, listening, printing
@@ -84,7 +84,7 @@ class Life:
         with deeds() as done:
             with ExitStack() as workspace, listening() as self.heard, printing() as self.printed:
                 before = common()
-                adapter = self._bench.make(self._provider, folder, workspace, timeout=HURRY)
+                adapter = self._bench.make(self._provider, folder, workspace, timeout=self._bench.hurry)
                 self.secrets |= set(secrets_in(adapter.settings))
                 if isinstance(self._provider, HttpProvider):
                     self._provider.watch = lambda: self._compare(before, "while it waited for an answer")

@@ -62,9 +62,6 @@ class Provider(ABC):
     """A provider on this machine, for as long as its context lasts. `HttpProvider` is one; write another for an
     adapter that speaks another protocol."""
 
-    #: What it can do.
-    fates: Collection[Fate] = frozenset(Fate)
-
     @abstractmethod
     def __enter__(self) -> Self: ...
 
@@ -219,7 +216,8 @@ class HttpProvider(Provider):
                 else:
                     self.backwards = 0  # they come one by one
             if self.together > 1:
-                self._changed.wait_for(lambda: len(self._arrived) % self.together == 0, 0.5)
+                full = number - number % self.together + self.together
+                self._changed.wait_for(lambda: len(self._arrived) >= full, 0.5)
         if bad:
             return self._script.partly(request, bad, id) or self._script.refused(request) or self.failing(422)
         return self._told(self._script.accepted(request, id), fate, request)

@@ -8,7 +8,7 @@ import pytest
 
 from messaging.nouns.adapter import Adapter, Verdict
 from messaging.patience import Call, Hung
-from messaging.testing.contract.authoring import HURRY, AdapterBench
+from messaging.testing.contract.authoring import AdapterBench
 from messaging.testing.contract.bench import Run, check_accounts, fault, hand_over
 from messaging.testing.contract.provider import Fate, HttpProvider, Provider
 from messaging.testing.standins.http import Answer
@@ -28,16 +28,16 @@ class Waiting(AdapterBench):
     def hurried(self, open: Callable[..., Adapter], remote: Provider, fate: Fate, what: str) -> None:
         """One message, to a provider that is so."""
         self.needs(remote, fate)
-        adapter = open(timeout=HURRY)
+        adapter = open(timeout=self.hurry)
         remote.be(Fate.ACCEPT)
         self.run(adapter, self.messages(remote, 1, first=51))  # what is loaded on first use has its time here
         remote.be(fate)
         message = self.message(1, remote)
-        run: Run = hand_over(adapter, [message], patience=HURRY + GRACE)
+        run: Run = hand_over(adapter, [message], patience=self.hurry + GRACE)
         if run.hung:
             fault(
-                f"deliver still waits after {HURRY + GRACE:g} seconds for a provider that {what}; the context gives it "
-                f"{HURRY:g}",
+                f"deliver still waits after {self.hurry + GRACE:g} seconds for a provider that {what}; the context "
+                f"gives it {self.hurry:g}",
                 f"{_BOUND}; and say unknown",
             )
         check_accounts(run, [message])
@@ -69,7 +69,7 @@ class Waiting(AdapterBench):
         if not self.adapter.capabilities.lookup:
             pytest.skip("capabilities declare no lookup")
         self.needs(remote, Fate(how) if how != "gone" else None)
-        adapter = open(timeout=HURRY)
+        adapter = open(timeout=self.hurry)
         if isinstance(remote, HttpProvider):
             remote.looking = (None,)
             remote.odd = Answer(body=b"<html>Welcome!</html>", media_type="text/html")
@@ -77,11 +77,11 @@ class Waiting(AdapterBench):
             remote.__exit__(None, None, None)
         id = self.message(1, remote).id
         try:
-            found = Call(lambda: adapter.lookup(id)).result(HURRY + GRACE)
+            found = Call(lambda: adapter.lookup(id)).result(self.hurry + GRACE)
         except Hung:
             fault(
-                f"lookup still waits after {HURRY + GRACE:g} seconds for a provider that is {how}; the context gives "
-                f"it {HURRY:g}",
+                f"lookup still waits after {self.hurry + GRACE:g} seconds for a provider that is {how}; the context "
+                f"gives it {self.hurry:g}",
                 f"{_BOUND}; and answer None",
             )
         except Exception as error:  # what its author wrote may raise anything

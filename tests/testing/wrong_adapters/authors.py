@@ -18,9 +18,13 @@ TOKEN = "s3cret-token"
 class PlainContract(AdapterContract):
     """For pigeons that nobody sees fly."""
 
+    hurry = 0.3
+
 
 class PigeonContract(AdapterContract):
     """For pigeons with a loft."""
+
+    hurry = 0.3
 
     def settings(self, provider: Provider) -> Mapping[str, Any]:
         return {"url": provider.url, "token": TOKEN}
@@ -57,6 +61,8 @@ class FlockContract(PigeonContract):
 
 class MailContract(AdapterContract):
     """For those that write letters."""
+
+    hurry = 0.3
 
 
 class OauthContract(PigeonContract):

@@ -15,6 +15,7 @@ from messaging.testing import AdapterContract, Arrival, Fate, Provider
 class Loft(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Talk)
@@ -83,6 +84,8 @@ class LoftProvider(Provider):
 
 class LinesContract(AdapterContract):
     """For pigeons that read."""
+
+    hurry = 0.3
 
     def provider(self) -> LoftProvider:
         return LoftProvider()
