@@ -157,7 +157,7 @@ def _ours(folder: Path) -> Served:
         ]
     )  # fmt: skip
     store.outbox.settle([Outcome(message_id=id, state=MessageState.SENT, sent_at=then) for id in ids])
-    recorder = Recorder(store, Clock(), Plugins(none=True), folder=folder / "hits")
+    recorder = Recorder(store, Clock(), Plugins(none=True), folder=folder / "hits", soft_bounces=5)
     keys = SigningKeys(current=1, keys={1: b"k" * 32})
     app = public_app(
         store,

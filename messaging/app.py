@@ -292,7 +292,13 @@ class Messaging(Opened):
 
     @cached_property
     def recorder(self) -> Recorder:
-        return Recorder(self.store, self.clock, self.plugins, folder=self.workspace.data / "hits")
+        return Recorder(
+            self.store,
+            self.clock,
+            self.plugins,
+            folder=self.workspace.data / "hits",
+            soft_bounces=self.settings.sending.soft_bounces,
+        )
 
     @cached_property
     def callbacks(self) -> Callbacks:

@@ -184,6 +184,9 @@ class Sending(_Section):
     timeout: timedelta = timedelta(seconds=60)
     #: What happens to a transactional message whose answer was lost.
     unknown: Literal["at_most_once", "at_least_once"] = "at_most_once"
+    #: So many messages in a row that bounced for the address itself (a phone that is off, a full mailbox), with nothing
+    #: delivered between them, suppress it; 0 is never.
+    soft_bounces: int = Field(default=5, ge=0)
     #: A campaign that is later than this is held, not sent.
     campaign_late: timedelta = timedelta(hours=2)
     #: A triggered message that is later than this is skipped.

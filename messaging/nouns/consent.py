@@ -12,9 +12,11 @@ from messaging.nouns.documents import Document, time_from_text, time_to_text, wi
 #: The topic that stands for everything on a channel.
 ALL_TOPICS = "*"
 
-#: Why an address is suppressed: it can never be reached; its owner told the provider to stop everything (SMS STOP).
+#: Why an address is suppressed: it can never be reached; its owner told the provider to stop everything (SMS STOP); it
+#: could not be reached several times in a row.
 BOUNCED = "bounced"
 OPTED_OUT = "opted out"
+UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +59,12 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """An address that must not be written to at all: it bounced for good, its owner complained, or had the
-    provider stop everything."""
+    """An address that must not be written to at all: it bounced for good or could not be reached again and again, its
+    owner complained, or had the provider stop everything."""
 
     channel: str
     address: str
-    #: `bounced`, `opted out`, `complained`, `erased`, or an adapter's own word.
+    #: `bounced`, `unreachable`, `opted out`, `complained`, `erased`, or an adapter's own word.
     reason: str
     at: datetime
     source: str = ""

@@ -47,6 +47,9 @@ class Engagement:
     #: The address gets nothing any more, and is suppressed: a hard bounce, or an opt-out that the provider itself
     #: enforces (SMS STOP).
     permanent: bool = False
+    #: Bounced: it is the address that could not be reached this time (a phone that is off, a full mailbox), and not the
+    #: content, the sender or the way there. Several messages in a row suppress it: `[sending] soft_bounces`.
+    soft: bool = False
     #: Judged to be a machine (scanner, prefetch), with the reasons; can be judged again from `raw`.
     machine: bool = False
     reasons: tuple[str, ...] = ()
@@ -66,6 +69,7 @@ class Engagement:
                 "source": self.source,
                 "slot": self.slot,
                 "permanent": self.permanent or None,
+                "soft": self.soft or None,
                 "machine": self.machine or None,
                 "reasons": list(self.reasons),
                 "raw": dict(self.raw),
@@ -78,5 +82,6 @@ class Engagement:
         values["kind"] = EngagementKind(values["kind"])
         values["machine"] = bool(values.get("machine"))
         values["permanent"] = bool(values.get("permanent"))
+        values["soft"] = bool(values.get("soft"))
         values["reasons"] = tuple(values.get("reasons", ()))
         return cls(**values)

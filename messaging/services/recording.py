@@ -24,6 +24,7 @@ from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.policy import restored, standing
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
+from messaging.services.reaching import Reaching
 from messaging.stores.base import Outcome, Store
 from messaging.stores.spool import Spool
 
@@ -46,12 +47,13 @@ _SUPPRESSING = {
 class Recorder:
     """Records engagement."""
 
-    def __init__(self, store: Store, clock: Clock, plugins: Plugins, *, folder: Path) -> None:
-        """`folder` is where hits wait until the store takes them."""
+    def __init__(self, store: Store, clock: Clock, plugins: Plugins, *, folder: Path, soft_bounces: int) -> None:
+        """`folder` is where hits wait until the store takes them; `soft_bounces` in a row suppress an address."""
         self._store = store
         self._clock = clock
         self._plugins = plugins
         self._spool = Spool(folder)
+        self._reaching = Reaching(store, limit=soft_bounces)
 
     def close(self) -> None:
         """Let go of the spool; what waits there is recorded by whoever comes next."""
@@ -170,6 +172,7 @@ class Recorder:
         self._settle(recorded, messages)
         if moves:
             self._move(recorded, messages)
+            self._reaching.look(recorded, messages)
         return recorded
 
     def _joined(self, told: Engagement, messages: Mapping[str, Message]) -> Engagement:

@@ -259,7 +259,7 @@ class Addresses(ABC):
 
     @abstractmethod
     def suppress(self, suppressions: Iterable[Suppression]) -> None:
-        """Suppress addresses; the first reason stays."""
+        """Suppress addresses; the first reason stays, but `UNREACHABLE`, which passes, gives way to any other."""
 
     @abstractmethod
     def unsuppress(self, address: Address) -> bool:
@@ -276,6 +276,10 @@ class Engagements(ABC):
     @abstractmethod
     def of_messages(self, message_ids: Sequence[str]) -> dict[str, list[Engagement]]:
         """By message, in order of time."""
+
+    @abstractmethod
+    def of_address(self, address: Address) -> list[Engagement]:
+        """What names the address itself and no message, in order of time."""
 
     @abstractmethod
     def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:

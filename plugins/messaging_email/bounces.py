@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from messaging import Engagement, EngagementKind
 from messaging_email.mail_parts import LONGEST, Fields, Parts, field_groups, take_apart
-from messaging_email.statuses import Fate, judge
+from messaging_email.statuses import Fate, is_full, judge
 
 #: Kinds of feedback by which a person says that they want no more (RFC 5965 7.3, RFC 6430 says the opposite).
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "complaint"})
@@ -64,6 +64,7 @@ class _Told:
     status: str | None
     diagnostic: str
     permanent: bool = False
+    soft: bool = False
 
 
 def read_mail(mail: bytes, now: datetime) -> list[Engagement]:
@@ -85,6 +86,7 @@ def read_mail(mail: bytes, now: datetime) -> list[Engagement]:
             channel="email",
             address=each.address,
             permanent=each.permanent,
+            soft=each.soft,
             raw=_facts(parts, each),
         )
         for number, each in enumerate(told)
@@ -178,7 +180,7 @@ def _bounced(address: str, status: str | None, diagnostic: str, text: str) -> _T
     if status is None and code and code[1][0] == "4":
         status = "4.0.0"
     gone = judge(status, said or text) is Fate.GONE
-    return _Told(EngagementKind.BOUNCED, address, status, said, permanent=gone)
+    return _Told(EngagementKind.BOUNCED, address, status, said, permanent=gone, soft=not gone and is_full(status))
 
 
 def _failed_address(parts: Parts) -> str | None:

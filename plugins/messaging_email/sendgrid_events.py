@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from messaging import Engagement, EngagementKind, InputError, Request, RequestRejected
+from messaging_email.statuses import is_full
 
 _SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
 _TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
@@ -125,6 +126,7 @@ def _engagement(event: Mapping[str, Any], received_at: datetime, signed_at: date
     known = isinstance(message_id, str) and bool(message_id)
     if not known and (kind not in _MOVING or not isinstance(email, str) or "@" not in email):
         return None
+    permanent = _is_permanent(event, reason)
     machine = name == "open" and event.get("sg_machine_open") is True
     return Engagement(
         id=_id(event),
@@ -134,7 +136,8 @@ def _engagement(event: Mapping[str, Any], received_at: datetime, signed_at: date
         message_id=str(message_id) if known else None,
         channel=None if known else "email",
         address=None if known else str(email).strip().lower(),
-        permanent=_is_permanent(event, reason),
+        permanent=permanent,
+        soft=kind is EngagementKind.BOUNCED and not permanent and is_full(event.get("status")),
         machine=machine,
         reasons=("sendgrid: machine open",) if machine else (),
         raw=event,

@@ -64,6 +64,11 @@ _DEAD_WORDS = _any(
 )
 
 
+def is_full(status: object) -> bool:
+    """Whether a mailbox has no room, by its enhanced status code (RFC 3463 3.3): it may have another day."""
+    return status in ("4.2.2", "5.2.2")
+
+
 def judge(status: str | None, text: str) -> Fate:
     """What a refusal means: `status` is its enhanced status code (`5.1.1`), `text` what the server said."""
     if status is not None and status.startswith("4"):

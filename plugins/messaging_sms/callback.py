@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from messaging import Callback, Engagement, EngagementKind, InputError, Request, RequestRejected
-from messaging_sms.codes import DEAD, OPTED_OUT
+from messaging_sms.codes import DEAD, OPTED_OUT, SOFT
 from messaging_sms.keywords import Word, word_of
 
 _ALGORITHMS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
@@ -106,6 +106,7 @@ def _became(sid: str, fields: Fields, request: Request, *, channel: str) -> list
             channel=None if message_id else channel,
             address=None if message_id else address,
             permanent=permanent,
+            soft=kind is EngagementKind.BOUNCED and code in SOFT,
             raw=dict(fields),
         )
 

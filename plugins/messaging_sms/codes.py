@@ -12,6 +12,8 @@ OF_MESSAGES = 21_000
 OPTED_OUT = frozenset({21610, 63014})
 #: Nothing can ever arrive there: no number, no mobile, a landline (21635, 30006), an unknown handset.
 DEAD = frozenset({21211, 21614, 21635, 30005, 30006})
+#: This time the phone was not reached: it is off or away (30003, "usually temporary"), or nobody says why (30008).
+SOFT = frozenset({30003, 30008})
 #: Not now: too many requests (20429), the sender's own queue is full (21611, 30001).
 BUSY = frozenset({20429, 21611, 30001})
 #: It is us that are refused, and it would be the same for everybody: the account and its key, the sender, the messaging

@@ -26,6 +26,8 @@ class _About(BaseModel):
     #: The receiver's own address, where no message is meant.
     address: Text | None = None
     permanent: bool = False
+    #: The receiver itself could not be reached, this time.
+    soft: bool = False
     #: The link that was clicked.
     slot: Annotated[str, StringConstraints(max_length=40)] | None = None
 
@@ -80,6 +82,7 @@ def callback_of(
         address=None if about.message_id else about.address,
         slot=about.slot,
         permanent=about.permanent,
+        soft=about.soft,
         raw=document,
     )
     return Callback(engagements=[told], speaks_for=receiver)

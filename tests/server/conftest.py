@@ -96,7 +96,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> Iterator[Site]:
     store = TinyStore(tmp_path / "data" / "store.jsonl", clock=clock)
-    recorder = Recorder(store, clock, Plugins(none=True), folder=tmp_path / "data" / "hits")
+    recorder = Recorder(store, clock, Plugins(none=True), folder=tmp_path / "data" / "hits", soft_bounces=5)
     inbox = Inbox()
     brand = {"name": "The <Shop>", "url": "https://shop.example/", "contact_url": ""}
     store.put_version(

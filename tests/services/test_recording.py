@@ -46,7 +46,7 @@ class Back:
         self.store = store
         self.clock = clock
         self.told = Told()
-        self.recorder = Recorder(store, clock, self.told, folder=folder)
+        self.recorder = Recorder(store, clock, self.told, folder=folder, soft_bounces=3)
         self.reporter = Reporter(store, self.recorder, clock, templates=lambda: ["letter"])
 
     def message(self, name: str = "ann", state: MessageState = MessageState.SENT, **fields: Any) -> str:

@@ -26,7 +26,7 @@ KEYS = SigningKeys(current=1, keys={1: b"k" * 32}, retired=frozenset())
 
 @pytest.fixture
 def recorder(store: Store, clock: FrozenClock, tmp_path: Path) -> Iterator[Recorder]:
-    recorder = Recorder(store, clock, Plugins(none=True), folder=tmp_path / "hits")
+    recorder = Recorder(store, clock, Plugins(none=True), folder=tmp_path / "hits", soft_bounces=5)
     yield recorder
     recorder.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from messaging.nouns.consent import AddressStatus, Consent, Suppression
+from messaging.nouns.consent import UNREACHABLE, AddressStatus, Consent, Suppression
 from messaging.nouns.documents import Document
 from messaging.stores.base import Address, Addresses
 from messaging.stores.tinydb.table import JournalDB
@@ -39,7 +39,8 @@ class TinyAddresses(Addresses):
             for suppression in suppressions:
                 address = (suppression.channel, suppression.address)
                 document = self._row(address)
-                if "suppression" not in document:
+                known = document.get("suppression")
+                if known is None or (known["reason"] == UNREACHABLE != suppression.reason):
                     reason = _without_address(suppression.to_document())
                     self._table.put(_key(address), {**document, "suppression": reason})
 

@@ -10,7 +10,7 @@ from messaging.nouns.documents import Document, time_from_text
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.history import MessageFact
 from messaging.rules.identity import Identity
-from messaging.stores.base import Engagements
+from messaging.stores.base import Address, Engagements
 from messaging.stores.counts import EngagementCount
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.rows import Groups
@@ -27,9 +27,10 @@ class TinyEngagements(Engagements):
     def __init__(self, db: JournalDB, outbox: TinyOutbox) -> None:
         self._by_message = Groups("message_id")
         self._by_id = Groups("id")
+        self._by_address = Groups("address")
         self._table = db.journal_table(
             "engagements",
-            indexes=(self._by_message, self._by_id),
+            indexes=(self._by_message, self._by_id, self._by_address),
             shared=("kind", "message_id", "customer_id", "source", "slot"),
         )
         self._outbox = outbox
@@ -55,6 +56,12 @@ class TinyEngagements(Engagements):
                 for message_id in message_ids
                 if (keys := self._by_message.of(message_id))
             }
+
+    def of_address(self, address: Address) -> list[Engagement]:
+        with self._journal.reading():
+            found = [document for _, document in self._table.copies(self._by_address.of(address[1]))]
+        told = map(Engagement.from_document, found)
+        return sorted((one for one in told if one.channel == address[0]), key=lambda one: one.at)
 
     def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:
         with self._journal.changing():

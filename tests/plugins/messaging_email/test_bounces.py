@@ -82,6 +82,7 @@ def test_a_report() -> None:
 def test_what_a_report_says(fields: str, kind: str, permanent: bool) -> None:
     (told,) = read_mail(report(fields), NOW)
     assert (told.kind.value, told.permanent) == (kind, permanent)
+    assert told.soft is ("5.2.2" in fields)
 
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])

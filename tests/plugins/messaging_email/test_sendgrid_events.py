@@ -239,3 +239,19 @@ def test_an_event_without_an_id_is_known_by_what_it_says() -> None:
 def test_our_key_is_not_kept() -> None:
     found = one("bounce", reason="550 Authorization: SG.key is on a list")
     assert found.raw["reason"] == "550 Authorization: (hidden) is on a list"
+
+
+@pytest.mark.parametrize(
+    ("fields", "soft"),
+    [
+        ({"event": "bounce", "type": "blocked", "status": "5.2.2"}, True),
+        ({"event": "bounce", "type": "expired", "status": "4.2.2"}, True),
+        ({"event": "bounce", "type": "blocked", "status": "5.7.1"}, False),
+        ({"event": "bounce", "type": "blocked"}, False),
+        ({"event": "bounce", "type": "bounce", "status": "5.2.2"}, False),
+        ({"event": "deferred", "status": "4.2.2"}, False),
+    ],
+)
+def test_a_full_mailbox(fields: dict[str, str], soft: bool) -> None:
+    (found,) = told({"email": "ann@example.com", "message_id": "m", "timestamp": 1772445600, **fields})
+    assert found.soft is soft

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from messaging_email.statuses import Fate, judge
+from messaging_email.statuses import Fate, is_full, judge
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,10 @@ def test_a_long_answer_costs_little(word: str) -> None:
     began = time.process_time()
     judge(None, word * 100_000)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("status", "full"), [("5.2.2", True), ("4.2.2", True), ("5.2.3", False), (None, False), (5, False)]
+)
+def test_a_full_mailbox(status: object, full: bool) -> None:
+    assert is_full(status) is full

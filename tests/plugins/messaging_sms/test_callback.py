@@ -17,7 +17,7 @@ from twilio.request_validator import RequestValidator
 
 from messaging import Callback, EngagementKind, InputError, Request, RequestRejected, SettingsError
 from messaging.rendering.survey import WAYS_OUT
-from messaging_sms.callback import Signed
+from messaging_sms.callback import Signed, callback_of
 
 from .conftest import TOKEN, Make
 
@@ -267,3 +267,20 @@ def _form(request: Request) -> list[tuple[str, str]]:
         return request.form()
     except InputError:
         return []
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "soft"),
+    [
+        ("undelivered", 30003, True),
+        ("failed", 30008, True),
+        ("undelivered", 30005, False),
+        ("undelivered", 30007, False),
+        ("undelivered", 30034, False),
+        ("undelivered", None, False),
+        ("delivered", 30003, False),
+    ],
+)
+def test_what_is_the_numbers_own_and_may_pass(word: str, code: int | None, soft: bool) -> None:
+    (told, *_) = callback_of(status(word, code), Signed(TOKEN, "sha1"), channel="sms", help=None).engagements
+    assert told.soft is soft

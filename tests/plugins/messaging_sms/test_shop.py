@@ -171,6 +171,35 @@ def test_a_phone_that_opted_out_at_twilio_is_left_alone(shop: Shop, twilio_stand
     assert ANN not in (row.reason or "")
 
 
+def test_a_phone_that_is_never_reached_is_left_alone_until_it_is(shop: Shop, twilio_standin: TwilioStandIn) -> None:
+    def became(status: str, code: int | None = None) -> None:
+        kept = twilio_standin.last(BOB)
+        query = kept["status_callback"][kept["status_callback"].index("?") :]
+        fields = {"MessageSid": kept["sid"], "MessageStatus": status, "To": BOB, "From": "+15005550006"}
+        shop.app.callbacks.take("twilio", posted({**fields, **({"ErrorCode": str(code)} if code else {})}, query))
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(main, ["--workspace", str(shop.workspace.root), *arguments], prog_name="messaging")
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    for number in range(5):
+        send(shop, f"c{number}")
+        assert shop.counts(f"c{number}") == {"sent": 2}
+        became("undelivered", 30003)
+        became("undelivered", 30003)
+    send(shop, "sixth")
+    assert shop.reasons("sixth") == {"suppressed (unreachable)": 1}
+    assert "suppressed: unreachable" in run("customers", "show", "bob")
+    (row,) = [row for row in shop.app.store.outbox.page(customer_id="bob") if row.campaign == "sixth"]
+    told = "5 soft bounces in a row, nothing delivered between"
+    assert told in run("why", row.id)
+    assert told in run("customers", "timeline", "bob")
+    became("delivered")  # the last of them, after all
+    send(shop, "seventh")
+    assert shop.counts("seventh") == {"sent": 2}
+
+
 def test_parts_and_price_are_shown_before_anything_leaves(
     shop: Shop, twilio_standin: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

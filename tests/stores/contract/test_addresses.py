@@ -42,6 +42,15 @@ def test_the_first_reason_stays(store, look, make):
     assert look().addresses.status([ANN])[ANN].suppression == bounced
 
 
+def test_what_passes_gives_way_to_what_stays(store, look, make):
+    unreachable, bounced = make.suppression(reason="unreachable"), make.suppression(reason="bounced")
+    store.addresses.suppress([unreachable])
+    store.addresses.suppress([make.suppression(reason="unreachable", source="again")])
+    assert look().addresses.status([ANN])[ANN].suppression == unreachable
+    store.addresses.suppress([bounced, unreachable])
+    assert look().addresses.status([ANN])[ANN].suppression == bounced
+
+
 def test_unsuppress(store, look, make):
     consent = make.consent()
     store.addresses.add_consents([consent])

@@ -130,3 +130,20 @@ class TestSummary:
         count = look().engagements.summary(campaign="spring", include_machines=True)[0]
         assert (count.clicks, count.unique_clicks, count.machine_clicks) == (4, 1, 1)
         assert (count.opens, count.machine_opens) == (2, 1)
+
+
+def test_what_names_an_address_and_no_message(store, look, make):
+    place = ("sms", "+15005550006")
+    later, earlier, mail = (
+        make.engagement(
+            id, EngagementKind.BOUNCED, message_id=None, channel=channel, address=place[1], at=at, soft=True
+        )
+        for id, channel, at in (
+            ("b", "sms", make.now),
+            ("a", "sms", make.now - timedelta(days=1)),
+            ("c", "email", make.now),
+        )
+    )
+    store.engagements.add([later, earlier, mail, make.engagement("d")])
+    assert look().engagements.of_address(place) == [earlier, later]
+    assert look().engagements.of_address(("sms", "+15005550007")) == []
