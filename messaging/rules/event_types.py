@@ -28,9 +28,15 @@ class EventType:
     moment: str | None = None
     #: What is over with it, whenever it was told: what waits about that very thing is cancelled (`cancel_on`).
     ends: str | None = None
+    #: What is no news any more once this has happened to the same order, parcel or cart.
+    overtakes: tuple[str, ...] = ()
     #: Other names of it.
     aliases: tuple[str, ...] = ()
 
+
+#: On its way: news until it is there, or does not come.
+_OF_A_PARCEL = ("shipment.shipped", "shipment.out_for_delivery", "shipment.ready_for_pickup", "shipment.delayed")
+_OF_AN_ORDER = ("order.backordered", "order.partially_shipped", "order.shipped", "order.ready_for_pickup")
 
 _ALL = (
     EventType(name="customer.created", means="the shop has a new customer: their profile"),
@@ -50,6 +56,7 @@ _ALL = (
         brings=("order",),
         moment="placed_at",
         ends="cart",
+        overtakes=("cart.updated", "checkout.started"),
         aliases=("order.created",),
         means="an order was placed: from now on it counts",
     ),
@@ -70,6 +77,7 @@ _ALL = (
         name="order.shipped",
         brings=("order",),
         moment="shipped_at",
+        overtakes=("order.backordered", "order.partially_shipped"),
         aliases=("order.fulfilled",),
         means="all of an order left",
     ),
@@ -77,19 +85,38 @@ _ALL = (
         name="shipment.shipped", brings=("shipment", "order"), moment="shipped_at", means="one parcel of an order left"
     ),
     EventType(
-        name="shipment.out_for_delivery", brings=("shipment", "order"), means="a parcel is on its last way, today"
+        name="shipment.out_for_delivery",
+        brings=("shipment", "order"),
+        overtakes=("shipment.delayed",),
+        means="a parcel is on its last way, today",
     ),
-    EventType(name="order.ready_for_pickup", brings=("order",), means="an order waits to be picked up"),
-    EventType(name="shipment.ready_for_pickup", brings=("shipment", "order"), means="a parcel waits to be picked up"),
+    EventType(
+        name="order.ready_for_pickup",
+        brings=("order",),
+        overtakes=("order.backordered", "shipment.delayed"),
+        means="an order waits to be picked up",
+    ),
+    EventType(
+        name="shipment.ready_for_pickup",
+        brings=("shipment", "order"),
+        overtakes=("shipment.delayed",),
+        means="a parcel waits to be picked up",
+    ),
     EventType(
         name="shipment.delivered",
         brings=("shipment", "order"),
         moment="delivered_at",
         ends="shipment",
+        overtakes=_OF_A_PARCEL,
         means="one parcel of an order arrived",
     ),
     EventType(
-        name="order.delivered", brings=("order",), moment="delivered_at", ends="order", means="all of an order arrived"
+        name="order.delivered",
+        brings=("order",),
+        moment="delivered_at",
+        ends="order",
+        overtakes=(*_OF_A_PARCEL, *_OF_AN_ORDER),
+        means="all of an order arrived",
     ),
     EventType(
         name="shipment.delayed",
@@ -101,6 +128,7 @@ _ALL = (
         brings=("order",),
         moment="cancelled_at",
         ends="order",
+        overtakes=("order.placed", "order.paid", *_OF_A_PARCEL, *_OF_AN_ORDER),
         aliases=("order.canceled",),
         means="an order was cancelled as a whole: it counts no more",
     ),
@@ -147,6 +175,11 @@ def names_of(name: str) -> tuple[str, ...]:
 def is_type(name: str, *types: str) -> bool:
     """Whether a type is one of `types`, by whichever of their names."""
     return names_of(name)[0] in {names_of(type)[0] for type in types}
+
+
+def overtakers(name: str) -> tuple[str, ...]:
+    """The types that make news of that type none any more."""
+    return tuple(each.name for each in _ALL if each.overtakes and is_type(name, *each.overtakes))
 
 
 def names() -> Iterator[tuple[str, EventType]]:

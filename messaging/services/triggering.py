@@ -23,13 +23,16 @@ from messaging.rules.subjects import key_of, trigger_key, value_in
 from messaging.rules.timing import due_time, path_of
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
-from messaging.services.waiting import Waiting
+from messaging.services.waiting import Waiting, happened_at
 from messaging.stores.base import Store
 
 #: Members of an audience planned in one transaction.
 PAGE = 500
-#: How long what was told too late to wait its time still waits, at most: what `unless` asks for may come right behind.
+#: How long what was told too late to wait its time still waits, at most: what cancels it may come right behind, or what
+#: `unless` asks for.
 SETTLING = timedelta(minutes=10)
+#: Who is asked later than this after it was due is asked as of then, too.
+PROMPT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Triggering:
             if isinstance(due, str):
                 problems.append(due)
                 continue
-            due = max(due, now + min(trigger.after or timedelta(), SETTLING) if trigger.unless else now)
+            due = max(due, _earliest(trigger, now))
             drafts.append(
                 Draft(
                     origin=live.origin(key),
@@ -181,20 +184,43 @@ class Triggering:
         ]
 
     def due_checks(self, messages: Sequence[Message], now: datetime) -> dict[str, str]:
-        """Which of `messages`, now that they are due, must be skipped, and why: their `unless` is true."""
-        asked: dict[str, list[Message]] = {}
-        for message in messages:
-            if message.trigger is None:
-                continue
-            triggers = self.switch.triggers(message.template)
-            unless = triggers[message.trigger].unless if message.trigger < len(triggers) else None
-            if unless:
-                asked.setdefault(unless, []).append(message)
+        """Which of `messages`, now that they are due, must be skipped, and why.
+
+        What they tell is no news any more, or their `unless` is true: now, or when it should have gone.
+        """
         reasons: dict[str, str] = {}
-        for unless, group in asked.items():
-            for message_id_ in self._holding(unless, self.renewed(group), now):
+        conditional: list[tuple[Message, Trigger]] = []
+        for message in messages:
+            trigger = self._trigger_of(message)
+            if trigger is not None and message.context:
+                superseded = self._waiting.superseded(message, trigger)
+                if superseded is not None:
+                    reasons[message.id] = superseded
+                elif trigger.unless:
+                    conditional.append((message, trigger))
+        asked: dict[tuple[str, datetime], list[Message]] = {}
+        customers = self._store.customers.get({message.customer_id for message, _ in conditional})
+        for message, trigger in conditional:
+            unless, customer = trigger.unless or "", customers.get(message.customer_id)
+            asked.setdefault((unless, now), []).append(message)
+            due = self._due(trigger, happened_at(message), message.context or {}, customer) if customer else now
+            if isinstance(due, datetime) and due < now - PROMPT:
+                asked.setdefault((unless, due), []).append(message)
+        for (unless, at), group in asked.items():
+            for message_id_ in self._holding(unless, self.renewed(group), at):
                 reasons[message_id_] = f"unless: {unless}"
         return reasons
+
+    def _trigger_of(self, message: Message) -> Trigger | None:
+        """What the event that a message was planned by last set off: of several with one key, that one's trigger."""
+        if message.trigger is None:
+            return None
+        triggers = self.switch.triggers(message.template)
+        type = (message.context or {}).get("event", {}).get("type", "")
+        planned_by = triggers[message.trigger] if message.trigger < len(triggers) else None
+        if planned_by is not None and is_type(planned_by.event, type):
+            return planned_by
+        return next((trigger for trigger in triggers if is_type(trigger.event, type)), planned_by)
 
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -202,7 +228,8 @@ class Triggering:
 
     def _told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
         """Move what waits for a time of which `event` tells another; plan what had to wait for it to be told at all."""
-        result = Planned(moved=self._waiting.told_anew(event, customer, live, index, now))
+        earliest = _earliest(live.triggers[index], now)
+        result = Planned(moved=self._waiting.told_anew(event, customer, live, index, earliest))
         for earlier in self._waiting.unplanned(event, customer, live, index):
             result += self._set_off(earlier, [customer], live, index, now, more=(event,))
         return result
@@ -275,6 +302,13 @@ class Triggering:
         ids = iter(sorted(self._asked(trigger, event)))
         while page := list(islice(ids, PAGE)):
             yield from self._store.customers.get(page).values()
+
+
+def _earliest(trigger: Trigger, now: datetime) -> datetime:
+    """When what a trigger asks for may go that is told now."""
+    if not (trigger.unless or trigger.cancel_on):
+        return now
+    return now + (SETTLING if trigger.at is not None else min(trigger.after or timedelta(), SETTLING))
 
 
 def _warning(live: LiveTriggers, text: str) -> Planned:

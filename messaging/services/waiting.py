@@ -18,13 +18,15 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, event_key
 from messaging.nouns.message import Message, MessageState
 from messaging.nouns.template import Trigger
-from messaging.rules.event_types import is_type, names_of, type_of
+from messaging.rules.event_types import is_type, names_of, overtakers, type_of
 from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, same, trigger_key, value_at
 from messaging.rules.telling import context_with
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft
 from messaging.stores.base import Outcome, Store
 
+#: Why a message was skipped whose news is none any more.
+SUPERSEDED = "superseded"
 #: How many of a customer's latest events of a type are looked at for one that cancels.
 _LOOK_BACK = 50
 #: What is a part of an order, as a trigger's key names it.
@@ -73,21 +75,21 @@ class Waiting:
         """Give a message that waits the due time and content of a later event with its key; return how many moved."""
         if waiting.state is not MessageState.PLANNED or waiting.event_key == event.key:
             return 0
-        if (event.time, event.key) < (_happened_at(waiting), _last_key(waiting.context or {})):
+        if (event.time, event.key) < (happened_at(waiting), _last_key(waiting.context or {})):
             return 0  # told late: what is planned knows more
         return self._store.outbox.postpone(
             [waiting.id], draft.due_at, expires_at=draft.expires_at, context=draft.context
         )
 
-    def told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> int:
+    def told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, earliest: datetime) -> int:
         """Move what waits for a time of which `event`, about the same thing, tells another."""
         trigger, moved = live.triggers[index], 0
         for message in self._of(customer, live, index):
             if about_the_same(context_of(event), message.context or {}) is not True:
                 continue
             context = self.renewed(message, event)
-            due = self._due(trigger, _happened_at(message), context, customer)
-            if isinstance(due, datetime) and (due := max(due, now)) != message.due_at:
+            due = self._due(trigger, happened_at(message), context, customer)
+            if isinstance(due, datetime) and (due := max(due, earliest)) != message.due_at:
                 moved += self._store.outbox.postpone([message.id], due, expires_at=due + self._late, context=context)
         return moved
 
@@ -168,6 +170,23 @@ class Waiting:
                     return f"cancelled by {other.type}"
         return None
 
+    def superseded(self, message: Message, trigger: Trigger) -> str | None:
+        """Why a message's news is none any more: what overtakes it happened since the moment when it should have gone.
+
+        What waits for a day that its event tells (`at`) is no news of the event; there the trigger says what cancels.
+        """
+        context = message.context or {}
+        types = overtakers(_type(context))
+        event = self._event_of(context) if types and trigger.at is None else None
+        if event is None:
+            return None
+        moment = happened_at(message) + (trigger.after or timedelta())
+        for other in self._store.events.about_the_same(event, message.customer_id):
+            overtakes = is_type(other.type, *types) and other.time >= moment
+            if overtakes and about_the_same(context_of(other), context) is True:
+                return f"{SUPERSEDED} by {other.type}"
+        return None
+
     def skip(self, message: Message, reason: str) -> int:
         """Skip a message, if it still waits; return how many."""
         if message.state is not MessageState.PLANNED or message.worker is not None:
@@ -178,7 +197,7 @@ class Waiting:
     def _set_off_by(self, message: Message, customer: Customer, live: LiveTriggers) -> Iterator[_Happened]:
         """What set a message off: the event it was planned by last, and those with its key before."""
         context = message.context or {}
-        yield _Happened(_happened_at(message), context)
+        yield _Happened(happened_at(message), context)
         last = self._event_of(context)
         for event in self._store.events.about_the_same(last, customer.id) if last is not None else ():
             for trigger in live.triggers:
@@ -277,6 +296,6 @@ def _events_of(message: Message) -> set[str | None]:
     return {message.event_key, *([_last_key(message.context)] if message.context else ())}
 
 
-def _happened_at(message: Message) -> datetime:
+def happened_at(message: Message) -> datetime:
     """When the event happened that the message was last planned by."""
     return datetime.fromisoformat((message.context or {})["event"]["time"])

@@ -16,6 +16,7 @@ from messaging.rules import policy
 from messaging.rules.timing import duration_text
 from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
+from messaging.services.waiting import SUPERSEDED
 from messaging.stores.base import Store
 
 #: Says of messages which must be skipped now, and why (`unless`).
@@ -81,12 +82,15 @@ class Why:
 
     def _unless(self, message: Message, now: datetime | None) -> list[Reason]:
         trigger = self._trigger(message)
+        against = self._due_checks([message], now).get(message.id, "") if now is not None else ""
+        if against.startswith(SUPERSEDED):
+            return [Reason("news", f"it is none any more: {against}", against=True)]
         if trigger is None or trigger.unless is None:
             return []
         if now is None:
-            true = (message.reason or "").startswith("unless: ")
-            return [Reason("unless", f"{trigger.unless}: was {'true' if true else 'false'} when asked", against=true)]
-        true = message.id in self._due_checks([message], now)
+            was = (message.reason or "").startswith("unless: ")
+            return [Reason("unless", f"{trigger.unless}: was {'true' if was else 'false'} when asked", against=was)]
+        true = bool(against)
         return [Reason("unless", f"{trigger.unless}: is {'true' if true else 'false'} now; asked when it is due", true)]
 
     def _rules(

@@ -522,3 +522,87 @@ class TestWhateverComesFirst:
             *("payment-received", "refunded", "refunded", "shipped", "shipped", "win-back"),
         ]
         assert len(rows) > len(planned)
+
+
+class TestNewsThatIsNoneAnyMore:
+    """What was told too late, and what is known by then contradicts, is not sent."""
+
+    CONFIRMATION = Trigger(event="order.placed")
+
+    @staticmethod
+    def due(shop: Any) -> dict[str, str]:
+        return shop.triggering.due_checks(shop.messages(state=MessageState.PLANNED), shop.clock.now())
+
+    def test_an_order_that_was_cancelled_is_not_confirmed_any_more(self, shop, on):
+        on("confirmation", self.CONFIRMATION)
+        on("cancelled", Trigger(event="order.cancelled"))
+        shop.intake.receive(shop.event("order.canceled", hours=-1))
+        shop.intake.receive(shop.event("order.created", hours=-2))
+        assert list(self.due(shop).values()) == ["superseded by order.canceled"]
+
+    def test_nor_if_it_waited_for_the_morning(self, shop, on):
+        on("confirmation", self.CONFIRMATION)
+        shop.intake.receive(shop.event())
+        assert self.due(shop) == {}
+        shop.clock.advance(HOUR)
+        shop.intake.receive(shop.event("order.cancelled"))
+        assert list(self.due(shop).values()) == ["superseded by order.cancelled"]
+
+    def test_another_order_or_what_does_not_contradict_changes_nothing(self, shop, on):
+        on("confirmation", self.CONFIRMATION)
+        shop.intake.receive(shop.event("order.placed", hours=-3))
+        shop.intake.receive(shop.event("order.cancelled", hours=-1, order={"number": "2"}))
+        shop.intake.receive(shop.event("order.shipped", hours=-1))
+        shop.intake.receive(shop.event("order.cancelled", id="sooner", hours=-4))
+        assert self.due(shop) == {}
+
+    def test_a_parcel_that_arrived_is_not_on_its_way(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        shop.intake.receive(shop.event("shipment.delivered", hours=1, order={"number": "1"}, shipment={"id": "s1"}))
+        shop.intake.receive(parcel(shop))
+        shop.intake.receive(parcel(shop, "s2"))
+        (reason,) = self.due(shop).values()
+        assert reason == "superseded by shipment.delivered"
+
+    def test_what_waits_is_asked_as_of_when_it_should_have_gone(self, shop, on):
+        """What happened before that is the business of `cancel_on`."""
+        on("thanks", Trigger(event="order.placed", after=2 * HOUR))
+        shop.intake.receive(shop.event(hours=-4))
+        shop.intake.receive(shop.event("order.cancelled", id="before", hours=-3))
+        assert self.due(shop) == {}
+        shop.intake.receive(shop.event("order.cancelled", id="after", hours=-1))
+        assert len(self.due(shop)) == 1
+
+    def test_a_day_that_the_event_tells_is_no_news_of_it(self, shop, on):
+        on("thanks", Trigger(event="order.shipped", at="shipment.eta + 1 day"))
+        shop.intake.receive(shipped(shop, hours=-100, shipment={"eta": "2026-02-20"}))
+        shop.intake.receive(shop.event("order.delivered", hours=-1, order={"number": "1"}))
+        assert self.due(shop) == {}
+
+
+def test_of_several_triggers_with_one_key_the_last_events_counts(shop, on):
+    on(
+        "delayed",
+        Trigger(event="shipment.shipped", at="shipment.eta + 1 day", unless="true"),
+        Trigger(event="shipment.delayed"),
+    )
+    shop.unless.add("17")
+    shop.intake.receive(parcel(shop, eta="2026-03-05"))
+    shop.intake.receive(shop.event("shipment.delayed", hours=1, order={"number": "1"}, shipment={"id": "s1"}))
+    assert shop.triggering.due_checks(shop.messages(), shop.clock.now()) == {}
+
+
+def test_what_is_late_is_asked_as_of_when_it_was_due_as_well(shop, on):
+    asked = []
+    shop.triggering._holding = lambda unless, messages, now: asked.append(now) or []
+    on("receipt", Trigger(event="order.paid", after=HOUR, unless="true"))
+    shop.intake.receive(shop.event("order.paid", hours=-3))
+    shop.triggering.due_checks(shop.messages(), shop.clock.now())
+    assert asked == [shop.clock.now(), shop.clock.now() - 2 * HOUR]
+
+
+def test_what_is_told_too_late_still_waits_for_what_cancels_it(shop, on):
+    on("delayed", LATE, LATE_ORDER)
+    shop.intake.receive(shipped(shop, hours=-100, shipment={"eta": "2026-02-20"}))
+    (message,) = shop.messages()
+    assert message.due_at == shop.clock.now() + timedelta(minutes=10)
