@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         sign_twilio,
     )
     from messaging.testing.contract.adapter import AdapterContract
-    from messaging.testing.contract.provider import Arrival, Fate, HttpProvider, Provider
+    from messaging.testing.contract.provider import Arrival, Deaf, Fate, HttpProvider, Provider
     from messaging.testing.contract.rule import RuleContract
     from messaging.testing.contract.source import SourceContract
     from messaging.testing.outbox import Outbox, make_app
@@ -34,6 +34,7 @@ _PLACES = {
     "AdapterContract": "contract.adapter",
     "Answer": "standins.http",
     "Arrival": "contract.provider",
+    "Deaf": "contract.provider",
     "Fate": "contract.provider",
     "HttpProvider": "contract.provider",
     "Outbox": "outbox",
@@ -56,6 +57,7 @@ __all__ = [
     "AdapterContract",
     "Answer",
     "Arrival",
+    "Deaf",
     "Fate",
     "HttpProvider",
     "Outbox",

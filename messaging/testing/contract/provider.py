@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import select
+import socket
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -33,6 +36,7 @@ class Fate(StrEnum):
     RESET = "reset"  # it has read all, and hangs up without an answer
     SILENT = "silent"  # it has read all, and never answers
     DRIP = "dripping"  # it has read all, and answers a byte at a time, for longer than anybody may wait
+    DEAF = "deaf"  # nobody takes the connection, and nobody refuses it; for what is opened from now on
     ODD = "odd"  # it took it, and says so in a way nobody expects
 
 
@@ -44,6 +48,9 @@ _HEAD = 80
 _KEY = re.compile(r"(token|secret|key|ticket)$", re.IGNORECASE)
 _RESET = Failure.model_validate({"kind": "reset", "when": "after"})
 _SILENCE = Failure.model_validate({"kind": "silence", "when": "after", "seconds": 60})
+#: Who waits at a deaf port, at most; seconds after which one counts as waiting.
+_CROWD = 16
+_AT_ONCE = 0.1
 _NOBODYS = Request(url="http://127.0.0.1/", body=b"{}", received_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
@@ -56,6 +63,34 @@ class Arrival:
     #: What the provider calls it, if it took it.
     id: str | None = None
     request: Request | None = None
+
+
+class Deaf:
+    """A port of this machine that neither takes a connection nor refuses it, as behind a firewall."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(0)
+        self.port = int(self._socket.getsockname()[1])
+        self._waiting: list[socket.socket] = []
+
+    def fill(self) -> bool:
+        """Let so many wait to be let in that no more can; False on systems that refuse the next one, or take any."""
+        while len(self._waiting) < _CROWD:
+            line = socket.socket()
+            self._waiting.append(line)
+            line.setblocking(False)
+            error = line.connect_ex(("127.0.0.1", self.port))
+            if error not in (0, errno.EINPROGRESS):
+                return False
+            if error and not select.select([], [line], [], _AT_ONCE)[1]:
+                return True
+        return False
+
+    def close(self) -> None:
+        for line in (self._socket, *self._waiting):
+            line.close()
 
 
 class Provider(ABC):
@@ -115,6 +150,7 @@ class HttpProvider(Provider):
         self._held_from: int | None = None
         self._until = 0.0
         self._asked_for = False
+        self._deaf: Deaf | None = None
         #: While something is looked up: what it is known as, or `None` in it.
         self.looking: tuple[str | None] | None = None
         #: Addresses that are refused, whatever becomes of the others, by how they stand in a request.
@@ -135,6 +171,8 @@ class HttpProvider(Provider):
     @property
     def url(self) -> str:
         self._asked_for = True
+        if self._fate is Fate.DEAF and self._deaf is not None:
+            return f"http://127.0.0.1:{self._deaf.port}"
         return self._server.url
 
     @property
@@ -148,6 +186,8 @@ class HttpProvider(Provider):
     def __exit__(self, *_: object) -> None:
         self.release()
         self._server.stop()
+        if self._deaf is not None:
+            self._deaf.close()
 
     @property
     def arrived(self) -> list[Arrival]:
@@ -156,6 +196,9 @@ class HttpProvider(Provider):
 
     def be(self, fate: Fate) -> bool:
         self._fate, self._then = fate, None
+        if fate is Fate.DEAF:
+            self._deaf = self._deaf or Deaf()
+            return self._deaf.fill()
         answer = self._answers().get(fate)
         try:
             return answer is None or answer(_NOBODYS) is not None

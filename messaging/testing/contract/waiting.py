@@ -55,6 +55,30 @@ class Waiting(AdapterBench):
     def test_silence(self, open: Callable[..., Adapter], remote: Provider) -> None:
         self.hurried(open, remote, Fate.SILENT, "never answers")
 
+    def test_a_connection_that_is_not_taken(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        """As behind a firewall that drops what it does not like."""
+        self.needs(remote)
+        remote.be(Fate.ACCEPT)
+        self.run(open(), self.messages(remote, 1, first=51))  # what is loaded on first use has its time here
+        arrived = len(remote.arrived)
+        self.needs(remote, Fate.DEAF)
+        message = self.message(1, remote)
+        run = hand_over(open(timeout=self.hurry), [message], patience=self.hurry + GRACE)
+        if len(remote.arrived) > arrived:
+            pytest.skip("its provider is never deaf, whatever be() says")
+        if run.hung:
+            fault(
+                f"deliver still waits after {self.hurry + GRACE:g} seconds to be connected; the context gives it "
+                f"{self.hurry:g}",
+                f"{_BOUND}; connecting is a wait too: say try_again",
+            )
+        check_accounts(run, [message])
+        if run.of(message).verdict not in (Verdict.TRY_AGAIN, Verdict.UNKNOWN):
+            fault(
+                f"when no connection came about, the adapter says {run.of(message).verdict}",
+                "nothing left: yield Receipt.try_again(message.id, reason)",
+            )
+
     @pytest.mark.parametrize("part", ["all", "body"])
     def test_an_answer_that_drips(self, open: Callable[..., Adapter], remote: Provider, part: str) -> None:
         if isinstance(remote, HttpProvider):

@@ -12,6 +12,7 @@ from messaging.testing import (
     AdapterContract,
     Answer,
     Arrival,
+    Deaf,
     Fate,
     Provider,
     SendGridKey,
@@ -33,7 +34,7 @@ class MailServer(Provider):
 
     def __init__(self) -> None:
         self._standin = SMTPStandIn()
-        self._refused = 0
+        self._deaf: Deaf | None = None
 
     @property
     def url(self) -> str:
@@ -41,7 +42,7 @@ class MailServer(Provider):
 
     @property
     def port(self) -> int:
-        return self._standin.smtp_port
+        return self._standin.smtp_port if self._deaf is None else self._deaf.port
 
     def __enter__(self) -> Self:
         self._standin.start()
@@ -49,6 +50,8 @@ class MailServer(Provider):
 
     def __exit__(self, *_: object) -> None:
         self._standin.stop()
+        if self._deaf is not None:
+            self._deaf.close()
 
     @property
     def arrived(self) -> list[Arrival]:
@@ -60,6 +63,9 @@ class MailServer(Provider):
 
     def be(self, fate: Fate) -> bool:
         self._standin.mend()
+        if fate is Fate.DEAF:
+            self._deaf = Deaf()
+            return self._deaf.fill()
         how: dict[Fate, dict[str, Any]] = {
             Fate.ACCEPT: {},
             Fate.REFUSE: {"kind": "refuse", "at": "RCPT", "answer": "550 5.1.1 no such user"},

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from authors import TOKEN
 
-from messaging.testing import AdapterContract, Arrival, Fate, Provider
+from messaging.testing import AdapterContract, Arrival, Deaf, Fate, Provider
 
 
 class Loft(socketserver.ThreadingTCPServer):
@@ -46,6 +46,7 @@ class Talk(socketserver.StreamRequestHandler):
 class LoftProvider(Provider):
     def __init__(self) -> None:
         self.loft = Loft()
+        self.deaf: Deaf | None = None
         self.loft.handle_error = lambda request, address: None  # type: ignore[method-assign] # they hang up
 
     def __enter__(self) -> Self:
@@ -56,6 +57,8 @@ class LoftProvider(Provider):
         self.loft.closing.set()
         self.loft.shutdown()
         self.loft.server_close()
+        if self.deaf is not None:
+            self.deaf.close()
 
     @property
     def url(self) -> str:
@@ -63,6 +66,8 @@ class LoftProvider(Provider):
 
     @property
     def port(self) -> int:
+        if self.deaf is not None:
+            return self.deaf.port
         return int(self.loft.server_address[1])
 
     @property
@@ -71,6 +76,9 @@ class LoftProvider(Provider):
 
     def be(self, fate: Fate) -> bool:
         self.loft.fate = fate
+        if fate is Fate.DEAF:
+            self.deaf = Deaf()
+            return self.deaf.fill()
         return fate in (
             Fate.ACCEPT,
             Fate.REFUSE,

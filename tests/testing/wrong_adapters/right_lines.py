@@ -36,7 +36,7 @@ class Pigeon(Adapter):
             return Receipt.refused(message.id, "it does not fit into a line")
         until = time.monotonic() + self.context.timeout
         try:
-            line = socket.create_connection((self.settings.host, self.settings.port), self.context.timeout)
+            line = self.connect()
         except OSError:
             return Receipt.try_again(message.id, "nobody is there")
         with line:
@@ -47,6 +47,9 @@ class Pigeon(Adapter):
             except OSError:
                 return Receipt.unknown(message.id, "no answer")
         return self.receipt(message.id, answer)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.settings.host, self.settings.port), self.context.timeout)
 
     def fits(self, text: str) -> bool:
         return not any(character in text for character in "\r\n\0")
