@@ -63,13 +63,17 @@ class Events(ABC):
         state: EventState | None = None,
         limit: int = 100,
     ) -> list[Event]:
-        """The latest events, the last to arrive first."""
+        """The latest events, the last to arrive first.
+
+        With a customer and a type it costs what it returns, however many events that customer has.
+        """
 
     @abstractmethod
     def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
         """The customer's events about the order that `event` is about, else about its cart, in no particular order.
 
-        None if it is about neither. Those that failed are left out.
+        None if it is about neither. Those that failed are left out. It costs what it returns, however many events the
+        customer has.
         """
 
     @abstractmethod

@@ -16,11 +16,14 @@ from messaging.rules.identity import Identity
 from messaging.rules.subjects import names_in, same
 from messaging.stores.events import Events
 from messaging.stores.tinydb.products import TinyProducts
-from messaging.stores.tinydb.rows import Groups, copied
+from messaging.stores.tinydb.rows import Groups, MarkedGroups, copied
 from messaging.stores.tinydb.table import JournalDB
 
 _RECEIVED = EventState.RECEIVED.value
 _FAILED = EventState.FAILED.value
+
+#: Source, shop, kind, field and name of something that an event is about.
+_Thing = tuple[str, str, str, str, str]
 
 
 class _Received:
@@ -63,7 +66,7 @@ class TinyEvents(Events):
     """The `events` and `orders` tables."""
 
     def __init__(self, db: JournalDB) -> None:
-        self._by_customer = Groups("customer_id")
+        self._by_customer = MarkedGroups("customer_id", _marks, ("type", "data", "source", "shop"))
         self._received = _Received()
         self.products = products = TinyProducts(db.journal)
         self._table = db.journal_table(
@@ -159,14 +162,19 @@ class TinyEvents(Events):
         found: list[Event] = []
         with self._journal.reading():
             documents = self._table.rows.documents
-            of_customer = self._by_customer.of(customer_id) if customer_id is not None else None
-            for key in reversed(documents) if of_customer is None else reversed(of_customer):
+            for key in reversed(documents if customer_id is None else self._of(customer_id, type)):
                 document = documents[key]
                 if type in (None, document["type"]) and state in (None, document["state"]):
                     if len(found) == limit:
                         break
                     found.append(Event.from_document(copied(document)))
         return found
+
+    def _of(self, customer_id: str, type: str | None) -> Sequence[str]:
+        """The keys of a customer's events, among them all of `type`."""
+        if type is None:
+            return self._by_customer.of(customer_id)
+        return self._by_customer.marked(customer_id, type, self._table.documents)
 
     def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
         named = names_in(event.data)
@@ -176,7 +184,9 @@ class TinyEvents(Events):
         mine = named[kind]
         with self._journal.reading():
             found = [
-                document for field, name in mine.items() for document in self._naming(customer_id, kind, field, name)
+                document
+                for field, name in mine.items()
+                for document in self._naming(customer_id, (event.source, event.shop, kind, field, name))
             ]
             return [
                 Event.from_document(copied(document))
@@ -186,12 +196,12 @@ class TinyEvents(Events):
                 and same(mine, _names(document).get(kind, {}))
             ]
 
-    def _naming(self, customer_id: str, kind: str, field: str, name: str) -> Iterator[Document]:
-        """The customer's events that name a thing so. Most are about something else, and there may be thousands."""
+    def _naming(self, customer_id: str, thing: _Thing) -> Iterator[Document]:
+        """The customer's events that name a thing so."""
+        _, _, kind, field, name = thing
         documents = self._table.documents
-        for key in self._by_customer.of(customer_id):
-            document = documents[key]
-            data = document.get("data")
+        for key in self._by_customer.marked(customer_id, thing, documents):
+            data = (document := documents[key]).get("data")
             if data and kind in data and data[kind].get(field) == name:
                 yield document
 
@@ -226,34 +236,31 @@ class TinyEvents(Events):
         self, customer_ids: Sequence[str], types: Collection[str]
     ) -> dict[str, dict[str, tuple[datetime, ...]]]:
         """When events of `types` happened to each customer, in order of time."""
-        documents = self._table.documents
-        found: dict[str, dict[str, tuple[datetime, ...]]] = {}
-        for customer_id in customer_ids:
-            times: dict[str, list[str]] = {}
-            for key in self._by_customer.of(customer_id):
-                document = documents[key]
-                if document["type"] in types:
-                    times.setdefault(document["type"], []).append(document["time"])
-            found[customer_id] = {
-                type: tuple(datetime.fromisoformat(text) for text in sorted(texts)) for type, texts in times.items()
+        return {
+            customer_id: {
+                type: tuple(datetime.fromisoformat(text) for text in sorted(document["time"] for document in told))
+                for type, told in self._of_types(customer_id, types)
             }
-        return found
+            for customer_id in customer_ids
+        }
 
     def told(self, customer_ids: Sequence[str], types: Collection[str]) -> dict[str, dict[str, tuple[EventFact, ...]]]:
         """Events of `types` that happened to each customer with what they were about, in order of time."""
-        documents = self._table.documents
-        found: dict[str, dict[str, tuple[EventFact, ...]]] = {}
-        for customer_id in customer_ids:
-            of_type: dict[str, list[Document]] = {}
-            for key in self._by_customer.of(customer_id):
-                document = documents[key]
-                if document["type"] in types:
-                    of_type.setdefault(document["type"], []).append(document)
-            found[customer_id] = {
-                type: tuple(map(_fact, sorted(group, key=lambda document: (document["time"], document["id"]))))
-                for type, group in of_type.items()
+        return {
+            customer_id: {
+                type: tuple(map(_fact, sorted(told, key=lambda document: (document["time"], document["id"]))))
+                for type, told in self._of_types(customer_id, types)
             }
-        return found
+            for customer_id in customer_ids
+        }
+
+    def _of_types(self, customer_id: str, types: Collection[str]) -> Iterator[tuple[str, list[Document]]]:
+        """A customer's events of each of `types` of which there are any."""
+        documents = self._table.documents
+        for type in types:
+            found = [documents[key] for key in self._of(customer_id, type)]
+            if told := [document for document in found if document["type"] == type]:
+                yield type, told
 
     def forget_customer(self, identity: Identity) -> None:
         """Remove the orders of a customer, their events, and those that never got as far as being theirs."""
@@ -265,6 +272,15 @@ class TinyEvents(Events):
         self._drop(list(self._by_customer.of(identity.customer_id)))
         self._table.drop(nobodys)
         self._orders.drop(list(self._orders_by_customer.of(identity.customer_id)))
+
+
+def _marks(document: Document) -> Iterator[str | _Thing]:
+    """What a customer's events are looked for by: their type, and the order or cart they are about."""
+    yield document["type"]
+    named = names_in(document.get("data", {}))
+    for kind in ("order", "cart"):
+        for field, name in named.get(kind, {}).items():
+            yield document["source"], document["shop"], kind, field, name
 
 
 def _fact(document: Document) -> EventFact:

@@ -14,7 +14,7 @@ from messaging.rules.identity import Identity
 from messaging.stores.base import Outbox, Outcome
 from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
-from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, copied
+from messaging.stores.tinydb.rows import MarkedGroups, Ordered, OrderedGroups, Tally, copied
 from messaging.stores.tinydb.summary import Batch
 from messaging.stores.tinydb.table import JournalDB
 from messaging.stores.tinydb.values import check_text, clean_text
@@ -57,7 +57,7 @@ class TinyOutbox(Outbox):
     """The `messages` table."""
 
     def __init__(self, db: JournalDB) -> None:
-        self._by_customer = Groups("customer_id")
+        self._by_customer = MarkedGroups("customer_id", _marks, ("state", "template"))
         self._by_campaign = OrderedGroups("campaign")
         self._ids = Ordered()
         self._lineup = Lineup()
@@ -102,7 +102,7 @@ class TinyOutbox(Outbox):
     ) -> list[Message]:
         found: list[Message] = []
         with self._journal.reading():
-            for key in self._candidates(campaign, customer_id, after):
+            for key in self._candidates(campaign, customer_id, template, after):
                 document = self._table.documents[key]
                 if (
                     campaign in (None, document.get("campaign"))
@@ -219,7 +219,7 @@ class TinyOutbox(Outbox):
 
     def waiting(self, *, customer_id: str) -> list[Message]:
         with self._journal.reading():
-            documents = [self._table.documents[key] for key in self._by_customer.of(customer_id)]
+            documents = self._in_state(customer_id, _PLANNED)
             return [
                 Message.from_document(copied(document))
                 for document in documents
@@ -246,9 +246,10 @@ class TinyOutbox(Outbox):
         with self._journal.reading():
             found: dict[str, tuple[Message, ...]] = {}
             for customer_id in customer_ids:
-                documents = [self._table.documents[key] for key in self._by_customer.of(customer_id)]
                 pending = tuple(
-                    Message.from_document(copied(document)) for document in documents if document["state"] in _PENDING
+                    Message.from_document(copied(document))
+                    for state in _PENDING
+                    for document in self._in_state(customer_id, state)
                 )
                 if pending:
                     found[customer_id] = pending
@@ -274,13 +275,13 @@ class TinyOutbox(Outbox):
 
     def sent_to(self, customer_ids: Sequence[str]) -> dict[str, list[Document]]:
         """The messages that were sent to each customer."""
+        return {customer_id: self._in_state(customer_id, _SENT) for customer_id in customer_ids}
+
+    def _in_state(self, customer_id: str, state: str) -> list[Document]:
+        """A customer's messages in a state."""
         documents = self._table.documents
-        return {
-            customer_id: [
-                document for key in self._by_customer.of(customer_id) if (document := documents[key])["state"] == _SENT
-            ]
-            for customer_id in customer_ids
-        }
+        found = [documents[key] for key in self._by_customer.marked(customer_id, (state,), documents)]
+        return [document for document in found if document["state"] == state]
 
     def ids_of(self, customer_id: str) -> list[str]:
         """The messages of a customer."""
@@ -310,10 +311,19 @@ class TinyOutbox(Outbox):
                 fields["reason"] = "erased"
             self._table.patch([key], fields)
 
-    def _candidates(self, campaign: str | None, customer_id: str | None, after: str | None) -> Iterable[str]:
+    def _candidates(
+        self, campaign: str | None, customer_id: str | None, template: str | None, after: str | None
+    ) -> Iterable[str]:
         if customer_id is not None:
-            return sorted(key for key in self._by_customer.of(customer_id) if after is None or key > after)
+            groups = self._by_customer
+            found = groups.marked(customer_id, template, self._table.documents) if template else groups.of(customer_id)
+            return sorted(key for key in found if after is None or key > after)
         return (self._by_campaign.of(campaign) if campaign is not None else self._ids).after(after)
+
+
+def _marks(document: Document) -> tuple[str | tuple[str], ...]:
+    """What a customer's messages are looked for by: their template, and their state."""
+    return document["template"], (document["state"],)
 
 
 def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:

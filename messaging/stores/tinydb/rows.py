@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from sys import intern
 from typing import Any, Generic, Protocol, TypeVar
@@ -142,6 +142,70 @@ class Groups:
 
     def clear(self) -> None:
         self._keys.clear()
+
+
+#: Up to how many keys a group is looked through rather than kept in parts.
+FEW = 100
+
+
+class MarkedGroups(Groups):
+    """Groups whose large ones are kept in parts as well: by marks of their documents, each in order of arrival.
+
+    To look through a few documents is cheap, and nearly all groups are small: so parts are made when somebody first
+    asks for one of a large group, and only then take memory.
+    """
+
+    def __init__(
+        self, field: str, marks: Callable[[Document], Iterable[Hashable]], looks_at: Iterable[str], *, few: int = FEW
+    ) -> None:
+        """`marks` of a document, from the fields `looks_at`; a group of up to `few` is not large."""
+        super().__init__(field)
+        self.fields |= frozenset(looks_at)
+        self._marks = marks
+        self._few = few
+        self._parts: dict[str, dict[Hashable, dict[str, None]]] = {}
+
+    def marked(self, value: str, mark: Hashable, documents: Mapping[str, Document]) -> Sequence[str]:
+        """Keys of the group, among them all with this mark; no others if it is large. `documents` are all there are."""
+        group = self.of(value)
+        if len(group) <= self._few:
+            return group
+        if value not in self._parts:
+            self._parts[value] = {}
+            for key in group:
+                self._enter(value, key, self._marks(documents[key]))
+        return list(self._parts[value].get(mark, ()))
+
+    def move(self, key: str, old: Document | None, new: Document | None) -> None:
+        super().move(key, old, new)
+        if not self._parts:
+            return
+        before, after = self._place(old), self._place(new)
+        if before == after:
+            return
+        for mark in before[1]:
+            part = self._parts[before[0]][mark]
+            del part[key]
+            if not part:
+                del self._parts[before[0]][mark]
+        if before[0] not in self._keys:
+            self._parts.pop(before[0], None)
+        self._enter(after[0], key, after[1])
+
+    def clear(self) -> None:
+        super().clear()
+        self._parts.clear()
+
+    def _place(self, document: Document | None) -> tuple[str, list[Hashable]]:
+        """The group in parts that a document belongs to, and its marks; nothing if it is in none."""
+        value = document.get(self._field) if document is not None else None
+        if document is None or value not in self._parts:
+            return "", []
+        return value, list(dict.fromkeys(self._marks(document)))
+
+    def _enter(self, value: str, key: str, marks: Iterable[Hashable]) -> None:
+        for mark in marks:
+            self._parts[value].setdefault(mark, {})[key] = None
 
 
 class Ordered:

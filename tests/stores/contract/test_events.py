@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -135,6 +136,27 @@ class TestEvents:
         assert [each.id for each in events.about_the_same(in_cart, "ann")] == ["8"]
         assert events.about_the_same(about("13"), "nobody") == []
         assert events.about_the_same(about("14", data={}), "ann") == []
+
+    def test_a_customer_of_many_events(self, store, look, make):
+        def told(number, type="cart.updated", **data):
+            return make.event(str(number), type=type, customer_id="ann", data=data)
+
+        number = 150
+        store.events.add([told(n, cart={"id": str(n % 50)}) for n in range(number)])
+        assert len(store.events.about_the_same(told("x", cart={"id": "7"}), "ann")) == 3
+        order = {"order": {"number": "7"}}
+        store.events.add([told("p", "order.placed", **order), told("s", "order.shipped", **order)])
+        with suppress(ZeroDivisionError), store.transaction():
+            store.events.add([told("lost", "order.placed", **order)])
+            store.events.settle(told("p").key, EventState.FAILED)
+            raise ZeroDivisionError
+        events = look().events
+        assert [event.id for event in events.page(customer_id="ann", type="order.placed")] == ["p"]
+        last = [str(n) for n in range(number - 1, number - 4, -1)]
+        assert [event.id for event in events.page(customer_id="ann", type="cart.updated", limit=3)] == last
+        assert {event.id for event in events.about_the_same(told("x", **order), "ann")} == {"p", "s"}
+        store.events.settle(told("p").key, EventState.FAILED)
+        assert [event.id for event in look().events.about_the_same(told("x", **order), "ann")] == ["s"]
 
 
 class TestOrders:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from messaging.clock import FrozenClock
-from messaging.stores.tinydb.rows import Groups, Ordered, OrderedGroups, Tally, merged
+from messaging.stores.tinydb.rows import Groups, MarkedGroups, Ordered, OrderedGroups, Tally, merged
 from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalDB
 
@@ -26,19 +26,24 @@ DOCUMENTS = st.fixed_dictionaries(
 FIELDS = st.fixed_dictionaries({}, optional={"group": GROUPS | st.none(), "value": VALUES})
 
 
+def _marks(document):
+    return [repr(value) for value in (document.get("value"), *document.get("list", ()))]
+
+
 class Opened:
     """One process's view."""
 
     def __init__(self, path: Path) -> None:
         self.storage = JournalStorage(path, clock=FrozenClock(datetime(2026, 3, 2, tzinfo=UTC)))
         self.groups = Groups("group", fold=str.lower)
+        self.marked = MarkedGroups("group", _marks, ["value", "list"], few=1)
         self.order = Ordered()
         self.fixed = OrderedGroups("fixed")
         self.tally: Tally[str, object] = Tally(
             lambda document: (document["fixed"], document.get("group")), ["fixed", "group"]
         )
         self.table = JournalDB(self.storage).journal_table(
-            "t", indexes=(self.groups, self.order, self.fixed, self.tally), shared=("group",)
+            "t", indexes=(self.groups, self.marked, self.order, self.fixed, self.tally), shared=("group",)
         )
         self.storage.open()
 
@@ -50,6 +55,12 @@ class Opened:
             for group in ("x", "y"):
                 members = [k for k, d in model.items() if str(d.get("group", "")).lower() == group]
                 assert sorted(self.groups.of(group)) == sorted(members)
+            for group in ("x", "y", "Y"):
+                members = {key for key, document in model.items() if document.get("group") == group}
+                for value in range(-3, 4):
+                    found = self.marked.marked(group, repr(value), self.table.documents)
+                    having = {key for key in members if repr(value) in _marks(model[key])}
+                    assert sorted(found) == sorted(having if len(members) > 1 else members)
             assert self.tally.of("f") == Counter(document.get("group") for document in model.values())
 
 
