@@ -77,6 +77,11 @@ def refusal(status: AddressStatus, message_class: MessageClass, topic: str) -> s
     return None if decision.granted else UNSUBSCRIBED
 
 
+def is_refusal(reason: str | None) -> bool:
+    """Whether a message was skipped for its address or consent: that may change."""
+    return (reason or "").startswith((NO_ADDRESS, SUPPRESSED, NO_CONSENT, UNSUBSCRIBED))
+
+
 def combine(decisions: Iterable[Decision]) -> tuple[dict[str, str], dict[str, tuple[datetime, str]]]:
     """Put plugins' answers together by message: denials with all their reasons, and the latest not-before."""
     denied: dict[str, str] = {}

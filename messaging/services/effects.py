@@ -191,7 +191,7 @@ class Effects:
                 if before.incomplete is not None and work.event.incomplete is None:
                     self._store.events.fill(work.event)
                 todo.append((work, live))
-            self.happen([work for work, _ in todo if work.error is None], now)
+            reached = self.happen([work for work, _ in todo if work.error is None], now)
             for work, live in todo:
                 if work.error is None:
                     work.planned = self._triggering.plan(work.event, work.customer, live, now=now)
@@ -199,6 +199,10 @@ class Effects:
                         self._done(work)
                 else:
                     self._store.events.settle(work.event.key, EventState.FAILED, error=work.error)
+            for work, _ in todo:
+                if work.customer is not None and work.customer.id in reached and work.event.live and not work.error:
+                    reached.remove(work.customer.id)
+                    work.planned += self._triggering.plan_again(work.customer, now=now)
         for work, live in todo:
             if live.audiences and work.error is None:
                 # Many rows, page by page: they have ids of their own, so a second try makes none twice.
@@ -223,8 +227,11 @@ class Effects:
         customer = work.customer.id if work.customer else None
         self._store.events.settle(work.event.key, EventState.DONE, customer_id=customer)
 
-    def happen(self, works: Sequence[Work], now: datetime) -> None:
-        """Customers, orders and consents, in the caller's transaction; what contradicts is an error of its work."""
+    def happen(self, works: Sequence[Work], now: datetime) -> set[str]:
+        """Customers, orders and consents, in the caller's transaction; what contradicts is an error of its work.
+
+        Returns the ids of those who have an address, or agreed, that did not before.
+        """
         batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
         keys = {key for work in works if (key := order_of(work.event)) is not None}
         orders = self._store.events.orders(keys)
@@ -244,11 +251,13 @@ class Effects:
                 work.customer = batch.current(work.customer.id)  # as all of these events leave them
         batch.save()
         self._store.events.put_orders(order for key, order in folded.items() if order != orders.get(key))
-        self._decide(works, batch, now)
+        agreed = self._decide(works, batch, now)
+        return agreed | {customer_id for customer_id, _ in batch.reached}
 
-    def _decide(self, works: Sequence[Work], batch: CustomerBatch, now: datetime) -> None:
+    def _decide(self, works: Sequence[Work], batch: CustomerBatch, now: datetime) -> set[str]:
         """What customers decided about being written to, and what waited for their address."""
         decisions: list[Consent] = []
+        agreed: set[str] = set()
         for work in works:
             if work.event.type != CONSENT_CHANGED or work.customer is None or work.error is not None:
                 continue
@@ -263,12 +272,15 @@ class Effects:
                 )
             else:
                 decisions.append(decision)
+                if decision.granted:
+                    agreed.add(work.customer.id)
         for customer_id, channel in batch.reached:
             customer = batch.current(customer_id)
             if customer is not None:
                 decisions += self._consents.waiting(customer, channel, now)
         if decisions:
             self._store.addresses.add_consents(decisions)
+        return agreed
 
 
 def _names(profile: Profile) -> list[str]:

@@ -126,6 +126,12 @@ class TriggerSwitch:
         note = self._notes().get(name)
         return _triggers(note) if note else ()
 
+    def kept(self, name: str) -> LiveTriggers | None:
+        """The live triggers of a template as they are kept: nothing is read or prepared. None if they are off."""
+        note = self._notes().get(name)
+        version = self._store.version(note["version"]) if note else None
+        return LiveTriggers(template=name, triggers=_triggers(note), version=version) if note and version else None
+
     def matching(self, event: Event) -> Matching:
         """What `event` concerns. Templates that changed are prepared here, so not in a transaction."""
         renewed = (

@@ -1,7 +1,8 @@
 """From an event to rows of the outbox: what it sets off, moves and cancels; what is asked when one is due.
 
-That a message goes once is in its id: the template and the trigger's key make its origin. A later event
-with the key moves what still waits; what has gone, was skipped or refused stays as it is.
+That a message goes once is in its id: the template and the trigger's key make its origin. A later event with the key
+moves what still waits. What has gone or was refused stays as it is, and so does what was skipped, unless for want of an
+address or consent: that is planned anew when the customer has them, as long as it is news.
 """
 
 from __future__ import annotations
@@ -118,6 +119,20 @@ class Triggering:
             while page := list(islice(customers, PAGE)):
                 with self._store.transaction():
                     result += self._set_off(event, page, live, index, now)
+        return result
+
+    def plan_again(self, customer: Customer, *, now: datetime) -> Planned:
+        """Plan what `customer` could not be told for want of an address or consent, now that they may have them.
+
+        In the caller's transaction. Only what could still go, had it been planned when it happened.
+        """
+        result = Planned()
+        for message, event in self._waiting.refused(customer, now):
+            live = self.switch.kept(message.template)
+            mine = [i for i, each in enumerate(live.triggers) if is_type(event.type, each.event)] if live else []
+            if live and mine:
+                index = message.trigger if message.trigger in mine else mine[0]
+                result += self._set_off(event, [customer], live, index, now)
         return result
 
     def audience(self, event: Event, live: LiveTriggers, index: int) -> Iterable[Customer]:
@@ -257,9 +272,14 @@ class Triggering:
         drafts, problems = self.drafts(event, customers, live, index, now=now, more=more)
         result = Planned(warnings=tuple(f"{live.template}: {problem}" for problem in problems))
         known = self._waiting.known(drafts)
-        fresh = []
+        fresh, again = [], set()
         for draft in drafts:
             before = known.get(draft.customer.id)
+            if before is not None and self._waiting.is_refused(before):
+                if self._waiting.knows_more(before, event):
+                    continue
+                again.add(before.id)
+                before = None
             cancelled = self._waiting.cancelled_by(event, draft.customer, trigger)
             if before is not None and cancelled is not None:
                 result += Planned(cancelled=self._waiting.skip(before, cancelled))
@@ -271,6 +291,7 @@ class Triggering:
                 fresh.append(self._waiting.told_once(draft, trigger, now))
         messages = self._planner.plan(fresh, now=now) if fresh else []
         self._store.outbox.add(messages)
+        self._store.outbox.replan([message for message in messages if message.id in again])
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))
 
     def _due(

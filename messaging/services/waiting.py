@@ -18,6 +18,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, event_key
 from messaging.nouns.message import Message, MessageState
 from messaging.nouns.template import Trigger
+from messaging.rules import policy
 from messaging.rules.event_types import is_type, names_of, overtakers, type_of
 from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, same, trigger_key, value_at
 from messaging.rules.telling import context_with
@@ -75,11 +76,33 @@ class Waiting:
         """Give a message that waits the due time and content of a later event with its key; return how many moved."""
         if waiting.state is not MessageState.PLANNED or waiting.event_key == event.key:
             return 0
-        if (event.time, event.key) < (happened_at(waiting), _last_key(waiting.context or {})):
-            return 0  # told late: what is planned knows more
+        if self.knows_more(waiting, event):
+            return 0
         return self._store.outbox.postpone(
             [waiting.id], draft.due_at, expires_at=draft.expires_at, context=draft.context
         )
+
+    @staticmethod
+    def knows_more(message: Message, event: Event) -> bool:
+        """Whether a message is of something that happened after `event`, which was told late."""
+        return (event.time, event.key) < (happened_at(message), _last_key(message.context or {}))
+
+    @staticmethod
+    def is_refused(message: Message) -> bool:
+        """Whether a message was skipped for its address or consent, and may be planned anew."""
+        return (
+            message.state is MessageState.SKIPPED and message.context is not None and policy.is_refusal(message.reason)
+        )
+
+    def refused(self, customer: Customer, now: datetime) -> Iterator[tuple[Message, Event]]:
+        """A customer's messages that were skipped for their address or consent and are not late, with their events."""
+        skipped = self._store.outbox.page(customer_id=customer.id, state=MessageState.SKIPPED, limit=_MESSAGES)
+        for message in skipped:
+            timely = message.expires_at is None or now < message.expires_at
+            if message.trigger is not None and timely and self.is_refused(message):
+                event = self._event_of(message.context or {})
+                if event is not None:
+                    yield message, event
 
     def told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, earliest: datetime) -> int:
         """Move what waits for a time of which `event`, about the same thing, tells another."""

@@ -113,6 +113,10 @@ class Outbox(ABC):
         """Insert those whose id is not there yet; return how many were new. Others are left as they are."""
 
     @abstractmethod
+    def replan(self, messages: Sequence[Message]) -> int:
+        """Put messages in the place of those with their ids that were skipped; return how many. Others stay."""
+
+    @abstractmethod
     def get(self, ids: Iterable[str]) -> dict[str, Message]: ...
 
     @abstractmethod

@@ -606,3 +606,85 @@ def test_what_is_told_too_late_still_waits_for_what_cancels_it(shop, on):
     shop.intake.receive(shipped(shop, hours=-100, shipment={"eta": "2026-02-20"}))
     (message,) = shop.messages()
     assert message.due_at == shop.clock.now() + timedelta(minutes=10)
+
+
+class TestWhoCanBeWrittenToLater:
+    """The order was told before the address, the cart before the consent."""
+
+    @staticmethod
+    def nameless(shop: Any, type: str = "order.placed", **more: Any) -> Any:
+        return shop.event(type, customer={"id": "17"}, **more)
+
+    @staticmethod
+    def consent(shop: Any, *, granted: bool = True, **more: Any) -> Any:
+        told = {"channel": "email", "granted": granted}
+        return shop.event("consent.changed", id=f"consent {granted}", consent=told, **more)
+
+    @staticmethod
+    def rows(shop: Any) -> list[tuple[str, str, str | None]]:
+        return [(m.channel, m.state.value, m.reason) for m in shop.messages()]
+
+    def test_by_an_address(self, shop, on):
+        on("confirmation", Trigger(event="order.placed"))
+        shop.intake.receive(self.nameless(shop))
+        assert self.rows(shop) == [("email", "skipped", "no address (email)")]
+        accepted = shop.intake.receive(shop.event("customer.updated", hours=-1))
+        assert accepted.planned == 1
+        (message,) = shop.messages()
+        assert (message.state, message.address) == (MessageState.PLANNED, "ann@example.com")
+        send_all(shop)
+        shop.intake.receive(shop.event("customer.updated", id="2", customer={"id": "17", "phone": "+436641234567"}))
+        assert self.rows(shop) == [("email", "sent", None)]
+
+    def test_by_another_channel(self, shop, on):
+        on("confirmation", Trigger(event="order.placed"), channels=("email", "sms"))
+        shop.intake.receive(self.nameless(shop))
+        shop.intake.receive(shop.event("x", customer={"id": "17", "phone": "+436641234567"}))
+        shop.intake.receive(shop.event("y"))
+        assert sorted(self.rows(shop)) == [("email", "skipped", "no address (email)"), ("sms", "planned", None)]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_by_a_consent(self, shop, on, order):
+        on("cart", CART, marketing=True)
+        events = [
+            shop.event("cart.updated", id="1", hours=-2, cart={"id": "c"}),
+            self.consent(shop, hours=-1),
+            shop.event("cart.updated", id="2", hours=-0.5, cart={"id": "c", "total": "9.00"}),
+        ]
+        for place in order:
+            shop.intake.receive(events[place])
+        (message,) = shop.messages()
+        assert (message.state, message.due_at) == (MessageState.PLANNED, shop.clock.now() + 3.5 * HOUR)
+        assert (message.context or {})["event"]["id"] == "2"
+
+    def test_not_what_is_no_news_any_more(self, shop, on):
+        on("fresh", Trigger(event="order.placed", max_age=HOUR))
+        on("late", Trigger(event="order.placed"))
+        shop.intake.receive(self.nameless(shop))
+        shop.clock.advance(2 * HOUR)
+        shop.intake.receive(shop.event("customer.updated"))
+        assert {m.template: m.state.value for m in shop.messages()} == {"fresh": "skipped", "late": "planned"}
+
+    def test_not_what_could_have_gone_days_ago(self, shop, on):
+        on("late", Trigger(event="order.placed"))
+        shop.intake.receive(self.nameless(shop))
+        shop.clock.advance(timedelta(days=2))
+        assert shop.intake.receive(shop.event("customer.updated")).planned == 0
+
+    def test_not_who_withdrew_nor_what_was_cancelled_or_skipped_for_another_reason(self, shop, on):
+        on("cart", replace(CART, cancel_on=("order.placed",)), marketing=True)
+        shop.intake.receive(shop.event("cart.updated", id="1", cart={"id": "c"}))
+        assert shop.intake.receive(self.consent(shop, granted=False)).planned == 0
+        shop.intake.receive(shop.event(hours=1))
+        assert shop.intake.receive(self.consent(shop, hours=1)).planned == 0
+        assert [(m.state.value, m.reason) for m in shop.messages()] == [("skipped", "cancelled by order.placed")]
+
+    def test_not_by_history_nor_once_turned_off(self, shop, on):
+        on("confirmation", Trigger(event="order.placed"))
+        shop.intake.receive(self.nameless(shop))
+        shop.intake.import_history([json.dumps(shop.event("customer.updated", id="old")).encode()])
+        assert [m.state.value for m in shop.messages()] == ["skipped"]
+        shop.switch.disable("confirmation")
+        bob = {"id": "18"}
+        shop.intake.receive(shop.event("order.placed", id="2", customer=bob))
+        assert shop.intake.receive(shop.event("x", customer={**bob, "email": "bob@example.com"})).planned == 0

@@ -22,6 +22,7 @@ from messaging.stores.tinydb.values import check_text, clean_text
 _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value
 _SENT = MessageState.SENT.value
+_SKIPPED = MessageState.SKIPPED.value
 _PENDING = (_PLANNED, _SENDING, MessageState.UNKNOWN.value)
 #: Contexts that are forgotten at once: others wait for the store meanwhile.
 FORGOTTEN = 1000
@@ -85,6 +86,14 @@ class TinyOutbox(Outbox):
                     self._table.put(message.id, message.to_document())
                     new += 1
         return new
+
+    def replan(self, messages: Sequence[Message]) -> int:
+        with self._journal.changing():
+            documents = self._table.documents
+            skipped = [m for m in messages if m.id in documents and documents[m.id]["state"] == _SKIPPED]
+            for message in skipped:
+                self._table.put(message.id, message.to_document())
+        return len(skipped)
 
     def get(self, ids: Iterable[str]) -> dict[str, Message]:
         with self._journal.reading():

@@ -48,6 +48,17 @@ class TestAdding:
         assert look().outbox.add([make.message("m1", topic="other"), make.message("m2")]) == 1
         assert look().outbox.get(["m1"])["m1"].topic == "news"
 
+    def test_what_was_skipped_may_be_planned_anew(self, store, look, make, worker):
+        skipped = make.message("m1", state=MessageState.SKIPPED, reason="no address (email)", address=None)
+        store.outbox.add([skipped, make.message("m2"), make.message("m3", state=MessageState.SENT)])
+        anew = [make.message(name, topic="other") for name in ("m1", "m2", "m3", "m4")]
+        assert store.outbox.replan(anew) == 1
+        outbox = look().outbox
+        assert outbox.get(["m1"])["m1"] == anew[0]
+        assert {outbox.get([name])[name].topic for name in ("m2", "m3")} == {"news"}
+        assert outbox.get(["m4"]) == {}
+        assert "m1" in ids(store.outbox.claim(worker, now=make.now, limit=9))
+
     def test_pages_in_order_of_id(self, store, look, make):
         store.outbox.add(
             [
