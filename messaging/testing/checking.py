@@ -115,11 +115,12 @@ def suites_of(plugin: Plugin) -> dict[str, type]:
 
     from messaging.testing.contract.conduct import Conduct
     from messaging.testing.contract.manners import Manners
+    from messaging.testing.contract.measuring import Measures
     from messaging.testing.contract.provider import Provider
     from messaging.testing.contract.receipts import Receipts
     from messaging.testing.contract.rule import RuleContract
 
-    class AdapterSuite(Receipts, Manners, Conduct):
+    class AdapterSuite(Receipts, Measures, Manners, Conduct):
         def settings(self, provider: Provider) -> Mapping[str, Any]:
             fields = self.adapter.Settings.model_fields
             leads_here = any(place in name for name in fields for place in _PLACES)

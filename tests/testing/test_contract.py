@@ -29,6 +29,7 @@ CONTRACTS = {
     "right_get": "PigeonContract",
     "right_growing": "PlainContract",
     "right_lines": "LinesContract",
+    "right_measured": "PigeonContract",
     "right_multipart": "PigeonContract",
     "right_oauth": "OauthContract",
     "right_plain": "PlainContract",

@@ -40,6 +40,9 @@ class AdapterAuthor:
     takes: ClassVar[Collection[int]] = frozenset()
     #: How old a signed callback may be; None if its signature holds no time, so that only the event's id tells.
     replay_window: ClassVar[timedelta | None] = timedelta(minutes=10)
+    #: How many the provider counts (`Measure.units`) for a message that says so; None: on sms the parts that
+    #: 3GPP 23.038 makes of it, elsewhere nothing.
+    counts: ClassVar[Mapping[str, int] | None] = None
     #: Seconds that the context gives where the adapter has to give up by itself: enough for one good answer.
     hurry: ClassVar[float] = 1.0
 
