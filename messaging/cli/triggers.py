@@ -119,6 +119,7 @@ def _rows(app: Messaging, name: str) -> list[dict[str, Any]]:
             "enabled": live is not None,
             "key": trigger.key,
             "when": _when(trigger),
+            "waits_for": list(trigger.waits_for),
             "unless": trigger.unless,
             "cancel_on": list(trigger.cancel_on),
             "audience": trigger.audience,
@@ -134,7 +135,8 @@ def _when(trigger: Trigger) -> str:
     if trigger.at is not None:
         late = f", not before {duration_text(trigger.after)} have passed" if trigger.after else ""
         return f"at {trigger.at}{late}"
-    return f"after {duration_text(trigger.after)}" if trigger.after else "at once"
+    told = f", or once {' or '.join(trigger.waits_for)} is told" if trigger.waits_for else ""
+    return f"after {duration_text(trigger.after)}{told}" if trigger.after else "at once"
 
 
 def _sentence(trigger: Trigger) -> str:

@@ -25,6 +25,8 @@ class Trigger:
     key: str | None = None
     #: How long after the event; a later event with the same key moves it.
     after: timedelta | None = None
+    #: Dotted paths of what it waits for with `after`: as soon as one of them is told, it goes.
+    waits_for: tuple[str, ...] = ()
     #: Or when, as an expression with `+`: `shipment.eta + 1 day`. With both, at the later time.
     at: str | None = None
     #: Expression over customer and history, evaluated when due: true means skip.
@@ -49,6 +51,7 @@ class Trigger:
                 "event": self.event,
                 "key": self.key,
                 "after": self.after.total_seconds() if self.after is not None else None,
+                "waits_for": list(self.waits_for),
                 "at": self.at,
                 "unless": self.unless,
                 "cancel_on": list(self.cancel_on),
@@ -64,7 +67,8 @@ class Trigger:
         for name in ("after", "max_age"):
             if values.get(name) is not None:
                 values[name] = timedelta(seconds=values[name])
-        values["cancel_on"] = tuple(values.get("cancel_on", ()))
+        for name in ("cancel_on", "waits_for"):
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
 

@@ -83,8 +83,15 @@ def path_of(trigger: Trigger) -> str | None:
     return None if trigger.at is None else parse_at(trigger.at)[0]
 
 
+def awaited(trigger: Trigger, lookup: Callable[[str], Any]) -> bool:
+    """Whether a trigger waits for what has not been told (`waits_for`). `lookup`: see `due_time`."""
+    return bool(trigger.waits_for) and all(lookup(path) is None for path in trigger.waits_for)
+
+
 def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], Any], zone: ZoneInfo) -> datetime | None:
     """When the message of `trigger` is due, in UTC: after the event, or at the time the event tells; the later of both.
+
+    What it waits for (`waits_for`), and was told, it waits for no longer: then it is due with the event.
 
     `lookup` gives the value at a dotted path in the event. A day without a time of day means `MORNING` in
     `zone`, the customer's; whole days are then counted on the calendar, so that it stays morning when
@@ -93,8 +100,9 @@ def due_time(trigger: Trigger, happened_at: datetime, lookup: Callable[[str], An
     Raises:
         ValueError: what it tells there is no time, or too far away.
     """
+    late = timedelta() if trigger.waits_for and not awaited(trigger, lookup) else trigger.after or timedelta()
     try:
-        after = happened_at + (trigger.after or timedelta())
+        after = happened_at + late
     except OverflowError:
         raise ValueError("the time after the event is too far away") from None
     if trigger.at is None:

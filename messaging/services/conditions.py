@@ -11,11 +11,15 @@ from functools import partial
 from messaging.errors import InputError, MessagingError, NotFound
 from messaging.expressions import EVENT_NAMES, Expression, SegmentLibrary, Subject, compile_python, parse
 from messaging.expressions.python import Matcher
+from messaging.expressions.reading import nearest
 from messaging.nouns.message import Message
 from messaging.nouns.template import Trigger
 from messaging.rules.rfm import CutPoints
 from messaging.rules.timing import parse_at
 from messaging.stores.base import Store
+
+#: What events tell, as paths.
+_TOLD = frozenset(f"{part}.{name}" for part, names in EVENT_NAMES.items() for name in names)
 
 log = logging.getLogger("messaging.triggers")
 
@@ -49,6 +53,13 @@ class Conditions:
                 parse_at(trigger.at)
             except ValueError as error:
                 raise InputError(f"trigger {trigger.event}: at: {error}") from None
+        for path in trigger.waits_for:
+            if path not in _TOLD:
+                raise InputError(
+                    f"trigger {trigger.event}: waits_for: no event tells {path}", hint=nearest(path, _TOLD)
+                )
+        if trigger.waits_for and trigger.after is None:
+            raise InputError(f"trigger {trigger.event}: waits_for needs after", hint="say how long it waits at most")
         if trigger.unless is not None:
             self._matcher(trigger.unless)
         if trigger.audience is not None and trigger.answers is not None:

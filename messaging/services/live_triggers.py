@@ -226,6 +226,6 @@ def asks(trigger: Trigger, event: Event) -> bool:
 
 
 def tells_another_time(trigger: Trigger, event: Event) -> bool:
-    """Whether an event that does not set a trigger off tells the time that it goes by."""
-    path = path_of(trigger)
-    return path is not None and not is_type(event.type, trigger.event) and value_at(path, event) is not None
+    """Whether an event that does not set a trigger off tells the time that it goes by, or what it waits for."""
+    paths = [path for path in (path_of(trigger), *trigger.waits_for) if path is not None]
+    return not is_type(event.type, trigger.event) and any(value_at(path, event) is not None for path in paths)

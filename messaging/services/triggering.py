@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,8 +21,8 @@ from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import Trigger
 from messaging.rules.event_types import is_type, names_of
-from messaging.rules.subjects import key_of, trigger_key, value_in
-from messaging.rules.timing import due_time, path_of
+from messaging.rules.subjects import context_of, key_of, trigger_key, value_in
+from messaging.rules.timing import awaited, due_time, path_of
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
 from messaging.services.waiting import Waiting, happened_at
@@ -30,7 +31,7 @@ from messaging.stores.base import Store
 #: Members of an audience planned in one transaction.
 PAGE = 500
 #: How long what was told too late to wait its time still waits, at most: what cancels it may come right behind, or what
-#: `unless` asks for.
+#: `unless` asks for or it waits for.
 SETTLING = timedelta(minutes=10)
 #: Who is asked later than this after it was due is asked as of then, too.
 PROMPT = timedelta(minutes=1)
@@ -171,7 +172,7 @@ class Triggering:
             if isinstance(due, str):
                 problems.append(due)
                 continue
-            due = max(due, _earliest(trigger, now))
+            due = max(due, _earliest(trigger, now, context))
             drafts.append(
                 Draft(
                     origin=live.origin(key),
@@ -243,8 +244,10 @@ class Triggering:
 
     def _told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
         """Move what waits for a time of which `event` tells another; plan what had to wait for it to be told at all."""
-        earliest = _earliest(live.triggers[index], now)
+        earliest = _earliest(live.triggers[index], now, context_of(event))
         result = Planned(moved=self._waiting.told_anew(event, customer, live, index, earliest))
+        if path_of(live.triggers[index]) is None:
+            return result  # it planned without
         for earlier in self._waiting.unplanned(event, customer, live, index):
             result += self._set_off(earlier, [customer], live, index, now, more=(event,))
         return result
@@ -325,9 +328,9 @@ class Triggering:
             yield from self._store.customers.get(page).values()
 
 
-def _earliest(trigger: Trigger, now: datetime) -> datetime:
-    """When what a trigger asks for may go that is told now."""
-    if not (trigger.unless or trigger.cancel_on):
+def _earliest(trigger: Trigger, now: datetime, context: Mapping[str, Any]) -> datetime:
+    """When what a trigger asks for may go that is told now, by an event of that context."""
+    if not (trigger.unless or trigger.cancel_on or awaited(trigger, partial(value_in, context=context))):
         return now
     return now + (SETTLING if trigger.at is not None else min(trigger.after or timedelta(), SETTLING))
 

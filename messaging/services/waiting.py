@@ -157,6 +157,7 @@ class Waiting:
         for message in self._told(draft):
             kind = kind_of(message.trigger_key)
             other_part = whole is not None and kind in PARTS and not (kind == "refund" and _gives_more(context))
+            other_part |= part is not None and kind in PARTS and _same_part(kind, message.context or {}, context)
             other_whole = part is not None and kind == "order"
             if not (other_part or other_whole) or not _same_order(message.context or {}, context):
                 continue
@@ -297,6 +298,12 @@ def _same_thing(trigger: Trigger, event: Event, key: str | None, context: Mappin
 def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     only_order = ({"order": each.get("order"), "event": each.get("event", {})} for each in (one, other))
     return about_the_same(*only_order) is True
+
+
+def _same_part(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two tell of one parcel or refund, which one calls by its id and the other by its number."""
+    mine, theirs = (names_in(each).get(kind) for each in (one, other))
+    return mine is not None and theirs is not None and same(mine, theirs) is True
 
 
 def _gives_more(context: Mapping[str, Any]) -> bool:

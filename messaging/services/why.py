@@ -138,7 +138,8 @@ def _of_the_event(event: Event) -> str:
 def _timing(trigger: Trigger) -> str:
     if trigger.at is not None:
         return f", at {trigger.at}"
-    return f", {duration_text(trigger.after)} later" if trigger.after else ""
+    told = f", or once {' or '.join(trigger.waits_for)} is told" if trigger.waits_for else ""
+    return f", {duration_text(trigger.after)} later{told}" if trigger.after else ""
 
 
 def _of_the_time(message: Message, now: datetime) -> list[Reason]:

@@ -59,6 +59,7 @@ class _Trigger(_Strict):
     event: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")
     key: str | None = None
     after: Duration | None = None
+    waits_for: tuple[str, ...] = ()
     at: str | None = None
     unless: str | None = None
     cancel_on: tuple[str, ...] = ()

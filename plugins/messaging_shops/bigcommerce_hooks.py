@@ -63,6 +63,12 @@ def shipped(body: Told, request: Request) -> Iterator[Told]:
     yield _event(body, request, "shipment.shipped", order=order, shipment=_about(body))
 
 
+def shipment_updated(body: Told, request: Request) -> Iterator[Told]:
+    """Its number may have been added since."""
+    order = needed(_data(body).get("orderId"), "data.orderId")
+    yield _event(body, request, "shipment.updated", order=order, shipment=_about(body))
+
+
 def abandoned(body: Told, request: Request) -> Iterator[Told]:
     yield _event(body, request, "cart.updated", cart=_about(body))
 
@@ -106,6 +112,7 @@ TOPICS: Mapping[str, Topic] = {
     "store/order/updated": Topic(("order.updated",), updated),
     "store/order/refund/created": Topic(("order.refunded",), refunded),
     "store/shipment/created": Topic(("shipment.shipped",), shipped),
+    "store/shipment/updated": Topic(("shipment.updated",), shipment_updated, "a number that was added, or corrected"),
     "store/cart/abandoned": Topic(("cart.updated",), abandoned, "an hour after the cart was changed last"),
     "store/cart/converted": Topic(("order.placed",), converted),
     "store/customer/created": Topic(("customer.created",), customer_created),

@@ -107,6 +107,7 @@ TOPICS: Mapping[str, Topic] = {
             "order.placed",
             "order.cancelled",
             "shipment.shipped",
+            "shipment.updated",
             "shipment.in_transit",
             "shipment.out_for_delivery",
             "shipment.ready_for_pickup",

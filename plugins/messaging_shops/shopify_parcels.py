@@ -11,7 +11,7 @@ from typing import Any
 
 from messaging import Request
 from messaging_shops.people import first, person
-from messaging_shops.reading import filled, instant, name, needed, rows, web_address
+from messaging_shops.reading import filled, instant, mark, name, needed, rows, web_address
 from messaging_shops.shop import Topic
 from messaging_shops.shopify_words import line_items
 from messaging_shops.telling import Told, happened_at, happening
@@ -29,7 +29,7 @@ STATUSES: Mapping[str, str] = {
     "picked_up": "shipment.delivered",
 }
 _SAID = tuple(dict.fromkeys(STATUSES.values()))
-_TYPES = ("shipment.shipped", *_SAID)
+_TYPES = ("shipment.shipped", "shipment.updated", *_SAID)
 #: Fulfillments that came to nothing.
 _FAILED = ("cancelled", "error", "failure")
 
@@ -72,15 +72,28 @@ def _event(type: str, time: str, shipment: Told, **more: Any) -> Told:
 
 
 def shipments(fulfillment: Told, request: Request, **more: Any) -> Iterator[Told]:
-    """That a parcel left, and what its carrier said last. `more` is what is known of it beside: whose it is."""
+    """That a parcel left, and what its carrier said last; before that, the number that it got since.
+
+    `more` is what is known of it beside: whose it is.
+    """
     if fulfillment.get("status") in _FAILED or not goes_out(fulfillment):
         return
     needed(fulfillment.get("id"), "id")
     shipment = parcel(fulfillment)
     yield _event("shipment.shipped", happened_at(request, fulfillment.get("created_at")), shipment, **more)
     type = STATUSES.get(str(fulfillment.get("shipment_status")))
+    created, changed = (instant(fulfillment.get(key)) for key in ("created_at", "updated_at"))
     if type is not None:
-        yield _event(type, happened_at(request, fulfillment.get("updated_at")), shipment, **more)
+        yield _event(type, happened_at(request, changed), shipment, **more)
+    elif changed is not None and changed != created and "tracking_number" in shipment:
+        # Somebody may have added it since, or corrected it.
+        id = f"fulfillment:{shipment['id']}:number:{mark(shipment['tracking_number'], shipment.get('tracking_url'))}"
+        yield happening(id, "shipment.updated", changed, shipment=shipment, **more)
+
+
+def made(told: Told, request: Request) -> Iterator[Told]:
+    """`fulfillments/create`: its number is as it left."""
+    return (event for event in fulfillment(told, request) if event["type"] != "shipment.updated")
 
 
 def fulfillment(told: Told, request: Request) -> Iterator[Told]:
@@ -104,7 +117,7 @@ def carrier(told: Told, request: Request) -> Iterator[Told]:
 
 
 TOPICS: Mapping[str, Topic] = {
-    "fulfillments/create": Topic(_TYPES, fulfillment),
+    "fulfillments/create": Topic(tuple(type for type in _TYPES if type != "shipment.updated"), made),
     "fulfillments/update": Topic(_TYPES, fulfillment),
     "fulfillment_events/create": Topic(_SAID, carrier),
 }

@@ -81,6 +81,15 @@ def test_a_time_is_taken_as_it_is():
     )
 
 
+def test_what_it_waits_for_was_told():
+    trigger = Trigger(
+        event="x", after=timedelta(hours=1), waits_for=("shipment.tracking_number", "shipment.tracking_url")
+    )
+    assert due(trigger) == NOON + timedelta(hours=1)
+    assert due(trigger, {"shipment.carrier": "ups"}) == NOON + timedelta(hours=1)
+    assert due(trigger, {"shipment.tracking_url": "https://carrier.example/1"}) == NOON
+
+
 def test_a_time_that_is_not_told():
     assert due(Trigger(event="x", at="shipment.eta + 1 day")) is None
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.errors import MessagingError
+from messaging.errors import InputError, MessagingError
 from messaging.nouns.template import Trigger
 from messaging.services.audience import Audience
 from messaging.services.conditions import Conditions
@@ -98,3 +98,19 @@ def test_triggers_that_make_no_sense(conditions, trigger):
 
 def test_a_trigger_that_makes_sense(conditions):
     conditions.check(Trigger(event="x", at="shipment.eta + 1 day", unless="cart.total > 5", audience="fans"))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "problem"),
+    [
+        (Trigger(event="x", waits_for=("shipment.tracking_number",)), "waits_for needs after"),
+        (
+            Trigger(event="x", after=timedelta(minutes=10), waits_for=("shipment.traking_number",)),
+            "no event tells shipment.traking",
+        ),
+        (Trigger(event="x", after=timedelta(minutes=10), waits_for=("number",)), "no event tells number"),
+    ],
+)
+def test_a_trigger_that_waits_for_nothing_is_refused(conditions, trigger, problem):
+    with pytest.raises(InputError, match=problem):
+        conditions.check(trigger)

@@ -97,6 +97,7 @@ def _topic_of(body: bytes) -> str:
 PLACED = (f"order:{ORDER}:placed", "order.placed", "2026-03-02T09:00:00+00:00")
 FIRST = ("fulfillment:9007199254741101:shipped", "shipment.shipped", "2026-03-03T15:00:00+00:00")
 SECOND = ("fulfillment:9007199254741102:shipped", "shipment.shipped", "2026-03-04T15:00:00+00:00")
+NUMBERED = ("fulfillment:9007199254741102:number:3fd56ccc0440194a", "shipment.updated", "2026-03-04T15:30:00+00:00")
 DELIVERED = ("fulfillment:9007199254741101:delivered", "shipment.delivered", "2026-03-04T10:20:00+00:00")
 WHOLE = (f"order:{ORDER}:shipped", "order.shipped", "2026-03-04T15:00:00+00:00")
 REFUNDED = ("refund:9007199254741200", "order.refunded", "2026-03-06T09:00:00+00:00")
@@ -124,7 +125,7 @@ CUSTOMER = "9007199254740995"
         ],
         "orders/fulfilled": [WHOLE],
         "orders/cancelled": [(f"order:{ORDER}:cancelled", "order.cancelled", "2026-03-02T11:00:00+00:00")],
-        "orders/updated": [PLACED, FIRST, DELIVERED, SECOND, WHOLE, REFUNDED],
+        "orders/updated": [PLACED, FIRST, DELIVERED, SECOND, NUMBERED, WHOLE, REFUNDED],
         "fulfillments/create": [FIRST],
         "fulfillments/update": [
             FIRST,
@@ -264,12 +265,29 @@ def test_what_a_carrier_says(status: str, type: str) -> None:
 @pytest.mark.parametrize("status", ["label_printed", "label_purchased", "confirmed", "failure", "new word", None, 7])
 def test_what_is_no_news(status: object) -> None:
     assert told("fulfillment_events/create", status=status) == []
-    assert told("fulfillments/update", shipment_status=status) == [FIRST]
+    assert told("fulfillments/update", shipment_status=status)[0] == FIRST
+    assert [type for _, type, _ in told("fulfillments/update", shipment_status=status)[1:]] == ["shipment.updated"]
 
 
 @pytest.mark.parametrize("status", ["cancelled", "error", "failure"])
 def test_a_fulfillment_that_came_to_nothing(status: str) -> None:
     assert told("fulfillments/create", status=status) == []
+
+
+def test_a_number_that_is_added_later() -> None:
+    none = dict.fromkeys(("shipment_status", "tracking_number", "tracking_url"))
+    bare = none | {"tracking_numbers": [], "tracking_urls": []}
+    assert told("fulfillments/create", **bare) == told("fulfillments/update", **bare) == [FIRST]
+    added = bare | {"tracking_number": "1Z999AA10123456784"}
+    (_, event), again = (events("fulfillments/update", **added) for _ in range(2))
+    assert (event["type"], event["time"]) == ("shipment.updated", "2026-03-04T07:00:00+00:00")
+    assert event["data"]["shipment"]["tracking_number"] == "1Z999AA10123456784"
+    assert again[1]["id"] == event["id"]
+    corrected = events("fulfillments/update", **added | {"tracking_number": "1Z999AA10123456785"})
+    assert corrected[1]["id"] != event["id"]
+    assert told("orders/updated", fulfillments=[{**json.loads(BODIES["fulfillments/update"]), **added}])[2:3] == [
+        (event["id"], event["type"], event["time"])
+    ]
 
 
 def test_a_download_is_not_on_its_way() -> None:
@@ -425,7 +443,7 @@ def test_nothing_is_declared_that_is_never_told(topic: str) -> None:
     parcel = json.loads(BODIES["fulfillments/update"])
     changes: list[dict[str, Any]] = [{}, {"financial_status": "paid"}, {"fulfillment_status": "partial"}]
     changes.append({"cancelled_at": "2026-03-02T12:00:00+01:00"})
-    for status in STATUSES:
+    for status in (*STATUSES, None):
         changes += [{"status": status}, {"shipment_status": status}]
         changes.append({"fulfillments": [{**parcel, "shipment_status": status}]})
     found = {event["type"] for change in changes if topic in BODIES for event in events(topic, **change)}
