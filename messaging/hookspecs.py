@@ -12,7 +12,9 @@ by name. Signatures only ever grow.
 
 A plugin has `[plugins] timeout` (10 seconds, if it is left out) to be loaded, and as long again for each hook. One that
 takes longer hangs: it is named, nobody waits for it any more, and the hook is not called again before it has come back.
-What it raises is its own fault, `sys.exit` too. Nothing is sent unchecked: messages wait for a check that fails, hangs,
+What it raises is its own fault, `sys.exit` too, and so is an answer that is not what was asked for: it counts as none.
+Hooks are plain functions: one that is `async`, or yields where no list is asked for, would never run and is refused.
+Nothing is sent unchecked: messages wait for a check that fails, hangs,
 or belongs to a plugin that is left out, until it is mended or switched off (`[plugins] off`). What hangs while a
 message is rendered costs nobody that message: it stays planned, and its campaign is paused.
 
@@ -114,7 +116,8 @@ def check_messages(messages: Sequence[Message], facts: MessageFacts) -> Sequence
     """Return `Deny` or `NotBefore` for those of `messages` that must not go, or not now. Called when messages are
     planned and again before they are handed over.
 
-    Consent, suppression and unsubscribe have already passed. An exception holds the whole batch back.
+    Consent, suppression and unsubscribe have already passed. An exception, or an answer that is none, holds the whole
+    batch back: the messages are planned, wait, and are asked about again.
     """
 
 

@@ -22,7 +22,8 @@ import click
 import pluggy
 from pydantic import BaseModel
 
-from messaging import answers, hookspecs
+from messaging import hookspecs
+from messaging.answers import Wrong, hooks, nothing
 from messaging.errors import MessagingError, PluginError, PluginHangs, SettingsError
 from messaging.ids import is_name
 from messaging.loading import GROUP, OURS, Plugin, Untouched, found
@@ -110,24 +111,25 @@ class Plugins:
     def _register(self, plugin: Plugin) -> None:
         """Tell pluggy of it, if all its hooks are hooks."""
         self._manager.register(plugin.module, plugin.name)
-        hooks = {caller.name: caller for caller in self._manager.get_hookcallers(plugin.module) or []}
-        plugin.hooks = tuple(sorted(hooks))
-        for name, caller in hooks.items():
+        callers = {caller.name: caller for caller in self._manager.get_hookcallers(plugin.module) or []}
+        plugin.hooks = tuple(sorted(callers))
+        for name, caller in callers.items():
             (mine,) = (each for each in caller.get_hookimpls() if each.plugin_name == plugin.name)
             if not hasattr(hookspecs, name):
-                raise answers.Wrong(f"there is no hook {name!r}")
+                raise Wrong(f"there is no hook {name!r}")
             if mine.wrapper or mine.hookwrapper:
-                raise answers.Wrong(f"{name} is a wrapper: hooks are called one by one here, and wrap nothing")
+                raise Wrong(f"{name} is a wrapper: hooks are called one by one here, and wrap nothing")
+            hooks.hook(name, mine.function)
 
     def _collect(self, plugin: Plugin) -> None:
         """The classes that a plugin registers; one that is wrong disables it."""
-        adapters: dict[str, type[Adapter]] = self._answer(plugin, "register_adapters", answers.adapters) or {}
-        sources: dict[str, type[EventSource]] = self._answer(plugin, "register_event_sources", answers.sources) or {}
+        adapters: dict[str, type[Adapter]] = self._answer(plugin, "register_adapters", hooks.adapters) or {}
+        sources: dict[str, type[EventSource]] = self._answer(plugin, "register_event_sources", hooks.sources) or {}
         for name in adapters:
             self._first(plugin, "adapter", name, lambda other: other.adapters)
         for name in sources:
             self._first(plugin, "event source", name, lambda other: other.sources)
-        plugin.settings = self._answer(plugin, "register_settings", answers.model)
+        plugin.settings = self._answer(plugin, "register_settings", hooks.model)
         plugin.adapters, plugin.sources = adapters, sources
 
     def _first(self, plugin: Plugin, kind: str, name: str, of: Callable[[Plugin], Mapping[str, object]]) -> None:
@@ -170,7 +172,7 @@ class Plugins:
         failed = what if what == LOADED else f"{what} failed"
         try:
             return wait_for(_key(plugin, what), function, self._timeout)
-        except answers.Wrong as error:
+        except Wrong as error:
             raise self._wrong(plugin, str(error), _off(plugin)) from error.__cause__
         except Hung as error:
             raise self._hangs(plugin, what, error) from None
@@ -273,6 +275,8 @@ class Plugins:
             return wait_for(_key(owner, blame(method).problem), function, seconds)
         except MessagingError:
             raise
+        except Wrong as error:
+            raise blame(f"{method}: {error}") from None
         except Hung as error:
             raise blame(f"{method} hangs: {error}") from None
         except Exception as error:  # whatever a plugin raises
@@ -286,21 +290,29 @@ class Plugins:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All template filters; of two with one name, the first plugin's."""
         filters: dict[str, Callable[..., Any]] = {}
-        for plugin, theirs in self._answers("register_filters", answers.filters):
+        for plugin, theirs in self._answers("register_filters", hooks.filters):
             filters = {**{name: by(_key(plugin, f"filter {name}"), each) for name, each in theirs.items()}, **filters}
         return filters
 
     def context_names(self) -> list[str]:
         """What plugins add to the context, as paths."""
-        return [path for _, paths in self._answers("register_context_names", answers.paths) for path in paths]
+        return [path for _, paths in self._answers("register_context_names", hooks.paths) for path in paths]
 
     def register_commands(self, group: click.Group) -> None:
         """Let plugins add commands that are not there yet."""
         for plugin, register in list(self._implementations("register_commands")):
             added = click.Group()
-            self._or_left_out(plugin, partial(self._call, plugin, "register_commands", partial(register, group=added)))
-            if plugin.fault is None:
-                group.commands = {**added.commands, **group.commands}
+
+            def look(answer: object, added: click.Group = added) -> dict[str, click.Command]:
+                nothing("register_commands", answer)
+                return hooks.commands(added)
+
+            try:
+                theirs = self._call(plugin, "register_commands", partial(_looked_at, look, register, group=added))
+            except PluginError as error:
+                self._leave_out(plugin, error)
+            else:
+                group.commands = {**theirs, **group.commands}
 
     def prepare_environment(self, environment: Environment) -> None:
         """Let plugins add to a Jinja2 environment."""
@@ -310,11 +322,20 @@ class Plugins:
             "function": environment.globals,
         }
         before = {kind: dict(table) for kind, table in tables.items()}
-        for plugin, _ in self._answers("prepare_environment", lambda answer: None, environment=environment):
-            for kind, table in tables.items():
-                for name, value in table.items():
-                    if callable(value) and value is not before[kind].get(name):
-                        table[name] = before[kind][name] = by(_key(plugin, f"{kind} {name}"), value)
+
+        def look(answer: object) -> dict[str, dict[str, Any]]:
+            nothing("prepare_environment", answer)
+            return {kind: hooks.added(kind, table, before[kind]) for kind, table in tables.items()}
+
+        for plugin, theirs in self._answers("prepare_environment", look, environment=environment):
+            for kind, added in theirs.items():
+                before[kind] |= {
+                    name: by(_key(plugin, f"{kind} {name}"), value) if callable(value) else value
+                    for name, value in added.items()
+                }
+        for kind, table in tables.items():
+            table.clear()
+            table.update(before[kind])  # and nothing of one that failed on the way
 
     def prepare_context(self, context: MutableMapping[str, Any], message: Message) -> None:
         """Let plugins add to what a template sees.
@@ -325,16 +346,20 @@ class Plugins:
         """
         for plugin, prepare in self._implementations("prepare_context"):
             try:
-                by(_key(plugin, "prepare_context"), prepare)(context=context, message=message)
+                nothing(
+                    "prepare_context", by(_key(plugin, "prepare_context"), prepare)(context=context, message=message)
+                )
             except Hung:
                 raise
+            except Wrong as error:
+                raise self._wrong(plugin, str(error), _off(plugin)) from None
             except Exception as error:  # whatever a plugin raises
                 raise self._wrong(plugin, f"prepare_context failed: {told(error)}", _off(plugin)) from error
 
     def take_part(self) -> bool:
         """Whether any of them has a part in rendering."""
-        hooks = ("register_filters", "prepare_environment", "prepare_context")
-        return any(True for hook in hooks for _ in self._implementations(hook))
+        parts = ("register_filters", "prepare_environment", "prepare_context")
+        return any(True for hook in parts for _ in self._implementations(hook))
 
     def watch(self, render: Callable[[], T]) -> T:
         """What `render` returns or raises, in which plugins take part, each time for as long as a hook may take.
@@ -369,7 +394,7 @@ class Plugins:
         for plugin, check in self._implementations("check_messages"):
             ask = partial(check, messages=asked, facts=replace(facts, settings=settings(plugin.name)))
             decisions += self._call(
-                plugin, "check_messages", partial(_looked_at, partial(answers.decisions, ids=ids), ask)
+                plugin, "check_messages", partial(_looked_at, partial(hooks.decisions, ids=ids), ask)
             )
         return decisions
 
@@ -399,7 +424,7 @@ class Plugins:
             if hangs(_key(plugin, hook)):
                 continue  # which was told when it began
             try:
-                self._call(plugin, hook, partial(tell, **arguments))
+                self._call(plugin, hook, partial(_looked_at, partial(nothing, hook), tell, **arguments))
             except PluginError as error:
                 log.error("%s", error)
 

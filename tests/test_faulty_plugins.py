@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
+import jinja2
 import pytest
 from pydantic import BaseModel
 
@@ -426,3 +427,93 @@ def test_commands_are_added_and_nothing_else(load: Load) -> None:
 def test_what_was_refused_of_adapters_is_told_with_the_rest(load: Load) -> None:
     with pytest.raises(SettingsError, match="plugin bad"):
         load(bad="1/0").adapter("missing")
+
+
+ASYNC = [
+    ("register_adapters", "", "return []"),
+    ("check_messages", "messages", "return []"),
+    ("prepare_context", "context", "pass"),
+    ("messages_sent", "messages", "pass"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "body"), ASYNC)
+def test_a_hook_that_is_async_is_told_so(load: Load, name: str, arguments: str, body: str) -> None:
+    """It would do nothing, and nobody would know."""
+    source = hook(name, arguments, body).replace("def ", "async def ")
+    assert f"{name} is async: write it as a plain function" in fault_of(load(bad=source))
+
+
+def test_a_check_that_is_async_holds(load: Load) -> None:
+    with pytest.raises(PluginError, match="messages wait for its check: check_messages is async"):
+        ask(load(bad=check("return []").replace("def ", "async def ")))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("register_settings", ""),
+        ("register_filters", ""),
+        ("register_commands", "group"),
+        ("prepare_environment", "environment"),
+        ("prepare_context", "context"),
+        ("messages_sent", "messages"),
+        ("engagements_recorded", "engagements"),
+    ],
+)
+def test_a_hook_that_yields_where_nothing_is_listed(load: Load, name: str, arguments: str) -> None:
+    assert f"{name} yields, so nothing of it would run" in fault_of(load(bad=hook(name, arguments, "yield 1")))
+
+
+HIDDEN = {"async def inner(): pass": "is async", "def inner(): yield": "yields"}
+
+
+@pytest.mark.parametrize("inner", HIDDEN)
+def test_one_that_only_hands_on_what_would_have_to_run(
+    load: Load, caplog: pytest.LogCaptureFixture, inner: str
+) -> None:
+    body = f"return inner()\n{inner}"
+    load(bad=hook("messages_sent", "messages", body)).messages_sent([MESSAGE])
+    assert "plugin bad (from" in caplog.text
+    assert f"messages_sent {HIDDEN[inner]}, so nothing of it has run" in caplog.text
+    with pytest.raises(PluginError, match=f"prepare_context {HIDDEN[inner]}, so nothing of it has run"):
+        load(bad=hook("prepare_context", "context", body)).prepare_context({}, MESSAGE)
+
+
+@pytest.mark.parametrize("body", ["group.commands['x'] = 42", "group.commands = 42", "group.commands[7] = group"])
+def test_commands_that_are_none(load: Load, body: str) -> None:
+    plugins = load(bad=hook("register_commands", "group", body))
+    group = click.Group(commands={"send": click.Command("send")})
+    plugins.register_commands(group)
+    assert set(group.commands) == {"send"}
+    assert "register_commands" in fault_of(plugins)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "environment.filters['odd'] = 42",
+        "environment.tests[7] = len",
+        "environment.filters['odd'] = len; 1/0",
+        "async def odd(value): pass\n    environment.filters['odd'] = odd",
+    ],
+)
+def test_what_is_added_to_the_environment_and_is_none(load: Load, body: str) -> None:
+    """Nothing of it stays, and another's does."""
+    plugins = load(
+        bad=hook("prepare_environment", "environment", body),
+        good=hook("prepare_environment", "environment", "environment.filters['shout'] = str.upper"),
+    )
+    environment = jinja2.Environment(autoescape=True)
+    before = set(environment.filters)
+    plugins.prepare_environment(environment)
+    assert set(environment.filters) == before | {"shout"}
+    assert 7 not in environment.tests
+    assert "plugin bad" in fault_of(plugins)
+
+
+def test_a_filter_that_is_async(load: Load) -> None:
+    source = "async def odd(value): pass\n" + hook("register_filters", body="return {'odd': odd}")
+    plugins = load(bad=source)
+    assert plugins.filters() == {}
+    assert "filter odd is async" in fault_of(plugins)

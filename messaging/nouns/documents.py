@@ -45,7 +45,8 @@ def without_empty(document: Mapping[str, Any]) -> Document:
 
 def storable(value: Any, depth: int = 0) -> Any:
     """What others told, as it can be kept: a server far away wrote parts of it, and one odd part must not cost what it
-    came with. What cannot be text is replaced, a whole number of more than 64 bits becomes text, infinity None.
+    came with. What cannot be text is replaced, a whole number of more than 64 bits becomes text, infinity None,
+    and what JSON does not know (a time, bytes) what it looks like.
 
     Raises:
         ValueError: it is nested too deeply.
@@ -62,4 +63,4 @@ def storable(value: Any, depth: int = 0) -> Any:
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    return value if value is None or isinstance(value, bool | int | float) else storable(str(value))

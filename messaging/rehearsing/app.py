@@ -18,7 +18,6 @@ from threading import Event as Flag
 
 from messaging.app import Messaging
 from messaging.clock import FrozenClock
-from messaging.errors import PluginError
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Receipt, RenderedMessage
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
@@ -112,13 +111,14 @@ class Rehearsal(Messaging):
         """Let everything go that is due by then, each at its time; then it is `until`.
 
         Raises:
-            MessagingError: a channel's adapter is not there.
+            MessagingError: a channel's adapter is not there, or a check cannot be asked.
         """
         while (due := self._next_due()) is not None and due <= until:
             self._move_to(due)
             report = self._sender.send_lanes(EVENT_LANES, self.channels())
-            if report.fault is not None:
-                raise report.fault
+            fault = report.fault or report.unchecked
+            if fault is not None:
+                raise fault
         self._move_to(until)
 
     def close(self) -> None:
@@ -214,11 +214,7 @@ class _NotingPlanner(Planner):
         *,
         now: datetime,
     ) -> list[Message]:
-        try:
-            checked = super().check(messages, customers, statuses, now=now)
-        except PluginError as error:
-            self.held |= {message.id: Held(now, str(error)) for message in messages}
-            raise
+        checked = super().check(messages, customers, statuses, now=now)
         for before, after in zip(messages, checked, strict=True):
             if after.due_at > before.due_at:
                 self.held[after.id] = Held(after.due_at, after.reason or "")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from ipaddress import ip_address
-from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from messaging.answers import adapters as answers
 from messaging.errors import MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext
 from messaging.nouns.engagement import Engagement
@@ -22,8 +22,6 @@ log = logging.getLogger("messaging.adapters")
 
 T = TypeVar("T")
 
-#: What one mail may tell of.
-MOST = 1000
 #: Reads one mail, at a time that counts where it has none.
 MailReader = Callable[[bytes, datetime], Sequence[Engagement]]
 
@@ -91,10 +89,7 @@ class Adapters:
 
     def _make(self, name: str, adapter: type[Adapter]) -> Adapter:
         settings = read_settings(adapter.Settings, self._settings.get(name, {}), ("adapters", name))
-        made = adapter(settings, self._context)
-        if not (hasattr(made, "settings") and hasattr(made, "context")):
-            raise TypeError("it has no settings and context: call super().__init__(settings, context)")
-        return made
+        return answers.made(adapter(settings, self._context), adapter)
 
     def call(self, name: str, method: str, function: Callable[[], T]) -> T:
         """What `function` returns, which is that method of the adapter `name`.
@@ -109,7 +104,7 @@ class Adapters:
         """What reads mail that came back, by the adapter it belongs to."""
 
         def reader(name: str, kind: type[Adapter]) -> MailReader:
-            return lambda mail, now: self.call(name, "read_mail", lambda: list(islice(kind.read_mail(mail, now), MOST)))
+            return lambda mail, now: self.call(name, "read_mail", partial(answers.mail, kind, mail, now))
 
         return {name: reader(name, kind) for name, kind in self._plugins.adapters().items() if kind.channel == "email"}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
+from messaging.answers import adapters as answers
 from messaging.errors import NotFound
-from messaging.nouns.adapter import Adapter, Callback
-from messaging.nouns.documents import storable
+from messaging.nouns.adapter import Callback
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.request import Request
 from messaging.plugins import Plugins
@@ -41,7 +40,9 @@ class Callbacks:
         kind = self._plugins.adapters().get(name)
         if kind is None or not kind.capabilities.callbacks:
             raise NotFound("nobody posts here")
-        callback = self._adapters.call(name, "callback", partial(_understood, self._adapters.unsent(name), request))
+        callback = self._adapters.call(
+            name, "callback", partial(answers.callback, self._adapters.unsent(name), request)
+        )
         self._recorder.record(self._own(callback.engagements, kind.channel, callback.speaks_for))
         return callback
 
@@ -59,21 +60,3 @@ class Callbacks:
             else:
                 log.warning("%s: %s is about what is not its own, and is left out", told.source, told.kind)
         return own
-
-
-def _understood(adapter: Adapter, request: Request) -> Callback:
-    callback = adapter.callback(request)
-    return replace(callback, engagements=[replace(checked(each), source=adapter.name) for each in callback.engagements])
-
-
-def checked(told: object) -> Engagement:
-    """`told` as a plugin made it.
-
-    Raises:
-        TypeError: it is not what was asked for.
-    """
-    if not isinstance(told, Engagement):
-        raise TypeError(f"it made {type(told).__name__}, not an Engagement")
-    if told.at.tzinfo is None:
-        raise TypeError(f"engagement {told.id!r} has a time without a zone")
-    return replace(told, raw=storable(told.raw))

@@ -224,8 +224,9 @@ def decide(
     *,
     now: datetime,
     seen: set[str] | None = None,
+    hold: bool = False,
 ) -> Iterator[tuple[list[Message], list[Customer]]]:
-    """The campaign's messages, page by page: one a person, and one an address."""
+    """The campaign's messages, page by page: one a person, and one an address. `hold`: see `Planner.plan`."""
     seen = set() if seen is None else seen
     people = iter(members)
     while page := list(islice(people, PAGE)):
@@ -241,7 +242,7 @@ def decide(
             )
             for customer in page
         ]
-        yield [_once(message, seen) for message in planner.plan(drafts, now=now)], page
+        yield [_once(message, seen) for message in planner.plan(drafts, now=now, hold=hold)], page
 
 
 def _once(message: Message, seen: set[str]) -> Message:

@@ -50,7 +50,7 @@ class Rows:
         gone: list[str] = []
         done, seen = self._made(name)
         people = self._people([member for member in members if member not in done], gone)
-        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen):
+        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen, hold=True):
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction():
                 found = self._found(name)

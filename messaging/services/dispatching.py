@@ -135,6 +135,8 @@ class Dispatcher:
             if report.fault is not None:
                 self._stop_campaign(name, report.fault)
                 return report.fault
+            if report.unchecked is not None:
+                return report.unchecked  # it goes on by itself, once the check can be asked
             if self._campaigning.finish(name).state is not CampaignState.SENDING:
                 return None
             due = self._store.outbox.next_due(campaign=name)
@@ -191,7 +193,7 @@ class Dispatcher:
             report = sender.send_lanes(EVENT_LANES, self._channels())
         finally:
             sender.close()
-        fault = report.fault
+        fault = report.fault or report.unchecked
         for name in self._campaigning.due():
             if stop.is_set():
                 break
@@ -224,7 +226,7 @@ class Dispatcher:
 
         def send() -> None:
             report = sender.send_lanes((lane,), (channel,))
-            fault = report.fault
+            fault = report.fault or report.unchecked
             if fault is None and report.turned_away and not report.states.get(MessageState.SENT):
                 # Without the provider's words, which may have an address in them.
                 fault = DeliveryError("none is taken for now", hint="see why: messaging messages list --state planned")

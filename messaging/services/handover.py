@@ -14,37 +14,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
-from types import MappingProxyType, NoneType
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from messaging.answers import LONGEST, Wrong
+from messaging.answers import adapters as answers
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
-from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
+from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
+from messaging.patience import told
 
 log = logging.getLogger("messaging.handover")
 
 #: How long a receipt may wait to be recorded together with the next ones, in seconds.
 LINGER = 0.002
-#: Characters of a reason that are kept.
-LONGEST = 1000
-#: What the fields of a receipt are.
-_KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType(
-    {
-        "verdict": (Verdict,),
-        "provider_id": (str, NoneType),
-        "reason": (str, NoneType),
-        "suppress": (str, NoneType),
-        "after": (timedelta, NoneType),
-    }
-)
+#: Receipts more than there are messages that are listened to. Some make them without end.
+SPARE = 100
 
 
 class _End:
-    """The call is over, and with what."""
+    """The call is over, and with what; said where it was made, as an error's words are its author's, too."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
+        self.text = "" if error is None else told(error)
 
 
 class Handover:
@@ -63,14 +55,15 @@ class Handover:
         `blame` makes the error for an adapter's name and what is wrong with it.
         """
         self._adapter = adapter
-        self._messages = messages
+        self._messages = tuple(messages)
         self._timeout = timeout
         self._blame = blame
-        self._said: queue.SimpleQueue[Receipt | _End] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[Receipt | Wrong | _End] = queue.SimpleQueue()
         #: Ids of messages without a receipt, in the order they were given.
         self.missing: list[str] = [message.id for message in messages]
         #: What went wrong with the call as a whole.
         self.fault: AdapterUnusable | DeliveryError | PluginError | None = None
+        #: It was given up on: what it was given is not to be counted on any more, nor is its thread.
         self.hung = False
         self._start()
 
@@ -82,23 +75,23 @@ class Handover:
         waiting = dict.fromkeys(self.missing)
         problems: list[str] = []
         ended = False
+        until = time.monotonic() + self._timeout
         while not ended:
             receipts = []
-            for said in self._listen():
+            for said in self._listen(until):
                 if isinstance(said, _End):
                     ended = True
-                    self.fault = self._judge(said.error)
-                    break
-                problem = _problem(said, waiting)
-                if problem is not None:
-                    problems.append(problem)
-                    continue
-                del waiting[said.message_id]
-                receipts.append(
-                    said if said.reason is None else replace(said, reason=self._without_secrets(said.reason))
-                )
+                    self.fault = self._judge(said)
+                elif isinstance(said, Wrong):
+                    problems.append(str(said))
+                else:
+                    del waiting[said.message_id]
+                    receipts.append(
+                        said if said.reason is None else replace(said, reason=self._without_secrets(said.reason))
+                    )
             if receipts:
                 yield receipts
+                until = time.monotonic() + self._timeout
         self.missing = list(waiting)
         if self.missing and self.fault is None:
             # The next group would fare no better.
@@ -106,33 +99,49 @@ class Handover:
         elif problems:
             log.error("%s", self._named("all messages have their receipts, but", problems))
 
-    def _listen(self) -> Iterator[Receipt | _End]:
+    def _listen(self, until: float) -> Iterator[Receipt | Wrong | _End]:
         """What is said now; waits until something is, and a moment for what comes right behind it."""
         try:
-            yield self._said.get(timeout=self._timeout)
+            said = self._said.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             self.hung = True
             yield _End(DeliveryError(f"no receipt for {self._timeout:g} seconds; given up on"))
             return
+        yield said
         until = time.monotonic() + LINGER
         with suppress(queue.Empty):  # nothing more came
-            while (left := until - time.monotonic()) > 0:
-                yield self._said.get(timeout=left)
+            while not isinstance(said, _End) and (left := until - time.monotonic()) > 0:
+                said = self._said.get(timeout=left)
+                yield said
 
     def _run(self) -> None:
+        """In its own thread, where what it answers is looked at, too."""
+        waiting = {message.id for message in self._messages}
+        most = len(waiting) + SPARE
         error: BaseException | None = None
         try:
-            for receipt in self._adapter.deliver(self._messages):
-                self._said.put(receipt)
+            for number, said in enumerate(self._adapter.deliver(self._messages), 1):
+                if number > most:
+                    raise Wrong(f"it yields receipts without end, or {SPARE} more than there are messages")
+                if self.hung:
+                    break  # nobody listens: what it did not hand over yet, it shall not
+                try:
+                    looked_at = answers.receipt("deliver gave", said, waiting)
+                except Wrong as problem:
+                    self._said.put(problem)
+                else:
+                    waiting.remove(looked_at.message_id)
+                    self._said.put(looked_at)
         except BaseException as raised:  # SystemExit too: an adapter does not end the program
             error = raised
         self._said.put(_End(error))
 
-    def _judge(self, error: BaseException | None) -> AdapterUnusable | DeliveryError | PluginError | None:
-        if error is None or isinstance(error, AdapterUnusable):
-            return error
-        what = "deliver hangs" if self.hung else f"deliver raised {type(error).__name__}"
-        return self._named(what, [str(error)])
+    def _judge(self, end: _End) -> AdapterUnusable | DeliveryError | PluginError | None:
+        if end.error is None or isinstance(end.error, AdapterUnusable):
+            return end.error
+        if self.hung or isinstance(end.error, Wrong):
+            return self._named("deliver hangs" if self.hung else "deliver", [str(end.error)])
+        return self._named(f"deliver raised {end.text}", [])
 
     def _named(self, what: str, problems: Sequence[str]) -> PluginError:
         more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
@@ -145,10 +154,14 @@ class Handover:
         return re.sub("|".join(map(re.escape, known)) or r"(?!)", "(address)", text, flags=re.IGNORECASE)
 
     def _without_secrets(self, text: str) -> str:
-        """What an adapter says, without the secrets of its settings: it is stored, shown and logged."""
-        for secret in secrets_in(self._adapter.settings):
-            text = text.replace(secret, "…")
-        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        return without_secrets(text, self._adapter.settings)
+
+
+def without_secrets(text: str, settings: object) -> str:
+    """What an adapter says, without the secrets of its settings: it is stored, shown and logged."""
+    for secret in secrets_in(settings):
+        text = text.replace(secret, "…")
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def secrets_in(settings: object) -> Iterator[str]:
@@ -167,12 +180,3 @@ def secrets_in(settings: object) -> Iterator[str]:
     elif isinstance(settings, list | tuple | set | frozenset):
         for value in settings:
             yield from secrets_in(value)
-
-
-def _problem(said: object, waiting: dict[str, None]) -> str | None:
-    if not isinstance(said, Receipt):
-        return f"deliver yielded {type(said).__name__}, not a Receipt"
-    if not isinstance(said.message_id, str) or said.message_id not in waiting:
-        return f"deliver gave a receipt that was not asked for or a second one: {said.message_id!r}"
-    wrong = [name for name, kinds in _KINDS.items() if not isinstance(getattr(said, name), kinds)]
-    return f"deliver gave a receipt whose {wrong[0]} is {getattr(said, wrong[0])!r}" if wrong else None

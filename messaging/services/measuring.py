@@ -10,8 +10,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from messaging.answers import adapters as answers
 from messaging.errors import MessagingError, SettingsError
-from messaging.nouns.adapter import Adapter, Measure, RenderedMessage
+from messaging.nouns.adapter import Measure, RenderedMessage
 from messaging.services.adapters import Adapters
 
 log = logging.getLogger("messaging.measuring")
@@ -41,24 +42,13 @@ class Measures:
             return []
         try:
             made = self._adapters.unsent(name)
-            return self._adapters.call(name, "measure", partial(_measured, made, messages))
+            return self._adapters.call(name, "measure", partial(answers.measures, made, messages))
         except SettingsError as error:
             log.info("%s", error)
         except MessagingError as error:
             log.error("%s", error)
         self._silent.add(name)
         return []
-
-
-def _measured(adapter: Adapter, messages: Sequence[RenderedMessage]) -> list[Measure]:
-    measures = []
-    for message in messages:
-        measure = adapter.measure(message)
-        if isinstance(measure, Measure):
-            measures.append(measure)
-        elif measure is not None:
-            raise TypeError(f"it is {type(measure).__name__}, not a Measure")
-    return measures
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from messaging.errors import PluginError
 from messaging.ids import message_id
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.consent import AddressStatus
@@ -75,8 +76,15 @@ class Planner:
         self._address = address
         self._timezone = timezone
 
-    def plan(self, drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
-        """A message for each draft, in order."""
+    def plan(self, drafts: Sequence[Draft], *, now: datetime, hold: bool = False) -> list[Message]:
+        """A message for each draft, in order.
+
+        `hold`: if a check cannot be asked now, they are planned all the same and say so. None goes unchecked by that:
+        checks are asked again before a message is handed over.
+
+        Raises:
+            PluginError: a check failed, unless `hold`.
+        """
         choices = [self._channels(draft) for draft in drafts]
         addresses = {
             (channel, address)
@@ -89,7 +97,15 @@ class Planner:
             self._message(draft, channels, statuses, now) for draft, channels in zip(drafts, choices, strict=True)
         ]
         customers = {draft.customer.id: draft.customer for draft in drafts}
-        return self.check(messages, customers, statuses, now=now)
+        try:
+            return self.check(messages, customers, statuses, now=now)
+        except PluginError as error:
+            if not hold:
+                raise
+            return [
+                replace(message, reason=error.message) if message.state is MessageState.PLANNED else message
+                for message in messages
+            ]
 
     def _channels(self, draft: Draft) -> Sequence[str]:
         if draft.channel is not None:

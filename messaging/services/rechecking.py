@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -16,8 +15,6 @@ from messaging.stores.base import Outcome, Store
 
 #: When what could not be asked is asked again.
 AGAIN = timedelta(minutes=1)
-
-log = logging.getLogger("messaging.sending")
 
 #: Says of messages that are due which must be skipped, and why (`unless`).
 DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
@@ -41,8 +38,8 @@ class Rechecks:
 
     def ready(
         self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
-    ) -> tuple[list[Message], list[Outcome]]:
-        """Those that may still go, and what becomes of the others."""
+    ) -> tuple[list[Message], list[Outcome], PluginError | None]:
+        """Those that may still go, what becomes of the others, and why checks could not be asked, if so."""
         decided: list[Outcome] = []
         timely = []
         for message in messages:
@@ -59,9 +56,8 @@ class Rechecks:
             checked = self._planner.check(timely, customers, statuses, now=now)
         except PluginError as error:
             # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
-            log.error("%s", error)
             later = now + AGAIN
-            return [], [*decided, *(held(message, later, str(error)) for message in timely)]
+            return [], [*decided, *(held(message, later, error.message) for message in timely)], error
         for message in checked:
             if message.state is MessageState.SKIPPED:
                 decided.append(skipped(message, message.reason or ""))
@@ -69,7 +65,7 @@ class Rechecks:
                 decided.append(held(message, message.due_at, message.reason or "held"))
             else:
                 ready.append(message)
-        return self._renewed(ready), decided
+        return self._renewed(ready), decided, None
 
     def stopped(self, messages: Collection[Message]) -> bool:
         """Whether a campaign of theirs is no longer being sent."""

@@ -22,7 +22,6 @@ from messaging.rules.addresses import normalise_email
 from messaging.rules.mail_ids import read_mail_id
 from messaging.rules.tokens import Purpose, SigningKeys, read_token
 from messaging.services.adapters import MailReader
-from messaging.services.callbacks import checked
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
 
@@ -96,7 +95,7 @@ class ReturnedMail:
         told: list[Engagement] = []
         for name, reader in self._readers.items():
             try:
-                told = [each for each in map(checked, reader(mail, now)) if each.kind in _WORDS]
+                told = [each for each in reader(mail, now) if each.kind in _WORDS]
             except PLUGIN_FAULTS as error:
                 # One mail, maybe made for this, must not keep the others from being read.
                 log.error("adapter %s: read_mail raised %s: %s", name, type(error).__name__, error)

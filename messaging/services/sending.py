@@ -17,7 +17,7 @@ from itertools import product
 from threading import Event
 
 from messaging.clock import Clock
-from messaging.errors import AdapterUnusable, MessagingError, PluginHangs
+from messaging.errors import AdapterUnusable, MessagingError, PluginError, PluginHangs
 from messaging.nouns.adapter import Adapter, RenderedMessage, Verdict
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
@@ -55,8 +55,10 @@ class SendReport:
     states: dict[MessageState, int] = field(default_factory=dict)
     #: How many the provider did not take for now.
     turned_away: int = 0
-    #: Why it stopped early: the adapter was refused, or hung, or a check failed.
+    #: Why it stopped early: the adapter was refused, or hung, or a plugin hung while a message was rendered.
     fault: MessagingError | None = None
+    #: Why it stopped early with nothing lost: a check could not be asked, and what was due waits for it.
+    unchecked: PluginError | None = None
 
     def count(self, states: Sequence[MessageState]) -> None:
         for state in states:
@@ -138,14 +140,17 @@ class Sender:
         return report
 
     def send_lanes(self, lanes: Sequence[Lane], channels: Sequence[str]) -> SendReport:
-        """Send what is due now of each lane in turn; a fault on one channel stops no other."""
+        """Send what is due now of each lane in turn; a fault on one channel stops no other, nor does a check."""
         report = SendReport()
         faults: dict[str, MessagingError] = {}
+        unchecked: PluginError | None = None
         for lane, channel in product(lanes, channels):
             if channel not in faults:
                 self._pages(report, self._adapter_for(channel), channel, lane=lane)
                 if report.fault is not None:
                     faults[channel], report.fault = report.fault, None
+                unchecked, report.unchecked = unchecked or report.unchecked, None
+        report.unchecked = unchecked
         report.fault = next(iter(faults.values()), None)
         return report
 
@@ -176,7 +181,7 @@ class Sender:
         campaign: str | None = None,
     ) -> None:
         """Send page after page, until nothing is due or something is in the way."""
-        while adapter_name is not None and not self._stop.is_set() and report.fault is None:
+        while adapter_name is not None and not (self._stop.is_set() or report.fault or report.unchecked):
             before = report.handled
             more = self._page(report, adapter_name, channel, lane, campaign)
             if not more or report.handled == before:
@@ -254,7 +259,7 @@ class Sender:
         What becomes of the others is recorded.
         """
         customers = self._store.customers.get({message.customer_id for message in messages})
-        ready, decided = self._rechecks.ready(messages, customers, now)
+        ready, decided, report.unchecked = self._rechecks.ready(messages, customers, now)
         self._settle(report, decided)
         filled = self._composer.filled(ready)
         by_id = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from messaging.answers import adapters as answers
 from messaging.errors import MessagingError
 from messaging.nouns.adapter import Adapter, Receipt, Verdict
 from messaging.nouns.consent import Suppression
@@ -14,6 +15,7 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.retry import backoff
+from messaging.services.handover import without_secrets
 from messaging.stores.base import Outcome, Store
 
 log = logging.getLogger("messaging.settling")
@@ -145,7 +147,7 @@ class Settling:
             return self._again(message, why, None, now, adapter.name)
         if adapter.capabilities.lookup:
             found = self._found(adapter, message.id)
-            if found is not None and found.message_id == message.id and found.verdict is not Verdict.UNKNOWN:
+            if found is not None and found.verdict is not Verdict.UNKNOWN:
                 return self._outcome(message, found, adapter, now)
         if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
             return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
@@ -153,18 +155,16 @@ class Settling:
 
     def _found(self, adapter: Adapter, message_id: str) -> Receipt | None:
         """What the adapter says of a message when it is asked, if it can tell."""
-
-        def ask() -> Receipt | None:
-            found = adapter.lookup(message_id)
-            if found is not None and not isinstance(found, Receipt):
-                raise TypeError(f"it is {type(found).__name__}, not a Receipt")
-            return found
-
         try:
-            return self._plugins.call_adapter(adapter.name, "lookup", ask, self._timeout)
+            found = self._plugins.call_adapter(
+                adapter.name, "lookup", lambda: answers.found(adapter.lookup(message_id), message_id), self._timeout
+            )
         except MessagingError as error:
             log.error("%s", error)
             return None
+        if found is not None and found.reason is not None:
+            return replace(found, reason=without_secrets(found.reason, adapter.settings))
+        return found
 
 
 def _delivery(message: Message, adapter: Adapter, at: datetime) -> Engagement:

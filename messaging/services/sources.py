@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
 
+from messaging.answers import sources as answers
 from messaging.errors import InputError, NotFound
 from messaging.nouns.event import Accepted, Event, event_key
 from messaging.nouns.http import HttpClient
@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 #: Seconds that a source may take with one request, what it asks the shop included.
 SECONDS = 60.0
-#: Events that one request may hold.
-MOST = 10_000
 
 
 class Sources:
@@ -93,8 +91,8 @@ class Sources:
             StoreError: it could not be kept; the shop posts it again.
         """
         source = self.get(name, shop)
-        self._call(name, shop, "verify", partial(source.verify, request))
-        documents = self._call(name, shop, "events", partial(_documents, source, request, shop))
+        self._call(name, shop, "verify", partial(answers.verified, source, request))
+        documents = self._call(name, shop, "events", partial(answers.documents, source, request, shop))
         try:
             taken = self._accept(documents)
         except InputError as error:
@@ -133,26 +131,11 @@ class Sources:
             "data": dict(event.data),
             "incomplete": dict(event.incomplete or {}),
         }
-        return self._call(event.source, event.shop, "complete", partial(source.complete, thin))
+        return self._call(event.source, event.shop, "complete", partial(answers.whole, source, thin))
 
     def _reply(self, source: EventSource, shop: str, request: Request) -> bytes | None:
-        return self._call(source.name, shop, "answer", partial(_answer, source, request))
+        return self._call(source.name, shop, "answer", partial(answers.reply, source, request))
 
 
 def _nobody() -> NotFound:
     return NotFound("nobody posts here", hint="set the shop up under [sources.NAME.SHOP]")
-
-
-def _answer(source: EventSource, request: Request) -> bytes | None:
-    reply = source.answer(request)
-    if reply is not None and not isinstance(reply, bytes):
-        raise TypeError(f"it is a {type(reply).__name__}, not bytes")
-    return reply
-
-
-def _documents(source: EventSource, request: Request, shop: str) -> list[dict[str, Any]]:
-    """The events of a request, as no other shop's."""
-    found = [{**event, "source": source.name, "shop": shop} for event in islice(source.events(request), MOST + 1)]
-    if len(found) > MOST:
-        raise ValueError(f"it makes events without end, or more than {MOST:,} of one request")
-    return found

@@ -292,7 +292,7 @@ class Triggering:
                 fresh.append(replace(draft, reason=cancelled))
             else:
                 fresh.append(self._waiting.told_once(draft, trigger, now))
-        messages = self._planner.plan(fresh, now=now) if fresh else []
+        messages = self._planner.plan(fresh, now=now, hold=True) if fresh else []
         self._store.outbox.add(messages)
         self._store.outbox.replan([message for message in messages if message.id in again])
         return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import messaging.services.sources
-from messaging import MessageState, PluginError, patience
+from messaging import MessageState, NotFound, PluginError, patience
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.request import Request
 
@@ -81,12 +81,34 @@ def test_a_campaign_is_sent(with_plugin: Callable[..., Messaging], live_shop: Sh
     assert live_shop.counts() == {"sent": 20}
 
 
-def test_a_check_that_hangs_lets_nobody_through(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
-    app = with_plugin(hook("check_messages", "messages", "hang(); return []"))
-    with pytest.raises(PluginError, match="plugin bad .* check_messages hangs"):
-        app.send_campaign("spring")
+FAILING = {
+    "hang(); return []": "check_messages hangs: it has not come back",
+    "return [42]": "check_messages answered 42: not Deny or NotBefore for one of its messages",
+    "1/0": "check_messages failed: ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize("body", FAILING)
+def test_a_check_that_cannot_be_asked_lets_nobody_through(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, body: str
+) -> None:
+    """All messages are there and wait for it; the campaign goes on by itself once it can be asked."""
+    app = with_plugin(
+        hook("check_messages", "messages", f"if not STATE.gate.is_set(): {body}").replace(
+            "@hookimpl", "from tests.services.test_faulty_plugins import STATE\n@hookimpl"
+        )
+    )
+    with pytest.raises(PluginError, match="plugin bad"):
+        app.campaigning.plan("spring")
+    fault = app.send_campaign("spring")
+    assert isinstance(fault, PluginError)
+    rows = app.store.outbox.page(campaign="spring")
+    assert live_shop.counts() == {"planned": 20}
+    assert all(FAILING[body] in str(row.reason) or "an earlier call" in str(row.reason) for row in rows)
     assert live_shop.pigeon.handed == []
+    assert app.campaigning.get("spring").state is CampaignState.SENDING
     come_back()
+    live_shop.clock.advance(timedelta(minutes=2))
     assert app.send_campaign("spring") is None
     assert live_shop.counts() == {"sent": 20}
 
@@ -314,6 +336,10 @@ def test_an_adapter_that_forgets_to_call_its_base_is_told_so(with_plugin: Callab
         ("Receipt.refused(message.id, 'no', suppress=['bounced'])", "suppress is ['bounced']"),
         ("Receipt.try_again(message.id, 'busy', 30)", "after is 30"),
         ("Receipt.accepted([message.id])", "not asked for or a second one"),
+        ("Receipt.accepted(message.id, delivered='yes')", "delivered is 'yes'"),
+        ("Receipt.accepted('someone else')", "not asked for or a second one"),
+        ("None", "deliver gave NoneType, not a Receipt"),
+        ("{'message_id': message.id, 'verdict': 'accepted'}", "deliver gave dict, not a Receipt"),
     ],
 )
 def test_a_receipt_that_is_none_counts_as_none(
@@ -328,6 +354,95 @@ def test_a_receipt_that_is_none_counts_as_none(
     states = [row.state for row in app.store.outbox.page(campaign="summer")]
     assert (states.count(MessageState.UNKNOWN), states.count(MessageState.PLANNED)) == (16, 4)
     assert app.send_campaign("spring") is None
+
+
+def test_an_adapter_whose_receipts_have_no_end(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    endless = owl().replace(
+        "for message in messages:", "while True:\n          for message in messages:\n           if 1:"
+    )
+    app = with_plugin(endless, OWL)
+    live_shop.campaign("summer", adapter="owl")
+    fault = app.send_campaign("summer")
+    assert "adapter owl: deliver: it yields receipts without end" in str(fault)
+    assert "plugin bad" in str(fault)
+    states = [row.state for row in app.store.outbox.page(campaign="summer")]
+    assert (states.count(MessageState.SENT), states.count(MessageState.PLANNED)) == (16, 4), "each is taken once"
+    assert app.send_campaign("spring") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return 'sent'", "lookup: it answered str, not a Receipt"),
+        ("return Receipt.accepted('another')", "lookup: it answered a receipt that was not asked for"),
+        ("return Receipt(message_id=message_id, verdict='sent')", "lookup: it answered a receipt whose verdict is"),
+    ],
+)
+def test_a_lookup_that_lies_settles_nothing(
+    with_plugin: Callable[..., Messaging],
+    live_shop: Shop,
+    caplog: pytest.LogCaptureFixture,
+    body: str,
+    problem: str,
+) -> None:
+    app = with_plugin(owl(body), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    (row, *_) = app.store.outbox.page(campaign="summer")
+    settling = app.make_sender(threading.Event())._settling
+    assert settling.lost([row], "the line went dead", app.adapters.get("owl"), now=row.due_at) == [MessageState.UNKNOWN]
+    assert f"adapter owl: {problem}" in caplog.text
+    assert "plugin bad" in caplog.text
+
+
+def test_text_that_no_store_can_keep_costs_no_receipt(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    app = with_plugin(owl(receipt="Receipt.accepted(message.id, 'a\\0b\\ud800' + 'x' * 5000)"), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    assert app.send_campaign("summer") is None
+    (row, *_) = app.store.outbox.page(campaign="summer")
+    assert str(row.provider_id).startswith("a\N{REPLACEMENT CHARACTER}b?xxx")
+    assert row.state is MessageState.SENT
+
+
+def test_a_price_that_is_none_keeps_nobody_from_planning(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = "from messaging import Measure; return Measure(units='two', price=0.1, currency=7)"
+    app = with_plugin(owl(body), OWL)
+    app.campaigning.create("autumn", template="letter", segment="all", channel="email", adapter="owl")
+    assert app.campaigning.plan("autumn").planned == 20
+    assert "adapter owl: measure: it answered a Measure whose units is 'two'" in caplog.text
+
+
+def test_an_adapter_that_promises_what_is_no_number(with_plugin: Callable[..., Messaging], live_shop: Shop) -> None:
+    body = "super().__init__(*given); self.capabilities = Capabilities(batch_size='many')"
+    source = owl().replace("def lookup", f"def __init__(self, *given):\n        {body}\n\n    def lookup")
+    app = with_plugin(source, OWL)
+    live_shop.campaign("summer", adapter="owl")
+    with pytest.raises(PluginError, match="adapter owl: __init__: it has capabilities whose batch_size is 'many'"):
+        app.send_campaign("summer")
+    assert live_shop.counts("summer") == {"planned": 20}
+    assert app.send_campaign("spring") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return None", "it answered NoneType, not a Callback"),
+        ("return [7]", "it answered list, not a Callback"),
+        ("return Callback(engagements=[{'kind': 'bounced'}])", "it made dict, not an Engagement"),
+        ("return Callback(engagements=iter(dict, None))", "it answers without end, or with more than 100,000"),
+        ("return Callback(answer=b'ok')", "it answered a Callback whose answer is b'ok'"),
+        ("return Callback(media_type='text/plain\\r\\nX: y')", "it answered a Callback whose media_type is"),
+    ],
+)
+def test_a_callback_that_is_none_records_nothing(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, body: str, problem: str
+) -> None:
+    app = with_plugin(owl(body), OWL)
+    with pytest.raises(PluginError) as raised:
+        app.callbacks.take("owl", REQUEST)
+    assert f"adapter owl: callback: {problem}" in str(raised.value)
+    assert "plugin bad" in str(raised.value)
 
 
 SOURCE = """
@@ -356,8 +471,12 @@ def register_event_sources():
         ("pass", "yield hang()", "events hangs: it has not come back"),
         ("raise KeyboardInterrupt", "return []", "verify raised KeyboardInterrupt"),
         ("pass", "raise GeneratorExit", "events raised GeneratorExit"),
-        ("pass", "return [None]", "events raised TypeError"),
-        ("pass", "while True: yield {}", "events raised ValueError: it makes events without end"),
+        ("return False", "return []", "verify: it answered False: verify raises messaging.RequestRejected"),
+        ("return hang", "return []", "verify: it answered <function hang"),
+        ("return (i for i in ())", "return []", "verify: verify yields, so nothing of it has run"),
+        ("pass", "return 7", "events raised TypeError: 'int' object is not iterable"),
+        ("pass", "return [None]", "events: it made NoneType, no event"),
+        ("pass", "while True: yield {}", "events: it answers without end"),
     ],
 )
 def test_a_source_that_fails(
@@ -382,3 +501,23 @@ def test_a_receipt_is_still_a_receipt(with_plugin: Callable[..., Messaging], liv
     live_shop.campaign("summer", adapter="owl")
     assert app.send_campaign("summer") is None
     assert {row.state for row in app.store.outbox.page(campaign="summer")} == {MessageState.SENT}
+
+
+@pytest.mark.parametrize("method", ["verify", "events"])
+def test_a_source_that_is_async_is_left_out(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, method: str
+) -> None:
+    """Its `verify` would let everybody in."""
+    source = SOURCE.format(verify="pass", events="return []").replace(f"def {method}", f"async def {method}")
+    app = with_plugin(source, "[sources.tea.main]\n")
+    fault = next(plugin.fault for plugin in app.plugins.found if plugin.name == "bad")
+    assert f"Shop.{method} is async: write it as a plain function" in str(fault)
+    with pytest.raises(NotFound):
+        app.sources.take("tea", "main", REQUEST)
+    assert app.send_campaign("spring") is None
+
+
+def test_an_adapter_that_is_async_is_left_out(with_plugin: Callable[..., Messaging]) -> None:
+    app = with_plugin(owl().replace("def deliver", "async def deliver"), OWL)
+    assert "Owl.deliver is async" in str(next(plugin.fault for plugin in app.plugins.found if plugin.name == "bad"))
+    assert app.send_campaign("spring") is None

@@ -137,7 +137,7 @@ def test_what_is_no_receipt_stops_it_once_and_with_a_name() -> None:
     got, handover = run(lambda messages: ("hello" for _ in messages))
     assert (got, handover.missing) == ([], ["1", "2", "3"])
     assert isinstance(handover.fault, PluginError)
-    assert "no receipt for 3 of 3 messages: deliver yielded str, not a Receipt (2 more like it)" in str(handover.fault)
+    assert "no receipt for 3 of 3 messages: deliver gave str, not a Receipt (2 more like it)" in str(handover.fault)
 
 
 def test_silence_is_a_fault_of_the_adapter() -> None:

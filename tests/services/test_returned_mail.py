@@ -130,11 +130,6 @@ def test_a_reader_that_fails_is_named_and_costs_its_mail_only(
     assert "adapter owl: read_mail raised SystemExit" in caplog.text
 
 
-@pytest.mark.parametrize("told", ["a text", Engagement(id="1", kind=EngagementKind.BOUNCED, at=datetime(2026, 3, 2))])  # noqa: DTZ001 - no zone
-def test_a_reader_that_lies_about_types(returned: Any, told: Any) -> None:
-    assert returned(owl=lambda mail, now: [told]).take([b"1"]) == [Taken.UNREADABLE]
-
-
 def test_only_bounces_and_complaints_come_by_mail(returned: Any, sent: Message) -> None:
     resubscribed = reader(message_id=mail_id(KEYS, sent.id), kind=EngagementKind.RESUBSCRIBED)
     assert returned(smtp=resubscribed).take([b"1"]) == [Taken.IGNORED]

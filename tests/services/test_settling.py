@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from messaging.clock import FrozenClock
-from messaging.nouns.adapter import Adapter, Capabilities, Receipt, RenderedMessage
+from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Capabilities, Receipt, RenderedMessage
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.services.settling import Settling
@@ -38,6 +38,7 @@ class Pigeon(Adapter):
     capabilities = Capabilities(lookup=True)
 
     def __init__(self, known: Callable[[str], Receipt | None]) -> None:
+        super().__init__(AdapterSettings(), AdapterContext(workspace="."))
         self.lookup = known
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from messaging.answers.sources import MOST
 from messaging.errors import RequestRejected
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.services.plugin_settings import read_settings
-from messaging.services.sources import MOST
 from messaging.testing.contract.bench import ended, fault
 from messaging.testing.contract.signatures import now, request_of
 from messaging.testing.standins.http import Answer

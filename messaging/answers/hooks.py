@@ -1,39 +1,31 @@
-"""What plugins answer to hooks, looked at before anybody relies on it. Runs where the plugin runs: it may hang too."""
+"""What a hook must be, and what it must answer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
+import click
 from pydantic import BaseModel
 
+from messaging.answers import MOST, Wrong, listed, not_async, shown, text
+from messaging.answers.adapters import capabilities
 from messaging.ids import is_name
-from messaging.nouns.adapter import Adapter, AdapterSettings, Capabilities
+from messaging.nouns.adapter import Adapter, AdapterSettings
 from messaging.nouns.decision import Decision, Deny, NotBefore
 from messaging.nouns.source import EventSource, SourceSettings
 
-#: Answers that a hook may give, at most; a check so many for each message. Some make them without end.
-MOST = 1000
-#: Characters of an odd answer that are shown.
-_SHOWN = 200
+#: Hooks that are asked for a list, so that one that yields answers, too.
+_LISTS = ("register_adapters", "register_event_sources", "register_context_names", "check_messages")
 
 
-class Wrong(Exception):
-    """An answer is not what the hook asks for; said for its author."""
-
-
-def _listed(hook: str, answer: Iterable[Any], most: int = MOST) -> list[Any]:
-    found = list(islice(answer, most + 1))
-    if len(found) > most:
-        raise Wrong(f"{hook} answers without end, or with more than {most:,}")
-    return found
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def hook(name: str, function: Callable[..., Any]) -> None:
+    """What implements a hook: a function that has done its work when it returns."""
+    not_async(name, function)
+    if name not in _LISTS and inspect.isgeneratorfunction(function):
+        raise Wrong(f"{name} yields, so nothing of it would run: write it without yield")
 
 
 def adapters(answer: Iterable[Any]) -> dict[str, type[Adapter]]:
@@ -43,9 +35,7 @@ def adapters(answer: Iterable[Any]) -> dict[str, type[Adapter]]:
         channel = getattr(adapter, "channel", None)
         if not isinstance(channel, str) or not is_name(channel):
             raise Wrong(f"{adapter.__name__}.channel must be a word like email, sms, webhook")
-        if not isinstance(adapter.capabilities, Capabilities):
-            raise Wrong(f"{adapter.__name__}.capabilities is {_shown(adapter.capabilities)}, no messaging.Capabilities")
-        if adapter.capabilities.callbacks and adapter.callback is Adapter.callback:
+        if capabilities(adapter.__name__, adapter.capabilities).callbacks and adapter.callback is Adapter.callback:
             raise Wrong(f"{adapter.__name__} declares callbacks and has no method callback")
     return found
 
@@ -57,15 +47,18 @@ def sources(answer: Iterable[Any]) -> dict[str, type[EventSource]]:
 
 def _classes(hook: str, answer: Iterable[Any], base: type, settings: type[BaseModel]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for each in _listed(hook, answer):
+    for each in listed(hook, answer):
         if not (isinstance(each, type) and issubclass(each, base)):
-            raise Wrong(f"{hook} returned {_shown(each)}, which is no subclass of messaging.{base.__name__}")
+            raise Wrong(f"{hook} returned {shown(each)}, which is no subclass of messaging.{base.__name__}")
         name = getattr(each, "name", None)
         if not isinstance(name, str) or not is_name(name):
             raise Wrong(f"{each.__name__}.name must be lower-case letters, digits, - and _")
         lacking = sorted(method for method in _required(base, each) if not _is_written(each, method))
         if lacking:
             raise Wrong(f"{each.__name__} is not finished: it has no method {', '.join(lacking)}")
+        for method, function in inspect.getmembers(each, callable):
+            if method in vars(base):
+                not_async(f"{each.__name__}.{method}", function)
         model = getattr(each, "Settings", None)
         if not (isinstance(model, type) and issubclass(model, settings)):
             raise Wrong(f"{each.__name__}.Settings is no subclass of messaging.{settings.__name__}")
@@ -87,44 +80,65 @@ def _is_written(each: type, method: str) -> bool:
 def model(answer: Any) -> type[BaseModel]:
     """The model of a plugin's settings."""
     if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
-        raise Wrong(f"register_settings returned {_shown(answer)}, which is no pydantic model")
+        raise Wrong(f"register_settings returned {shown(answer)}, which is no pydantic model")
     return answer
 
 
 def filters(answer: Mapping[Any, Any]) -> dict[str, Any]:
     """Template filters by name."""
-    found = dict(_listed("register_filters", dict(answer).items()))
+    found = dict(listed("register_filters", dict(answer).items()))
     for name, function in found.items():
         if not isinstance(name, str) or not name.isidentifier() or not callable(function):
-            raise Wrong(f"register_filters returned {_shown(name)}: {_shown(function)}, which is no function by name")
+            raise Wrong(f"register_filters returned {shown(name)}: {shown(function)}, which is no function by name")
+        not_async(f"filter {name}", function)
+    return found
+
+
+def commands(group: click.Group) -> dict[str, click.Command]:
+    """What was added to a group, by name."""
+    found = dict(listed("register_commands", dict(group.commands).items()))
+    for name, command in found.items():
+        if not isinstance(name, str) or not isinstance(command, click.Command):
+            raise Wrong(f"register_commands added {shown(name)}: {shown(command)}, which is no click.Command by name")
+    return found
+
+
+def added(kind: str, table: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What was added to a Jinja2 environment's filters, tests or functions (and other globals), or replaced."""
+    found = {name: value for name, value in table.items() if value is not before.get(name)}
+    for name, value in found.items():
+        if not isinstance(name, str) or not (callable(value) or kind == "function"):
+            raise Wrong(f"prepare_environment added the {kind} {shown(name)}: {shown(value)}, which is no function")
+        not_async(f"{kind} {name}", value)
     return found
 
 
 def paths(answer: Iterable[Any]) -> list[str]:
     """Names in the context."""
-    found = _listed("register_context_names", answer)
+    found = listed("register_context_names", answer)
     for path in found:
         if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
-            raise Wrong(f"register_context_names returned {_shown(path)}, which is no path like weather.today")
+            raise Wrong(f"register_context_names returned {shown(path)}, which is no path like weather.today")
     return found
 
 
 def decisions(answer: Iterable[Any] | None, ids: Collection[str]) -> list[Decision]:
     """What a check decided about the messages with these ids."""
-    return [_decision(each, ids) for each in _listed("check_messages", answer or (), MOST * (len(ids) + 1))]
+    return [_decision(each, ids) for each in listed("check_messages", answer or (), MOST * (len(ids) + 1))]
 
 
 def _decision(each: Any, ids: Collection[str]) -> Decision:
-    said = f"check_messages answered {_shown(each)}"
+    said = f"check_messages answered {shown(each)}"
     if not isinstance(each, Deny | NotBefore) or each.message_id not in ids:
         raise Wrong(f"{said}: not Deny or NotBefore for one of its messages")
     if not isinstance(each.reason, str):
         raise Wrong(f"{said}: its reason is no text")
+    reason = text(each.reason) or ""
     if isinstance(each, Deny):
-        return each
+        return Deny(message_id=each.message_id, reason=reason)
     if not isinstance(each.time, datetime) or each.time.tzinfo is None:
         raise Wrong(f"{said}: its time is none, or has no zone")
     try:
-        return NotBefore(message_id=each.message_id, time=each.time.astimezone(UTC), reason=each.reason)
+        return NotBefore(message_id=each.message_id, time=each.time.astimezone(UTC), reason=reason)
     except (OverflowError, ValueError):
         raise Wrong(f"{said}: its time is out of all bounds") from None
