@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +13,9 @@ from messaging.errors import Conflict, InputError
 from messaging.nouns.event import EventState
 from messaging.rehearsing.app import Rehearsal
 from messaging.rules.envelope import parse_json, read_event
+
+#: Events told in one transaction.
+STRETCH = 500
 
 
 @dataclass(slots=True)
@@ -54,15 +58,20 @@ def tell_history(
     history = [line for time, _, line in events if since is not None and time < since]
     told.before = len(history)
     rehearsal.intake.import_history(history, progress=progress)
-    for time, number, line in events[told.before :]:
-        if until is not None and time > until:
-            told.after += 1
-        else:
-            _tell(rehearsal, line, time, number, told)
-        progress(1)
+    live = iter(events[told.before :])
+    while stretch := list(islice(live, STRETCH)):
+        # One transaction: nobody else looks at the store of a rehearsal, and if it breaks off, nothing of it counts.
+        with rehearsal.store.transaction():
+            for time, number, line in stretch:
+                if until is not None and time > until:
+                    told.after += 1
+                else:
+                    _tell(rehearsal, line, time, number, told)
+                progress(1)
     if told.first is None:
         raise InputError("no event to rehearse", hint=_why_none(told))
-    rehearsal.pass_time(until or told.last or told.first)
+    with rehearsal.store.transaction():
+        rehearsal.pass_time(until or told.last or told.first)
     return told
 
 

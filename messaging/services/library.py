@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from messaging.errors import MessagingError, NotFound, TemplateError
+from messaging.ids import is_name
 from messaging.nouns.message import MessageClass
 from messaging.nouns.template import Template, TemplateVersion
 from messaging.rendering.duties import Lack, lacks
@@ -131,14 +133,20 @@ class TemplateLibrary:
         return sorted(found)
 
     def _stamp(self, name: str) -> _Stamp:
-        if name not in self.names():
+        if not (is_name(name) and (self._folder / name / "template.toml").is_file()):
             near = ", ".join(self.names())
             raise NotFound(f"no template {name!r} in {self._folder}", hint=f"there are: {near}" if near else None)
-        folders = [self._folder / name, *(f for f in self._folder.iterdir() if f.name.startswith("_"))]
-        stamps = []
-        for folder in folders:
-            for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-                if path.is_file():
-                    facts = path.stat()
-                    stamps.append((str(path), facts.st_mtime_ns, facts.st_size))
-        return tuple(stamps)
+        with os.scandir(self._folder) as entries:
+            shared = sorted(entry.path for entry in entries if entry.name.startswith("_") and entry.is_dir())
+        return tuple(file for folder in (str(self._folder / name), *shared) for file in sorted(_files(folder)))
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    """All files in a folder, however deep."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif entry.is_file():
+                facts = entry.stat()
+                yield entry.path, facts.st_mtime_ns, facts.st_size

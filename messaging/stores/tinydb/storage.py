@@ -11,10 +11,11 @@ import gc
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -57,6 +58,7 @@ class JournalStorage(Storage):
         self._writer = TurnLock()
         self._processes = ProcessLock(path)
         self._memory = TurnLock()
+        self._look = _Look(self)
         self._compactor = TurnLock()
         self._compacting = FileLock(path.with_name(path.name + ".compact"))
         self._undo: list[tuple[Rows, str, Document | None]] = []
@@ -138,17 +140,11 @@ class JournalStorage(Storage):
             rows.define(indexes, shared)
             return rows
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Inside, memory is as the last commit left it, whoever made it, and stays so."""
-        inner = self._memory.mine
-        with self._memory:
-            if not inner:
-                self._catch_up()
-            yield
+        return self._look
 
-    @contextmanager
-    def changing(self, *, durable: bool = True) -> Iterator[None]:
+    def changing(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """A transaction: everything `put`, `patch`ed and `drop`ped inside, or nothing. Nests.
 
         `durable`: it is on the disk afterwards; else it survives this process, but not a power cut.
@@ -157,15 +153,14 @@ class JournalStorage(Storage):
             StoreError: it could not be written, and nothing of it was done.
             Uncompacted: it was done, but the compaction that was to follow failed.
         """
-        if self._writer.mine:
-            with self._undone_on_error():
-                yield
-                self._durable |= durable
-            return
+        return _Step(self, durable) if self._writer.mine else self._transaction(durable)
+
+    @contextmanager
+    def _transaction(self, durable: bool) -> Iterator[None]:
         assert not self._memory.mine, "a change inside a look"
         with self._exclusive():
             self._durable, self._compaction_wanted = durable, False
-            with self._undone_on_error():
+            with _Step(self, durable):
                 yield
                 self._commit()
             wanted = self._compaction_wanted
@@ -303,18 +298,13 @@ class JournalStorage(Storage):
         except OSError as error:
             raise disk_error(self.path, error) from None
 
-    @contextmanager
-    def _undone_on_error(self) -> Iterator[None]:
-        undo, redo = len(self._undo), len(self._redo)
-        try:
-            yield
-        except BaseException as error:  # undone, and handed on
-            for rows, key, old in reversed(self._undo[undo:]):
-                rows.set(key, old)
-            del self._undo[undo:], self._redo[redo:]
-            if not isinstance(error, Exception):
-                self._journal.header = None  # an interrupt may have come between a row and its index: read anew
-            raise
+    def _go_back(self, undo: int, redo: int, error: BaseException) -> None:
+        """Undo what was done since there was so much to undo and to write."""
+        for rows, key, old in reversed(self._undo[undo:]):
+            rows.set(key, old)
+        del self._undo[undo:], self._redo[redo:]
+        if not isinstance(error, Exception):
+            self._journal.header = None  # an interrupt may have come between a row and its index: read anew
 
     def _commit(self) -> None:
         if self._redo:
@@ -387,6 +377,52 @@ class JournalStorage(Storage):
             else:
                 for key in what:
                     rows.set(key, None)
+
+
+class _Look:
+    """`JournalStorage.reading`. A class, and one object for all: there are a hundred for each event."""
+
+    __slots__ = ("_storage",)
+
+    def __init__(self, storage: JournalStorage) -> None:
+        self._storage = storage
+
+    def __enter__(self) -> None:
+        memory = self._storage._memory
+        inner = memory.mine
+        memory.__enter__()
+        if not inner:
+            try:
+                self._storage._catch_up()
+            except BaseException as error:  # let go, and handed on
+                memory.__exit__(type(error), error, error.__traceback__)
+                raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._storage._memory.__exit__(kind, error, trace)
+
+
+class _Step:
+    """What is done in a transaction that runs: all of it, or nothing."""
+
+    __slots__ = ("_durable", "_redo", "_storage", "_undo")
+
+    def __init__(self, storage: JournalStorage, durable: bool) -> None:
+        self._storage = storage
+        self._durable = durable
+
+    def __enter__(self) -> None:
+        self._undo, self._redo = len(self._storage._undo), len(self._storage._redo)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._storage._go_back(self._undo, self._redo, error)
+        else:
+            self._storage._durable |= self._durable
 
 
 def _operations(kind: str, table: str, items: list[Any]) -> list[Operation]:
