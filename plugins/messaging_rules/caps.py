@@ -1,7 +1,8 @@
 """Frequency caps: how many messages a person gets in so many days, and which one was before.
 
-First come, first served: what was sent, is in hand, or may have arrived counts; of what is only planned, that which is
-due first, then that which was planned first. So it does not matter which of two is looked at first, nor by whom.
+First come, first served: what was sent, is in hand, or may have arrived counts; of what is only planned, that which
+may go first, by the recipient's hours too, then that which was planned first. So it does not matter which of two is
+looked at first, nor by whom.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from zoneinfo import ZoneInfo
 from messaging import Message, MessageClass, MessageFacts, MessageState
 from messaging_rules.settings import Cap, Rules
 
-#: What is due first, was planned first; the id decides between twins.
+#: What goes first, was planned first; the id decides between twins.
 Rank = tuple[datetime, datetime, str]
 
 
-def rank(message: Message) -> Rank:
-    """Its place among what is planned."""
-    return (message.due_at, message.created_at, message.id)
+def rank(message: Message, time: datetime) -> Rank:
+    """Its place among what is planned, if it goes at `time`."""
+    return (time, message.created_at, message.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Ledger:
                     for entry in self._of(message.customer_id)
                     if cap.covers(entry.channel, entry.topic)
                     and (cap.count_transactional or not entry.transactional)
-                    and (entry.rank is None or entry.rank < rank(message))
+                    and (entry.rank is None or entry.rank < rank(message, time))
                     and time - span < entry.when < time + span
                 ),
                 key=lambda entry: (entry.when, entry.template),
@@ -110,4 +111,4 @@ class Ledger:
 
 def _planned(message: Message, time: datetime) -> _Entry:
     transactional = message.message_class is MessageClass.TRANSACTIONAL
-    return _Entry(time, message.template, message.channel, message.topic, transactional, rank(message))
+    return _Entry(time, message.template, message.channel, message.topic, transactional, rank(message, time))

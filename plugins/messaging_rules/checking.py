@@ -20,23 +20,31 @@ def check(messages: Sequence[Message], facts: MessageFacts, rules: Rules) -> lis
     (zone,) = zones_of(None, facts.timezone)
     ledger = Ledger(rules, facts, {message.id: message for message in messages}, zone)
     decisions: list[Decision] = []
-    for message in sorted(messages, key=rank):
-        if message.lane is Lane.TEST:
-            continue  # a test goes out when it is asked for
-        decision, time = _decide(message, facts, rules, ledger)
+    # A test goes out when it is asked for.
+    asked = [_Asked(message, facts, rules) for message in messages if message.lane is not Lane.TEST]
+    for each in sorted(asked, key=lambda each: rank(each.message, each.time or each.start)):
+        decision, time = _decide(each, facts, rules, ledger)
         if decision is not None:
             decisions.append(decision)
         if time is not None and rules.caps:
-            ledger.take(message, time)
+            ledger.take(each.message, time)
     return decisions
 
 
+class _Asked:
+    """A message, and when its recipient's hours allow it."""
+
+    def __init__(self, message: Message, facts: MessageFacts, rules: Rules) -> None:
+        self.message = message
+        self.start = max(message.due_at, facts.now)
+        self.time, self.reasons = _open(message, self.start, facts, rules)
+
+
 def _decide(
-    message: Message, facts: MessageFacts, rules: Rules, ledger: Ledger
+    asked: _Asked, facts: MessageFacts, rules: Rules, ledger: Ledger
 ) -> tuple[Decision | None, datetime | None]:
     """What is said of one, and when it goes; no time: never."""
-    start = max(message.due_at, facts.now)
-    time, reasons = _open(message, start, facts, rules)
+    message, time, reasons = asked.message, asked.time, asked.reasons
     if time is None:
         return Deny(message_id=message.id, reason=reasons[0]), None
     if message.message_class is MessageClass.MARKETING:
@@ -49,7 +57,7 @@ def _decide(
             time, never = _open(message, max(time, *(excess.free for excess in excesses)), facts, rules)
             if time is None:
                 return Deny(message_id=message.id, reason=never[0]), None
-    if time == start:
+    if time == asked.start:
         return None, time
     reason = "; ".join(reasons)
     if message.expires_at is not None and time >= message.expires_at:

@@ -88,6 +88,19 @@ def test_of_two_promotions_the_one_planned_first_goes(message: Make, say: Say) -
     assert say(ONE, first, pending={"ann": (first, message())}) == []
 
 
+def test_the_night_makes_nobody_first(message: Make, say: Say) -> None:
+    """One that would be due at night goes in the morning: it comes after what waits for that morning already."""
+    rules = {**ONE, "quiet": [{"channel": "sms", "from": "21:00", "until": "08:00"}]}
+    night, morning = NOW + timedelta(hours=14), NOW + timedelta(hours=23)
+    waits = message("zz", template="autumn", due_at=morning, created_at=NOW - DAY)
+    reason = "at most 1 message in 7 days: autumn comes before, on 2026-11-23"
+    assert say(rules, message(due_at=night), now=night, pending={"ann": (waits,)}) == [("m1", None, reason)]
+    # What may go by another channel in the night is before both.
+    mail = message("m2", template="mail", channel="email", due_at=night + timedelta(hours=1))
+    told = say(rules, message(due_at=night), mail, now=night)
+    assert told == [("m1", None, "at most 1 message in 7 days: mail comes before, on 2026-11-23")]
+
+
 def test_what_is_skipped_takes_no_place(message: Make, say: Say) -> None:
     rules = {"caps": [{"max": 1, "days": 7, "channel": "sms"}, {"max": 2, "days": 7}]}
     batch = [message("m1"), message("m2"), message("m3", channel="email")]
