@@ -265,7 +265,9 @@ class Messaging(Opened):
             self.clock,
             library=self.library,
             audience=self.audience,
-            plans=Plans(self.workspace.data / "plans", self.planner, self.composer, self.measures),
+            plans=Plans(
+                self.workspace.data / "plans", self.planner, self.composer, self.measures, self.adapters.problem
+            ),
             rows=Rows(self.store, self.clock, self.planner),
             runs=self.runs,
             has_adapter=self.adapters.name_for,

@@ -76,6 +76,14 @@ class Adapters:
             refuse_insecure(self._base_url, name)
         return self.unsent(name)
 
+    def problem(self, channel: str, wanted: str | None = None) -> str | None:
+        """Why nothing could be handed over on `channel` now, for a person; None if it could."""
+        try:
+            self.get(self.name_for(channel, wanted))
+        except MessagingError as error:
+            return str(error)
+        return None
+
     def unsent(self, name: str) -> Adapter:
         """The adapter of that name, to be asked about messages that are not sent.
 

@@ -66,11 +66,20 @@ class Plan:
 class Plans:
     """Makes plans and keeps them as files in the workspace."""
 
-    def __init__(self, folder: Path, planner: Planner, composer: Composer, measures: Measures) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        planner: Planner,
+        composer: Composer,
+        measures: Measures,
+        problem: Callable[[str, str | None], str | None],
+    ) -> None:
+        """`problem` says why nothing could be handed over on a channel by an adapter."""
         self._folder = folder
         self._planner = planner
         self._composer = composer
         self._measures = measures
+        self._problem = problem
 
     def make(
         self,
@@ -107,6 +116,8 @@ class Plans:
                 progress(len(messages))
         plan.hash = hasher.hexdigest()
         plan.warnings = _warnings(plan, held, largest)
+        if plan.planned and (problem := self._problem(campaign.channel, campaign.adapter)):
+            plan.warnings.append(f"as things are it cannot be sent: {problem}")
         self._save(plan)
         return plan
 

@@ -213,6 +213,22 @@ def test_parts_and_price_are_shown_before_anything_leaves(
     assert twilio_standin.requests == type(twilio_standin.requests)()
 
 
+def test_a_plan_says_what_it_cannot_be_sent_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warnings() -> list[str]:
+        shop.app = shop.open()
+        return list(shop.app.campaigning.plan("spring").summary()["warnings"])
+
+    shop.app.campaigning.create("spring", template="sale", segment="all", channel="sms")
+    assert warnings() == []
+    monkeypatch.delenv("TWILIO_ACCOUNT_SID")
+    assert warnings() == [
+        "as things are it cannot be sent: [adapters.twilio] account_sid is not set (set TWILIO_ACCOUNT_SID)"
+    ]
+    monkeypatch.setenv("MESSAGING__SERVER__ALLOW_INSECURE_LINKS", "false")
+    monkeypatch.setenv("MESSAGING__SERVER__BASE_URL", "http://127.0.0.1:8000")
+    assert "links would lead to this machine only" in warnings()[0]
+
+
 def test_the_command_line_shows_them(shop: Shop, twilio_standin: TwilioStandIn) -> None:
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(main, ["--workspace", str(shop.workspace.root), *arguments], prog_name="messaging")
