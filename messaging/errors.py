@@ -140,6 +140,10 @@ class Untrusted(NotSent):
     """Whoever answers there cannot prove to be who they are said to be: their certificate."""
 
 
+class Erased(MessagingError):
+    """The customer whose it is was erased: nothing of it is kept, and it has no effect."""
+
+
 class NotYet(DeliveryError):
     """What is needed was not told yet: the event waits for it, and no other with it."""
 

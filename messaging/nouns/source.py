@@ -46,6 +46,7 @@ class SourceContext:
     #: For requests to the shop: bounded, and to nobody private (`[outgoing]`).
     http: HttpClient = field(default_factory=Offline)
     #: What this shop told before, by the id of its event; None if it did not (yet). For `complete`: whose order it is.
+    #: Raises `Erased` if whose it was is erased; let that pass, and the event has no effect.
     told: Callable[[str], Event | None] = lambda id: None
 
 

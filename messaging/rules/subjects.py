@@ -50,6 +50,16 @@ def names_in(context: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def lasting(event: Event) -> list[str]:
+    """The order and parcel that an event is about, by each of their names: what more may be told of for weeks."""
+    named = names_in(event.data)
+    return [
+        "\0".join((event.source, event.shop, kind, field, name))
+        for kind in ("order", "shipment")
+        for field, name in named.get(kind, {}).items()
+    ]
+
+
 def same(one: Mapping[str, str], other: Mapping[str, str]) -> bool | None:
     """Whether two of a kind are one, by the first name that both have; None if they have none in common."""
     common = next((field for field in one if field in other), None)

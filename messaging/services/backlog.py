@@ -18,6 +18,7 @@ from messaging.clock import Clock
 from messaging.errors import (
     PLUGIN_FAULTS,
     DeliveryError,
+    Erased,
     InputError,
     MessagingError,
     NotFound,
@@ -127,6 +128,8 @@ class Backlog:
                 self._effects.work_off([completed(event, told)])
         except StoreError:
             raise
+        except Erased:
+            self._effects.ignore([event.key])
         except NotYet as error:
             self._later(event, str(error))  # the shop is well: it has more to tell
         except (DeliveryError, SettingsError, NotFound) as error:

@@ -18,8 +18,10 @@ from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.order import Order
+from messaging.rules.event_types import is_type
 from messaging.rules.orders import fold, order_of
 from messaging.rules.profile import Profile, ProfileReader
+from messaging.rules.subjects import lasting
 from messaging.services.customers import CustomerBatch
 from messaging.services.erasing import ErasureReceipt
 from messaging.services.event_consent import CONSENT_CHANGED, EventConsents
@@ -180,7 +182,7 @@ class Effects:
             known = self._store.events.get([work.event.key for work in works])
             # Told before their customer was erased, or completed after.
             erased = [work.event.key for work in works if work.error is None and self.is_erased(work)]
-            self._store.events.forget(erased)
+            self.ignore(erased)
             todo: list[tuple[Work, Matching]] = []
             for work, live in zip(works, matching, strict=True):
                 before = known.get(work.event.key)
@@ -211,9 +213,29 @@ class Effects:
         return works
 
     def is_erased(self, work: Work) -> bool:
-        """Whether it happened to somebody who was erased since."""
+        """Whether it happened to somebody who was erased since, or to an order or parcel of theirs.
+
+        An order that is placed after that is not: who orders again is a new customer. Nor is what names somebody who is
+        known, or places an order under a number that was used before.
+        """
         since = self._forgotten.since(_names(work.profile))
-        return since is not None and work.event.time < since
+        if since is not None and work.event.time < since:
+            return True
+        if not self._forgotten.knows_things(lasting(work.event)):
+            return False
+        return since is not None or not (is_type(work.event.type, "order.placed") or self._is_known(work.profile))
+
+    def ignore(self, keys: Sequence[str]) -> None:
+        """Keep nothing of events whose customer was erased but that they are known, and without effect."""
+        self._store.events.forget(keys)
+        for key in keys:
+            log.info("event %s ignored: its customer was erased", key)
+
+    def _is_known(self, profile: Profile) -> bool:
+        customers = self._store.customers
+        return bool(
+            (profile.id and customers.get([profile.id])) or (profile.email and customers.find(email=profile.email))
+        )
 
     def _checked(self, event: Event) -> Work:
         try:

@@ -26,6 +26,7 @@ from messaging.nouns.message import Message
 from messaging.nouns.order import Order
 from messaging.rules.identity import Identity
 from messaging.rules.profile import ProfileReader
+from messaging.rules.subjects import lasting
 from messaging.services.campaign_plans import forget_in_plans
 from messaging.services.campaign_rows import forget_withheld
 from messaging.services.customers import forget_notes, former_addresses, shop_ids
@@ -139,7 +140,8 @@ class Eraser:
     def erase(self, customer_id: str, *, since: datetime | None = None) -> ErasureReceipt:
         """Erase a customer everywhere. Cut short, it can be done again: the customer goes last.
 
-        What is told of them later and happened before `since` is not taken in: they asked for this then.
+        What is told of them later and happened before `since` (now, if not said) is not taken in: they asked for this
+        then. Nor is what happens to an order or parcel of theirs that is known by now.
 
         Raises:
             NotFound: there is no such customer.
@@ -163,8 +165,8 @@ class Eraser:
                 forget_withheld(self._store, customer_id)
                 self._store.customers.delete(customer_id, ids=known.shop_ids, addresses=known.theirs)
                 names = [customer_id, *known.shop_ids, *(address for _, address in known.theirs)]
-                if since is not None:
-                    self._forgotten.remember(names, at=since)
+                self._forgotten.remember(names, at=since or self._clock.now())
+                self._forgotten.remember_things({thing for event in known.events for thing in lasting(event)})
                 marks = list(map(self._forgotten.mark, names))
                 self._store.put_note(unfinished, {"names": marks, "messages": messages})
         except Uncompacted as error:

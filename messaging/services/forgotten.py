@@ -1,8 +1,8 @@
-"""The addresses of people who had themselves erased, as keyed hashes: all that is kept of them.
+"""The names, addresses, orders and parcels of people who had themselves erased, as keyed hashes: all that is kept.
 
 A hash tells nothing to whoever finds it without the workspace's key. It is there so that an old list which
 brings the address back does not bring back the permission to advertise to it (GDPR art. 17 with art.
-21(3)).
+21(3)), and a parcel that is still under way not the person.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from messaging.stores.base import Address, Store
 ERASED = "erased"
 #: Note: the mark of an id or address -> since when who had it is erased.
 _SINCE = "erased-since:"
+#: Note: the mark of an order or parcel of somebody who is erased.
+_THING = "erased-thing:"
 
 
 class Forgotten:
@@ -74,6 +76,15 @@ class Forgotten:
         """Since when somebody who has one of these ids and addresses is erased; None: nobody was."""
         found = (time_from_text(self._store.get_note(_SINCE + self.mark(name))) for name in names)
         return max((time for time in found if time is not None), default=None)
+
+    def remember_things(self, things: Iterable[str]) -> None:
+        """Remember orders and parcels of somebody who is erased."""
+        for thing in things:
+            self._store.put_note(_THING + self.mark(thing), True)
+
+    def knows_things(self, things: Iterable[str]) -> bool:
+        """Whether one of these orders and parcels was somebody's who is erased."""
+        return any(self._store.get_note(_THING + self.mark(thing)) for thing in things)
 
     def mark(self, text: str) -> str:
         """What tells, to us alone, an id or address of somebody erased from others."""

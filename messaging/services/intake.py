@@ -25,6 +25,8 @@ from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.intake")
 
+#: What is said of an event whose customer was erased.
+IGNORED = "ignored: the customer was erased"
 #: Events of history in one transaction.
 PAGE = 500
 
@@ -81,7 +83,8 @@ class Intake:
         event = replace(event, received_at=self._clock.now(), worker=self._enlisted())
         self._effects.check_time(event)
         if self._effects.is_erased(self._effects.read(event)):
-            return Accepted(key=event.key, state=EventState.DONE, new=False)
+            self._effects.ignore([event.key])
+            return Accepted(key=event.key, state=EventState.DONE, new=False, warnings=(IGNORED,))
         with self._holding(event):
             (known,) = self._store.events.add([event])
             if known is None:
@@ -109,6 +112,9 @@ class Intake:
         now = self._clock.now()
         told = [replace(read_event(document, thin=True), received_at=now) for document in documents]
         events = [event for event in told if not self._is_erased(event)]
+        kept = {event.key for event in events}
+        if erased := [event.key for event in told if event.key not in kept]:
+            self._effects.ignore(erased)
         states = dict.fromkeys((event.key for event in told), EventState.DONE)
         new = set()
         for event, known in zip(events, self._store.events.add(events) if events else [], strict=True):
@@ -219,13 +225,18 @@ class Intake:
             keys = {work.event.key for work in works}
             known, gone = self._store.events.get(keys), self._store.events.forgotten(keys)
             fresh: dict[str, Work] = {}
+            erased: list[str] = []
             for work in works:
                 before = known.get(work.event.key)
                 over = before is not None and before.state is not EventState.FAILED
-                if work.event.key in fresh or over or work.event.key in gone or self._effects.is_erased(work):
+                if work.event.key in fresh or over or work.event.key in gone:
                     summary.known += 1
+                elif self._effects.is_erased(work):
+                    summary.known += 1
+                    erased.append(work.event.key)
                 else:
                     fresh[work.event.key] = work
+            self._effects.ignore(erased)
             self._effects.happen([work for work in fresh.values() if work.event.type != REDACTED], now)
             self._store.events.add([_settled(work) for key, work in fresh.items() if key not in known])
             for key in fresh.keys() & known.keys():

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from messaging.answers import sources as answers
-from messaging.errors import InputError, NotFound
+from messaging.errors import Erased, InputError, NotFound
 from messaging.nouns.event import Accepted, Event, event_key
 from messaging.nouns.http import HttpClient
 from messaging.nouns.request import Request
@@ -73,7 +73,10 @@ class Sources:
         return kind(settings, context)
 
     def _told(self, key: str) -> Event | None:
-        return self._events.get([key]).get(key)
+        found = self._events.get([key]).get(key)
+        if found is None and self._events.forgotten([key]):
+            raise Erased("whose it was is erased")
+        return found
 
     def _call(self, name: str, shop: str, method: str, function: Callable[[], T]) -> T:
         return self._plugins.call_source(name, f"{shop}: {method}", function, SECONDS)
@@ -117,6 +120,7 @@ class Sources:
         Raises:
             NotFound, SettingsError: the shop is not set up (any more), or its settings are wrong.
             DeliveryError: the shop cannot answer now.
+            Erased: it is about what was an erased customer's.
             InputError: what it answers is no such thing.
             PluginError: the source failed.
         """

@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from messaging.errors import Erased
+from messaging.nouns.consent import Suppression
 from messaging.nouns.event import EventState
 from messaging.nouns.order import order_key
+from messaging.nouns.template import Trigger
 from messaging.rules.policy import standing
+from tests.services.conftest import order
 
 ANN = ("email", "ann@example.com")
 
@@ -143,6 +147,86 @@ def test_what_happened_before_and_is_told_after_is_not_taken_in(shop, way):
     shop.backlog.work_off()
     assert [event.id for event in shop.store.events.page()] == ["2"]
     assert shop.store.customers.count() == 1
+
+
+def tell(shop, way, event):
+    if way == "import":
+        shop.intake.import_history([orjson.dumps(event)])
+    elif way == "accept":
+        shop.intake.accept([event])
+        shop.backlog.work_off()
+    else:
+        accepted = shop.intake.receive(event)
+        assert (accepted.state, accepted.new) == (EventState.DONE, False)
+        assert accepted.warnings == ("ignored: the customer was erased",)
+
+
+@pytest.mark.parametrize("way", ["receive", "accept", "import"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"order": {"number": "B-77", "id": "70"}},
+        {"shipment": {"tracking_number": "1Z9"}},
+        {"shipment": {"id": "p"}, "order": {"number": "x"}},
+    ],
+)
+@pytest.mark.parametrize("customer", [{"email": "ann@example.com"}, {"id": "unheard", "phone": "+436641234567"}])
+def test_what_becomes_of_an_erased_persons_parcel_brings_nobody_back(shop, way, data, customer):
+    told = {"order": order(id="70"), "shipment": {"id": "p", "tracking_number": "1Z9"}}
+    shop.intake.receive(shop.event("shipment.shipped", id="1", hours=-1, **told))
+    shop.eraser.erase("17")
+    shop.clock.advance(timedelta(hours=1))
+    shop.shelf.put("delivered", Trigger(event="shipment.delivered"))
+    shop.switch.enable("delivered")
+    tell(shop, way, shop.event("shipment.delivered", id="2", customer=customer, **data))
+    assert shop.store.customers.count() == shop.store.events.count() == len(shop.messages()) == 0
+    assert not shop.store.events.received(now=shop.clock.now())
+    assert b"ann@example.com" not in shop.store.path.read_bytes()
+    # Told again it is known, and what a source asks about it as well.
+    (again,) = shop.intake.accept([shop.event("shipment.delivered", id="2", customer=customer, **data)])
+    assert (again.state, again.new) == (EventState.DONE, False)
+
+
+def test_who_orders_again_after_being_erased_is_a_new_customer(shop):
+    shop.store.addresses.suppress(
+        [Suppression(channel="email", address="ann@example.com", reason="complained", at=shop.clock.now())]
+    )
+    shop.intake.receive(shop.event(id="1", hours=-1))
+    shop.eraser.erase("17")
+    shop.clock.advance(timedelta(hours=1))
+    assert shop.intake.receive(shop.event(id="2", order=order("1002"))).customer_id == "17"
+    (ann,) = shop.store.customers.page()
+    assert (ann.email, ann.created_at) == ("ann@example.com", shop.clock.now())
+    status = shop.store.addresses.status([("email", "ann@example.com")])["email", "ann@example.com"]
+    assert status.suppression.reason == "complained"
+    assert [consent.granted for consent in status.consents] == [False]
+    # What is still told of the first order does not become theirs; of the second it does.
+    shop.intake.receive(shop.event("order.shipped", id="3", order=order("1001")))
+    shop.intake.receive(shop.event("order.shipped", id="4", order=order("1002")))
+    assert {event.id for event in shop.store.events.page(customer_id="17")} == {"2", "4"}
+
+
+def test_an_order_under_a_used_number_is_not_lost(shop):
+    shop.intake.receive(shop.event(id="1", hours=-1))
+    shop.eraser.erase("17")
+    shop.clock.advance(timedelta(hours=1))
+    bob = {"id": "18", "email": "bob@example.com"}
+    for id, type in (("2", "order.placed"), ("3", "order.shipped")):
+        assert shop.intake.receive(shop.event(type, id=id, customer=bob)).customer_id == "18"
+
+
+def test_what_its_source_finds_to_be_an_erased_customers_is_done_at_once(shop, caplog):
+    caplog.set_level(logging.INFO)
+
+    def erased(event):
+        raise Erased("whose it was is erased")
+
+    shop.complete = erased
+    shop.intake.accept([shop.event("order.shipped", id="2") | {"incomplete": {"order": "70"}}])
+    assert shop.backlog.work_off() == 1
+    assert shop.store.events.count() == 0
+    assert "ignored: its customer was erased" in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 def test_what_waits_when_its_customer_is_erased_goes_too(shop):

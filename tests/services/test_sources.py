@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from messaging.errors import Erased
+
 if TYPE_CHECKING:
     from tests.conftest import Shop
 
@@ -39,3 +43,6 @@ def test_a_source_looks_up_what_its_own_shop_told(live_shop: Shop) -> None:
     assert (found.customer_id, found.data) == ("ann", event["data"])
     assert app.sources.get("kiosk", "main").context.told("2") is None
     assert app.sources.get("kiosk", "other").context.told("1") is None
+    app.eraser.erase("ann")
+    with pytest.raises(Erased):
+        app.sources.get("kiosk", "main").context.told("1")
