@@ -16,12 +16,15 @@ from messaging.errors import MessagingError, PluginError, SettingsError
 from messaging.nouns.adapter import Adapter, AdapterContext
 from messaging.nouns.engagement import Engagement
 from messaging.plugins import Plugins
+from messaging.services.handover import Handover
 from messaging.services.plugin_settings import read_settings
 
 log = logging.getLogger("messaging.adapters")
 
 T = TypeVar("T")
 
+#: Deliveries that an adapter may leave behind, each with a thread and the messages that it was given.
+MOST_HANGING = 4
 #: Reads one mail, at a time that counts where it has none.
 MailReader = Callable[[bytes, datetime], Sequence[Engagement]]
 
@@ -47,6 +50,9 @@ class Adapters:
         self._base_url = base_url
         self._allow_insecure_links = allow_insecure_links
         self._made: dict[str, Adapter] = {}
+        #: Deliveries that were given up on and have not come back, by adapter; and who left too many of them.
+        self._hanging: dict[str, list[Handover]] = {}
+        self._out: set[str] = set()
         self._lock = threading.Lock()
         #: What one call may take: twice what the adapter is told to keep to.
         self._seconds = context.timeout * 2
@@ -71,7 +77,12 @@ class Adapters:
         Raises:
             SettingsError: there is none, its settings are wrong, or it would carry links into the world that the
                 world cannot open.
+            PluginError: it cannot be made, or left too many deliveries behind.
         """
+        if name in self._out:
+            raise self.blame(
+                name, f"{MOST_HANGING} of its deliveries hang: it gets no more until this process is started anew"
+            )
         if self._plugins.adapter(name).leaves_the_machine and not self._allow_insecure_links:
             refuse_insecure(self._base_url, name)
         return self.unsent(name)
@@ -120,10 +131,14 @@ class Adapters:
         """The error for what an adapter did wrong: names its plugin and where that came from."""
         return self._plugins.blame(name, problem)
 
-    def renew(self, name: str) -> None:
-        """Forget an adapter that hung: the next `get` makes a new one."""
+    def give_up_on(self, name: str, delivery: Handover) -> None:
+        """A delivery of that adapter hangs. The next `get` makes a new one, unless too many were left behind."""
         with self._lock:
             self._made.pop(name, None)
+            hanging = [each for each in self._hanging.get(name, ()) if not each.over] + [delivery]
+            self._hanging[name] = hanging
+            if len(hanging) >= MOST_HANGING:
+                self._out.add(name)
 
     def close(self) -> None:
         """Close them all; one that cannot be closed is named, and stops no other."""

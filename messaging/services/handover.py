@@ -65,6 +65,8 @@ class Handover:
         self.fault: AdapterUnusable | DeliveryError | PluginError | None = None
         #: It was given up on: what it was given is not to be counted on any more, nor is its thread.
         self.hung = False
+        #: Whether it has come to an end, be it after it was given up on.
+        self.over = False
         self._start()
 
     def _start(self) -> None:
@@ -135,6 +137,7 @@ class Handover:
         except BaseException as raised:  # SystemExit too: an adapter does not end the program
             error = raised
         self._said.put(_End(error))
+        self.over = True
 
     def _judge(self, end: _End) -> AdapterUnusable | DeliveryError | PluginError | None:
         if end.error is None or isinstance(end.error, AdapterUnusable):

@@ -373,7 +373,7 @@ class Sender:
         self._settling.tell()
         report.fault = handover.fault
         if handover.hung:
-            self._adapters.renew(adapter.name)
+            self._adapters.give_up_on(adapter.name, handover)
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works. A campaign waits for a person, who is not to wait.
             later, why = self._clock.now() + AGAIN, handover.fault.message

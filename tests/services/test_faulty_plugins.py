@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import messaging.services.sending
 import messaging.services.sources
 from messaging import MessageState, NotFound, PluginError, patience
 from messaging.nouns.campaign import CampaignState
@@ -368,6 +369,47 @@ def test_an_adapter_whose_receipts_have_no_end(with_plugin: Callable[..., Messag
     states = [row.state for row in app.store.outbox.page(campaign="summer")]
     assert (states.count(MessageState.SENT), states.count(MessageState.PLANNED)) == (16, 4), "each is taken once"
     assert app.send_campaign("spring") is None
+
+
+def test_an_adapter_that_hangs_again_and_again_is_out(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time leaves a thread behind, and a group of messages unknown."""
+    monkeypatch.setattr(messaging.services.sending, "GROUP", 2)
+    app = with_plugin(owl(receipt="hang()"), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    before = set(threading.enumerate())
+    for number in range(1, 5):
+        fault = app.send_campaign("summer")
+        assert "adapter owl: deliver hangs: " in str(fault)
+        assert live_shop.counts("summer") == {"unknown": 2 * number, "planned": 20 - 2 * number}
+        app.campaigning.resume("summer")
+    for _ in range(2):
+        with pytest.raises(PluginError) as raised:
+            app.send_campaign("summer")
+        assert "plugin bad (from" in str(raised.value)
+        assert "adapter owl: 4 of its deliveries hang: it gets no more until this process" in str(raised.value)
+    left = set(threading.enumerate()) - before
+    assert sum(thread.name == "deliver-owl" for thread in left) == 4
+    assert live_shop.counts("summer") == {"unknown": 8, "planned": 12}
+    assert app.send_campaign("spring") is None
+
+
+def test_an_adapter_that_comes_back_late_each_time_is_not_out(
+    with_plugin: Callable[..., Messaging], live_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messaging.services.sending, "GROUP", 2)
+    app = with_plugin(owl(receipt="hang()"), OWL)
+    live_shop.campaign("summer", adapter="owl")
+    for number in range(1, 7):
+        app.send_campaign("summer")
+        assert live_shop.counts("summer") == {"unknown": 2 * number, "planned": 20 - 2 * number}
+        app.campaigning.resume("summer")
+        STATE.gate.set()
+        for thread in threading.enumerate():
+            if thread.name == "deliver-owl":
+                thread.join(30)
+        STATE.gate = threading.Event()
 
 
 @pytest.mark.parametrize(
