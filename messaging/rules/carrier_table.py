@@ -53,7 +53,9 @@ _LONG = r"(?:9\d{8}\d{11}|[0-8]\d{5}\d{14})"
 _RETAIL = r"(?:94\d{3}|95\d{3}|92\d{3}(?=9)|93\d{3}(?=[0-8]))"
 
 CARRIERS: tuple[Carrier, ...] = (
-    Carrier("Amazon", "", ("amazon",), (_form(r"TB[ACM]\d{12}"), _form(r"[AFC]\d{10}"))),
+    Carrier("Amazon", "", ("amazon",), (_form(r"[AFC]\d{10}"),)),
+    # What it delivers itself; `Amazon` alone may be any of its carriers.
+    Carrier("Amazon", "https://track.amazon.com/tracking/{}", ("amazon",), (_form(r"TB[ACM]\d{12}"),)),
     Carrier("An Post", "https://www.anpost.com/Post-Parcels/Track/History?item={}", ("an post", "anpost"), (), ("IE",)),
     Carrier("Aramex", "https://www.aramex.com/track/results?ShipmentNumber={}", ("aramex",)),
     Carrier(

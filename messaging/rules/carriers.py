@@ -91,10 +91,11 @@ def _of(name: object, number: object) -> Carrier | None:
 
 
 def _compact(number: object) -> str | None:
+    """A number without spaces, in capitals; noughts alone stand for one that is not there, and fit every check digit."""
     if not isinstance(number, str) or len(number) > 2 * LONGEST:
         return None
     compact = "".join(number.split()).upper()
-    return compact if 0 < len(compact) <= LONGEST else None
+    return compact if compact.strip("0") and len(compact) <= LONGEST else None
 
 
 @lru_cache(4096)

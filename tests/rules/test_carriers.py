@@ -69,6 +69,33 @@ def test_the_numbers_of_eighteen_couriers(shared: Callable[[str], Path]) -> None
     assert seen == 280
 
 
+def test_what_is_nobodys_number_names_nobody(shared: Callable[[str], Path]) -> None:
+    couriers = [
+        json.loads(path.read_text("utf-8")) for path in (shared("data/tracking_numbers") / "couriers").iterdir()
+    ]
+    tests = [each["test_numbers"] for courier in couriers for each in courier["tracking_numbers"]]
+    good = {number for each in tests for number in each["valid"]}
+    wrong = {number for each in tests for number in each["invalid"]} - good
+    assert len(wrong) > 80
+    assert {number: names for number in wrong if (names := names_of(number))} == {}
+
+
+@pytest.mark.parametrize("length", range(1, 35))
+def test_noughts_are_no_number(length: int) -> None:
+    assert names_of("0" * length) == set()
+    for carrier in ({}, {"carrier": "UPS"}):
+        assert "tracking_url" not in tracked({"tracking_number": "0" * length, **carrier})
+
+
+def test_amazons_own_parcels_have_a_page() -> None:
+    own = tracked({"tracking_number": "TBA123456789012", "carrier": "Amazon Logistics"})
+    assert own == tracked({"tracking_number": "tba 123456789012"}) | {"tracking_number": "TBA123456789012"}
+    assert own["tracking_url"] == "https://track.amazon.com/tracking/TBA123456789012"
+    for number in ("A1234567890", "1Z999AA10123456784", "7"):
+        other = tracked({"tracking_number": number, "carrier": "amazon"})
+        assert (other["carrier"], other.get("tracking_url")) == ("Amazon", None)
+
+
 @pytest.mark.parametrize(("number", "name"), OWN.items())
 def test_a_number_names_its_carrier(number: str, name: str) -> None:
     assert names_of(number) == {name}
@@ -173,10 +200,7 @@ def test_digits_alone_are_not_believed_over_a_shop() -> None:
 
 
 def test_a_carrier_without_a_page_and_a_post_without_a_name() -> None:
-    assert tracked({"tracking_number": "TBA123456789012"}) == {
-        "tracking_number": "TBA123456789012",
-        "carrier": "Amazon",
-    }
+    assert tracked({"tracking_number": "LX17635036"}) == {"tracking_number": "LX17635036", "carrier": "LaserShip"}
     assert carriers_of("RB123456785CV")
     assert tracked({"tracking_number": "RB123456785CV"}) == {"tracking_number": "RB123456785CV"}
     assert not carriers_of("RB123456785XX")
