@@ -12,6 +12,7 @@ import pytest
 
 import messaging.testing.contract.adapter  # the runs inside share what was imported before them
 import messaging.testing.contract.bench
+import messaging.testing.contract.footprint
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -24,6 +25,7 @@ CONTRACTS = {
     "right": "PigeonContract",
     "right_batched": "FlockContract",
     "right_csv": "MailContract",
+    "right_database": "PlainContract",
     "right_files": "MailContract",
     "right_form": "PigeonContract",
     "right_get": "PigeonContract",
@@ -87,6 +89,17 @@ def test_a_right_adapter_passes_whole(pytester: pytest.Pytester, module: str) ->
     assert outcomes["passed"] >= 20
 
 
+def test_files_may_be_where_settings_say(pytester: pytest.Pytester) -> None:
+    pytester.syspathinsert(FOLDER)
+    pytester.makepyfile(
+        "from authors import PlainContract\nfrom right_database import Pigeon\n"
+        "class TestPigeon(PlainContract):\n    adapter = Pigeon\n"
+        f"    def settings(self, provider): return {{'folder': {str(pytester.mkdir('elsewhere') / 'new')!r}}}\n"
+    )
+    result = pytester.runpytest_inprocess(*PLAIN, "-k", "everything_is_closed")
+    assert result.parseoutcomes()["passed"] == 1, result.stdout.str()
+
+
 def test_three_lines_are_enough(pytester: pytest.Pytester) -> None:
     pytester.syspathinsert(FOLDER)
     pytester.makepyfile(
@@ -103,6 +116,7 @@ def test_three_lines_are_enough(pytester: pytest.Pytester) -> None:
 def test_a_wrong_adapter_is_caught(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Each says in its docstring which test catches it, and what that says."""
     test, says, base = told_of(module)
+    monkeypatch.setattr(messaging.testing.contract.footprint, "_GONE", 0.5)
     if module == "close_waits":
         monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 2.0)
     result = run(pytester, module, CONTRACTS[base], "-k", test)

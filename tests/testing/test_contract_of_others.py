@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import messaging.testing.contract.bench
+import messaging.testing.contract.footprint
 import messaging.testing.contract.rule
 import messaging.testing.contract.source  # the runs inside share what was imported before them
 
@@ -16,7 +17,8 @@ FOLDER = Path(__file__).parent / "wrong_adapters"
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest", "-q")
 
 SOURCE = """
-import hmac, json, logging, random, threading
+import hmac, json, logging, random, socket, sqlite3, threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, repeat
@@ -50,7 +52,7 @@ class TestTea(ThinTeaContract):
 """
 RULE = """
 import datetime as dates
-import itertools, logging, random, threading, time
+import itertools, logging, random, shelve, threading, time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pydantic import BaseModel, SecretStr
@@ -226,6 +228,23 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
             "the_same_again",
             "tell what is posted",
         ),
+        (
+            "def events(self, request):\n        with sqlite3.connect('tea-seen.db') as db: db.execute('create table if not exists t (x)')"
+            "\n        db.close(); return super().events(request)",
+            "left_behind",
+            "keep nothing, in no file",
+        ),
+        (
+            "pool = ThreadPoolExecutor(1)\n    def events(self, request):\n"
+            "        return self.pool.submit(lambda: list(super(Wrong, self).events(request))).result()",
+            "left_behind",
+            "keep nothing, in no file",
+        ),
+        (
+            "def events(self, request):\n        socket.setdefaulttimeout(9)\n        return super().events(request)",
+            "left_behind",
+            "leave alone",
+        ),
         ("def events(self, request): return repeat({})", "envelopes", "end the loop that yields them"),
         ("def events(self, request): raise SystemExit(3)", "envelopes", "raise only what is an Exception"),
         ("def verify(self, request): threading.Event().wait()", "verify_alone", "bound every loop"),
@@ -234,6 +253,7 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
 def test_a_wrong_source_is_caught(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
 ) -> None:
+    monkeypatch.setattr(messaging.testing.contract.footprint, "_GONE", 0.5)
     monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 2.0 if "bound every loop" in remedy else 60.0)
     caught(pytester, SOURCE.format(body=body), test, remedy)
 
@@ -306,6 +326,9 @@ def test_a_wrong_source_is_caught(
             "in_any_order",
             "where several go to one person, take them by what they are",
         ),
+        ("shelve.open('asked').close(); return []", "left_behind", "keep nothing, in no file"),
+        ("open('asked.txt', 'a').close(); return []", "left_behind", "keep nothing, in no file"),
+        ("threading.Timer(5, print).start(); return []", "left_behind", "keep nothing, in no file"),
         ("log.info('%s', messages); return []", "nothing_gets_out", "log message.id, or the id of what"),
         ("print([m.address for m in messages]); return []", "nothing_gets_out", "log message.id, or the id of what"),
         (
@@ -324,5 +347,6 @@ def test_a_wrong_source_is_caught(
 def test_a_wrong_rule_is_caught(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, test: str, remedy: str
 ) -> None:
+    monkeypatch.setattr(messaging.testing.contract.footprint, "_GONE", 0.5)
     monkeypatch.setattr(messaging.testing.contract.bench, "PATIENCE", 2.0 if "bound every loop" in remedy else 60.0)
     caught(pytester, RULE.format(body=body), test, remedy)

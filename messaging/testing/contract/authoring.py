@@ -18,6 +18,7 @@ from messaging.outgoing import Outgoing
 from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import ADDRESS, address_on, make_message, parts_of
 from messaging.testing.contract.bench import Run, ended, fault, hand_over
+from messaging.testing.contract.files import things_in
 from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.provider import Arrival, Fate, HttpProvider, Provider
 from messaging.testing.contract.reading import says
@@ -66,10 +67,12 @@ class AdapterAuthor:
         return parts_of(self.adapter.channel, text)
 
     def sent(self, provider: Provider, folder: Path) -> list[bytes]:
-        """What left, one by one: by default what came to the provider, else the files in the workspace `folder`."""
+        """What left, one by one: by default what came to the provider, else the files in the workspace `folder`, of
+        databases (SQLite) each row.
+        """
         if provider.asked_for:
             return [arrival.raw for arrival in provider.arrived]
-        return [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
+        return [each for path in sorted(folder.rglob("*")) if path.is_file() for each in things_in(path)]
 
     def built_alike(self, one: bytes, other: bytes) -> bool:
         """Whether two things that left are built the same, whatever their values. For a format that carries line breaks

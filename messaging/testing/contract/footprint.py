@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 #: Seconds that what was closed may take to be gone.
 _GONE = 3.0
@@ -119,37 +120,72 @@ def _by_ps() -> Iterator[tuple[int, str]]:
 
 
 class Deeds:
-    """What a process asks of the system: files and folders that came to be, and the commands of its children."""
+    """What a process asks of the system: files and folders that it makes or writes to, and its children's commands."""
 
     def __init__(self) -> None:
         self.files: list[str] = []
         self.commands: list[str] = []
+        self._beside = _here()
 
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
         if event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
             self.commands.append(f"{args[0]} {args[1]}")
         elif event == "os.system":
             self.commands.append(str(args[0]))
-        elif event in ("open", "os.mkdir", "os.rename", "os.symlink", "os.link"):
-            path = args[0] if event in ("open", "os.mkdir") else args[1]
-            if isinstance(path, str | bytes | os.PathLike):
-                with suppress(OSError, ValueError):  # no such path can be: whoever made it up hears of it
-                    full = os.path.abspath(os.fsdecode(path))
-                    if not os.path.lexists(full):
-                        self.files.append(full)
+        elif event == "open":
+            self._note(args[0], written=bool(args[2] & _WRITING))
+        elif event == "sqlite3.connect":
+            self._note(_database(args[0]), written=True)
+        elif event in ("os.mkdir", "os.rename", "os.symlink", "os.link"):
+            self._note(args[0 if event == "os.mkdir" else 1])
 
-    def left(self, workspace: Path) -> list[str]:
-        """Files that are still there, outside of the workspace, where they are in everybody's way."""
+    def _note(self, path: object, *, written: bool = False) -> None:
+        if isinstance(path, str | bytes | os.PathLike) and path:
+            with suppress(OSError, ValueError):  # no such path can be: whoever made it up hears of it
+                full = os.path.abspath(os.fsdecode(path))
+                # A file without a name (O_TMPFILE) is opened by its folder's.
+                if not os.path.lexists(full) or (written and not os.path.isdir(full)):
+                    self.files.append(full)
+
+    def left(self, *own: Path) -> list[str]:
+        """Files that are still there, where they are in everybody's way, and in none of the places that are its own."""
         common = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", os.getcwd())  # noqa: S108 - only to look at
-        places = {os.path.realpath(place) for place in common}
+        places = {os.path.realpath(place) for place in (*common, Path.home())}
+        spared = [Path.home() / ".cache", *own]
+        # What libraries in C and child processes write nobody hears of.
+        beside = [path for path, state in _here().items() if self._beside.get(path) != state]
         return [
             path
-            for path in dict.fromkeys(self.files)
-            if os.path.lexists(path)
-            and not Path(path).is_relative_to(workspace)
+            for path in dict.fromkeys([*self.files, *beside])
+            if (os.path.isfile(path) or os.path.isdir(path) or os.path.islink(path))
+            and not any(Path(os.path.realpath(path)).is_relative_to(os.path.realpath(place)) for place in spared)
             and "__pycache__" not in path
             and any(Path(os.path.realpath(path)).is_relative_to(place) for place in places)
         ]
+
+
+#: What opens a file for more than reading it.
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+def _database(name: object) -> object:
+    """The file of a database; none if it is in memory, or only read."""
+    if not isinstance(name, str) or not name.startswith("file:"):
+        return None if name == ":memory:" else name
+    parts = urlsplit(name)
+    return None if any(word in parts.query for word in ("mode=memory", "mode=ro", "immutable=1")) else parts.path
+
+
+def _here() -> dict[str, object]:
+    """The files and folders in the current folder that are not hidden; of files, also how they are."""
+    found: dict[str, object] = {}
+    with os.scandir() as entries:
+        for each in entries:
+            if not each.name.startswith("."):
+                with suppress(OSError):
+                    status = each.stat(follow_symlinks=False)
+                    found[os.path.abspath(each.name)] = (status.st_mtime_ns, status.st_size) if each.is_file() else None
+    return found
 
 
 #: Who listens. What hears for them cannot be taken away again, so there is one.

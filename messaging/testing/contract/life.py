@@ -5,10 +5,13 @@ and closed. The tests of `Conduct` look at what was noted.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from messaging.nouns.adapter import Adapter, RenderedMessage
 from messaging.patience import Call
@@ -16,6 +19,7 @@ from messaging.services.handover import secrets_in
 from messaging.testing.builders import make_message
 from messaging.testing.contract.authoring import PATIENCE, AdapterBench
 from messaging.testing.contract.bench import Run, values
+from messaging.testing.contract.files import things_in
 from messaging.testing.contract.footprint import Footprint, changed, common, deeds
 from messaging.testing.contract.hearing import Listener, Printed, listening, printing
 from messaging.testing.contract.leaks import addresses_in, chain
@@ -86,6 +90,7 @@ class Life:
                 before = common()
                 adapter = self._bench.make(self._provider, folder, workspace, timeout=self._bench.hurry)
                 self.secrets |= set(secrets_in(adapter.settings))
+                own = [Path(each) for each in _texts_in(adapter.settings) if os.path.isabs(each)]
                 if isinstance(self._provider, HttpProvider):
                     self._provider.watch = lambda: self._compare(before, "while it waited for an answer")
                 for what in self._days(adapter):
@@ -97,7 +102,7 @@ class Life:
             if isinstance(self._provider, HttpProvider):  # others may have threads of their own
                 self.left = at_first.running()  # some would end only because the provider does
             self._provider.__exit__(None, None, None)
-            self.left = self.left or at_first.left(lambda: done.left(folder))
+            self.left = self.left or at_first.left(lambda: done.left(folder, *own))
         self.shown |= {"the command of a child process": "\n".join(done.commands), "a file": _words_in(folder)}
         del adapter  # it lived until here: what only its end closes does not count
 
@@ -194,7 +199,14 @@ class Life:
             self.process_changed = f"{what} ({when})"
 
 
+def _texts_in(settings: object) -> Iterator[str]:
+    """What its settings say: where they name a place, it may write there."""
+    for _, value in settings if isinstance(settings, BaseModel) else ():
+        if isinstance(value, str | os.PathLike):
+            yield os.fspath(value)
+
+
 def _words_in(folder: Path) -> str:
     """What stands in its files, as far as somebody would read them."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return "\n".join(path.read_bytes()[:100_000].decode("utf-8", "replace") for path in files)
+    return "\n".join(each[:100_000].decode("utf-8", "replace") for path in files for each in things_in(path))

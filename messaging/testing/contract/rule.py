@@ -26,8 +26,10 @@ from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import NOW, make_customer, make_planned
 from messaging.testing.contract.bench import ended, fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
+from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import check_addresses, check_secrets
+from messaging.testing.contract.tidying import nothing_left
 
 #: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).
 PAGE = 256
@@ -51,6 +53,13 @@ class RuleContract:
     settings: ClassVar[Any] = {}
     #: Whether it denies order messages, and means to.
     denies_orders: ClassVar[bool] = False
+    #: What the process had open and running before the first test.
+    at_first: ClassVar[Footprint | None] = None
+
+    @pytest.fixture(autouse=True)
+    def _begun(self) -> None:
+        if "at_first" not in vars(type(self)):
+            type(self).at_first = Footprint.now()
 
     def batch(self, number: int = PAGE, **fields: Any) -> list[Message]:
         """Messages to different customers."""
@@ -168,6 +177,13 @@ class RuleContract:
         facts = self.facts(messages)
         with no_clock(modules_of(self.plugin), "facts.now is the time: business time may stand still, or be replayed"):
             self.ask(messages, facts)
+
+    def test_nothing_is_left_behind(self) -> None:
+        assert self.at_first is not None
+        messages = self.batch(8)
+        with nothing_left(self.at_first):
+            for hours in (0, 7):
+                self.ask(messages, self.facts(messages, NOW + timedelta(hours=hours)))
 
     def test_in_several_threads(self) -> None:
         """Each lane asks by itself."""

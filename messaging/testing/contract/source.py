@@ -6,7 +6,8 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -21,11 +22,13 @@ from messaging.services.handover import secrets_in
 from messaging.testing.contract import signatures
 from messaging.testing.contract.bench import fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
-from messaging.testing.contract.completing import Completing
+from messaging.testing.contract.completing import Completing, ShopApi
+from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import addresses_in, chain, check_addresses, check_secrets
 from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.signatures import now, request_of
+from messaging.testing.contract.tidying import nothing_left
 
 #: Seconds of processor time that a large body may cost before it is known to be forged.
 _QUICK = 2.0
@@ -51,6 +54,14 @@ class SourceContract(Completing):
 
     One that asks its shop for more (`complete`) also needs `shop_api(self, method, request)`.
     """
+
+    #: What the process had open and running before the first test.
+    at_first: ClassVar[Footprint | None] = None
+
+    @pytest.fixture(autouse=True)
+    def _begun(self) -> None:
+        if "at_first" not in vars(type(self)):
+            type(self).at_first = Footprint.now()
 
     @pytest.fixture
     def take(self) -> Callable[[Request], list[Mapping[str, Any]]]:
@@ -242,6 +253,20 @@ class SourceContract(Completing):
                 request = self.genuine(body)
                 source.verify(request)
                 list(source.events(request))
+
+    def test_nothing_is_left_behind(self) -> None:
+        assert self.at_first is not None
+        source = self.make(http=ShopApi(self.shop_api))
+        with nothing_left(self.at_first):
+            for body in self.bodies():
+                request = self.genuine(body)
+                source.verify(request)
+                for event in source.events(request):
+                    if event.get("incomplete") is not None:
+                        source.complete({**event, "source": source.name, "shop": self.shop})
+                source.answer(request)
+                with suppress(RequestRejected):
+                    source.verify(request_of(self.url, body, {}, now()))
 
     def test_another_process_says_the_same(self) -> None:
         check_hash(modules_of(self.source))
