@@ -7,6 +7,8 @@ answers `status`. Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class MessagingError(Exception):
     """Something went wrong that a person can mend."""
@@ -118,10 +120,17 @@ class PluginHangs(PluginError):
 
 
 class DeliveryError(MessagingError):
-    """An adapter could not hand over: raised for the whole of a `deliver` call, not for one message."""
+    """Somebody else could not take or tell: raised for the whole of a `deliver` call, not for one message.
+
+    `after`: how long whoever answered asks to be left alone.
+    """
 
     exit_code = 5
     status = 502
+
+    def __init__(self, message: str, *, hint: str | None = None, after: timedelta | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
 
 
 class AdapterUnusable(DeliveryError):

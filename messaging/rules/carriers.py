@@ -91,7 +91,7 @@ def _of(name: object, number: object) -> Carrier | None:
 
 
 def _compact(number: object) -> str | None:
-    """A number without spaces, in capitals; noughts alone stand for one that is not there, and fit every check digit."""
+    """A number without spaces, in capitals. Noughts alone stand for none, and would fit every check digit."""
     if not isinstance(number, str) or len(number) > 2 * LONGEST:
         return None
     compact = "".join(number.split()).upper()

@@ -103,21 +103,20 @@ class Backlog:
                 self._ask_one(event) if event.incomplete is not None else self._effects.work_off([event])
 
     def _ask(self, events: Sequence[Event], alive: Callable[[], object]) -> None:
-        """Ask the shops of `events` for the rest of them, one by one; of who is away, all wait."""
-        waiting: dict[tuple[str, str], list[Event]] = {}
+        """Ask the shops of `events` for the rest of them, one by one; of who is away or busy, all wait."""
+        waiting: dict[tuple[str, str], tuple[timedelta, list[Event]]] = {}
         for event in events:
             shop = (event.source, event.shop)
             if shop in waiting:
-                waiting[shop].append(event)
-            elif not self._ask_one(event) and self._silent[shop] >= AWAY:
-                waiting[shop] = []
+                waiting[shop][1].append(event)
+            elif (wait := self._ask_one(event)) is not None:
+                waiting[shop] = (wait, [])
             alive()
-        for shop, others in waiting.items():
-            wait = _wait("/".join(shop), self._silent[shop] - AWAY + 1)
+        for wait, others in waiting.values():
             self._store.events.put_off(others, self._clock.now() + wait)
 
-    def _ask_one(self, event: Event) -> bool:
-        """Complete an event and work it off; whether the shop could answer."""
+    def _ask_one(self, event: Event) -> timedelta | None:
+        """Complete an event and work it off; how long the shop's others wait, None if not at all."""
         shop = (event.source, event.shop)
         try:
             told = self._complete(event)
@@ -133,23 +132,29 @@ class Backlog:
         except NotYet as error:
             self._later(event, str(error))  # the shop is well: it has more to tell
         except (DeliveryError, SettingsError, NotFound) as error:
+            after = error.after if isinstance(error, DeliveryError) else None
+            if after is not None:  # it is busy: all its events are one too many
+                after = min(after, LONGEST_WAIT)
+                self._later(event, str(error), after)
+                return after
             self._silent[shop] += 1
             self._later(event, str(error))
-            return False
+            away = self._silent[shop] - AWAY
+            return _wait("/".join(shop), away + 1) if away >= 0 else None
         except MessagingError as error:
             self._fail(event, str(error))
         except PLUGIN_FAULTS as error:
             log.exception("event %s", event.key)
             self._fail(event, f"{type(error).__name__} while the shop was asked for it")
-        return True
+        return None
 
-    def _later(self, event: Event, error: str) -> None:
+    def _later(self, event: Event, error: str, wait: timedelta | None = None) -> None:
         now = self._clock.now()
         if now - (event.received_at or now) >= PATIENCE:
             self._fail(event, f"the shop could not be asked for it in {PATIENCE / timedelta(hours=1):g} hours: {error}")
             return
         tried = replace(event, attempts=event.attempts + 1, error=error)
-        self._store.events.put_off([tried], now + _wait(event.key, tried.attempts))
+        self._store.events.put_off([tried], now + (_wait(event.key, tried.attempts) if wait is None else wait))
         log.info("event %s waits for its shop: %s", event.key, error)
 
     def _fail(self, event: Event, error: str) -> None:

@@ -205,6 +205,31 @@ def test_a_source_that_breaks_fails_its_event(shop, caplog):
     assert rows(shop)["1"].error == "it is no order"
 
 
+@pytest.mark.parametrize(
+    ("asks", "waits"), [(timedelta(seconds=15), timedelta(seconds=15)), (timedelta(days=400), LONGEST_WAIT)]
+)
+def test_a_busy_shop_is_left_alone_as_long_as_it_asks(shop, asks, waits):
+    asked = []
+
+    def complete(event):
+        asked.append(event.shop)
+        if event.shop == "busy":
+            raise DeliveryError("the shop answered 429", after=asks)
+        return whole(event)
+
+    shop.complete = complete
+    shop.intake.accept([thin(shop, f"a{n}", of="busy") for n in range(5)])
+    shop.intake.accept([thin(shop, "b", of="here")])
+    shop.backlog.work_off()
+    assert asked == ["busy", "here"], "nothing more after the first no"
+    shop.clock.advance(waits - timedelta(seconds=1))
+    assert shop.backlog.work_off() == 0
+    shop.complete = whole
+    shop.clock.advance(timedelta(seconds=1))
+    assert shop.backlog.work_off() == 5
+    assert {event.state for event in rows(shop).values()} == {EventState.DONE}
+
+
 def test_a_shop_that_is_away_is_not_asked_for_each_and_keeps_no_other_waiting(shop, caplog):
     caplog.set_level(logging.INFO)
     asked = []

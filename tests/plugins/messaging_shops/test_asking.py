@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -24,6 +25,28 @@ def test_another_time_may_be_better(httpserver: HTTPServer, status: int) -> None
     with pytest.raises(DeliveryError, match=f"^localhost answered {status}") as caught:
         ask(Outgoing(), httpserver.url_for("/orders/1"), {"X-Auth-Token": "s3cret"})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-Rate-Limit-Time-Reset-Ms": "15000"}, 15),
+        ({"X-Rate-Limit-Time-Reset-Ms": "1500", "Retry-After": "60"}, 1.5),
+        ({"Retry-After": "2.0"}, 2),
+        ({"X-Rate-Limit-Time-Reset-Ms": "soon", "Retry-After": "4"}, 4),
+        ({"X-Rate-Limit-Time-Reset-Ms": "-1"}, None),
+        ({"X-Rate-Limit-Time-Reset-Ms": "9" * 40}, None),
+        ({"X-Rate-Limit-Time-Reset-Ms": "²"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_a_shop_asks_to_be_left_alone(
+    httpserver: HTTPServer, headers: dict[str, str], seconds: float | None
+) -> None:
+    httpserver.expect_request("/orders/1").respond_with_data("", status=429, headers=headers)
+    with pytest.raises(DeliveryError) as caught:
+        ask(Outgoing(), httpserver.url_for("/orders/1"), {})
+    assert caught.value.after == (None if seconds is None else timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(("status", "body"), [(400, "{}"), (422, "{}"), (200, "<html>"), (200, "[" * 100_000)])

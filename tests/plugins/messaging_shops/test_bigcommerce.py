@@ -412,6 +412,7 @@ def test_a_store_that_does_not_answer_now(store: Store, status: int) -> None:
     with pytest.raises(DeliveryError, match=f"answered {status}") as caught:
         store.told(CREATED)
     assert "t0ken" not in str(caught.value)
+    assert caught.value.after == timedelta(seconds=15)
 
 
 def test_another_stores_hook() -> None:
