@@ -28,6 +28,8 @@ _ODD = {
 
 #: Seconds that an answer on this machine may take, and nobody calls it waiting.
 _AT_ONCE = 1.0
+#: Seconds to wait that are no longer what a provider asks for by 30.
+_LONG = 600.0
 
 
 class Answers(AdapterBench):
@@ -97,8 +99,14 @@ class Answers(AdapterBench):
             "yield Receipt.try_again(message.id, reason, after)",
         )
         answer = self.busy_answer(remote)
-        if answer is not None and answer.headers.get("Retry-After") == "30" and receipt.after is None:
-            fault("how long the provider asks to wait is lost", "pass it on: answer.retry_after() reads Retry-After")
+        if answer is not None and answer.headers.get("Retry-After") == "30":
+            if receipt.after is None:
+                fault("how long the provider asks to wait is lost", "pass it on: answer.retry_after() reads it")
+            if not 29 <= receipt.after.total_seconds() <= _LONG:
+                fault(
+                    f"the provider asks to wait for 30 seconds, and the receipt says {receipt.after}",
+                    "pass it on: answer.retry_after() reads Retry-After, which is in seconds, or a date",
+                )
 
     def busy_answer(self, remote: Provider) -> Answer | None:
         arrived = remote.arrived

@@ -55,7 +55,7 @@ def _texts(raw: bytes) -> Iterator[str]:
     for value in fields_of(shown.partition("?")[2].partition(" ")[0]):
         yield from _inside(value, 1)
     for line in shown.split("\r\n")[1:]:
-        yield from _inside(line.partition(":")[2].strip(), 1)
+        yield from _inside(line.partition(":")[2].strip(), 0)
     yield from _body(body, media_type_of(head))
 
 
@@ -70,7 +70,9 @@ def _body(body: bytes, media_type: str) -> Iterator[str]:
 
 
 def _inside(text: str, depth: int) -> Iterator[str]:
-    """What a text holds once it is decoded."""
+    """What a text holds once it is decoded. What was taken out of something is not decoded for its own sake: a text
+    that was escaped twice stays escaped.
+    """
     if depth > 3 or not text:
         return
     yield text
@@ -83,11 +85,11 @@ def _inside(text: str, depth: int) -> Iterator[str]:
             for each in _strings(document):
                 yield from _inside(each, depth + 1)
             return
-    if "&" in text or "<" in text:
+    if text[0] == "<" or (not depth and ("&" in text or "<" in text)):
         yield html.unescape(text)
     if '"' in text:
         yield from _cells(text)
-    if "%" in text:
+    if "%" in text and not depth:
         yield unquote(text)
     if _FORM.fullmatch(text):
         for value in fields_of(text):
