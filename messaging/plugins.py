@@ -76,6 +76,8 @@ class Plugins:
         self._untouched: Untouched | None = None
         self.found: list[Plugin] = []
         self._owners: dict[str, Plugin] = {}
+        #: Told to whoever misses one.
+        self._unloaded = f"; off: {'all, by --no-plugins' if none else ', '.join(off)}" if none or off else ""
         if none:
             return
         for plugin, load in found(folder):
@@ -214,10 +216,8 @@ class Plugins:
         if name in adapters:
             return adapters[name]
         faults = "; ".join(str(plugin.fault) for plugin in self.found if plugin.fault)
-        raise SettingsError(
-            f"there is no adapter {name!r}" + (f" ({faults})" if faults else ""),
-            hint=f"installed: {', '.join(sorted(adapters)) or 'none'}",
-        )
+        problem = f"there is no adapter {name!r}" + (f" ({faults})" if faults else "")
+        raise SettingsError(problem, hint=f"installed: {', '.join(sorted(adapters)) or 'none'}{self._unloaded}")
 
     def sources(self) -> dict[str, type[EventSource]]:
         """All event sources by name."""

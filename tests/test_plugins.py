@@ -84,7 +84,10 @@ def test_an_adapters_fault_names_its_plugin_and_distribution() -> None:
 
 
 def test_none_are_loaded_when_told() -> None:
-    assert Plugins(none=True).found == []
+    plugins = Plugins(none=True)
+    assert plugins.found == []
+    with pytest.raises(SettingsError, match=r"installed: none; off: all, by --no-plugins"):
+        plugins.adapter("smtp")
 
 
 def test_a_module_in_the_workspace_is_a_plugin(drop_in: Callable[..., Plugins]) -> None:
@@ -94,7 +97,9 @@ def test_a_module_in_the_workspace_is_a_plugin(drop_in: Callable[..., Plugins]) 
 
 def test_one_is_switched_off_by_name(drop_in: Callable[..., Plugins]) -> None:
     plugins = drop_in(off=["pigeon"], pigeon=ADAPTER.format(name="pigeon"))
-    with pytest.raises(SettingsError, match=r"there is no adapter 'pigeon' \(installed: mailbox, .*smtp"):
+    with pytest.raises(
+        SettingsError, match=r"there is no adapter 'pigeon' \(installed: mailbox, .*smtp.*; off: pigeon\)"
+    ):
         plugins.adapter("pigeon")
 
 
