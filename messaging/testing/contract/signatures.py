@@ -49,12 +49,11 @@ def _forged(
     yield "with empty headers", body, dict.fromkeys(headers, "")
     yield "with headers of another alphabet", body, dict.fromkeys(headers, "é\u2028\U0001f512")
     yield "with very long headers", body, dict.fromkeys(headers, "9" * 100_000)
-    # Each bit of the body, or so many of them that none of a field's is left out.
-    bits = len(body) * 8
-    for bit in range(0, bits, max(1, bits // 4096)):
+    # Each byte of the body, or so many of them that none of a field's is left out, each in another bit.
+    for count, place in enumerate(range(0, len(body), max(1, len(body) // 4096))):
         changed = bytearray(body)
-        changed[bit // 8] ^= 1 << bit % 8
-        yield f"with bit {bit} of the body flipped", bytes(changed), headers
+        changed[place] ^= 1 << count % 8
+        yield f"with bit {place * 8 + count % 8} of the body flipped", bytes(changed), headers
 
 
 def check_locked(take: Callable[[Request], object], url: str, body: bytes, sign: Sign, what: str) -> None:

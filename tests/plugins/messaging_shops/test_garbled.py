@@ -20,6 +20,7 @@ from messaging.testing import Answer, SourceContract
 from messaging.testing.contract.completing import ShopApi
 from messaging_shops.shop import Shop
 from tests.plugins.messaging_shops import (
+    shopify_shop,
     test_bigcommerce,
     test_magento,
     test_shopify,
@@ -36,7 +37,7 @@ ODD += ["javascript:alert(1)", "https://[", "http://x\ny/", "\u202e", "9" * 5000
 SHOPS: Mapping[str, tuple[Callable[[], Shop], Callable[[str, bytes], Request]]] = {
     "bigcommerce": (test_bigcommerce.make, test_bigcommerce.request),
     "magento": (test_magento.make, test_magento.request),
-    "shopify": (test_shopify.make, test_shopify.request),
+    "shopify": (shopify_shop.make, shopify_shop.request),
     "stripe": (test_stripe.make, test_stripe.request),
     "woocommerce": (test_woocommerce.make, test_woocommerce.request),
 }

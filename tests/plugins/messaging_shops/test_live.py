@@ -18,9 +18,9 @@ from messaging.nouns.message import MessageState
 from messaging.nouns.order import order_key
 from messaging.testing import sign_standard_webhook
 from tests.plugins.messaging_shops import (
+    shopify_shop,
     test_bigcommerce,
     test_magento,
-    test_shopify,
     test_standard,
     test_stripe,
     test_woocommerce,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SETTINGS = f"""
 [sources.shopify.main]
-secrets = ["{test_shopify.SECRET}"]
+secrets = ["{shopify_shop.SECRET}"]
 [sources.shopify.other]
 secrets = ["shpss_another", "shpss_an_old_one"]
 [sources.woocommerce.main]
@@ -51,8 +51,8 @@ api = "API"
 """
 
 
-def by_shopify(topic: str, body: bytes, secret: str = test_shopify.SECRET) -> dict[str, str]:
-    signature = test_shopify.sign(body, secret)
+def by_shopify(topic: str, body: bytes, secret: str = shopify_shop.SECRET) -> dict[str, str]:
+    signature = shopify_shop.sign(body, secret)
     return {
         "X-Shopify-Topic": topic,
         "X-Shopify-Hmac-Sha256": signature,
@@ -128,12 +128,12 @@ def test_an_order_of_shopifys_from_the_till_to_the_refund(shops: Hooks) -> None:
     shops.shop.app.backlog.work_off()
     key = order_key("shopify", "main", "#1001")
     order = shops.shop.app.store.events.orders([key])[key]
-    assert (order.id, order.number, str(order.total), order.currency) == (test_shopify.ORDER, "#1001", "84.70", "EUR")
+    assert (order.id, order.number, str(order.total), order.currency) == (shopify_shop.ORDER, "#1001", "84.70", "EUR")
     assert (order.placed_at, order.paid_at) == (at("2026-03-02T09:00"), at("2026-03-02T10:05"))
     assert (order.shipped_at, order.delivered_at) == (at("2026-03-03T15:00"), at("2026-03-04T10:20"))
     assert str(order.refunded) == "46.90"
-    assert order.customer_id == test_shopify.CUSTOMER
-    (customer,) = shops.shop.app.store.customers.get([test_shopify.CUSTOMER]).values()
+    assert order.customer_id == shopify_shop.CUSTOMER
+    (customer,) = shops.shop.app.store.customers.get([shopify_shop.CUSTOMER]).values()
     assert (customer.email, customer.locale, customer.country) == ("ann@example.com", "de-AT", "DE")
 
 
@@ -239,7 +239,7 @@ def test_a_refund_waits_until_its_order_is_known(shops: Hooks) -> None:
     shops.shop.app.backlog.work_off()
     assert states(shops) == {EventState.DONE}
     (refund,) = (event for event in shops.events() if event.type == "order.refunded")
-    assert refund.customer_id == test_shopify.CUSTOMER
+    assert refund.customer_id == shopify_shop.CUSTOMER
     assert refund.data["order"]["number"] == "#1001"
 
 
