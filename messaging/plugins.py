@@ -1,9 +1,9 @@
 """Plugins: loaded one by one, called through typed methods, named when they fail, given up on when they hang.
 
 Bundled plugins come in by the same door as everyone's. A plugin that cannot be loaded, or whose `register_*` hook
-fails, is left out and listed with its fault; it never takes the command line or another plugin down. Whatever a
-plugin runs, it runs in a thread that is waited for so long and no longer; a hook that hangs is not called again
-before it has come back.
+fails, is left out and listed with its fault; it never takes the command line or another plugin down. Whatever is not
+ours runs in a thread that is waited for so long and no longer; a hook that hangs is not called again before it has
+come back.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ class Plugins:
         """
         failed = what if what == LOADED else f"{what} failed"
         try:
+            if plugin.distribution == OURS:
+                return function()  # it is others' code that is waited for
             return wait_for(_key(plugin, what), function, self._timeout)
         except Wrong as error:
             raise self._wrong(plugin, str(error), _off(plugin)) from error.__cause__
@@ -302,11 +304,7 @@ class Plugins:
         """Let plugins add commands that are not there yet."""
         for plugin, register in list(self._implementations("register_commands")):
             added = click.Group()
-
-            def look(answer: object, added: click.Group = added) -> dict[str, click.Command]:
-                nothing("register_commands", answer)
-                return hooks.commands(added)
-
+            look = partial(hooks.commands, added)
             try:
                 theirs = self._call(plugin, "register_commands", partial(_looked_at, look, register, group=added))
             except PluginError as error:
@@ -323,10 +321,7 @@ class Plugins:
         }
         before = {kind: dict(table) for kind, table in tables.items()}
 
-        def look(answer: object) -> dict[str, dict[str, Any]]:
-            nothing("prepare_environment", answer)
-            return {kind: hooks.added(kind, table, before[kind]) for kind, table in tables.items()}
-
+        look = partial(hooks.added, tables, before)
         for plugin, theirs in self._answers("prepare_environment", look, environment=environment):
             for kind, added in theirs.items():
                 before[kind] |= {

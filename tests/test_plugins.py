@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
@@ -13,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 import messaging.loading
+import messaging_rules
 from messaging import Message, MessageClass, MessageFacts, PluginError, SettingsError
 from messaging.nouns.message import Lane
 from messaging.plugins import Plugins
@@ -209,6 +211,19 @@ def test_checks_are_all_asked_and_get_their_own_settings(drop_in: Callable[..., 
     assert plugins.has_checks()
     decisions = plugins.check_messages([MESSAGE], FACTS, lambda name: {"why": f"said {name}"})
     assert sorted(decision.reason for decision in decisions) == ["night", "said first"]
+
+
+def test_ours_are_called_here_and_others_where_they_can_be_given_up_on(
+    drop_in: Callable[..., Plugins], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hand-over to another thread costs more than what most checks do."""
+    where = []
+    monkeypatch.setattr(messaging_rules, "check", lambda *given: where.append(threading.current_thread()) or [])
+    whose = "return [Deny(message_id=messages[0].id, reason=__import__('threading').current_thread().name)]"
+    plugins = drop_in(others=CHECK.format(body=whose))
+    (decision,) = plugins.check_messages([MESSAGE], FACTS, no_settings)
+    assert where == [threading.current_thread()]
+    assert decision.reason == "plugin-call"
 
 
 @pytest.mark.parametrize("body", ["1/0", "return ['yes']", "return [Deny(message_id='someone else', reason='')]"])

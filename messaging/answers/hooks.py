@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from messaging.answers import MOST, Wrong, listed, not_async, shown, text
+from messaging.answers import MOST, Wrong, listed, not_async, nothing, shown, text
 from messaging.answers.adapters import capabilities
 from messaging.ids import is_name
 from messaging.nouns.adapter import Adapter, AdapterSettings
@@ -94,8 +94,9 @@ def filters(answer: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
-def commands(group: click.Group) -> dict[str, click.Command]:
+def commands(group: click.Group, answer: object) -> dict[str, click.Command]:
     """What was added to a group, by name."""
+    nothing("register_commands", answer)
     found = dict(listed("register_commands", dict(group.commands).items()))
     for name, command in found.items():
         if not isinstance(name, str) or not isinstance(command, click.Command):
@@ -103,8 +104,15 @@ def commands(group: click.Group) -> dict[str, click.Command]:
     return found
 
 
-def added(kind: str, table: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """What was added to a Jinja2 environment's filters, tests or functions (and other globals), or replaced."""
+def added(
+    tables: Mapping[str, Mapping[str, Any]], before: Mapping[str, Mapping[str, Any]], answer: object
+) -> dict[str, dict[str, Any]]:
+    """What was added to a Jinja2 environment's filters, tests and functions (or other globals), or replaced."""
+    nothing("prepare_environment", answer)
+    return {kind: _added(kind, table, before[kind]) for kind, table in tables.items()}
+
+
+def _added(kind: str, table: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in table.items() if value is not before.get(name)}
     for name, value in found.items():
         if not isinstance(name, str) or not (callable(value) or kind == "function"):
