@@ -58,7 +58,7 @@ def _plugins(ctx: click.Context, only: str | None = None) -> tuple[Plugins, tupl
 
     found = _workspace(ctx)
     folder, off = (found[0].plugins, found[1].plugins.off) if found else (None, ())
-    none = bool(ctx.find_root().params.get("no_plugins"))
+    none = bool(ctx.find_root().params.get("no_plugins")) and not only  # that one is asked for by name
     timeout = (found[1].plugins if found else PluginSettings()).timeout.total_seconds()
     return Plugins(folder=folder, off=() if only else off, none=none, only=only, timeout=timeout, quiet=True), off
 

@@ -284,3 +284,14 @@ def test_names_that_are_taken(outside: Path, name: str, options: tuple[str, ...]
     assert err.startswith(f"messaging: {name!r}")
     assert err.endswith("Take another name.\n")
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("off", [{"MESSAGING__PLUGINS__OFF": '["pigeon"]'}, {}])
+def test_one_is_checked_also_where_it_is_off(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, off: dict[str, str]
+) -> None:
+    (workspace.plugins / "pigeon.py").write_text(GOOD, "utf-8")
+    for name, value in off.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = run(*([] if off else ["--no-plugins"]), "plugins", "check", "--here", "pigeon")
+    assert (code, err.splitlines()[-1].rpartition(": ")[2]) == (0, "nothing wrong. It brings adapter pigeon (roof).")
