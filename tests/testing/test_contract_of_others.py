@@ -19,6 +19,7 @@ PLAIN = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest"
 SOURCE = """
 import hmac, json, logging, random, socket, sqlite3, threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, repeat
@@ -52,7 +53,7 @@ class TestTea(ThinTeaContract):
 """
 RULE = """
 import datetime as dates
-import itertools, logging, random, shelve, threading, time
+import itertools, logging, random, shelve, socket, threading, time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pydantic import BaseModel, SecretStr
@@ -245,6 +246,18 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
             "left_behind",
             "leave alone",
         ),
+        ("def events(self, request): return []", "envelopes", "translate it"),
+        (
+            "def events(self, request): return [{**each, 'id': '1'} for each in super().events(request)]",
+            "its_own_id",
+            "make the id of what happened",
+        ),
+        (
+            "def events(self, request):\n        with suppress(OSError): socket.create_connection(('127.0.0.1', 9), 0.1)\n"
+            "        return super().events(request)",
+            "left_behind",
+            "decide on what you are given",
+        ),
         ("def events(self, request): return repeat({})", "envelopes", "end the loop that yields them"),
         ("def events(self, request): raise SystemExit(3)", "envelopes", "raise only what is an Exception"),
         ("def verify(self, request): threading.Event().wait()", "verify_alone", "bound every loop"),
@@ -329,6 +342,19 @@ def test_a_wrong_source_is_caught(
         ("shelve.open('asked').close(); return []", "left_behind", "keep nothing, in no file"),
         ("open('asked.txt', 'a').close(); return []", "left_behind", "keep nothing, in no file"),
         ("threading.Timer(5, print).start(); return []", "left_behind", "keep nothing, in no file"),
+        (
+            "return [NotBefore(message_id=m.id, time=facts.now + dates.timedelta(days=1), reason='x') for m in messages]",
+            "held_back",
+            "name the time at which it may go",
+        ),
+        ("[m.address.lower() for m in messages]; return []", "not_known", "decide on what is not known"),
+        ("return [Deny(message_id=m.id, reason=7) for m in messages]", "a_batch", "say why"),
+        (
+            "from contextlib import suppress\n        with suppress(OSError): socket.create_connection(('127.0.0.1', 9), 0.1)"
+            "\n        return []",
+            "left_behind",
+            "decide on what you are given",
+        ),
         ("log.info('%s', messages); return []", "nothing_gets_out", "log message.id, or the id of what"),
         ("print([m.address for m in messages]); return []", "nothing_gets_out", "log message.id, or the id of what"),
         (

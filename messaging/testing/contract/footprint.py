@@ -125,6 +125,8 @@ class Deeds:
     def __init__(self) -> None:
         self.files: list[str] = []
         self.commands: list[str] = []
+        #: Whom it connected to, or looked up.
+        self.asked: list[str] = []
         self._beside = _here()
 
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
@@ -132,6 +134,8 @@ class Deeds:
             self.commands.append(f"{args[0]} {args[1]}")
         elif event == "os.system":
             self.commands.append(str(args[0]))
+        elif event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+            self.asked.append(f"{args[1] if event != 'socket.getaddrinfo' else args[0]}")
         elif event == "open":
             self._note(args[0], written=bool(args[2] & _WRITING))
         elif event == "sqlite3.connect":

@@ -36,6 +36,8 @@ PAGE = 256
 #: Answers for each message.
 MOST = 100
 _QUICK = 0.5
+#: How often a message may be held back while nothing else happens.
+_TIMES = 40
 #: By the clock on the wall, where it waits for somebody.
 _PATIENCE = 2.0
 
@@ -133,8 +135,9 @@ class RuleContract:
                     f"it answered for {decision.message_id!r}, which it was not asked about",
                     "answer only for those of `messages` that must not go, or not now",
                 )
-            if not decision.reason.strip():
-                fault("a decision has no reason", "say why, in words that the plan can show")
+            reason: object = decision.reason
+            if not isinstance(reason, str) or len(reason.split("\n")) > 1 or not reason.strip():
+                fault(f"a decision's reason is {reason!r}", "say why, in a line of words that the plan can show")
             if isinstance(decision, NotBefore) and decision.time.tzinfo is None:
                 fault("a NotBefore has a time without a zone", "make it aware, from facts.now")
         return said
@@ -275,9 +278,25 @@ class RuleContract:
                     "let pass what is message_class transactional, or say denies_orders = True",
                 )
 
-    @pytest.mark.parametrize("unknown", ["nothing", "zone", "country", "customer", "history", "settings"])
+    def test_what_is_held_back_goes_some_day(self) -> None:
+        """When its time has come it is asked about again; nothing else happened."""
+        messages = self.batch(8)
+        facts = self.facts(messages)
+        now = facts.now
+        for _ in range(_TIMES):
+            said = self.ask(messages, replace(facts, now=now))
+            later = max((each.time for each in said if isinstance(each, NotBefore)), default=now)
+            if later <= now:
+                return
+            now = later
+        fault(
+            f"what it holds back is held back again each time, {_TIMES} times and until {now:%Y-%m-%d}",
+            "name the time at which it may go, and let it go then: not before facts.now + something",
+        )
+
+    @pytest.mark.parametrize("unknown", ["nothing", "zone", "country", "customer", "history", "address", "settings"])
     def test_what_is_not_known(self, unknown: str) -> None:
-        messages = self.batch(4)
+        messages = self.batch(4, **({"address": None} if unknown == "address" else {}))
         facts = self.facts(messages)
         nobody = {message.customer_id: Customer(id=message.customer_id) for message in messages}
         changes: dict[str, dict[str, Any]] = {
@@ -286,6 +305,7 @@ class RuleContract:
             "country": {"customers": {each: make_customer(id=each, country="??", timezone=None) for each in nobody}},
             "customer": {"customers": {}, "recent": {}},
             "history": {"recent": {}},
+            "address": {},
             "settings": {"settings": {} if self.settings else self.told({})},
         }
         if unknown == "settings" and self.settings:

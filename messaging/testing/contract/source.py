@@ -100,14 +100,30 @@ class SourceContract(Completing):
         fault("a setting that there is not was taken without a word", 'leave extra="forbid" as in SourceSettings')
 
     def test_events_are_envelopes(self, take: Callable[..., list[Mapping[str, Any]]]) -> None:
+        told = [event for body in self.bodies() for event in self.events(take, body)]
+        if not told:
+            fault("of what the shop posts, nothing becomes an event", "translate it, or show other bodies")
+        for event in told:
+            document = {**event, "source": self.source.name, "shop": self.shop}
+            try:
+                orjson.dumps(document)
+                read_event(document, thin=True)
+            except (MessagingError, TypeError, ValueError) as error:
+                fault(f"an event is no envelope: {error}", "docs/events.md says what one holds: plain JSON values")
+
+    def test_each_event_has_its_own_id(self, take: Callable[..., list[Mapping[str, Any]]]) -> None:
+        """What has an id that is known already was told before, and is dropped."""
+        known: dict[str, Mapping[str, Any]] = {}
         for body in self.bodies():
             for event in self.events(take, body):
-                document = {**event, "source": self.source.name, "shop": self.shop}
-                try:
-                    orjson.dumps(document)
-                    read_event(document, thin=True)
-                except (MessagingError, TypeError, ValueError) as error:
-                    fault(f"an event is no envelope: {error}", "docs/events.md says what one holds: plain JSON values")
+                before = known.setdefault(event["id"], event)
+                if before["type"] != event["type"] or _differ(_about(before), _about(event)):
+                    fault(
+                        f"two requests that tell different things make events with the same id ({before['type']} and "
+                        f"{event['type']}): the second would be dropped",
+                        "make the id of what happened, not of what it happened to: the shop's own event id, or the "
+                        "order's with the kind and what changed",
+                    )
 
     def test_the_same_again(self, take: Callable[..., list[Mapping[str, Any]]]) -> None:
         """Shops post again what was not answered, also to another process."""
@@ -278,6 +294,18 @@ class SourceContract(Completing):
         signatures.rejected(source.verify, request_of(self.url, body, headers, now()), "of twenty megabytes")
         if time.process_time() - began > _QUICK:
             fault("it takes long to reject a large request", "do nothing with a body before its signature is checked")
+
+
+def _about(event: Mapping[str, Any]) -> dict[str, object]:
+    """The ids of what it happened to."""
+    data = event.get("data") or {}
+    things = {each: data.get(each) for each in ("order", "shipment", "cart", "product")}
+    return {name: thing["id"] for name, thing in things.items() if isinstance(thing, Mapping) and thing.get("id")}
+
+
+def _differ(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether they are about two things; one may tell more than the other."""
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
 
 
 def _without(table: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

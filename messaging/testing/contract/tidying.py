@@ -12,11 +12,16 @@ from messaging.testing.contract.footprint import Footprint, changed, common, dee
 
 @contextmanager
 def nothing_left(at_first: Footprint) -> Iterator[None]:
-    """Fail if what is done meanwhile changes the process, or leaves something that was not there `at_first`."""
+    """Fail if what is done meanwhile asks others, changes the process, or leaves what was not there `at_first`."""
     gc.collect()
     before = common()
     with deeds() as done:
         yield
+    if done.asked:
+        fault(
+            f"it asks others: {done.asked[0]}",
+            "decide on what you are given: whoever asks waits meanwhile. Only complete may ask, by self.context.http",
+        )
     what = changed(before)
     if what is not None:
         fault(f"it changed {what}", "leave alone what belongs to the whole process, also for a moment")

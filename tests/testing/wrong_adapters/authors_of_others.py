@@ -106,15 +106,15 @@ class ThinTeaContract(TeaContract):
 
 
 class Patient:
-    """Lets promotions wait for an hour."""
+    """Lets promotions wait for an hour from when they were planned."""
 
     @hookimpl
     def check_messages(self, messages: Sequence[Message], facts: MessageFacts) -> Sequence[Decision]:
-        until = facts.now + timedelta(hours=1)
+        hour = timedelta(hours=1)
         return [
-            NotBefore(message_id=message.id, time=until, reason="a promotion can wait")
+            NotBefore(message_id=message.id, time=message.created_at + hour, reason="a promotion can wait")
             for message in messages
-            if message.message_class == "marketing"
+            if message.message_class == "marketing" and facts.now < message.created_at + hour
         ]
 
 
