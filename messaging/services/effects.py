@@ -7,7 +7,7 @@ by itself, as it reaches further than the store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from messaging.rules.event_types import is_type
 from messaging.rules.orders import fold, order_of
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.rules.subjects import lasting
-from messaging.services.customers import CustomerBatch
+from messaging.services.customers import CustomerBatch, find_customer
 from messaging.services.erasing import ErasureReceipt
 from messaging.services.event_consent import CONSENT_CHANGED, EventConsents
 from messaging.services.forgotten import Forgotten
@@ -156,11 +156,10 @@ class Effects:
             work = self._checked(event)
             if work.error is not None:
                 raise InputError(work.error)
-            customer = CustomerBatch(self._store, self._forgotten, [work.profile], now=self._clock.now()).known(
-                work.profile
-            )
-            self._forgotten.remember(_names(work.profile), at=event.time)
-            receipt = self._erase(customer.id, event.time) if customer is not None else None
+            batch = CustomerBatch(self._store, self._forgotten, [work.profile], now=self._clock.now())
+            found = {customer.id for customer in batch.named(work.profile)}
+            self._forgotten.remember(_names(self._without_others(work.profile, found)), at=event.time)
+            receipts = [self._erase(customer_id, event.time) for customer_id in sorted(found)]
         except Uncompacted as error:
             log.error("event %s: %s", event.key, error)
         except StoreError:
@@ -169,7 +168,8 @@ class Effects:
             self._store.events.settle(event.key, EventState.FAILED, error=str(error))
             return Work(event, error=str(error))
         else:
-            log.info("event %s: %s", event.key, _told(receipt) if receipt else "nobody known was to be erased")
+            said = "; ".join(map(_told, receipts)) or "nobody known was to be erased"
+            log.info("event %s: %s", event.key, said)
         with suppress(Uncompacted):
             self._store.events.forget([event.key])
         return Work(event)
@@ -232,10 +232,15 @@ class Effects:
             log.info("event %s ignored: its customer was erased", key)
 
     def _is_known(self, profile: Profile) -> bool:
-        customers = self._store.customers
-        return bool(
-            (profile.id and customers.get([profile.id])) or (profile.email and customers.find(email=profile.email))
-        )
+        return any(find_customer(self._store, name) for name in (profile.id, profile.email) if name)
+
+    def _without_others(self, profile: Profile, theirs: Collection[str]) -> Profile:
+        """`profile` without an address, if it has an id and the address is somebody's else than `theirs`, too."""
+        if profile.id and profile.email:
+            others = {one.id for one in self._store.customers.find(email=profile.email, limit=len(theirs) + 1)}
+            if not others <= set(theirs):
+                return replace(profile, fields={})
+        return profile
 
     def _checked(self, event: Event) -> Work:
         try:
@@ -260,12 +265,16 @@ class Effects:
         folded: dict[str, Order] = {}
         for work in works:
             try:
-                if work.profile.identifies:
-                    work.customer, _ = batch.tell(work.profile, work.event.time)
-                    work.event = replace(work.event, customer_id=work.customer.id)
                 key = order_of(work.event)
+                order = folded.get(key) or orders.get(key) if key is not None else None
+                if work.profile.identifies:
+                    rather = order.customer_id if order is not None else None
+                    work.customer, before = batch.tell(work.profile, work.event.time, rather=rather)
+                    work.event = replace(work.event, customer_id=work.customer.id)
+                    if (before is None or before.email != work.customer.email) and batch.shares(work.customer):
+                        work.problems.append("customer.email: another customer has this address, too")
                 if key is not None:
-                    folded[key] = fold(folded.get(key) or orders.get(key), work.event, currency=self._currency)
+                    folded[key] = fold(order, work.event, currency=self._currency)
             except (MessagingError, ValueError) as error:
                 work.error = str(error)
         for work in works:

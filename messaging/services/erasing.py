@@ -160,7 +160,7 @@ class Eraser:
         uncompacted = None
         try:
             with self._store.transaction():
-                self._forgotten.keep(known.addresses, at=self._clock.now())
+                self._forgotten.keep(known.theirs, at=self._clock.now())
                 forget_notes(self._store, customer_id)
                 forget_withheld(self._store, customer_id)
                 self._store.customers.delete(customer_id, ids=known.shop_ids, addresses=known.theirs)

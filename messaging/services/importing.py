@@ -227,6 +227,7 @@ class _Batch:
         same: list[tuple[Customer, list[Said]]] = []
         for row, profile, said in self._good:
             try:
+                customers.check(profile)
                 customer, before = customers.tell(profile, now, corrects=True)
             except Conflict as error:
                 self._bad.append(_Bad(row, str(error), profile, [one for one in said if not one.granted]))

@@ -189,8 +189,9 @@ def take(shop, tmp_path):
 
 def test_an_address_from_before_goes_too(shop, eraser, take, tmp_path):
     take("id,email,phone\nc1,zyxold@example.com,0664 1234567\n")
-    person = {"id": "c9", "email": "zyxold@example.com", "first_name": "Zyxlee"}
-    failed = shop.intake.receive(shop.event(id="conflict", customer=person, order={"number": "7"}))
+    person = {"id": "c1", "email": "zyxold@example.com", "first_name": "Zyxlee"}
+    wrong = {"channel": "email", "granted": True, "address": "nowhere"}
+    failed = shop.intake.receive(shop.event("consent.changed", id="wrong", customer=person, consent=wrong))
     assert failed.state is EventState.FAILED
     take("id,email,phone\nc1,zyxann@example.com,+436641234568\n")
     assert [place["address"] for place in eraser.export("c1")["addresses"]] == [

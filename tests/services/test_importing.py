@@ -248,9 +248,12 @@ def test_one_address_twice_the_last_row_wins(take):
     assert take.people()["ann@example.com"].city == "Graz"
 
 
-def test_two_ids_for_one_address_are_not_merged(take):
-    assert take("id,email\n1,ann@example.com\n2,ann@example.com\n3,bob@example.com\n") == (3, 2, 0, 1)
-    assert "belongs to customer 1" in take.reasons()[3]
+def test_two_ids_for_one_address_are_two_who_share_it(take):
+    text = "id,email\n1,ann@example.com\n2,ann@example.com\n3,bob@example.com\n"
+    assert (take(text), take(text)) == ((3, 3, 0, 0), (3, 0, 3, 0))
+    assert [one.id for one in take.shop.store.customers.find(email="ann@example.com")] == ["1", "2"]
+    assert take("id,email\n1,bob@example.com\n") == (1, 0, 0, 1)
+    assert "the email address belongs to another: 3" in take.reasons()[2]
 
 
 def test_empty_cells_say_nothing(take):
@@ -578,7 +581,6 @@ class TestWithdrawalsInRejectedRows:
             "17,n/a,,true,",
             ",n/a,+49 30 123456,true,",
             "18,ann@example.com,,true,",
-            "99,ann@example.com,,true,",
             "17,ann@example.com,,true,,,what,is,this",
             "17,ann@example.com,,true,the other day",
             "17,ann@example.com,,,31/2/2026",
@@ -591,6 +593,10 @@ class TestWithdrawalsInRejectedRows:
             assert not take.agreed("ann@example.com")
             assert take.agreed("bob@example.com")
             assert take.reasons()[2].endswith("; taken in all the same: no to email")
+
+    def test_of_who_shares_their_address(self, take, ann):
+        assert take("id,email,unsubscribed\n99,ann@example.com,true\n", EMAIL) == (1, 1, 0, 0)
+        assert not take.agreed("ann@example.com")
 
     def test_of_people_we_do_not_know_yet(self, take):
         assert take("email,birthday,unsubscribed\neve@example.com,n/a,true\n") == (1, 0, 0, 1)
