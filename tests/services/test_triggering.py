@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from messaging.errors import PluginError
 from messaging.nouns.consent import Consent
 from messaging.nouns.event import EventState
 from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.template import Trigger
+from messaging.plugins import Plugins
 from messaging.rules.envelope import read_event
 from messaging.stores.base import Outcome
 
@@ -56,6 +58,22 @@ def test_an_event_sets_its_template_off(shop):
     assert message.context["order"]["total"] == "49.90"
     assert message.context["event"]["type"] == "order.placed"
     assert shop.store.version(message.version) is not None
+
+
+def test_a_check_that_cannot_be_asked_costs_an_event_nothing(shop, tmp_path):
+    """Its order, its customer and its message are there; the message waits, and is checked before it goes."""
+    source = "from messaging import hookimpl\n@hookimpl\ndef check_messages(messages, facts):\n    return [42]\n"
+    (tmp_path / "bad.py").write_text(source, "utf-8")
+    shop.planner._plugins = Plugins(folder=tmp_path)
+    turn_on(shop, "order-confirmation", Trigger(event="order.placed"))
+    accepted = shop.intake.receive(shop.event())
+    assert (accepted.state, accepted.planned) == (EventState.DONE, 1)
+    message = the_message(shop)
+    assert (message.state, message.due_at) == (MessageState.PLANNED, shop.clock.now())
+    assert "plugin bad (from" in message.reason
+    assert "check_messages answered 42" in message.reason
+    with pytest.raises(PluginError, match="plugin bad"):
+        shop.planner.check([message], shop.store.customers.get(["17"]), {}, now=shop.clock.now())
 
 
 def test_marketing_goes_behind_orders_and_asks_for_consent(shop):
