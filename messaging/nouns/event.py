@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from messaging.ids import digest
@@ -20,6 +21,7 @@ class EventState(StrEnum):
     FAILED = "failed"  # its effects could not be worked out: `error` says why, it blocks nothing
 
 
+@lru_cache(4096)  # asked for a dozen times on the way of an event
 def event_key(source: str, shop: str, id: str) -> str:
     """An event's identity in the store."""
     return digest("event", source, shop, id)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from threading import Event as Flag
 
@@ -26,6 +27,7 @@ from messaging.nouns.message import Message
 from messaging.services.adapters import Adapters
 from messaging.services.dispatching import EVENT_LANES
 from messaging.services.handover import Handover
+from messaging.services.live_triggers import TriggerSwitch
 from messaging.services.planning import Planner
 from messaging.services.sending import Sender
 from messaging.settings import Settings
@@ -83,6 +85,11 @@ class Rehearsal(Messaging):
     @cached_property
     def adapters(self) -> Adapters:
         return _Keepers(self)
+
+    @cached_property
+    def triggers(self) -> TriggerSwitch:
+        # A history is rehearsed with the templates as they were when it began.
+        return TriggerSwitch(self.store, self.library, check=self.conditions.check, patience=inf)
 
     @cached_property
     def planner(self) -> _NotingPlanner:

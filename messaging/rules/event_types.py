@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: The version of the contract.
 CONTRACT = 1
@@ -172,6 +173,7 @@ def names_of(name: str) -> tuple[str, ...]:
     return (name,) if known is None else (known.name, *known.aliases)
 
 
+@lru_cache(4096)
 def is_type(name: str, *types: str) -> bool:
     """Whether a type is one of `types`, by whichever of their names."""
     return names_of(name)[0] in {names_of(type)[0] for type in types}

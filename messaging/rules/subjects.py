@@ -107,7 +107,10 @@ def _key_value(path: str, event: Event) -> str | None:
 
 def value_at(path: str, event: Event) -> Any:
     """What the event tells at a dotted path into its data, `customer` or `event`; None if nothing."""
-    return value_in(path, context_of(event) | {"customer": event.customer})
+    kind = path.partition(".")[0]
+    if kind == "customer":
+        return value_in(path, {"customer": event.customer})
+    return value_in(path, context_of(event)) if kind in event.data or kind == "event" else None
 
 
 def value_in(path: str, context: Mapping[str, Any]) -> Any:

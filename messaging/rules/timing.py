@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,7 @@ def duration_text(duration: timedelta) -> str:
     return " ".join(parts) or "0 seconds"
 
 
+@lru_cache(1024)
 def parse_at(text: str) -> tuple[str, timedelta]:
     """`shipment.eta + 1 day` as the path of a time in the event and what is added to it.
 

@@ -83,6 +83,7 @@ class TriggerSwitch:
         self._patience = patience
         self._looked: dict[str, tuple[float, tuple[Trigger, ...]]] = {}
         self._renewed: dict[str, tuple[float, Mapping[str, Any], LiveTriggers]] = {}
+        self._kept: dict[str, tuple[Mapping[str, Any], tuple[Trigger, ...]]] = {}
         self._said: dict[str, str] = {}
 
     def enable(self, name: str) -> LiveTriggers:
@@ -124,13 +125,14 @@ class TriggerSwitch:
     def triggers(self, name: str) -> tuple[Trigger, ...]:
         """The triggers that are live for a template, as they are kept: nothing is read or prepared."""
         note = self._notes().get(name)
-        return _triggers(note) if note else ()
+        return self._triggers(name, note) if note else ()
 
     def kept(self, name: str) -> LiveTriggers | None:
         """The live triggers of a template as they are kept: nothing is read or prepared. None if they are off."""
         note = self._notes().get(name)
         version = self._store.version(note["version"]) if note else None
-        return LiveTriggers(template=name, triggers=_triggers(note), version=version) if note and version else None
+        triggers = self._triggers(name, note) if note else ()
+        return LiveTriggers(template=name, triggers=triggers, version=version) if version else None
 
     def matching(self, event: Event) -> Matching:
         """What `event` concerns. Templates that changed are prepared here, so not in a transaction."""
@@ -160,7 +162,15 @@ class TriggerSwitch:
             except MessagingError:
                 looked = monotonic(), ()
             self._looked[name] = looked
-        return (*looked[1], *_triggers(note))
+        return (*looked[1], *self._triggers(name, note))
+
+    def _triggers(self, name: str, note: Mapping[str, Any]) -> tuple[Trigger, ...]:
+        """The triggers of a note, made of it once."""
+        known = self._kept.get(name)
+        if known is None or known[0] != note:
+            made = tuple(Trigger.from_document(document) for document in note["triggers"])
+            self._kept[name] = known = (note, made)
+        return known[1]
 
     def _current(self, name: str, note: Mapping[str, Any]) -> LiveTriggers:
         renewed = self._renewed.get(name)
@@ -177,7 +187,7 @@ class TriggerSwitch:
         except MessagingError as error:
             return self._last_good(name, note, error)
         self._said.pop(name, None)
-        if live.version.version != note["version"] or live.triggers != _triggers(note):
+        if live.version.version != note["version"] or live.triggers != self._triggers(name, note):
             with self._store.transaction():
                 if name in self._notes():  # not turned off meanwhile
                     self._keep(live)
@@ -196,7 +206,7 @@ class TriggerSwitch:
         version = self._store.version(note["version"])
         if version is None:
             raise error
-        return LiveTriggers(template=name, triggers=_triggers(note), version=version, problem=problem)
+        return LiveTriggers(template=name, triggers=self._triggers(name, note), version=version, problem=problem)
 
     def _keep(self, live: LiveTriggers) -> None:
         note = {
@@ -206,10 +216,6 @@ class TriggerSwitch:
         with self._store.transaction():
             self._store.put_version(live.version)
             self._store.put_note(_NOTE, self._notes() | {live.template: note})
-
-
-def _triggers(note: Mapping[str, Any]) -> tuple[Trigger, ...]:
-    return tuple(Trigger.from_document(document) for document in note["triggers"])
 
 
 def _concerns(trigger: Trigger, event: Event) -> bool:
@@ -227,5 +233,7 @@ def asks(trigger: Trigger, event: Event) -> bool:
 
 def tells_another_time(trigger: Trigger, event: Event) -> bool:
     """Whether an event that does not set a trigger off tells the time that it goes by, or what it waits for."""
+    if (trigger.at is None and not trigger.waits_for) or is_type(event.type, trigger.event):
+        return False
     paths = [path for path in (path_of(trigger), *trigger.waits_for) if path is not None]
-    return not is_type(event.type, trigger.event) and any(value_at(path, event) is not None for path in paths)
+    return any(value_at(path, event) is not None for path in paths)
