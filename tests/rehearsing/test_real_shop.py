@@ -40,7 +40,8 @@ def expected(row, address):
     if paid and paid - placed > timedelta(hours=1) and not (cancelled and cancelled <= paid + timedelta(minutes=10)):
         yield "payment-received", number, address, paid + timedelta(minutes=10)
     if shipped:
-        yield "shipped", number, address, shipped
+        # No tracking number comes: it is waited for to no avail.
+        yield "shipped", number, address, shipped + timedelta(minutes=10)
         # Nine in the morning where they are, the day after the promised one; at the earliest two days after it left.
         day = datetime.fromisoformat(row["order_estimated_delivery_date"]).date() + timedelta(days=1)
         due = max(datetime(day.year, day.month, day.day, 9, tzinfo=PLACE).astimezone(UTC), shipped + timedelta(days=2))
