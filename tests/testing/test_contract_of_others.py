@@ -261,6 +261,24 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         ("def events(self, request): return repeat({})", "envelopes", "end the loop that yields them"),
         ("def events(self, request): raise SystemExit(3)", "envelopes", "raise only what is an Exception"),
         ("def verify(self, request): threading.Event().wait()", "verify_alone", "bound every loop"),
+        (
+            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "        if expected != request.header('tea-signature'): raise RequestRejected('no')",
+            "constant_time",
+            "compare with hmac.compare_digest",
+        ),
+        (
+            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "        if expected.encode() != request.header('tea-signature').encode(): raise RequestRejected('no')",
+            "constant_time",
+            "compare with hmac.compare_digest",
+        ),
+        (
+            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "        if request.header('tea-signature').strip() not in [expected]: raise RequestRejected('no')",
+            "constant_time",
+            "compare with hmac.compare_digest",
+        ),
     ],
 )
 def test_a_wrong_source_is_caught(

@@ -10,6 +10,7 @@ import orjson
 from messaging.errors import InputError, MessagingError, RequestRejected
 from messaging.nouns.request import Request
 from messaging.testing.contract.bench import fault
+from messaging.testing.contract.constant_time import Watched
 
 _NO_KEY = "where no key is set, raise RequestRejected, and say in its hint how to set a key"
 
@@ -91,6 +92,22 @@ def check_headers(take: Callable[[Request], object], url: str, body: bytes, sign
             rejected(take, request_of(url, body, forged, at), f"with {name} cut after {kept} letters")
     if not needed:
         fault("a request is taken whichever of its headers is missing", _VERIFY_FIRST)
+
+
+def check_constant_time(take: Callable[[Request], object], url: str, body: bytes, sign: Sign) -> None:
+    """What the body is signed with is compared by `hmac.compare_digest`: `==` tells by its time how much of it fits."""
+    at, noticed = now(), []
+    headers, others = ({name.lower(): value for name, value in sign(each, at).items()} for each in (body, body + b" "))
+    watched = {
+        name: Watched(value, lambda: noticed.append(1)) if value != others.get(name) else value
+        for name, value in headers.items()
+    }
+    take(request_of(url, body, watched, at))
+    if noticed:
+        fault(
+            "a signature is compared by == or in: how long that takes tells how much of it fits",
+            "compare with hmac.compare_digest",
+        )
 
 
 def check_written_otherwise(take: Callable[[Request], object], url: str, body: bytes, sign: Sign) -> None:

@@ -32,6 +32,7 @@ from messaging.testing.contract.tidying import nothing_left
 
 #: Seconds of processor time that a large body may cost before it is known to be forged.
 _QUICK = 2.0
+_UNSIGNED = "its shops sign with no secret of the settings"
 #: Odd bodies that are tried, about.
 _ODD = 1000
 _MISSING = object()
@@ -159,6 +160,11 @@ class SourceContract(Completing):
     def test_forged_signatures(self, take: Callable[..., object]) -> None:
         signatures.check_headers(take, self.url, self.bodies()[0], self.sign)
 
+    def test_compared_in_constant_time(self, take: Callable[..., object]) -> None:
+        if not self._signing(dict(self.settings())):
+            pytest.skip(_UNSIGNED)
+        signatures.check_constant_time(take, self.url, self.bodies()[0], self.sign)
+
     def test_verify_alone_rejects(self) -> None:
         """`verify` decides; `events` is asked only afterwards."""
         source, body = self.make(), self.bodies()[0]
@@ -205,12 +211,17 @@ class SourceContract(Completing):
                 "raise InputError for what this kind of shop does not send",
             )
 
+    def _signing(self, given: Mapping[str, Any]) -> list[str]:
+        """The settings that a shop signs with."""
+        model = self.make().settings
+        return [name for name in given if any(secrets_in(getattr(model, name))) and self.signs(name)]
+
     def test_without_a_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A shop whose secret was not set, or is empty, is nobody's: whatever comes is rejected."""
-        good, body, model = dict(self.settings()), self.bodies()[0], self.make().settings
-        names = [name for name in good if any(secrets_in(getattr(model, name))) and self.signs(name)]
+        good, body = dict(self.settings()), self.bodies()[0]
+        names = self._signing(good)
         if not names:
-            pytest.skip("its shops sign with no secret of the settings")
+            pytest.skip(_UNSIGNED)
         for way in [*([name] for name in names), *([names] if len(names) > 1 else [])]:
             for what in (_MISSING, "", [], None):
                 given = _without(good, way) if what is _MISSING else {**good, **dict.fromkeys(way, what)}
