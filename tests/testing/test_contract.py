@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import cryptography.hazmat.primitives.asymmetric.ec  # none of it can be loaded twice
+import cryptography.x509  # noqa: F401
 import pytest
 
 import messaging.testing.contract.adapter  # the runs inside share what was imported before them
@@ -23,6 +25,7 @@ FOLDER = Path(__file__).parent / "wrong_adapters"
 #: The right adapter that a wrong one is made of -> what its author tells the suite.
 CONTRACTS = {
     "right": "PigeonContract",
+    "right_async": "PigeonContract",
     "right_batched": "FlockContract",
     "right_csv": "MailContract",
     "right_database": "PlainContract",
@@ -35,6 +38,7 @@ CONTRACTS = {
     "right_multipart": "PigeonContract",
     "right_oauth": "OauthContract",
     "right_plain": "PlainContract",
+    "right_pool": "PigeonContract",
     "right_text": "PlainContract",
 }
 WRONG = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith(("right", "authors")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import locale
 import logging
@@ -226,6 +227,7 @@ _COMMON: Mapping[str, Callable[[], object]] = {
     "what a socket is": lambda: (socket.socket, socket.create_connection, socket.getaddrinfo),
     "how certificates are checked": lambda: (ssl._create_default_https_context, ssl.create_default_context),
     "what urllib opens with": lambda: vars(urllib.request).get("_opener"),
+    "how asyncio makes loops": lambda: _loops(),
     "the locale": lambda: locale.setlocale(locale.LC_ALL),
     "the root logger's level": lambda: (logging.getLogger().level, logging.getLogger().manager.disable),
     "the root logger's handlers": lambda: list(logging.getLogger().handlers),
@@ -247,6 +249,13 @@ def common() -> dict[str, object]:
 def changed(before: Mapping[str, object]) -> str | None:
     """What of it is another now."""
     return next((name for name, look in _COMMON.items() if look() != before[name]), None)
+
+
+def _loops() -> object:
+    """Whose policy it is, and what runs a loop; by default there is no policy before the first loop."""
+    policy = vars(asyncio.events).get("_event_loop_policy")
+    ours = policy is None or type(policy) is asyncio.DefaultEventLoopPolicy
+    return None if ours else type(policy), asyncio.run, asyncio.new_event_loop
 
 
 def _umask() -> int:

@@ -19,8 +19,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from messaging.errors import InputError
 from messaging.nouns.request import Request
 from messaging.testing.contract.reading import says
+from messaging.testing.standins.certificate import server_context
 from messaging.testing.standins.failures import Failure
 from messaging.testing.standins.http import Answer, HTTPServer, as_json
 
@@ -37,6 +39,7 @@ class Fate(StrEnum):
     SILENT = "silent"  # it has read all, and never answers
     DRIP = "dripping"  # it has read all, and answers a byte at a time, for longer than anybody may wait
     DEAF = "deaf"  # nobody takes the connection, and nobody refuses it; for what is opened from now on
+    IMPOSTOR = "an impostor"  # it shows a certificate that nobody vouches for; to what is opened from now on
     ODD = "odd"  # it took it, and says so in a way nobody expects
 
 
@@ -151,6 +154,7 @@ class HttpProvider(Provider):
         self._until = 0.0
         self._asked_for = False
         self._deaf: Deaf | None = None
+        self._impostor: HTTPServer | None = None
         #: While something is looked up: what it is known as, or `None` in it.
         self.looking: tuple[str | None] | None = None
         #: Addresses that are refused, whatever becomes of the others, by how they stand in a request.
@@ -173,6 +177,8 @@ class HttpProvider(Provider):
         self._asked_for = True
         if self._fate is Fate.DEAF and self._deaf is not None:
             return f"http://127.0.0.1:{self._deaf.port}"
+        if self._fate is Fate.IMPOSTOR and self._impostor is not None:
+            return self._impostor.url
         return self._server.url
 
     @property
@@ -188,6 +194,8 @@ class HttpProvider(Provider):
         self._server.stop()
         if self._deaf is not None:
             self._deaf.close()
+        if self._impostor is not None:
+            self._impostor.stop()
 
     @property
     def arrived(self) -> list[Arrival]:
@@ -199,11 +207,24 @@ class HttpProvider(Provider):
         if fate is Fate.DEAF:
             self._deaf = self._deaf or Deaf()
             return self._deaf.fill()
+        if fate is Fate.IMPOSTOR:
+            return self._pose()
         answer = self._answers().get(fate)
         try:
             return answer is None or answer(_NOBODYS) is not None
         except Exception:  # it reads the request, so it has an answer
             return True
+
+    def _pose(self) -> bool:
+        """Listen by TLS, too."""
+        if self._impostor is None:
+            try:
+                context, _ = server_context("127.0.0.1")
+            except InputError:
+                return False  # what makes certificates is not installed
+            self._impostor = HTTPServer("127.0.0.1", 0, self, context)
+            self._impostor.start()
+        return True
 
     def turn(self, fate: Fate, after: int) -> None:
         """Be so from the request on that comes behind the next `after`."""

@@ -122,6 +122,27 @@ class Statuses(AdapterBench):
                 "AdapterUnusable",
             )
 
+    def test_a_certificate_that_nobody_vouches_for(self, open: Callable[..., Adapter], remote: Provider) -> None:
+        provider = self.http_provider(remote)
+        self.needs(provider, Fate.IMPOSTOR)
+        adapter, message = open(), self.message(1, provider)
+        run = self.run(adapter, [message])
+        for arrival in provider.arrived:
+            text = arrival.raw.decode("utf-8", "replace")
+            secrets = secrets_in(adapter.settings)
+            if self.carries(arrival.raw, message) or any(stands_in(each, text) for each in secrets):
+                fault(
+                    "somebody whose certificate nobody vouches for was given the message or the key",
+                    "leave the checking of certificates as it is (verify=True, ssl.create_default_context()); let "
+                    "whoever has a certificate of their own name its file in a setting",
+                )
+        check_accounts(run, [message], unusable=True)
+        if run.receipts and run.of(message).verdict not in (Verdict.TRY_AGAIN, Verdict.UNKNOWN):
+            fault(
+                f"when the provider cannot prove who it is, the adapter says {run.of(message).verdict}",
+                "nothing left: yield Receipt.try_again(message.id, reason)",
+            )
+
     def stayed(self, adapter: Adapter, elsewhere: HttpProvider, message: RenderedMessage, status: int) -> None:
         for arrival in elsewhere.arrived:
             text = arrival.raw.decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import gzip
 import os
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -67,10 +68,11 @@ class Site(Protocol):
 class HTTPServer:
     """Listens from `start` to `stop`."""
 
-    def __init__(self, host: str, port: int, site: Site) -> None:
+    def __init__(self, host: str, port: int, site: Site, tls: ssl.SSLContext | None = None) -> None:
         self._host = host
         self._port = port
         self._site = site
+        self._tls = tls
         self._server: _Server | None = None
 
     def start(self) -> None:
@@ -83,6 +85,10 @@ class HTTPServer:
             self._server = _Server((self._host, self._port), self._site)
         except (OSError, OverflowError) as error:
             raise cannot_listen(self._host, self._port, error) from None
+        if self._tls is not None:  # hands are shaken in the connection's own thread
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.begin("standin")
 
     @property
@@ -91,7 +97,8 @@ class HTTPServer:
 
     @property
     def url(self) -> str:
-        return f"http://[{self._host}]:{self.port}" if ":" in self._host else f"http://{self._host}:{self.port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
 
     def stop(self) -> None:
         """Hang up on everybody. Nothing runs or is open afterwards."""
