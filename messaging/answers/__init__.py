@@ -62,13 +62,13 @@ def fields(what: str, answer: object, kinds: Kinds) -> None:
     """Each field is of a kind that it may be; a whole number is no `bool`."""
     for name, allowed in kinds.items():
         value = getattr(answer, name)
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        if not isinstance(value, allowed) or (value.__class__ is bool and bool not in allowed):
             raise Wrong(f"{what} whose {name} is {shown(value)}")
 
 
 def text(value: str | None) -> str | None:
     """Others' words as they can be kept."""
-    if value is None:
-        return None
+    if value is None or (value.isascii() and len(value) <= LONGEST and "\0" not in value):
+        return value
     kept: str = storable(value if len(value) <= LONGEST else f"{value[:LONGEST]}…")
     return kept

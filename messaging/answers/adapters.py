@@ -92,7 +92,11 @@ def receipt(what: str, said: object, asked: Container[str]) -> Receipt:
     if not isinstance(said.message_id, str) or said.message_id not in asked:
         raise Wrong(f"{what} a receipt that was not asked for or a second one: {shown(said.message_id)}")
     fields(f"{what} a receipt", said, _RECEIPT)
-    return replace(said, provider_id=text(said.provider_id), reason=text(said.reason), suppress=text(said.suppress))
+    told = (said.provider_id, said.reason, said.suppress)
+    kept = tuple(map(text, told))
+    if kept == told:
+        return said  # as nearly all: a copy would cost more than all the rest
+    return replace(said, provider_id=kept[0], reason=kept[1], suppress=kept[2])
 
 
 def found(said: object, message_id: str) -> Receipt | None:

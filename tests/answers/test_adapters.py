@@ -58,7 +58,7 @@ def test_a_receipt_is_ours_or_none(told: dict[str, Any]) -> None:
     assert type(found.verdict) is Verdict
     assert type(found.delivered) is bool
     for text in (found.provider_id, found.reason, found.suppress):
-        assert text is None or (len(text) <= LONGEST + 1 and "\0" not in text and text.encode())
+        assert text is None or (len(text) <= LONGEST + 1 and "\0" not in text and text.encode() is not None)
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in fields(Engagement)]), ANYTHING))
