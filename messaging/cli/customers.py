@@ -158,12 +158,22 @@ def list_(app: Messaging, segment: str | None, limit: int, as_json: bool) -> Non
 @pass_app
 def show(app: Messaging, customer: str, as_json: bool) -> None:
     """Show one customer, found by id, email address or phone number."""
+    from messaging.services.customers import shop_ids
+
     found = the_customer(app, customer)
     data = app.eraser.export(found.id)
     if as_json:
         print_json(data)
         return
     print_table(("", ""), list(_profile(data["customer"])))
+    ids = shop_ids(app.store, found.id)
+    if ids:
+        say(f"The shop's own id: {', '.join(ids)}.")
+    others = (
+        [one.id for one in app.store.customers.find(email=found.email) if one.id != found.id] if found.email else []
+    )
+    if others:
+        say(f"Has the email address together with: {', '.join(others)}.")
     for place in data["addresses"]:
         said = [
             f"{'agreed to' if consent['granted'] else 'withdrew from'} {_topic(consent['topic'])}"

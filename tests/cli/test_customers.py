@@ -135,6 +135,19 @@ def test_show_is_readable(run, people):
     assert "{" not in "".join(lines)
 
 
+def test_show_tells_who_shares_the_address_and_asks_which_is_meant(run, people):
+    people.write_text(
+        "Customer ID,Email\n17,ann@example.com\n18,ann@example.com\n,bob@example.com\n19,bob@example.com\n"
+    )
+    run("customers", "import", people)
+    assert "Has the email address together with: 18." in run("customers", "show", "17")[2]
+    assert "The shop's own id: 19." in run("customers", "show", "19")[2]
+    for command in (["show"], ["timeline"], ["erase", "--yes"]):
+        code, _, err = run("customers", *command, "ann@example.com")
+        assert code != 0
+        assert "Say which: 17, 18" in err
+
+
 def test_export_is_safe_in_a_spreadsheet_and_can_be_imported(run, people):
     run("customers", "import", people)
     code, out, _ = run("customers", "export")
