@@ -81,9 +81,9 @@ class Contents(AdapterBench):
         """Those that are good, and are read as something else where they are not quoted."""
         self.visible(open, remote, tmp_path)
         channel = self.adapter.channel
-        to = {"email": "o'hara+tea%20x/y=z@example.com", "sms": "+12025550142"}.get(channel)
-        if to is None:
-            pytest.skip("addresses on its channel are the author's own")
+        if channel == "webhook":
+            pytest.skip("its addresses lead to the provider")
+        to = {"email": "o'hara+tea%20x/y=z@example.com", "sms": "+12025550142"}.get(channel, "Q7x.4BLh+7q=")
         sent = self.left(open, remote, tmp_path, to=to)
         blank = to.replace("+", " ")
         if sent is not None and any(blank in texts(raw) for raw in sent):

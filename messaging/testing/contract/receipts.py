@@ -15,6 +15,9 @@ from messaging.nouns.request import Request
 from messaging.testing.contract.authoring import PATIENCE, AdapterBench
 from messaging.testing.contract.bench import Run, check_accounts, check_ids, fault
 from messaging.testing.contract.provider import HttpProvider, Provider
+from messaging.testing.contract.reading import says
+
+_ALL = "hand over every message, and say accepted of what the provider took: the core knows what is sent twice"
 
 
 class Receipts(AdapterBench):
@@ -31,6 +34,10 @@ class Receipts(AdapterBench):
                 f"a good message was not accepted: {wrong[0].verdict}, {wrong[0].reason}",
                 "say in accepted(self, request, id) how your provider answers when all is well",
             )
+        arrived = remote.arrived if remote.asked_for else []
+        lost = [each for each in messages if arrived and not any(self.carries(got.raw, each) for got in arrived)]
+        if lost:
+            fault(f"{len(lost)} of {number} messages were accepted, and did not come to the provider", _ALL)
 
     def test_nothing_to_deliver(self, open: Callable[..., Adapter], remote: Provider) -> None:
         check_accounts(self.run(open(), []), [])
@@ -39,8 +46,15 @@ class Receipts(AdapterBench):
 
     def test_two_messages_to_one_address(self, open: Callable[..., Adapter], remote: Provider) -> None:
         to = self.message(1, remote).to
-        messages = [self.message(1, remote), self.message(2, remote, to=to)]
-        check_accounts(self.run(open(), messages), messages)
+        words = ("tea1of2", "tea2of2")
+        messages = [self.message(n, remote, to=to, **self.parts(word)) for n, word in enumerate(words, 1)]
+        run = self.run(open(), messages)
+        check_accounts(run, messages)
+        arrived = remote.arrived if remote.asked_for else []
+        for message, word in zip(messages, words, strict=True):
+            accepted = run.of(message).verdict is Verdict.ACCEPTED
+            if accepted and arrived and not any(says(each.raw, word) for each in arrived):
+                fault("of two messages to one address one was accepted, and did not come to the provider", _ALL)
 
     def test_calls_do_not_mix(self, open: Callable[..., Adapter], remote: Provider) -> None:
         """Two calls take turns, on one instance and on two."""
