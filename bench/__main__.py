@@ -5,6 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-for name in ("rendering", "store", "email", "redirect", "events", "pipeline"):
+for name in ("rendering", "store", "email", "redirect", "events", "shuffled", "pipeline"):
     print(f"\n== {name}", flush=True)
     subprocess.run([sys.executable, "-m", f"bench.{name}"], check=True)

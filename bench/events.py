@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -70,15 +70,15 @@ def main() -> None:
     for _ in range(3):
         with _bare() as port:
             rates["bare"].append(_rate(port, "/", lambda number: ({}, _event(number)), given))
-        with tempfile.TemporaryDirectory() as folder, _ours(Path(folder)) as (port, key):
+        with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, key):
             rates["hooks"].append(_rate(port, "/hooks/standard/main", _signed, given))
-        with tempfile.TemporaryDirectory() as folder, _ours(Path(folder)) as (port, key):
+        with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, key):
             rates["events"].append(_rate(port, "/events", partial(_keyed, key), given))
     bare, hooks, events = (sorted(found)[1] for found in rates.values())
     print(f"bare: write and sync             {bare:8.0f} events/s")
     print(f"/hooks: kept, worked off behind  {hooks:8.0f} events/s   {hooks / bare:.2f} of it")
     print(f"/events: worked off              {events:8.0f} events/s   {events / bare:.2f} of it")
-    with tempfile.TemporaryDirectory() as folder, _ours(Path(folder)) as (port, _):
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (port, _):
         took = _on_the_way(Path(folder), port)
     print(
         f"from webhook to handed over      p50 {took[len(took) // 2] * 1000:.1f} ms, "
@@ -103,7 +103,7 @@ async def _load(
         turn = number
         while time.perf_counter() - begun < seconds:
             at = time.time()
-            await _post(reader, writer, path, *ask(turn))
+            await post(reader, writer, path, *ask(turn))
             posted.append((turn, at))
             turn += connections
         writer.close()
@@ -112,9 +112,10 @@ async def _load(
     return posted, time.perf_counter() - begun
 
 
-async def _post(
+async def post(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, headers: dict[str, str], body: bytes
 ) -> None:
+    """Post over a connection that is kept; it is taken."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     head = await reader.readuntil(b"\r\n\r\n")
@@ -131,7 +132,7 @@ def _on_the_way(folder: Path, port: int) -> list[float]:
         posted = {}
         for number in range(ALONE):
             posted[f"c{number}@example.com"] = time.time()
-            await _post(reader, writer, "/hooks/standard/main", *_signed(number))
+            await post(reader, writer, "/hooks/standard/main", *_signed(number))
             await asyncio.sleep(0.02)
         writer.close()
         return posted
@@ -168,11 +169,16 @@ def _keyed(key: str, number: int) -> tuple[dict[str, str], bytes]:
 
 
 def _signed(number: int) -> tuple[dict[str, str], bytes]:
-    body, at = _event(number), str(int(time.time()))
-    signature = hmac.digest(KEY, f"{number}.{at}.".encode() + body, hashlib.sha256)
+    return signed(str(number), _event(number))
+
+
+def signed(id: str, body: bytes) -> tuple[dict[str, str], bytes]:
+    """A webhook by Standard Webhooks: its headers, and the body."""
+    at = str(int(time.time()))
+    signature = hmac.digest(KEY, f"{id}.{at}.".encode() + body, hashlib.sha256)
     headers = {
         "Content-Type": "application/json",
-        "Webhook-Id": str(number),
+        "Webhook-Id": id,
         "Webhook-Timestamp": at,
         "Webhook-Signature": f"v1,{base64.b64encode(signature).decode()}",
     }
@@ -219,8 +225,8 @@ def _serve_bare(path: str) -> None:
 
 
 @contextmanager
-def _ours(folder: Path) -> Iterator[tuple[int, str]]:
-    """A workspace's server, its confirmation on; the port, and the API key."""
+def server(folder: Path, triggers: Sequence[str] = ("order-confirmation",)) -> Iterator[tuple[int, str]]:
+    """A workspace's server, those triggers on; the port, and the API key."""
     from messaging.workspace.folder import make_workspace
     from messaging.workspace.keys import read_keys
 
@@ -230,11 +236,9 @@ def _ours(folder: Path) -> Iterator[tuple[int, str]]:
     secret = f"whsec_{base64.b64encode(KEY).decode()}"
     workspace.settings.write_text(f'{text}\n[sources.standard.main]\nsecrets = ["{secret}"]\n', "utf-8")
     command = [sys.executable, "-m", "messaging"]
-    subprocess.run(
-        [*command, "triggers", "enable", "order-confirmation"], cwd=workspace.root, check=True, capture_output=True
-    )
-    server = [*command, "serve", "--port", "0", "--staff-port", "0"]
-    process = subprocess.Popen(server, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=workspace.root)
+    subprocess.run([*command, "triggers", "enable", *triggers], cwd=workspace.root, check=True, capture_output=True)
+    serve = [*command, "serve", "--port", "0", "--staff-port", "0"]
+    process = subprocess.Popen(serve, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=workspace.root)
     assert process.stderr is not None
     assert process.stdout is not None
     try:

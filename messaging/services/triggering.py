@@ -256,7 +256,7 @@ class Triggering:
         """Set off what happened after a request, and was told before it."""
         result = Planned()
         for type in names_of(live.triggers[index].event):
-            for answer in self._store.products.events(type, request):
+            for answer in reversed(self._store.products.events(type, request)):  # the latest is news
                 if answer.live and request.happened_at <= answer.happened_at:
                     result += self._set_off(answer, [customer], live, index, now, more=(request,))
         return result
@@ -283,7 +283,7 @@ class Triggering:
                     continue
                 again.add(before.id)
                 before = None
-            cancelled = self._waiting.cancelled_by(event, draft.customer, trigger)
+            cancelled = self._waiting.cancelled_by(event, draft.customer, trigger, *more)
             if before is not None and cancelled is not None:
                 result += Planned(cancelled=self._waiting.skip(before, cancelled))
             elif before is not None:

@@ -185,11 +185,12 @@ class Waiting:
         self._skip(cancelled, f"cancelled by {event.type}")
         return len(cancelled)
 
-    def cancelled_by(self, event: Event, customer: Customer, trigger: Trigger) -> str | None:
-        """Why what `event` sets off is over already: what cancels it was told before."""
+    def cancelled_by(self, event: Event, customer: Customer, trigger: Trigger, *more: Event) -> str | None:
+        """Why what `event` sets off is over already: what cancels it was told before, or is one of `more`."""
         key, happened = trigger_key(trigger, event), _Happened(event.time, context_of(event))
         for type in (name for each in trigger.cancel_on for name in names_of(each)):
-            for other in self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK):
+            told = self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK)
+            for other in (*told, *(each for each in more if each.type == type)):
                 if other.key != event.key and _cancels(trigger, other, happened, key):
                     return f"cancelled by {other.type}"
         return None

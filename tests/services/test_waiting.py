@@ -235,6 +235,12 @@ class TestAnotherTime:
         other = shop.event("y", hours=2, order={"number": "1"}, shipment={"id": "s2", "eta": "2026-03-06"})
         assert shop.intake.receive(other).planned == 0
 
+    def test_what_tells_the_day_may_be_what_cancels(self, shop, on):
+        on("delayed", replace(WHOLE, at="shipment.eta + 1 day", cancel_on=("shipment.delivered",)))
+        shop.intake.receive(shipped(shop))
+        arrived = {"order": {"number": "1"}, "shipment": {"id": "s1", "eta": "2026-03-05"}}
+        assert shop.intake.receive(shop.event("shipment.delivered", hours=1, **arrived)).planned == 0
+
     def test_what_history_set_off_is_over(self, shop, on):
         on("delayed", LATE)
         shop.intake.import_history([json.dumps(parcel(shop)).encode()])
