@@ -108,7 +108,8 @@ class Waiting:
         """Move what waits for a time of which `event`, about the same thing, tells another."""
         trigger, moved = live.triggers[index], 0
         for message in self._of(customer, live, index):
-            if about_the_same(context_of(event), message.context or {}) is not True:
+            last = self._event_of(message.context or {})  # what was told of its order since is not what it is about
+            if last is None or about_the_same(context_of(event), context_of(last)) is not True:
                 continue
             context = self.renewed(message, event)
             due = self._due(trigger, happened_at(message), context, customer)
@@ -159,7 +160,8 @@ class Waiting:
             other_part = whole is not None and kind in PARTS and not (kind == "refund" and _gives_more(context))
             other_part |= part is not None and kind in PARTS and _same_part(kind, message.context or {}, context)
             other_whole = part is not None and kind == "order"
-            if not (other_part or other_whole) or not _same_order(message.context or {}, context):
+            mine = message.origin == draft.origin
+            if mine or not (other_part or other_whole) or not _same_order(message.context or {}, context):
                 continue
             waits = message.state is MessageState.PLANNED and message.worker is None
             if waits and _gives_way(message.due_at <= now, draft.due_at <= now, to_part=other_whole):
@@ -205,10 +207,11 @@ class Waiting:
         event = self._event_of(context) if types and trigger.at is None else None
         if event is None:
             return None
-        moment = happened_at(message) + (trigger.after or timedelta())
+        # What only waits for a number was news with its event.
+        moment = happened_at(message) + (timedelta() if trigger.waits_for else trigger.after or timedelta())
         for other in self._store.events.about_the_same(event, message.customer_id):
             overtakes = is_type(other.type, *types) and other.time >= moment
-            if overtakes and about_the_same(context_of(other), context) is True:
+            if overtakes and about_the_same(context_of(other), context_of(event)) is True:
                 return f"{SUPERSEDED} by {other.type}"
         return None
 

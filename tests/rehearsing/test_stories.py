@@ -13,7 +13,7 @@ from shutil import rmtree
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from messaging.app import Messaging
@@ -261,7 +261,12 @@ def subject(row: Message) -> tuple[str, str, Any, Any]:
     return row.template, row.customer_id, value_in("order.number", context), value_in("product.sku", context)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to make a story shorter takes minutes
+)
 @given(stories(), st.integers(0, 10**6))
 def test_a_story_ends_the_same(app, story, seed):
     compare(story, in_order(app, story), late(app, twice_and_shuffled(story, seed)))

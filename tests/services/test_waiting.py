@@ -524,7 +524,15 @@ class TestWhateverComesFirst:
     def test_what_they_are(self, in_order):
         rows, planned = in_order
         assert sorted(template for template, _ in planned) == [
-            *("cancelled", "delayed", "delivered", "order-confirmation", "order-confirmation", "partially-shipped"),
+            *(
+                "cancelled",
+                "delayed",
+                "delayed",
+                "delivered",
+                "order-confirmation",
+                "order-confirmation",
+                "partially-shipped",
+            ),
             *("payment-received", "refunded", "refunded", "shipped", "shipped", "win-back"),
         ]
         assert len(rows) > len(planned)
@@ -569,6 +577,13 @@ class TestNewsThatIsNoneAnyMore:
         shop.intake.receive(parcel(shop, "s2"))
         (reason,) = self.due(shop).values()
         assert reason == "superseded by shipment.delivered"
+
+    def test_what_waits_for_a_number_was_news_with_its_event(self, shop, on):
+        on("shipped", replace(PARCEL, after=HOUR, waits_for=("shipment.tracking_number",)))
+        shop.intake.receive(parcel(shop))
+        arrived = {"order": {"number": "1"}, "shipment": {"id": "s1"}}
+        shop.intake.receive(shop.event("shipment.delivered", hours=0.5, **arrived))
+        assert len(self.due(shop)) == 1
 
     def test_what_waits_is_asked_as_of_when_it_should_have_gone(self, shop, on):
         """What happened before that is the business of `cancel_on`."""
@@ -641,6 +656,11 @@ class TestWhoCanBeWrittenToLater:
         send_all(shop)
         shop.intake.receive(shop.event("customer.updated", id="2", customer={"id": "17", "phone": "+436641234567"}))
         assert self.rows(shop) == [("email", "sent", None)]
+
+    def test_a_parcel_does_not_give_way_to_itself(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        shop.intake.receive({**parcel(shop), "customer": {"id": "17"}})
+        assert shop.intake.receive(shop.event("customer.updated")).planned == 1
 
     def test_by_another_channel(self, shop, on):
         on("confirmation", Trigger(event="order.placed"), channels=("email", "sms"))
