@@ -270,3 +270,30 @@ def subject(row: Message) -> tuple[str, str, Any, Any]:
 @given(stories(), st.integers(0, 10**6))
 def test_a_story_ends_the_same(app, story, seed):
     compare(story, in_order(app, story), late(app, twice_and_shuffled(story, seed)))
+
+
+ANN = {"id": "ann", "email": "ann@example.com"}
+ORDER = {"number": "1", "total": "30.00", "currency": "EUR"}
+
+
+def test_one_order_fifty_times(app):
+    story = [event("1", "order.placed", 0, ANN, order=ORDER), event("2", "order.paid", 1, ANN, order=ORDER)]
+    ordered = in_order(app, story)
+    assert {template for template, _, _ in ordered.sent()} == {"order-confirmation"}
+    compare(story, ordered, late(app, [*reversed(story), *story * 50]))
+
+
+def test_shipped_before_it_was_placed_and_paid_after_it_was_cancelled(app):
+    story = [
+        event("1", "order.placed", 0, ANN, order=ORDER),
+        event("2", "shipment.shipped", 90, ANN, order=ORDER, shipment={"id": "s"}),
+        event("3", "order.placed", 100, ANN, order={"number": "2"}),
+        event("4", "order.cancelled", 200, ANN, order={"number": "2"}),
+        event("5", "order.paid", 300, ANN, order={"number": "2"}),
+    ]
+    ordered, told_late = in_order(app, story), late(app, [story[place] for place in (1, 0, 4, 3, 2)])
+    compare(story, ordered, told_late)
+    sent = {(template, key.rpartition("/")[2]) for template, _, key in told_late.sent()}
+    assert sent == {("order-confirmation", "1"), ("shipped", "s"), ("cancelled", "2")}
+    confirmation = told_late.rows["order-confirmation", "ann", "api/default/order/2"]
+    assert confirmation.reason == "superseded by order.cancelled"
