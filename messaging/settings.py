@@ -149,7 +149,8 @@ class Server(_Section):
 class StoreSettings(_Section):
     """Where everything is kept."""
 
-    #: `tinydb:` and a path relative to the workspace.
+    #: `tinydb:` and a path relative to the workspace; or `postgresql://user:password@host/database`, see
+    #: [PostgreSQL](postgresql.md).
     url: str = "tinydb:data/store.jsonl"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import sysconfig
 import venv
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,20 +41,85 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+#: Marks of tests that need a program beside Python.
+_SERVICES = frozenset(["chromium", "postgres"])
 #: Tests that were skipped although this run must have all they need.
 _missed: list[str] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and "chromium" in report.keywords:
+    if report.skipped and not _SERVICES.isdisjoint(report.keywords):
         _missed.append(report.nodeid)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _missed and session.config.getoption("--require-services"):
-        print(f"\n{len(_missed)} tests that drive Chromium were skipped: {_missed[0]} …")
+        print(f"\n{len(_missed)} tests of Chromium or PostgreSQL were skipped: {_missed[0]} …")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+#: A database for tests, which make a schema of their own in it and drop it.
+POSTGRES = os.environ.get("MESSAGING_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The url of a database to make schemas in; the test is skipped, and says so, where there is none."""
+    psycopg = pytest.importorskip("psycopg", reason="the extra `scale` is not installed")
+    try:
+        psycopg.connect(POSTGRES, connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at {POSTGRES.rpartition('@')[2]} (set MESSAGING_TEST_POSTGRES): {error}")
+    return POSTGRES
+
+
+@pytest.fixture
+def new_postgres_url(postgres: str) -> Iterator[str]:
+    """The url of a store that is not made yet."""
+    with _schema(postgres) as schema:
+        yield f"{postgres}?schema={schema}&pool=4"
+
+
+@pytest.fixture(scope="session")
+def _made_schema(postgres: str) -> Iterator[str]:
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.schema import upgrade
+
+    with _schema(postgres) as schema:
+        upgrade(read_address(f"{postgres}?schema={schema}"))
+        yield schema
+
+
+@pytest.fixture
+def postgres_url(postgres: str, _made_schema: str) -> Iterator[str]:
+    """The url of an empty store."""
+    import psycopg
+
+    # What is on the disk is the server's business; for it to wait for the disk is half of the tests' time.
+    yield f"{postgres}?schema={_made_schema}&pool=4&options=-c%20synchronous_commit%3Doff"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT schemaname || '.' || tablename FROM pg_tables "
+            "WHERE schemaname = %s AND tablename NOT IN ('alembic_version', 'message_counts', 'row_counts')",
+            [_made_schema],
+        ).fetchall()
+        tables = [name for (name,) in rows] + [f"{_made_schema}.{name}" for name in ("message_counts", "row_counts")]
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(
+            ";".join(f"DELETE FROM {name}" for name in tables)
+        )  # quicker than TRUNCATE: it makes no files
+
+
+@contextmanager
+def _schema(postgres: str) -> Iterator[str]:
+    """A schema's name that nobody else uses; it is dropped afterwards."""
+    import psycopg
+
+    schema = f"test_{secrets.token_hex(8)}"
+    yield schema
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 @pytest.fixture(scope="session")

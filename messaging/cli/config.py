@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from messaging.cli.common import json_option, pass_app, print_json, print_table
 from messaging.rules.timing import duration_text
+from messaging.stores.opening import without_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,8 @@ def show(app: Messaging, as_json: bool) -> None:
     rows = []
     for path, value in _flat(values):
         shown = value if value is None or _is_open(app, path) else _HIDDEN
+        if path == ("store", "url"):
+            shown = without_secret(value)
         rows.append((".".join(path), "MESSAGING__" + "__".join(part.upper() for part in path), shown))
     if as_json:
         print_json([{"setting": name, "environment": variable, "value": value} for name, variable, value in rows])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from messaging.cli.common import json_option, pass_app, print_json, print_table, say
+from messaging.stores.opening import upgrade_store
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -36,3 +37,14 @@ def compact(app: Messaging) -> None:
     before = app.store.health().get("bytes", 0)
     app.store.compact()
     say(f"From {before:,} to {app.store.health().get('bytes', 0):,} bytes.")
+
+
+@store.command()
+@pass_app
+def upgrade(app: Messaging) -> None:
+    """Bring a database's tables to what this release wants.
+
+    What is there already is left as it is.
+    """
+    upgrade_store(app.settings.store.url)
+    say("The database has what this release wants.")

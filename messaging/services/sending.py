@@ -332,7 +332,7 @@ class Sender:
         """
         now = self._clock.now()
         ids = {message.id for message in messages}
-        with self._store.transaction():
+        with self._store.transaction(shared=True):
             if self._rechecks.stopped(messages):
                 return None
             refused = self._rechecks.refused(messages)
@@ -353,7 +353,7 @@ class Sender:
 
     def _still(self, report: SendReport, begun: dict[str, Message]) -> dict[str, Message]:
         """Those of a marked group that may still go, now that the group before is through."""
-        with self._store.transaction():
+        with self._store.transaction(shared=True):
             if self._rechecks.stopped(begun.values()):
                 self._take_back(begun.values())
                 return {}

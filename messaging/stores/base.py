@@ -4,6 +4,8 @@ Promises that every store keeps, and the contract suite tests:
 
 - Each method is atomic and, unless it says otherwise, durable when it returns.
 - `transaction()` makes several methods one: all of them happen, or none. It nests.
+- Transactions come one after the other, whichever processes they are in: what one reads of customers, addresses,
+  orders, campaigns and notes stays so until it ends.
 - A method sees everything that any process committed before it began.
 - Methods may be called from several threads and processes at once.
 
@@ -316,8 +318,12 @@ class Store(ABC):
     products: Products
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[None]:
-        """Make all that is called inside one atomic, durable change."""
+    def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Make all that is called inside one atomic, durable change.
+
+        `shared`: others that are shared may go on beside it, so it must change nothing that a transaction goes by
+        (customers, addresses, orders, campaigns, notes): a sender's, who only marks and settles messages.
+        """
 
     @abstractmethod
     def put_version(self, version: TemplateVersion) -> None:

@@ -45,3 +45,8 @@ class EngagementCount:
     links: tuple[LinkCount, ...]
     #: Those sent by the variant they were rendered in, as far as that is known.
     sent_by_variant: Mapping[str, int] = field(default_factory=dict)
+
+
+def slot_order(slot: str) -> tuple[tuple[bool, int, str], ...]:
+    """What slots are sorted by: `2` before `10`, `3.2` after `3`."""
+    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split("."))

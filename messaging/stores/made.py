@@ -11,12 +11,14 @@ _HEAD = "# Stores made here: should one vanish, it is not begun anew. Remove its
 
 
 class Made:
-    """Whether the store at one path was made once. `file` has one line for each, from its own folder if below it."""
+    """Whether one store was made once. `file` has one line for each, from its own folder if below it."""
 
-    def __init__(self, file: Path, store: Path) -> None:
+    def __init__(self, file: Path, store: Path | str) -> None:
+        """`store` is its path, or what a database's url says that is no secret."""
         self.file = file
-        inside = store.is_relative_to(file.parent)
-        self._name = str(store.relative_to(file.parent) if inside else store).encode("unicode_escape").decode()
+        if isinstance(store, Path) and store.is_relative_to(file.parent):
+            store = store.relative_to(file.parent)
+        self._name = str(store).encode("unicode_escape").decode()
 
     def known(self) -> bool:
         """Whether it was made. Raises OSError."""

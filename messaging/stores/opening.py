@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from messaging.clock import Clock
 from messaging.errors import SettingsError
 from messaging.stores.base import Store
 from messaging.stores.made import Made
 from messaging.workspace.folder import Workspace
 
+#: The extra that the store on PostgreSQL needs.
+SCALE = '"customer-messaging[scale]"'
+
 
 def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
-    """The store at `url`: `tinydb:` and a path from the workspace.
+    """The store at `url`: `tinydb:` and a path from the workspace, or `postgresql://…`.
 
     One that was never made is made when first written to. Its folder must be there, but for the workspace's own
     `data/`: a path that was mistyped would else begin an empty store beside the one that is meant.
@@ -20,10 +27,12 @@ def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
         StoreBroken, StoreError: the store is damaged or gone, or cannot be read.
     """
     scheme, _, place = url.partition(":")
+    if scheme == "postgresql":
+        return _open_postgres(url, workspace)
     if scheme != "tinydb" or not place:
         raise SettingsError(
-            f"[store] url = {url!r}: unknown kind of store",
-            hint='the embedded one is "tinydb:data/store.jsonl"',
+            f"[store] url = {without_secret(url)!r}: unknown kind of store",
+            hint='the embedded one is "tinydb:data/store.jsonl", a database "postgresql://host/name"',
         )
     path = workspace.root / place
     made = Made(workspace.stores, path)
@@ -37,3 +46,45 @@ def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
     from messaging.stores.tinydb.store import TinyStore
 
     return TinyStore(path, clock=clock, made=made)
+
+
+def _open_postgres(url: str, workspace: Workspace) -> Store:
+    with _scale():
+        from messaging.stores.postgres.address import read_address
+        from messaging.stores.postgres.store import PostgresStore
+    place = read_address(url)
+    return PostgresStore(place, made=Made(workspace.stores, place.shown))
+
+
+def upgrade_store(url: str) -> None:
+    """Bring the schema of the database at `url` to what this release wants.
+
+    Raises:
+        SettingsError: the url leads nowhere, or to a store that needs none.
+        StoreError: it cannot be done.
+    """
+    if not url.startswith("postgresql:"):
+        raise SettingsError(f"[store] url = {without_secret(url)!r}: only a database has to be upgraded")
+    with _scale():
+        from messaging.stores.postgres.address import read_address
+        from messaging.stores.postgres.schema import upgrade
+    upgrade(read_address(url))
+
+
+@contextmanager
+def _scale() -> Iterator[None]:
+    """Imports of what the extra brings."""
+    try:
+        yield
+    except ImportError as error:
+        # Also if there is no libpq for psycopg.
+        if (error.name or "psycopg").partition(".")[0] not in ("alembic", "psycopg", "sqlalchemy"):
+            raise
+        raise SettingsError(
+            "[store] url: the store on PostgreSQL needs what is not installed", hint=f"pip install {SCALE}"
+        ) from None
+
+
+def without_secret(url: str) -> str:
+    """`url` without its password."""
+    return re.sub(r"(//[^/:@]*):[^/@]*@", r"\1@", url)

@@ -144,13 +144,35 @@ def make() -> Make:
     return Make()
 
 
-@pytest.fixture(params=["tinydb"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Store]]:
+@pytest.fixture(params=["tinydb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def open_store(request: pytest.FixtureRequest) -> Callable[[], Store]:
     """Opens one and the same store, as often as asked, as so many processes would."""
+    opener: Callable[[], Store] = request.getfixturevalue(f"open_{request.param}")
+    return opener
+
+
+@pytest.fixture
+def open_tinydb(tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Store]]:
     opened: list[Store] = []
 
     def open_one() -> Store:
         opened.append(TinyStore(tmp_path / "data" / "store.jsonl", clock=clock))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def open_postgres(postgres_url: str) -> Iterator[Callable[[], Store]]:
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.store import PostgresStore
+
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(PostgresStore(read_address(postgres_url)))
         return opened[-1]
 
     yield open_one

@@ -17,7 +17,7 @@ from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import MarkedGroups, Ordered, OrderedGroups, Tally, copied
 from messaging.stores.tinydb.summary import Batch
 from messaging.stores.tinydb.table import JournalDB
-from messaging.stores.tinydb.values import check_text, clean_text
+from messaging.stores.values import check_text, clean_text
 
 _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value

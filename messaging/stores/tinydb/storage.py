@@ -31,7 +31,7 @@ from messaging.stores.tinydb.format import Damaged, Operation
 from messaging.stores.tinydb.journal import Journal
 from messaging.stores.tinydb.locks import FileLock, ProcessLock, TurnLock
 from messaging.stores.tinydb.rows import Index, Rows
-from messaging.stores.tinydb.values import check_text, pack
+from messaging.stores.values import check_text, pack
 
 #: A journal shorter than this is left as it is.
 _SMALL = 8 << 20

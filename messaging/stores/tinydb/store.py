@@ -75,7 +75,7 @@ class TinyStore(Store):
         )
         self._journal.open()
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:
         return self._journal.changing()
 
     def put_version(self, version: TemplateVersion) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from messaging.nouns.documents import Document
 from messaging.nouns.engagement import EngagementKind
 from messaging.nouns.message import Lane, MessageState
-from messaging.stores.counts import EngagementCount, LinkCount
+from messaging.stores.counts import EngagementCount, LinkCount, slot_order
 from messaging.stores.tinydb.rows import Tally
 
 #: (template, version, channel, campaign or None): what messages are counted by.
@@ -117,11 +117,6 @@ def _finished(key: tuple[str, str, str], count: _Count) -> EngagementCount:
                 unique_clicks=len(hits.messages),
                 machine_clicks=hits.machine,
             )
-            for slot, hits in sorted(count.links.items(), key=lambda item: _slot_order(item[0]))
+            for slot, hits in sorted(count.links.items(), key=lambda item: slot_order(item[0]))
         ),
     )
-
-
-def _slot_order(slot: str) -> tuple[tuple[bool, int, str], ...]:
-    """`2` before `10`, `3.2` after `3`."""
-    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in slot.split("."))

@@ -53,7 +53,7 @@ class TestTransactions:
             assert other.get_note("a") is None
         assert other.get_note("a") == 1
 
-    def test_threads_wait_for_it(self, store):
+    def test_threads_see_all_of_it_or_nothing(self, store):
         seen, begun = [], threading.Event()
 
         def look():
@@ -67,7 +67,42 @@ class TestTransactions:
             begun.wait()
             store.put_note("a", 2)
         thread.join()
-        assert seen == [2]
+        assert seen in ([None], [2])
+
+    def test_they_come_one_after_the_other(self, store, open_store):
+        """What one read is still so when it writes: nobody's addition is lost."""
+        store.put_note("sum", 0)
+
+        def add(own):
+            for _ in range(20):
+                with own.transaction():
+                    own.put_note("sum", own.get_note("sum") + 1)
+
+        threads = [threading.Thread(target=add, args=[own]) for own in (store, store, open_store(), open_store())]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert store.get_note("sum") == 80
+
+    def test_what_one_goes_by_does_not_change_meanwhile(self, store, open_store, make):
+        """Neither by a method alone, nor for one that is shared: a withdrawal comes before a message is marked, or after."""
+        other, order = open_store(), []
+
+        def withdraw():
+            other.addresses.add_consents([make.consent(granted=False)])
+            order.append("withdrawn")
+
+        for shared in (False, True):
+            with store.transaction(shared=shared):
+                before = store.addresses.status([("email", "ann@example.com")])
+                thread = threading.Thread(target=withdraw)
+                thread.start()
+                thread.join(0.1)
+                assert store.addresses.status([("email", "ann@example.com")]) == before
+                order.append("decided")
+            thread.join()
+        assert order == ["decided", "withdrawn"] * 2
 
 
 class TestNotesAndVersions:

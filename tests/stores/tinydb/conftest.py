@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from messaging.clock import Clock
+from messaging.stores.base import Store
 from messaging.stores.tinydb.disk import Disk
 from messaging.stores.tinydb.store import TinyStore
 
@@ -17,6 +18,12 @@ from messaging.stores.tinydb.store import TinyStore
 def path(tmp_path: Path) -> Path:
     """Where the store's file is."""
     return tmp_path / "data" / "store.jsonl"
+
+
+@pytest.fixture
+def open_store(open_tinydb: Callable[[], Store]) -> Callable[[], Store]:
+    """No other store is tested here."""
+    return open_tinydb
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.errors import InputError
-from messaging.stores.tinydb.values import clean_text, pack
+from messaging.stores.values import clean_text, pack
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 JSON = st.recursive(

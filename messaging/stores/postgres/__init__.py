@@ -1,0 +1,1 @@
+"""The store on PostgreSQL, for many processes and machines. Needs the extra `scale`."""

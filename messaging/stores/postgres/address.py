@@ -1,0 +1,96 @@
+"""Which database, and which schema in it: what a `postgresql://` url says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from messaging.errors import SettingsError
+
+#: Where our tables are unless `?schema=` says otherwise: a shop's own may be called `orders` too.
+SCHEMA = "messaging"
+#: Connections of one process; `?pool=` says otherwise.
+POOL = 10
+#: Seconds a statement may take, and one may wait for a lock or a free connection; `?timeout=` says otherwise.
+TIMEOUT = 60
+#: Seconds after which the server ends a transaction in which nothing happens: its process hangs, and others wait.
+_IDLE = 300
+#: Seconds after which the death of a machine is noticed, about: 30 + 3 x 10.
+_KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_HINT = 'it looks like "postgresql://user:password@host:5432/database?schema=messaging"'
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is."""
+
+    url: URL
+    schema: str
+    #: The url without what is secret, for people.
+    shown: str
+    connect_args: Mapping[str, Any]
+    pool: int
+    #: Seconds to wait for a free connection.
+    timeout: int
+
+    @property
+    def lock(self) -> int:
+        """The key of the advisory lock that stands for the whole store."""
+        return lock_key("store", self.schema)
+
+
+def lock_key(kind: str, name: str) -> int:
+    """The key of an advisory lock, which is a number of 64 bits."""
+    return int.from_bytes(blake2b(f"messaging {kind} {name}".encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def read_address(text: str) -> Place:
+    """What the url says.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise SettingsError("[store] url: it cannot be read", hint=_HINT) from None
+    if not url.database:
+        raise SettingsError("[store] url: it names no database", hint=_HINT)
+    query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    schema = query.pop("schema", SCHEMA)
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+        raise SettingsError(
+            f"[store] url: the schema {schema!r} is no name", hint="small letters, digits and _, like messaging_2"
+        )
+    pool, timeout = (_number(query, name, usual) for name, usual in (("pool", POOL), ("timeout", TIMEOUT)))
+    settings = {
+        "search_path": schema,
+        "TimeZone": "UTC",
+        "statement_timeout": f"{timeout}s",
+        "lock_timeout": f"{timeout}s",
+        "idle_in_transaction_session_timeout": f"{_IDLE}s",
+    }
+    options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), query.pop("options", "")])
+    connect_args = {"connect_timeout": 10, "application_name": "messaging", **_KEEPALIVES, "options": options, **query}
+    shown = url._replace(drivername="postgresql", password=None).set(query={"schema": schema})
+    return Place(
+        url=url.set(drivername="postgresql+psycopg", query={}),
+        schema=schema,
+        shown=shown.render_as_string(),
+        connect_args=connect_args,
+        pool=pool,
+        timeout=timeout,
+    )
+
+
+def _number(query: dict[str, str], name: str, usual: int) -> int:
+    text = query.pop(name, str(usual))
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 100_000:
+        raise SettingsError(f"[store] url: {name}={text} is no number from 1 on", hint=f"leave it away for {usual}")
+    return int(text)

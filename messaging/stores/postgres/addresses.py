@@ -1,0 +1,139 @@
+"""Consent and suppression."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from messaging.ids import digest
+from messaging.nouns.consent import UNREACHABLE, AddressStatus, Consent, Suppression
+from messaging.nouns.customer import Customer
+from messaging.stores.base import Address, Addresses
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.session import Session
+from messaging.stores.postgres.table import Table
+from messaging.stores.postgres.values import storable, to_json
+
+CONSENTS = Table(
+    "consents",
+    {
+        **dict.fromkeys(("channel", "address", "topic"), "text"),
+        "granted": "boolean",
+        "at": "timestamptz",
+        "dated": "boolean",
+        "source": "text",
+        "message_id": "text",
+    },
+    empty={"source": "", "channel": "", "address": "", "topic": ""},
+    key="text",
+)
+SUPPRESSIONS = Table(
+    "suppressions",
+    {**dict.fromkeys(("channel", "address", "reason"), "text"), "at": "timestamptz", "source": "text"},
+    empty={"source": "", "channel": "", "address": "", "reason": ""},
+)
+_WANTED = "unnest(%(channels)s::text[], %(addresses)s::text[]) AS wanted (channel, address)"
+
+
+class PostgresAddresses(Addresses):
+    """The `consents` and `suppressions` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def status(self, addresses: Collection[Address]) -> dict[Address, AddressStatus]:
+        known = self._database.read(lambda session: _known(session, addresses)) if addresses else {}
+        return {address: known.get(address, _UNKNOWN) for address in addresses}
+
+    def add_consents(self, consents: Iterable[Consent]) -> None:
+        rows = [CONSENTS.row(consent.to_document(), _key(consent)) for consent in consents]
+        self._database.write(
+            lambda session: session.insert("consents", CONSENTS.columns, rows, "ON CONFLICT DO NOTHING"), serial=True
+        )
+
+    def suppress(self, suppressions: Iterable[Suppression]) -> None:
+        first: dict[Address, Suppression] = {}
+        for suppression in suppressions:
+            known = first.setdefault((suppression.channel, suppression.address), suppression)
+            if known.reason == UNREACHABLE != suppression.reason:
+                first[suppression.channel, suppression.address] = suppression
+        rows = [SUPPRESSIONS.row(suppression.to_document()) for suppression in first.values()]
+        conflict = f"""
+            ON CONFLICT (address, channel) DO UPDATE SET {SUPPRESSIONS.replaced}
+            WHERE suppressions.reason = '{UNREACHABLE}' AND excluded.reason <> '{UNREACHABLE}'
+        """
+        self._database.write(
+            lambda session: session.insert("suppressions", SUPPRESSIONS.columns, rows, conflict), serial=True
+        )
+
+    def unsuppress(self, address: Address) -> bool:
+        statement = "DELETE FROM suppressions WHERE channel = %(channel)s AND address = %(address)s"
+        values = {"channel": address[0], "address": address[1]}
+        return self._database.write(lambda session: session.run(statement, values), serial=True) > 0
+
+    # For the other repositories.
+
+    def of_customers(self, customers: Iterable[Customer]) -> dict[str, dict[str, AddressStatus]]:
+        """What is known about each of their addresses: customer id -> channel."""
+        owned = {customer.id: addresses_of(customer) for customer in customers}
+        known = self.status({address for addresses in owned.values() for address in addresses})
+        return {
+            id: {address[0]: known[address] for address in addresses} for id, addresses in owned.items() if addresses
+        }
+
+    @staticmethod
+    def forget(session: Session, addresses: Collection[Address]) -> None:
+        """Remove what is known about addresses."""
+        for table in ("consents", "suppressions"):
+            session.run(
+                f"DELETE FROM {table} USING {_WANTED} "
+                f"WHERE {table}.channel = wanted.channel AND {table}.address = wanted.address",
+                _wanted(addresses),
+            )
+
+
+_UNKNOWN = AddressStatus()
+
+
+def addresses_of(customer: Customer) -> list[Address]:
+    """Where a customer is reached."""
+    known = {"email": customer.email, "sms": customer.phone, **customer.addresses}
+    return [(channel, address) for channel, address in known.items() if address]
+
+
+def _known(session: Session, addresses: Collection[Address]) -> dict[Address, AddressStatus]:
+    consents: defaultdict[Address, list[Consent]] = defaultdict(list)
+    suppressions: dict[Address, Suppression] = {}
+    for row in session.rows(
+        f"""
+        SELECT consents.*, channel, address, reason, suppressions.at AS suppressed_at, suppressions.source AS told_by
+        FROM {_WANTED} LEFT JOIN consents USING (channel, address) LEFT JOIN suppressions USING (channel, address)
+        WHERE consents.key IS NOT NULL OR reason IS NOT NULL
+        ORDER BY consents.at, consents.seq
+        """,
+        _wanted(addresses),
+    ):
+        place = row["channel"], row["address"]
+        if row["key"] is not None:
+            consents[place].append(Consent.from_document(CONSENTS.document(row)))
+        if row["reason"] is not None and place not in suppressions:
+            suppressions[place] = Suppression(
+                channel=place[0], address=place[1], reason=row["reason"], at=row["suppressed_at"], source=row["told_by"]
+            )
+    return {
+        place: AddressStatus(tuple(consents.get(place, ())), suppressions.get(place))
+        for place in consents.keys() | suppressions.keys()
+    }
+
+
+def _wanted(addresses: Collection[Address]) -> dict[str, list[str]]:
+    fine = [place for place in dict.fromkeys(addresses) if len(storable(place)) == len(set(place))]
+    return {"channels": [channel for channel, _ in fine], "addresses": [address for _, address in fine]}
+
+
+def _key(consent: Consent) -> str:
+    """What makes two decisions the same: one without a time of its own is the same at a second import."""
+    document = consent.to_document()
+    if not consent.dated:
+        del document["at"]
+    return digest("consent", to_json(sorted(document.items())) or "")

@@ -1,0 +1,73 @@
+"""Campaigns and their member lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from messaging.nouns.campaign import Campaign
+from messaging.rules.identity import Identity
+from messaging.stores.base import Campaigns
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.session import Session
+from messaging.stores.postgres.table import Table
+from messaging.stores.postgres.values import storable
+from messaging.stores.values import pack
+
+CAMPAIGNS = Table("campaigns", {"name": "text", "state": "text", "created_at": "timestamptz", "document": "json"})
+_MEMBERS = {"campaign": "text", "position": "integer", "customer_id": "text"}
+
+
+class PostgresCampaigns(Campaigns):
+    """The `campaigns`, `member_lists` and `members` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> Campaign | None:
+        rows = self._database.rows("SELECT document FROM campaigns WHERE name = ANY(%(names)s)", _names(name))
+        return Campaign.from_document(rows[0]["document"]) if rows else None
+
+    def put(self, campaign: Campaign) -> None:
+        document = campaign.to_document()
+        row = CAMPAIGNS.row({**document, "document": document})
+        conflict = f"ON CONFLICT (name) DO UPDATE SET {CAMPAIGNS.replaced}"
+        self._database.write(
+            lambda session: session.insert("campaigns", CAMPAIGNS.columns, [row], conflict), serial=True
+        )
+
+    def all(self) -> list[Campaign]:
+        rows = self._database.rows("SELECT document FROM campaigns ORDER BY created_at, name")
+        return [Campaign.from_document(row["document"]) for row in rows]
+
+    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
+        pack({"campaign": campaign, "ids": list(customer_ids)}, "members")
+
+        def put(session: Session) -> None:
+            statement = "INSERT INTO member_lists VALUES (%(campaign)s) ON CONFLICT DO NOTHING"
+            if session.run(statement, {"campaign": campaign}):
+                rows = [(campaign, position, id) for position, id in enumerate(customer_ids)]
+                session.insert("members", _MEMBERS, rows)
+
+        self._database.write(put)
+
+    def members(self, campaign: str) -> list[str] | None:
+        def look(session: Session) -> list[str] | None:
+            values = _names(campaign)
+            if session.row("SELECT FROM member_lists WHERE campaign = ANY(%(names)s)", values) is None:
+                return None
+            statement = "SELECT customer_id FROM members WHERE campaign = ANY(%(names)s) ORDER BY position"
+            return [row["customer_id"] for row in session.rows(statement, values)]
+
+        return self._database.read(look)
+
+
+def forget_member(session: Session, identity: Identity) -> None:
+    """Put a customer's alias in their place on every list: the audience stays as large as it was."""
+    session.run(
+        "UPDATE members SET customer_id = %(alias)s WHERE customer_id = %(id)s",
+        {"id": identity.customer_id, "alias": identity.alias},
+    )
+
+
+def _names(name: str) -> dict[str, list[str]]:
+    return {"names": storable([name])}

@@ -1,0 +1,152 @@
+"""Customers, and all that must go when one is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from messaging.ids import random_id
+from messaging.nouns.customer import Customer
+from messaging.nouns.history import History, HistoryNeeds
+from messaging.rules.identity import Identity
+from messaging.stores.base import Address, Customers
+from messaging.stores.postgres.addresses import PostgresAddresses, addresses_of
+from messaging.stores.postgres.campaigns import forget_member
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.engagements import facts_of, forget_engagements
+from messaging.stores.postgres.events import PostgresEvents, forget_events
+from messaging.stores.postgres.messages import forget_messages
+from messaging.stores.postgres.session import Session
+from messaging.stores.postgres.short_links import forget_links
+from messaging.stores.postgres.table import Table, last_of_each
+from messaging.stores.postgres.upkeep import scrub
+from messaging.stores.postgres.values import storable
+
+_NAMES = ("id", "email", "phone", "first_name", "last_name", "locale", "timezone", "country", "region", "city")
+CUSTOMERS = Table(
+    "customers",
+    {
+        **dict.fromkeys((*_NAMES, "postal_code"), "text"),
+        "birthday": "date",
+        "addresses": "jsonb",
+        "attributes": "jsonb",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+        "told_at": "json",
+    },
+    empty={"addresses": {}, "attributes": {}},
+    email_folded="text",
+)
+#: Tables in which a customer leaves traces.
+_TOUCHED = (
+    *("customers", "events", "orders", "order_skus", "short_links", "messages", "members", "engagements"),
+    *("consents", "suppressions", "message_counts"),
+)
+
+
+class PostgresCustomers(Customers):
+    """The `customers` table."""
+
+    def __init__(self, database: Database, *, events: PostgresEvents, addresses: PostgresAddresses) -> None:
+        self._database = database
+        self._events = events
+        self._addresses = addresses
+
+    def get(self, ids: Iterable[str]) -> dict[str, Customer]:
+        ids = storable(ids)
+        rows = self._database.rows("SELECT * FROM customers WHERE id = ANY(%(ids)s)", {"ids": ids}) if ids else []
+        found = {row["id"]: _customer(row) for row in rows}
+        return {id: found[id] for id in ids if id in found}
+
+    def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
+        emails, phones = storable([email.lower()] if email else []), storable([phone] if phone else [])
+        if not emails and not phones:
+            return []
+        rows = self._database.rows(
+            """
+            SELECT * FROM customers WHERE id IN (
+                (SELECT id FROM customers WHERE email_folded = ANY(%(emails)s) LIMIT %(limit)s)
+                UNION
+                (SELECT id FROM customers WHERE phone = ANY(%(phones)s) LIMIT %(limit)s)
+                LIMIT %(limit)s
+            ) ORDER BY created_at NULLS FIRST, seq
+            """,
+            {"emails": emails, "phones": phones, "limit": limit},
+        )
+        return list(map(_customer, rows))
+
+    def put(self, customers: Iterable[Customer]) -> None:
+        rows = last_of_each(
+            CUSTOMERS.row(customer.to_document(), customer.email.lower() if customer.email else None)
+            for customer in customers
+        )
+        conflict = f"ON CONFLICT (id) DO UPDATE SET {CUSTOMERS.replaced}"
+        self._database.write(
+            lambda session: session.insert("customers", CUSTOMERS.columns, rows, conflict), serial=True
+        )
+
+    def page(self, *, after: str | None = None, limit: int = 1000) -> list[Customer]:
+        # No id is empty, so all come after that.
+        statement = "SELECT * FROM customers WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"
+        rows = self._database.rows(statement, {"after": after or "", "limit": limit})
+        return list(map(_customer, rows))
+
+    def count(self) -> int:
+        return self._database.read(lambda session: session.count("customers"))
+
+    def histories(self, ids: Sequence[str], needs: HistoryNeeds) -> dict[str, History]:
+        return self._database.snapshot(lambda: self._histories(ids, needs))
+
+    def _histories(self, ids: Sequence[str], needs: HistoryNeeds) -> dict[str, History]:
+        orders = self._events.orders_of(ids) if needs.orders else {}
+        happened = self._events.happened(ids, needs.happened) if needs.happened else {}
+        told = self._events.told(ids, needs.told) if needs.told else {}
+        messages = self._database.read(lambda session: facts_of(session, storable(ids))) if needs.messages else {}
+        addresses = self._addresses.of_customers(self.get(ids).values()) if needs.addresses else {}
+        return {
+            id: History(
+                orders=orders.get(id, ()),
+                happened=happened.get(id, {}),
+                told=told.get(id, {}),
+                messages=messages.get(id, ()),
+                addresses=addresses.get(id, {}),
+            )
+            for id in ids
+        }
+
+    def delete(self, customer_id: str, *, ids: Iterable[str] = (), addresses: Iterable[Address] = ()) -> None:
+        ids, addresses = list(ids), list(addresses)
+
+        def forget(session: Session) -> None:
+            row = session.row("DELETE FROM customers WHERE id = %(id)s RETURNING *", {"id": customer_id})
+            if row is None:
+                return
+            own = {*addresses_of(_customer(row)), *addresses}
+            identity = Identity(customer_id, own, ids=ids, alias=random_id())
+            forget_events(session, identity)
+            forget_links(session, customer_id)
+            forget_messages(session, identity)
+            forget_member(session, identity)
+            forget_engagements(session, identity)
+            theirs = [address for address in own if not _is_anybodys(session, address)]
+            self._addresses.forget(session, theirs)
+
+        self._database.write(forget, serial=True)
+        scrub(self._database, _TOUCHED)
+
+
+def _customer(row: dict[str, object]) -> Customer:
+    return Customer.from_document(CUSTOMERS.document(row))
+
+
+def _is_anybodys(session: Session, place: Address) -> bool:
+    channel, address = place
+    if channel == "email":
+        statement, address = "SELECT FROM customers WHERE email_folded = %(address)s", address.lower()
+    elif channel == "sms":
+        statement = "SELECT FROM customers WHERE phone = %(address)s"
+    else:
+        statement = (
+            "SELECT FROM customers WHERE addresses @> jsonb_build_object(%(channel)s::text, %(address)s::text) "
+            "AND addresses <> '{}'"
+        )
+    return session.row(f"{statement} LIMIT 1", {"channel": channel, "address": address}) is not None

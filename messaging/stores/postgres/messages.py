@@ -1,0 +1,89 @@
+"""How a message is laid out in its table, and what is left of it when its customer is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from messaging.nouns.history import MessageFact
+from messaging.nouns.message import Message, MessageClass
+from messaging.rules.identity import Identity
+from messaging.stores.postgres.session import Row, Session
+from messaging.stores.postgres.table import Table
+
+MESSAGES = Table(
+    "messages",
+    {
+        **dict.fromkeys(("id", "origin", "customer_id", "channel", "address", "template", "version"), "text"),
+        **dict.fromkeys(("message_class", "topic", "campaign", "event_key", "trigger_key", "state", "reason"), "text"),
+        **dict.fromkeys(("worker", "adapter", "provider_id", "variant"), "text"),
+        **dict.fromkeys(("lane", "trigger", "attempts"), "integer"),
+        **dict.fromkeys(("due_at", "expires_at", "created_at", "sent_at"), "timestamptz"),
+        "context": "json",
+    },
+    empty={"attempts": 0, "topic": "", "version": "", "origin": "", "customer_id": "", "channel": "", "template": ""},
+)
+#: What says who a message was for.
+_GONE = ("address", "context", "event_key", "trigger_key", "provider_id")
+
+
+def message_of(row: Row) -> Message:
+    """The message in a row."""
+    return Message.from_document(MESSAGES.document(row))
+
+
+def messages_of(rows: Iterable[Row]) -> list[Message]:
+    """The messages in rows."""
+    return list(map(message_of, rows))
+
+
+def fact_of(row: Row) -> MessageFact:
+    """What policy asks of a message that was sent."""
+    return MessageFact(
+        template=row["template"],
+        campaign=row["campaign"],
+        sent_at=row["sent_at"],
+        channel=row["channel"],
+        topic=row["topic"],
+        message_class=MessageClass(row["message_class"]),
+    )
+
+
+def forget_messages(session: Session, identity: Identity) -> None:
+    """Leave of a customer's messages what counts; what was still to be sent is skipped."""
+    rows = session.rows(
+        "SELECT id, reason FROM messages WHERE customer_id = %(id)s", {"id": identity.customer_id}
+    ) + [  # they went to an address, whoever the customer in them was
+        row
+        for row in session.rows("SELECT id, reason, address FROM messages WHERE lane = 3")
+        if identity.is_address(row["address"] or "")
+    ]
+    naming = [row for row in rows if identity.in_text(row["reason"])]
+    session.run(
+        f"""
+        UPDATE messages SET {", ".join(f"{name} = NULL" for name in _GONE)}, customer_id = %(alias)s,
+            origin = CASE WHEN campaign IS NULL THEN 'trigger:' || template || ':erased' ELSE origin END,
+            state = CASE WHEN state = 'planned' THEN 'skipped' ELSE state END,
+            worker = CASE WHEN state = 'planned' THEN NULL ELSE worker END,
+            reason = CASE WHEN state = 'planned' OR id = ANY(%(naming)s) THEN 'erased' ELSE reason END
+        WHERE id = ANY(%(ids)s)
+        """,
+        {
+            "ids": sorted({row["id"] for row in rows}),
+            "naming": [row["id"] for row in naming],
+            "alias": identity.alias,
+        },
+    )
+    _forget_reasons(session, [row["reason"] for row in naming])
+
+
+def _forget_reasons(session: Session, reasons: list[str]) -> None:
+    """Keep no count by a reason that nobody has any more."""
+    kind = "kind, campaign, template, version, channel, test, state, reason, variant"
+    session.run(
+        f"""
+        WITH gone AS (DELETE FROM message_counts WHERE reason = ANY(%(reasons)s) RETURNING *)
+        INSERT INTO message_counts ({kind}, shard, number)
+        SELECT {kind}, -1, sum(number) FROM gone GROUP BY {kind} HAVING sum(number) <> 0
+        """,
+        {"reasons": reasons},
+    )

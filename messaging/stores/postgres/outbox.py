@@ -1,0 +1,351 @@
+"""The outbox: messages with their states."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from messaging.nouns.documents import time_to_text
+from messaging.nouns.history import MessageFact
+from messaging.nouns.message import Lane, Message, MessageState
+from messaging.stores.base import Outbox, Outcome
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
+from messaging.stores.postgres.session import Row, Session
+from messaging.stores.postgres.values import storable, to_json
+from messaging.stores.postgres.workers import Workers
+from messaging.stores.values import check_text, clean_text, pack
+
+#: Contexts that are forgotten at once, so that no transaction is long.
+FORGOTTEN = 1000
+_FREE = "state = 'planned' AND worker IS NULL"
+
+
+class PostgresOutbox(Outbox):
+    """The `messages` and `message_counts` tables."""
+
+    def __init__(self, database: Database, workers: Workers) -> None:
+        self._database = database
+        self._workers = workers
+
+    def add(self, messages: Sequence[Message]) -> int:
+        rows: dict[str, tuple[Any, ...]] = {}
+        for message in messages:
+            if message.id not in rows:
+                rows[message.id] = MESSAGES.row(message.to_document())
+        conflict = "ON CONFLICT (id) DO NOTHING RETURNING id"
+        return len(
+            self._database.write(
+                lambda session: session.insert("messages", MESSAGES.columns, list(rows.values()), conflict)
+            )
+        )
+
+    def replan(self, messages: Sequence[Message]) -> int:
+        rows = {message.id: MESSAGES.row(message.to_document()) for message in messages}
+
+        def replan(session: Session) -> int:
+            statement = "SELECT id FROM messages WHERE id = ANY(%(ids)s) AND state = 'skipped' ORDER BY id FOR UPDATE"
+            skipped = [rows[row["id"]] for row in session.rows(statement, {"ids": list(rows)})]
+            conflict = f"ON CONFLICT (id) DO UPDATE SET {MESSAGES.replaced}"
+            session.insert("messages", MESSAGES.columns, skipped, conflict)
+            return len(skipped)
+
+        return self._database.write(replan) if rows else 0
+
+    def get(self, ids: Iterable[str]) -> dict[str, Message]:
+        wanted = storable(ids)
+        if not wanted:
+            return {}
+        rows = self._database.rows("SELECT * FROM messages WHERE id = ANY(%(ids)s)", {"ids": wanted})
+        found = {message.id: message for message in messages_of(rows)}
+        return {id: found[id] for id in wanted if id in found}
+
+    def page(
+        self,
+        *,
+        campaign: str | None = None,
+        customer_id: str | None = None,
+        template: str | None = None,
+        state: MessageState | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Message]:
+        wanted = {"campaign": campaign, "customer_id": customer_id, "template": template}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if len(storable(given.values())) < len(set(given.values())):
+            return []
+        conditions = [f"{name} = %({name})s" for name in given]
+        if state is not None:
+            # Written out, so that it is seen that an index is about it.
+            conditions.append(f"state = '{state.value}'")
+        if after is not None:
+            conditions.append("id > %(after)s")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"SELECT * FROM messages {where} ORDER BY id LIMIT %(limit)s"
+        return messages_of(self._database.rows(statement, {**given, "after": after, "limit": limit}))
+
+    def counts(self, campaign: str) -> dict[MessageState, int]:
+        statement = """
+            SELECT state, sum(number)::bigint AS number FROM message_counts WHERE campaign = %(campaign)s GROUP BY state
+        """
+        found = {
+            MessageState(row["state"]): row["number"] for row in self._database.rows(statement, {"campaign": campaign})
+        }
+        return {state: found.get(state, 0) for state in MessageState}
+
+    def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
+        statement = """
+            SELECT state, reason, sum(number)::bigint AS number FROM message_counts
+            WHERE campaign = %(campaign)s AND reason IS NOT NULL GROUP BY state, reason HAVING sum(number) <> 0
+        """
+        return {
+            (MessageState(row["state"]), row["reason"]): row["number"]
+            for row in self._database.rows(statement, {"campaign": campaign})
+        }
+
+    def claim(
+        self,
+        worker: str,
+        *,
+        now: datetime,
+        limit: int,
+        lanes: Collection[Lane] | None = None,
+        campaign: str | None = None,
+        channel: str | None = None,
+    ) -> list[Message]:
+        check_text(worker, "worker")
+        self._workers.keep(worker)
+        values = {"worker": worker, "now": now, "campaign": campaign, "channel": channel}
+
+        def claim(session: Session) -> list[Row]:
+            found: list[Row] = []
+            for lane in sorted(Lane if lanes is None else set(lanes)):
+                if len(found) == limit:
+                    break
+                # The array keeps the planner from joining the whole table.
+                statement = f"""
+                    UPDATE messages SET worker = %(worker)s WHERE id = ANY(ARRAY(
+                        SELECT id FROM messages WHERE {_queue(campaign, channel)} AND lane = %(lane)s
+                            AND due_at <= %(now)s
+                        ORDER BY due_at, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+                    )) RETURNING *
+                """
+                rows = session.rows(statement, {**values, "lane": int(lane), "limit": limit - len(found)})
+                found += sorted(rows, key=lambda row: (row["due_at"], row["seq"]))
+            return found
+
+        return messages_of(self._database.write(claim, durable=False))
+
+    def begin(self, worker: str, ids: Sequence[str], *, now: datetime) -> list[str]:
+        statement = """
+            UPDATE messages SET state = 'sending', attempts = attempts + 1
+            WHERE id = ANY(%(ids)s) AND state = 'planned' AND worker = %(worker)s RETURNING id
+        """
+        values = {"ids": sorted(storable(ids)), "worker": worker}
+        begun = {row["id"] for row in self._database.write(lambda session: session.rows(statement, values))}
+        return [id for id in dict.fromkeys(ids) if id in begun]
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        if not outcomes:
+            return
+        rounds = [_settled(each) for each in _each_once(outcomes)]
+
+        def settle(session: Session) -> None:
+            for values in rounds:
+                session.run(_SETTLE, values)
+
+        self._database.write(settle)
+
+    def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
+        statement = "UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND state = 'planned'"
+        if ids is not None:
+            statement += " AND id = ANY(%(ids)s)"
+        values = {"worker": worker, "ids": sorted(storable(ids or ()))}
+        if ids is None or values["ids"]:
+            self._database.write(lambda session: session.run(statement, values), durable=False)
+
+    def workers(self) -> dict[str, tuple[int, int]]:
+        statement = """
+            SELECT worker, count(*) FILTER (WHERE state = 'planned') AS planned,
+                count(*) FILTER (WHERE state = 'sending') AS sending
+            FROM messages WHERE worker IS NOT NULL GROUP BY worker ORDER BY worker
+        """
+        return {row["worker"]: (row["planned"], row["sending"]) for row in self._database.rows(statement)}
+
+    def bury(self, worker: str) -> list[Message]:
+        def bury(session: Session) -> list[Row]:
+            values = {"worker": worker}
+            lost = session.rows(
+                "UPDATE messages SET state = 'unknown', reason = 'the sender died', worker = NULL "
+                "WHERE worker = %(worker)s AND state = 'sending' RETURNING *",
+                values,
+            )
+            session.run("UPDATE messages SET worker = NULL WHERE worker = %(worker)s", values)
+            return lost
+
+        return messages_of(self._database.write(bury)) if storable([worker]) else []
+
+    def next_due(
+        self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
+    ) -> datetime | None:
+        # Each lane by itself is one look into the index.
+        statement = f"""
+            SELECT due_at FROM messages WHERE {_queue(campaign, channel)} AND lane = %(lane)s ORDER BY due_at LIMIT 1
+        """
+        values = {"campaign": campaign, "channel": channel}
+
+        def look(session: Session) -> list[Row | None]:
+            return [
+                session.row(statement, {**values, "lane": int(lane)}) for lane in (Lane if lanes is None else lanes)
+            ]
+
+        return min((row["due_at"] for row in self._database.read(look) if row), default=None)
+
+    def postpone(
+        self,
+        ids: Sequence[str],
+        due_at: datetime,
+        *,
+        expires_at: datetime | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> int:
+        if context is not None:
+            pack({"context": dict(context)}, "messages")
+        values = {
+            "ids": sorted(storable(ids)),
+            "due_at": due_at,
+            "expires_at": expires_at,
+            "context": to_json(context) if context else None,
+        }
+        statement = f"""
+            UPDATE messages SET due_at = %(due_at)s, expires_at = coalesce(%(expires_at)s, expires_at),
+                context = coalesce(%(context)s::json, context)
+            WHERE id = ANY(%(ids)s) AND {_FREE}
+        """
+        return self._database.write(lambda session: session.run(statement, values))
+
+    def waiting(self, *, customer_id: str) -> list[Message]:
+        statement = f"""
+            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND {_FREE} AND lane <> {int(Lane.CAMPAIGN)}
+            ORDER BY seq
+        """
+        return messages_of(self._database.rows(statement, {"ids": storable([customer_id])}))
+
+    def stop(self, campaign: str, reason: str) -> int:
+        pack({"reason": reason}, "messages")
+        statement = (
+            f"UPDATE messages SET state = 'skipped', reason = %(reason)s WHERE campaign = %(campaign)s AND {_FREE}"
+        )
+        values = {"campaign": campaign, "reason": reason}
+        return self._database.write(lambda session: session.run_long(statement, values))
+
+    def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
+        statement = """
+            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND state = 'sent' AND sent_at >= %(since)s
+            ORDER BY seq
+        """
+        found: defaultdict[str, list[MessageFact]] = defaultdict(list)
+        for row in self._database.rows(statement, {"ids": storable(customer_ids), "since": since}):
+            found[row["customer_id"]].append(fact_of(row))
+        return {id: tuple(found[id]) for id in customer_ids if id in found}
+
+    def pending(self, customer_ids: Sequence[str]) -> dict[str, tuple[Message, ...]]:
+        statement = """
+            SELECT * FROM messages
+            WHERE customer_id = ANY(%(ids)s) AND state IN ('planned', 'sending', 'unknown') ORDER BY seq
+        """
+        found: defaultdict[str, list[Message]] = defaultdict(list)
+        for message in messages_of(self._database.rows(statement, {"ids": storable(customer_ids)})):
+            found[message.customer_id].append(message)
+        return {id: tuple(found[id]) for id in customer_ids if id in found}
+
+    def forget_contexts(self, before: datetime) -> int:
+        statement = """
+            UPDATE messages SET context = NULL WHERE id = ANY(ARRAY(
+                SELECT id FROM messages
+                WHERE context IS NOT NULL AND state NOT IN ('planned', 'sending')
+                    AND coalesce(sent_at, due_at) < %(before)s
+                ORDER BY coalesce(sent_at, due_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            ))
+        """
+        values = {"before": before, "limit": FORGOTTEN}
+        forgotten, more = 0, True
+        while more:
+            number = self._database.write(lambda session: session.run(statement, values))
+            forgotten += number
+            more = number == FORGOTTEN
+        return forgotten
+
+
+def _queue(campaign: str | None, channel: str | None) -> str:
+    """The messages that wait for a sender."""
+    conditions = [_FREE]
+    if campaign is not None:
+        conditions.append("campaign = %(campaign)s")
+    if channel is not None:
+        conditions.append("channel = %(channel)s")
+    return " AND ".join(conditions)
+
+
+#: Outcomes as arrays: one statement for a thousand. Of an erased customer's message, which has no address any more,
+#: only what counts is recorded.
+_OUTCOME = {
+    **dict.fromkeys(("id", "state", "reason", "adapter", "provider_id", "variant", "context"), "text"),
+    **dict.fromkeys(("due_at", "sent_at"), "timestamptz"),
+    "attempts": "integer",
+}
+_SETTLE = f"""
+UPDATE messages AS old SET
+    worker = NULL,
+    state = CASE WHEN address IS NULL AND new.state = 'planned' THEN 'skipped' ELSE new.state END,
+    reason = CASE WHEN address IS NULL AND (new.state = 'planned' OR new.reason IS NOT NULL)
+        THEN 'erased' ELSE new.reason END,
+    due_at = CASE WHEN address IS NULL THEN old.due_at ELSE coalesce(new.due_at, old.due_at) END,
+    attempts = coalesce(new.attempts, old.attempts),
+    adapter = coalesce(new.adapter, old.adapter),
+    provider_id = CASE WHEN address IS NULL THEN old.provider_id ELSE coalesce(new.provider_id, old.provider_id) END,
+    sent_at = coalesce(new.sent_at, old.sent_at),
+    context = CASE WHEN address IS NULL THEN old.context ELSE coalesce(new.context::json, old.context) END,
+    variant = coalesce(new.variant, old.variant)
+FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _OUTCOME.items())}) AS new ({", ".join(_OUTCOME)})
+WHERE old.id = new.id AND old.state <> 'sent'
+"""
+
+
+def _each_once(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """The outcomes in rounds: a statement changes a row once only, and what is said of it twice goes in order."""
+    rounds: list[dict[str, Outcome]] = []
+    for outcome in outcomes:
+        for each in rounds:
+            if outcome.message_id not in each:
+                each[outcome.message_id] = outcome
+                break
+        else:
+            rounds.append({outcome.message_id: outcome})
+    for each in rounds:
+        # In order of id, so that two who have rows in common do not wait for each other.
+        yield [each[id] for id in sorted(each)]
+
+
+def _settled(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+    """Whatever a provider said: a receipt is never lost for it."""
+    rows = []
+    for outcome in outcomes:
+        if outcome.context is not None:
+            pack({"context": dict(outcome.context)}, "messages")
+        row = {
+            "id": clean_text(outcome.message_id),
+            "state": outcome.state.value,
+            "reason": clean_text(outcome.reason) if outcome.reason else None,
+            "adapter": outcome.adapter,
+            "provider_id": clean_text(outcome.provider_id) if outcome.provider_id is not None else None,
+            "variant": outcome.variant,
+            "context": to_json(outcome.context) if outcome.context is not None else None,
+            "due_at": time_to_text(outcome.due_at),
+            "sent_at": time_to_text(outcome.sent_at),
+            "attempts": outcome.attempts,
+        }
+        rows.append(row)
+    return {name: [row[name] for row in rows] for name in _OUTCOME}

@@ -1,0 +1,115 @@
+"""Which schema a database has, and how it gets the one that this release wants.
+
+The rule for steps: a release works on the schema of the one before as well as on its own, and the one before works on
+this one's, so that a database can be upgraded while both run. So a step only adds; what nobody uses any more goes a
+release later.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+from sqlalchemy import create_engine
+
+from messaging.errors import StoreBroken, StoreError
+from messaging.stores.made import Made
+from messaging.stores.postgres.address import Place, lock_key
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.session import Session
+
+#: Steps this release can work on, the last is its own. `migrations/versions` has a file for each.
+KNOWN = ("0001",)
+
+_UPGRADE = "messaging store upgrade"
+_TABLES = """
+SELECT relname FROM pg_class WHERE relkind IN ('r', 'v') AND relnamespace = to_regnamespace(%(schema)s)
+"""
+
+
+def step_of(database: Database) -> str | None:
+    """The last step that was taken; None: nothing is there yet.
+
+    Raises:
+        StoreBroken: something is there that is not ours.
+        StoreError: it cannot be reached.
+    """
+
+    def look(session: Session) -> str | None:
+        schema = database.place.schema
+        tables = {row["relname"] for row in session.rows(_TABLES, {"schema": schema})}
+        if "alembic_version" in tables:
+            row = session.row("SELECT version_num FROM alembic_version")
+            if row is not None:
+                step: str = row["version_num"]
+                return step
+        if tables - {"alembic_version"}:
+            raise StoreBroken(
+                f"{database.place.shown}: the schema {schema} has tables that are not this store's",
+                hint=f"give the store a schema of its own: ?schema={schema}_2",
+            )
+        return None
+
+    return database.read(look)
+
+
+def open_schema(database: Database, made: Made | None) -> None:
+    """See to it that this release can work on the schema; make it if nothing is there and it was not `made` before.
+
+    Raises:
+        StoreBroken: its schema is somebody else's, another release's, or gone.
+    """
+    place, step = database.place, step_of(database)
+    if step is None:
+        if made is not None and _known(made):
+            raise StoreBroken(
+                f"{place.shown}: the store is gone: the schema {place.schema} is empty",
+                hint=f"bring it back from a backup; to begin anew on purpose, remove its line from {made.file}",
+            )
+        upgrade(place)
+    elif step > KNOWN[-1]:
+        raise StoreBroken(
+            f"{place.shown}: a newer release has upgraded its schema to {step}, this one knows {KNOWN[-1]}",
+            hint='install that one: pip install --upgrade "customer-messaging[scale]"',
+        )
+    elif step not in KNOWN:
+        raise StoreBroken(f"{place.shown}: its schema is too old ({step})", hint=_UPGRADE)
+    if made is not None:
+        made.note()
+
+
+def _known(made: Made) -> bool:
+    try:
+        return made.known()
+    except OSError as error:
+        raise StoreError(f"{made.file}: cannot be read: {error.strerror}") from None
+
+
+def upgrade(place: Place, to: str = "head") -> None:
+    """Take the steps that are missing, all or none; two who do so at once take turns.
+
+    Raises:
+        StoreError: it cannot be done.
+    """
+    # Here, since every start of every command would pay for it.
+    from alembic import command
+    from alembic.config import Config
+    from psycopg import Error
+    from sqlalchemy.exc import SQLAlchemyError
+
+    config = Config()
+    config.set_main_option("script_location", "messaging.stores.postgres:migrations")
+    engine = create_engine(place.url, connect_args=dict(place.connect_args), use_native_hstore=False)
+    try:
+        with engine.begin() as connection:
+            lock = lock_key("upgrade", place.schema)
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            name = sql.Identifier(place.schema).as_string()
+            if connection.exec_driver_sql("SELECT to_regnamespace(%s)", (place.schema,)).scalar() is None:
+                connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+    except (SQLAlchemyError, Error) as error:
+        text = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StoreError(f"{place.shown}: the schema cannot be made: {text}") from None
+    finally:
+        engine.dispose()

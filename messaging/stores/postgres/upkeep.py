@@ -1,0 +1,69 @@
+"""What the database must be asked to do beside keeping rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from messaging.errors import StoreError, Uncompacted
+from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.session import Session
+
+#: All tables that change.
+TABLES = (
+    *("customers", "consents", "suppressions", "events", "erased_events", "orders", "order_skus", "messages"),
+    *("campaigns", "members", "engagements", "short_links", "notes", "row_counts", "message_counts"),
+)
+
+
+def scrub(database: Database, tables: Iterable[str]) -> None:
+    """Once this thread's transaction is through: let nothing be read any more, by any tool, of rows that are gone.
+
+    Raises:
+        Uncompacted: they are gone, but the tables could not be vacuumed.
+    """
+    database.afterwards(partial(_vacuum, database, tuple(tables)))
+
+
+def _vacuum(database: Database, tables: Iterable[str]) -> None:
+    try:
+        vacuum(database, tables)
+    except StoreError as error:
+        raise Uncompacted(error.message, hint=error.hint or "messaging store compact") from error
+
+
+def vacuum(database: Database, tables: Iterable[str], *, analyze: bool = False) -> None:
+    """Give the space of dead rows back to their tables. Raises StoreError."""
+
+    def work(session: Session) -> None:
+        session.run("SET statement_timeout = 0")
+        try:
+            for table in tables:
+                session.run(f"VACUUM ({'ANALYZE, ' if analyze else ''}TRUNCATE false) {table}")
+        finally:
+            session.run("RESET statement_timeout")
+
+    database.alone(work)
+
+
+def fold_counts(database: Database) -> None:
+    """Add the counts of all connections up into one row each, and leave out what counts nothing."""
+    kind = "kind, campaign, template, version, channel, test, state, reason, variant"
+
+    def fold(session: Session) -> None:
+        session.run("LOCK TABLE message_counts, row_counts IN SHARE ROW EXCLUSIVE MODE")
+        session.run(
+            f"""
+            WITH gone AS (DELETE FROM message_counts RETURNING *)
+            INSERT INTO message_counts ({kind}, shard, number)
+            SELECT {kind}, -1, sum(number) FROM gone GROUP BY {kind} HAVING sum(number) <> 0
+            """
+        )
+        session.run(
+            """
+            WITH gone AS (DELETE FROM row_counts RETURNING *)
+            INSERT INTO row_counts (name, shard, number) SELECT name, -1, sum(number) FROM gone GROUP BY name
+            """
+        )
+
+    database.write(fold)

@@ -1,0 +1,73 @@
+"""What a url of a database says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from messaging.clock import Clock
+from messaging.errors import SettingsError, StoreError
+from messaging.stores.opening import open_store
+from messaging.stores.postgres.address import read_address
+from messaging.workspace.folder import Workspace
+
+
+def test_what_is_not_said():
+    place = read_address("postgresql://shop:geheim@db.example/shop")
+    assert (place.schema, place.pool, place.timeout) == ("messaging", 10, 60)
+    assert place.shown == "postgresql://shop@db.example/shop?schema=messaging"
+    assert "statement_timeout=60s" in place.connect_args["options"]
+    assert place.connect_args["keepalives_idle"] == 30
+
+
+def test_what_is_said_counts():
+    place = read_address("postgresql://h/d?schema=x_2&pool=3&timeout=5&sslmode=require&options=-c%20work_mem%3D1MB")
+    assert (place.schema, place.pool, place.timeout) == ("x_2", 3, 5)
+    assert place.connect_args["sslmode"] == "require"
+    assert place.connect_args["options"].endswith("-c work_mem=1MB")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("postgresql://h", "names no database"),
+        ("postgresql://h/d?schema=Sales;drop", "is no name"),
+        ("postgresql://h/d?schema=a&schema=b-c", "is no name"),
+        ("postgresql://h/d?pool=many", "pool=many is no number"),
+        ("postgresql://h/d?timeout=0", "timeout=0 is no number"),
+        ("postgresql://h:port/d", "cannot be read"),
+    ],
+)
+def test_what_cannot_be(url, problem):
+    with pytest.raises(SettingsError, match=problem) as caught:
+        read_address(url)
+    assert caught.value.hint
+
+
+def test_two_stores_in_one_database_do_not_wait_for_each_other():
+    assert read_address("postgresql://h/d?schema=a").lock != read_address("postgresql://h/d?schema=b").lock
+
+
+def test_nobody_there_is_one_line_without_the_password(tmp_path: Path, clock: Clock, monkeypatch):
+    monkeypatch.setattr("messaging.stores.postgres.faults.FIRST_PAUSE", 0.001)
+    with pytest.raises(StoreError, match=r"postgresql://shop@127\.0\.0\.1:1/shop") as caught:
+        open_store("postgresql://shop:geheim@127.0.0.1:1/shop", Workspace(tmp_path), clock)
+    assert "geheim" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_password_in_another_kind_of_url_is_not_shown(tmp_path: Path, clock: Clock):
+    with pytest.raises(SettingsError, match="unknown kind") as caught:
+        open_store("mysql://shop:geheim@h/d", Workspace(tmp_path), clock)
+    assert "geheim" not in str(caught.value)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, clock: Clock, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for name in [name for name in sys.modules if name.startswith("messaging.stores.postgres")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SettingsError, match="not installed") as caught:
+        open_store("postgresql://h/d", Workspace(tmp_path), clock)
+    assert caught.value.hint == 'pip install "customer-messaging[scale]"'
