@@ -289,7 +289,8 @@ class Triggering:
             elif before is not None:
                 result += Planned(moved=self._waiting.move(before, draft, event))
             elif cancelled is not None:
-                fresh.append(replace(draft, reason=cancelled))
+                # Over already, it takes the place of what tells the same as it would have before.
+                fresh.append(replace(self._waiting.told_once(draft, trigger, now), reason=cancelled))
             else:
                 fresh.append(self._waiting.told_once(draft, trigger, now))
         messages = self._planner.plan(fresh, now=now, hold=True) if fresh else []

@@ -235,6 +235,18 @@ class TestAnotherTime:
         other = shop.event("y", hours=2, order={"number": "1"}, shipment={"id": "s2", "eta": "2026-03-06"})
         assert shop.intake.receive(other).planned == 0
 
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_a_parcel_that_arrived_before_its_order_was_told_of(self, shop, on, order):
+        on("delayed", LATE, LATE_ORDER)
+        events = [
+            parcel(shop, eta="2026-03-05"),
+            shop.event("shipment.delivered", hours=1, order={"number": "1"}, shipment={"id": "s1"}),
+            shipped(shop, hours=2, shipment={"eta": "2026-03-05"}),
+        ]
+        for place in order:
+            shop.intake.receive(events[place])
+        assert not shop.messages(state=MessageState.PLANNED)
+
     def test_what_tells_the_day_may_be_what_cancels(self, shop, on):
         on("delayed", replace(WHOLE, at="shipment.eta + 1 day", cancel_on=("shipment.delivered",)))
         shop.intake.receive(shipped(shop))
