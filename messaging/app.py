@@ -42,6 +42,7 @@ from messaging.services.reporting import Reporter
 from messaging.services.sending import Alive, Sender, unwatched
 from messaging.services.settling import Settling
 from messaging.services.sources import Sources
+from messaging.services.suppressing import Suppressing
 from messaging.services.template_check import TemplateCheck
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
@@ -301,6 +302,10 @@ class Messaging(Opened):
             folder=self.workspace.data / "hits",
             soft_bounces=self.settings.sending.soft_bounces,
         )
+
+    @cached_property
+    def suppressing(self) -> Suppressing:
+        return Suppressing(self.store, self.clock, region=self.settings.brand.country)
 
     @cached_property
     def callbacks(self) -> Callbacks:

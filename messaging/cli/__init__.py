@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "messages": "messages",
         "why": "why",
         "bounces": "bounces",
+        "suppressions": "suppressions",
         "triggers": "triggers",
         "rehearse": "rehearse",
         "send-due": "due",

@@ -16,6 +16,8 @@ from messaging.nouns.documents import time_from_text, time_to_text
 from messaging.stores.base import Address, Store
 
 ERASED = "erased"
+#: Who suppresses what is no address, but the hash of one.
+ERASURE = "erasure"
 #: Note: the mark of an id or address -> since when who had it is erased.
 _SINCE = "erased-since:"
 #: Note: the mark of an order or parcel of somebody who is erased.
@@ -38,7 +40,7 @@ class Forgotten:
                 address=self._hash(address),
                 reason=status.suppression.reason if status.suppression else ERASED,
                 at=at,
-                source="erasure",
+                source=ERASURE,
             )
             for address, status in known.items()
         )

@@ -271,6 +271,12 @@ class Addresses(ABC):
     def unsuppress(self, address: Address) -> bool:
         """Lift a suppression; whether there was one."""
 
+    @abstractmethod
+    def suppressed(
+        self, *, channel: str | None = None, after: Address | None = None, limit: int = 1000
+    ) -> list[Suppression]:
+        """Suppressions that stand (on `channel`), in an order of the store's own; those after that of `after`."""
+
 
 class Engagements(ABC):
     """What came back."""

@@ -71,6 +71,21 @@ class PostgresAddresses(Addresses):
         values = {"channel": address[0], "address": address[1]}
         return self._database.write(lambda session: session.run(statement, values), serial=True) > 0
 
+    def suppressed(
+        self, *, channel: str | None = None, after: Address | None = None, limit: int = 1000
+    ) -> list[Suppression]:
+        # In the order of the primary key: each page is one look into it.
+        conditions = ["channel = %(channel)s"] if channel is not None else []
+        if after is not None:
+            conditions.append("(address, channel) > (%(after_address)s, %(after_channel)s)")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        after_channel, after_address = after or (None, None)
+        rows = self._database.rows(
+            f"SELECT * FROM suppressions {where} ORDER BY address, channel LIMIT %(limit)s",
+            {"channel": channel, "after_channel": after_channel, "after_address": after_address, "limit": limit},
+        )
+        return [Suppression.from_document(SUPPRESSIONS.document(row)) for row in rows]
+
     # For the other repositories.
 
     def of_customers(self, customers: Iterable[Customer]) -> dict[str, dict[str, AddressStatus]]:

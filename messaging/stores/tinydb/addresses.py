@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from messaging.nouns.consent import UNREACHABLE, AddressStatus, Consent, Suppression
 from messaging.nouns.documents import Document
 from messaging.stores.base import Address, Addresses
+from messaging.stores.tinydb.rows import Ordered
 from messaging.stores.tinydb.table import JournalDB
 
 _UNKNOWN = AddressStatus()
@@ -17,7 +19,8 @@ class TinyAddresses(Addresses):
     """The `addresses` table."""
 
     def __init__(self, db: JournalDB) -> None:
-        self._table = db.journal_table("addresses", shared=("address", "channel"))
+        self._suppressed = Ordered("suppression")
+        self._table = db.journal_table("addresses", indexes=[self._suppressed], shared=("address", "channel"))
         self._journal = db.journal
 
     def status(self, addresses: Collection[Address]) -> dict[Address, AddressStatus]:
@@ -50,6 +53,17 @@ class TinyAddresses(Addresses):
             if suppressed:
                 self._table.patch([_key(address)], {"suppression": None})
             return suppressed
+
+    def suppressed(
+        self, *, channel: str | None = None, after: Address | None = None, limit: int = 1000
+    ) -> list[Suppression]:
+        with self._journal.reading():
+            keys = self._suppressed.after(None if after is None else _key(after))
+            documents = map(self._table.documents.__getitem__, keys)
+            wanted = (each for each in documents if channel in (None, each["channel"]))
+            return [
+                Suppression.from_document({**_place(each), **each["suppression"]}) for each in islice(wanted, limit)
+            ]
 
     # For the other repositories, inside `reading` or `changing`.
 
@@ -85,6 +99,10 @@ def addresses_in(customer: Document) -> list[Address]:
 
 def _key(address: Address) -> str:
     return f"{address[0]}\n{address[1]}"
+
+
+def _place(document: Mapping[str, Any]) -> Document:
+    return {"channel": document["channel"], "address": document["address"]}
 
 
 def _without_address(document: Document) -> Document:

@@ -209,11 +209,11 @@ class MarkedGroups(Groups):
 
 
 class Ordered:
-    """All keys in order of code points. New ones are sorted in when somebody asks."""
+    """All keys, or those of documents with a field, in order of code points; new ones are sorted in when asked for."""
 
-    fields: frozenset[str] = frozenset()
-
-    def __init__(self) -> None:
+    def __init__(self, field: str | None = None) -> None:
+        self.fields = frozenset([field] if field else [])
+        self._field = field
         self._keys: list[str] = []
         self._sorted = True
 
@@ -224,16 +224,20 @@ class Ordered:
         return islice(self._keys, start, None)
 
     def move(self, key: str, old: Document | None, new: Document | None) -> None:
-        if old is None and new is not None:
+        before, after = self._has(old), self._has(new)
+        if after and not before:
             self._keys.append(key)
             self._sorted = False
-        elif old is not None and new is None:
+        elif before and not after:
             self._sort()
             del self._keys[bisect_left(self._keys, key)]
 
     def clear(self) -> None:
         self._keys.clear()
         self._sorted = True
+
+    def _has(self, document: Document | None) -> bool:
+        return document is not None and (self._field is None or self._field in document)
 
     def _sort(self) -> None:
         if not self._sorted:

@@ -58,3 +58,21 @@ def test_unsuppress(store, look, make):
     store.addresses.suppress([make.suppression()])
     assert store.addresses.unsuppress(ANN) is True
     assert look().addresses.status([ANN])[ANN] == AddressStatus(consents=(consent,))
+
+
+def test_suppressions_that_stand_page_by_page(store, look, make):
+    places = [("email", f"c{n}@example.com") for n in range(5)] + [("sms", f"+1500555000{n}") for n in range(3)]
+    store.addresses.suppress(make.suppression(address, channel=channel) for channel, address in places)
+    store.addresses.suppress([make.suppression(reason="unreachable", source="twice")])
+    store.addresses.unsuppress(places[2])
+    store.addresses.add_consents([make.consent("agreed@example.com")])
+    addresses, seen, after = look().addresses, [], None
+    while page := addresses.suppressed(after=after, limit=2):
+        assert len(page) <= 2
+        seen += page
+        after = page[-1].channel, page[-1].address
+    assert {(one.channel, one.address) for one in seen} == {*places, ANN} - {places[2]}
+    assert len(seen) == 8
+    assert make.suppression(reason="unreachable", source="twice") in seen
+    assert {one.address for one in addresses.suppressed(channel="sms")} == {place[1] for place in places[5:]}
+    assert addresses.suppressed(channel="fax") == []
