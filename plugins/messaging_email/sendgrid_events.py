@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from hmac import compare_digest
 from typing import Any
 
 import orjson
@@ -87,7 +88,9 @@ def verify(request: Request, key: bytes, *, window: float) -> datetime:
     try:
         public = load_der_public_key(key)
         given = base64.b64decode(signature, validate=True)
-        if not isinstance(public, EllipticCurvePublicKey) or base64.b64encode(given).decode() != signature:
+        if not isinstance(public, EllipticCurvePublicKey) or not compare_digest(
+            base64.b64encode(given), signature.encode()
+        ):
             raise wrong
         public.verify(given, timestamp.encode() + request.body, ECDSA(SHA256()))
     except (InvalidSignature, ValueError):

@@ -36,6 +36,7 @@ CONTRACTS = {
     "right_lines": "LinesContract",
     "right_measured": "PigeonContract",
     "right_multipart": "PigeonContract",
+    "right_news": "NewsContract",
     "right_oauth": "OauthContract",
     "right_plain": "PlainContract",
     "right_pool": "PigeonContract",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ _ODD = {
 _AT_ONCE = 1.0
 #: Seconds to wait that are no longer what a provider asks for by 30.
 _LONG = 600.0
+#: How far away a date is until which the provider asks to wait.
+_WHILE = 240.0
 
 
 class Answers(AdapterBench):
@@ -127,6 +130,26 @@ class Answers(AdapterBench):
             f"when the provider is busy, with Retry-After: {retry_after or '(empty)'}",
             "a header may be anything: answer.retry_after() gives None for what cannot be read",
         )
+
+    def test_a_retry_after_that_is_a_date(
+        self, open: Callable[..., Adapter], remote: Provider, monkeypatch: Any
+    ) -> None:
+        provider = self.http_provider(remote)
+        self.needs(provider, Fate.ACCEPT)
+        self.run(open(), self.messages(provider, 1, first=51))
+        usual = self.busy_answer(provider)
+        if usual is None or "Retry-After" not in usual.headers:
+            pytest.skip("its provider is never busy, or does not say for how long")
+        date = formatdate(time.time() + _WHILE, usegmt=True)
+        answer = replace(usual, headers={**usual.headers, "Retry-After": date})
+        monkeypatch.setattr(type(self), "busy", lambda self, request: answer)
+        message, run = self.one(open, provider, Fate.BUSY)
+        after = self.receipt(run, message).after
+        if after is None or not _WHILE / 2 < after.total_seconds() <= _WHILE + 1:
+            fault(
+                f"the provider asks to wait until a date, {_WHILE:g} seconds from now, and the receipt says {after}",
+                "pass it on: answer.retry_after() reads Retry-After, which is in seconds, or a date",
+            )
 
     def test_an_error_of_the_providers(self, open: Callable[..., Adapter], remote: Provider) -> None:
         message, run = self.one(open, remote, Fate.BROKEN)

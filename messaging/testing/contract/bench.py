@@ -141,6 +141,8 @@ def check_receipt(receipt: Receipt) -> None:
         )
     if receipt.verdict is not Verdict.ACCEPTED and not (isinstance(receipt.reason, str) and receipt.reason.strip()):
         fault(f"a receipt says {receipt.verdict} without a reason", "say why, in words for a person")
+    if receipt.provider_id in ("", "None", "null"):
+        fault(f"a provider's id is {receipt.provider_id!r}", "None if there is none; str(None) is a word")
     if receipt.after is not None and not isinstance(receipt.after, timedelta):
         fault(f"a receipt's after is a {type(receipt.after).__name__}", "make it a datetime.timedelta")
     if receipt.after is not None and receipt.after.total_seconds() < 0:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from messaging.errors import InputError, MessagingError, RequestRejected
@@ -19,8 +21,18 @@ from messaging.testing.contract import signatures
 from messaging.testing.contract.authoring import AdapterBench
 from messaging.testing.contract.bench import fault
 from messaging.testing.contract.clock import check_hash, modules_of
+from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.provider import Provider
 from messaging.testing.contract.signatures import now, request_of
+
+#: Odd bodies that are tried, about.
+_ODD = 500
+#: What a provider may begin to tell some day, among what it tells now.
+_STRANGERS: Sequence[object] = ({"event": "kit-unheard-of", "type": "kit-unheard-of"}, {}, 17, None)
+_OWN_ID = (
+    "take the id from the event, or make it of the event's own values: it is the same beside whichever others, in "
+    "whichever order, whenever it is told"
+)
 
 
 class Callbacks(AdapterBench):
@@ -48,8 +60,8 @@ class Callbacks(AdapterBench):
     def our_id(self) -> str:
         return make_message(1, channel=self.adapter.channel).id
 
-    def taken(self, adapter: Adapter, body: bytes) -> Callback:
-        at = now()
+    def taken(self, adapter: Adapter, body: bytes, at: datetime | None = None) -> Callback:
+        at = at or now()
         try:
             callback: Any = adapter.callback(request_of(self.callback_url, body, self.sign(body, at), at))
         except (RequestRejected, InputError) as error:
@@ -96,8 +108,12 @@ class Callbacks(AdapterBench):
         """Providers post everything at least once."""
         check_hash(modules_of(self.adapter))
         first, second = open(), open()
+        # Whoever posts it again signs it again.
+        earlier = now() - min(timedelta(seconds=30), (self.replay_window or timedelta(minutes=10)) / 4)
+        kinds: dict[str, EngagementKind] = {}
         for body in bodies:
-            ids = [told.id for told in self.taken(first, body).engagements]
+            engagements = self.taken(first, body, earlier).engagements
+            ids = [told.id for told in engagements]
             if any(ids != [told.id for told in self.taken(other, body).engagements] for other in (first, second)):
                 fault(
                     "the same callback, posted again, has other event ids",
@@ -106,6 +122,62 @@ class Callbacks(AdapterBench):
                 )
             if len(set(ids)) < len(ids):
                 fault("two events of one callback have the same id", "each event needs an id of its own")
+            for told in engagements:
+                if kinds.setdefault(told.id, told.kind) != told.kind:
+                    fault(
+                        f"an event that is {kinds[told.id]} and one that is {told.kind} have the same id",
+                        "each event needs an id of its own: of two with one id, the second counts as told already. "
+                        "Where the provider gives none, make it of the message's id, the event's name and its time",
+                    )
+
+    def test_one_event_among_others(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        """Of several events in one post, none is lost or becomes another for what stands beside it."""
+        adapter = open()
+        lists = [found for body in bodies if isinstance(found := _document(body), list)]
+        if not lists:
+            pytest.skip("its provider posts no lists of events")
+        for events in lists:
+            ids = self.ids(adapter, events)
+            if ids != set().union(*(self.ids(adapter, [event]) for event in events)):
+                fault("events that are posted together have other ids, or are fewer, than one by one", _OWN_ID)
+            if ids != self.ids(adapter, events[::-1]):
+                fault("the same events in another order have other ids", _OWN_ID)
+            for stranger in _STRANGERS:
+                if not ids <= self.ids(adapter, [stranger, *events]):
+                    fault(
+                        f"beside one that is not understood ({stranger}), events are lost",
+                        "leave out what is not understood, and read the others",
+                    )
+
+    def ids(self, adapter: Adapter, events: Sequence[object]) -> set[str]:
+        """Those of the events that are posted together."""
+        body, at = orjson.dumps(events), now()
+        try:
+            callback = adapter.callback(request_of(self.callback_url, body, self.sign(body, at), at))
+            return {told.id for told in callback.engagements}
+        except (RequestRejected, InputError):
+            return set()
+        except Exception as error:  # what its author wrote may raise anything
+            fault(
+                f"a list of events made callback raise {type(error).__name__}: {error}",
+                "leave out events that are not understood, and read the others",
+            )
+
+    def test_signed_and_odd(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
+        """What the provider's next version may post: each field missing, or something else."""
+        take = self.door(open())
+        for body in bodies:
+            for how, other in mutated(body, _ODD // len(bodies)):
+                at = now()
+                try:
+                    take(request_of(self.callback_url, other, self.sign(other, at), at))
+                except (InputError, RequestRejected):
+                    pass
+                except Exception as error:  # what its author wrote may raise anything
+                    fault(
+                        f"a genuine callback {how} made it raise {type(error).__name__}: {error}",
+                        "raise InputError for what cannot be read, and leave out events that are not understood",
+                    )
 
     def test_forged_callbacks(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
         take = self.door(open())
@@ -113,7 +185,9 @@ class Callbacks(AdapterBench):
             signatures.check_forged(take, self.callback_url, body, self.sign)
 
     def test_forged_signatures(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
-        signatures.check_headers(self.door(open()), self.callback_url, bodies[0], self.sign)
+        take = self.door(open())
+        signatures.check_headers(take, self.callback_url, bodies[0], self.sign)
+        signatures.check_constant_time(take, self.callback_url, bodies[0], self.sign)
 
     def test_genuine_ones_written_otherwise(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
         take = self.door(open())
@@ -172,6 +246,13 @@ class Callbacks(AdapterBench):
 
     def door(self, adapter: Adapter) -> Callable[[Request], object]:
         return lambda request: list(adapter.callback(request).engagements)
+
+
+def _document(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 class Keys:

@@ -37,6 +37,7 @@ _LENGTHS = (100, 200, 300, 500, 700, 1000, 1300, 1700, 2100, 3300, 5000, 10_000,
 _TAME = "Hello Ann"
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _BOUNDARY = re.compile(rb'(?i)multipart/[\w.+-]+\s*;(?:[^\r\n]|\r\n[ \t])*?boundary="?([^";\r\n]+)')
+_PRINTED = "“Tea” – it’s ‘fine’… «so» ﬁne — 5\u00a0€ • ™ ² fünf"
 _WORLD = "Zoë Ærø Łódź Ελένη Олена שלום 北京 ﷽ 👩‍👩‍👧 e\u0301 ½€"
 
 
@@ -100,13 +101,14 @@ class Contents(AdapterBench):
                     "expressed: Receipt.refused(message.id, reason)",
                 )
 
-    @pytest.mark.parametrize("kind", ["all scripts", "lines", "spaces"])
+    @pytest.mark.parametrize("kind", ["all scripts", "typography", "lines", "spaces"])
     def test_texts_arrive_whole(
         self, open: Callable[..., Adapter], remote: Provider, tmp_path: Path, kind: str
     ) -> None:
         self.visible(open, remote, tmp_path)
         text = {
             "all scripts": _WORLD,
+            "typography": _PRINTED,
             "lines": "One\n\nTwo\n.\n..\nFrom here\n-- \nFour",
             "spaces": "a  b\tc = d+e =3D %20 &amp; f",
         }[kind]

@@ -87,6 +87,9 @@ def check_headers(take: Callable[[Request], object], url: str, body: bytes, sign
                 changed = f"{value[:place]}{_next(value[place])}{value[place + 1 :]}"
                 forged = {**headers, name: changed}
                 rejected(take, request_of(url, body, forged, at), f"with letter {place + 1} of {name} changed")
+        for time in (int(value) + 1, int(value) - 1) if value.isdecimal() and len(value) < 20 else ():
+            forged = {**headers, name: f"{time}"}
+            rejected(take, request_of(url, body, forged, at), f"with {name} changed by one")
         for kept in (1, len(value) // 2) if " " not in value else ():  # one of several may be whole
             forged = {**headers, name: value[:kept]}
             rejected(take, request_of(url, body, forged, at), f"with {name} cut after {kept} letters")

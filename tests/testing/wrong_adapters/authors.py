@@ -44,6 +44,14 @@ class PigeonContract(AdapterContract):
         }
 
 
+class NewsContract(PigeonContract):
+    """For those whose loft tells several things at once."""
+
+    def callbacks(self, message_id: str) -> Sequence[bytes]:
+        told = [{"event": event, "id": f"{event}-1", "ref": message_id} for event in ("home", "read")]
+        return [json.dumps(told).encode(), json.dumps(told[1:]).encode()]
+
+
 class FlockContract(PigeonContract):
     """For those that fly together."""
 
