@@ -22,6 +22,8 @@ from messaging.rendering.run import Run
 
 _MAX_PATTERN = 60
 
+_CODE_AT_NUMBER = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+
 
 def money(run: Run, amount: Any, /, currency: Any = None) -> str:
     """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given."""
@@ -34,7 +36,9 @@ def money(run: Run, amount: Any, /, currency: Any = None) -> str:
 
 @lru_cache(4096)
 def _money(amount: Decimal, currency: str, locale: Locale) -> str:
-    return format_currency(amount, currency, locale=locale)
+    text = format_currency(amount, currency, locale=locale)
+    # A code of letters stands apart from its number (CLDR's currencySpacing).
+    return _CODE_AT_NUMBER.sub("\N{NO-BREAK SPACE}", text)
 
 
 def number(run: Run, value: Any, /, decimals: int | None = None) -> str:

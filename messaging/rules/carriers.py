@@ -20,6 +20,7 @@ from messaging.rules.carrier_table import CARRIERS, COUNTRIES, POSTAL, Carrier
 LONGEST = 60
 #: Characters of what a shop calls a carrier that are looked at.
 _LONGEST_NAME = 100
+_DIGITS = frozenset("0123456789")
 #: A post of which we know no page.
 _SOME_POST = Carrier("")
 #: What shops write where they have no name to give.
@@ -52,6 +53,11 @@ def is_page(url: object) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def is_number(number: object) -> bool:
+    """Whether it can be a parcel's number: `N/A`, `local delivery` and noughts alone stand for none."""
+    return _compact(number) is not None
 
 
 def page_of(carrier: Carrier, number: object) -> str | None:
@@ -91,11 +97,12 @@ def _of(name: object, number: object) -> Carrier | None:
 
 
 def _compact(number: object) -> str | None:
-    """A number without spaces, in capitals. Noughts alone stand for none, and would fit every check digit."""
+    """A number without spaces, in capitals. Words are none, and noughts alone, which would fit every check digit."""
     if not isinstance(number, str) or len(number) > 2 * LONGEST:
         return None
     compact = "".join(number.split()).upper()
-    return compact if compact.strip("0") and len(compact) <= LONGEST else None
+    is_one = compact.strip("0") and any(character in _DIGITS for character in compact)
+    return compact if is_one and len(compact) <= LONGEST else None
 
 
 @lru_cache(4096)

@@ -129,7 +129,10 @@ _ZONED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:
 _A_TIME = {"format": "date-time", "pattern": _ZONED}
 _A_DAY = {"format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 
-Identifier = Annotated[str, *_as(_identifier, minLength=1, maxLength=200)]
+#: Something that is seen, and no control characters: what else is not printable the code alone refuses.
+_AN_ID = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
+
+Identifier = Annotated[str, *_as(_identifier, minLength=1, maxLength=200, pattern=_AN_ID)]
 Money = Annotated[str, *_as(_money, pattern=f"^{_MONEY.pattern}$")]
 Amount = Annotated[str, *_as(_amount, pattern=f"^{_MONEY.pattern.removeprefix('-?')}$")]
 Currency = Annotated[str, *_as(_currency, pattern="^[A-Za-z]{3}$")]

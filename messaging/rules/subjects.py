@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from messaging.ids import digest
 from messaging.nouns.event import Event
 from messaging.nouns.template import Trigger
-from messaging.rules.carriers import tracked
+from messaging.rules.carriers import is_number, tracked
 from messaging.rules.orders import order_name
 
 #: What an event can be about, the narrowest first, and by which of its fields it is known, the best first.
@@ -35,14 +35,19 @@ def subjects(event: Event) -> dict[str, str]:
 def names_in(context: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """What an event (its data, with `event` itself) is about: kind -> field -> name, the narrowest first.
 
-    A refund without an id is known by the event that tells it, as orders know it.
+    A refund without an id is known by the event that tells it, as orders know it. What stands for a tracking number and
+    is none (`N/A`) names no parcel: all that have none would be one.
     """
     found: dict[str, dict[str, str]] = {}
     for kind, fields in SUBJECTS.items():
         part = context.get(kind)
         if not isinstance(part, Mapping):
             continue
-        names = {field: str(part[field]) for field in fields if part.get(field)}
+        names = {
+            field: str(part[field])
+            for field in fields
+            if part.get(field) and (field != "tracking_number" or is_number(part[field]))
+        }
         if kind == "refund" and not names:
             names = {"id": f"event {context.get('event', {}).get('id')}"}
         if names:

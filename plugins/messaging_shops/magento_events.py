@@ -25,7 +25,8 @@ _NOT_PLACED = ("pending_payment", "canceled")
 
 def topic_of(body: Told) -> str:
     """`com.adobe.commerce.observer.sales_order_save_commit_after` is `sales_order_save_after`; so is an `eventName`."""
-    told = text(body.get("type")) or text(body.get("eventName"))
+    event = _unwrapped(body)
+    told = text(event.get("type")) or text(event.get("eventName"))
     if told is None:
         raise InputError("type: is missing")
     return told.rpartition(".")[2].replace("_commit_after", "_after")
@@ -150,9 +151,14 @@ def _packed(lines: list[Told]) -> dict[str, Any]:
 
 def _thing(body: Told, kind: str) -> Told:
     """What an event is about: `data.value` of I/O Events, `data.order` of a webhook, or the order inside of either."""
-    data = table(body.get("data"))
+    data = table(_unwrapped(body).get("data"))
     value = table(data.get("value")) or data
     return table(value.get(kind)) or value
+
+
+def _unwrapped(body: Told) -> Told:
+    """The event itself: I/O Events deliver it as it is, or as `event` beside its `event_id`."""
+    return body if "type" in body else table(body.get("event")) or body
 
 
 def _at(request: Request, thing: Told, field: str) -> str:

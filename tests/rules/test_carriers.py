@@ -87,6 +87,12 @@ def test_noughts_are_no_number(length: int) -> None:
         assert "tracking_url" not in tracked({"tracking_number": "0" * length, **carrier})
 
 
+@pytest.mark.parametrize("said", ["N/A", "none", "local delivery", "-", "n. a."])
+def test_words_are_no_number(said: str) -> None:
+    shipment = {"carrier": "DHL", "tracking_number": said}
+    assert tracked(shipment) == shipment
+
+
 def test_amazons_own_parcels_have_a_page() -> None:
     own = tracked({"tracking_number": "TBA123456789012", "carrier": "Amazon Logistics"})
     assert own == tracked({"tracking_number": "tba 123456789012"}) | {"tracking_number": "TBA123456789012"}

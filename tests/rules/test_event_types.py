@@ -82,7 +82,9 @@ def test_moments_and_refunds_are_of_types() -> None:
     assert MOMENTS["order.canceled"] == "cancelled_at"
 
 
-ODD = st.sampled_from([None, "", "x", "-1", "1.5", "2026-02-30", "2026-03-01", "noon", "*", "a b", 3, -1, True, [], {}])
+ODD = st.sampled_from(
+    [None, "", "x", "-1", "1.5", "2026-02-30", "2026-03-01", "noon", "*", "a b", " ", "a\nb", 3, -1, True, [], {}]
+)
 FIELDS = [
     *[("order", name) for name in ("number", "id", "total", "currency", "items", "url", "backordered_until")],
     *[("shipment", name) for name in ("id", "carrier", "eta", "tracking_number")],
@@ -102,6 +104,8 @@ FIELDS = [
     st.lists(st.tuples(st.sampled_from(FIELDS), ODD), max_size=2),
 )
 @example("order.placed", {"order"}, {"id": "17"}, [(("order", "total"), "1.5")])
+@example("order.placed", {"order"}, {"id": "17"}, [(("order", "number"), " ")])
+@example("order.placed", {"order"}, {"id": "17"}, [(("order", "number"), "a\nb")])
 def test_the_schema_and_the_code_say_the_same(type, parts, customer, changes) -> None:
     document = event(type, *parts, customer=customer)
     for (part, name), value in changes:

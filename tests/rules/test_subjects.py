@@ -27,8 +27,9 @@ def event(type="shop.told", **data):
     ("data", "key"),
     [
         (ORDER, "api/default/order/%231001"),
-        (ORDER | {"shipment": {"id": "s1", "tracking_number": "T"}}, "api/default/shipment/s1"),
-        (ORDER | {"shipment": {"tracking_number": "T"}}, "api/default/shipment/T"),
+        (ORDER | {"shipment": {"id": "s1", "tracking_number": "T1"}}, "api/default/shipment/s1"),
+        (ORDER | {"shipment": {"tracking_number": "T1"}}, "api/default/shipment/T1"),
+        (ORDER | {"shipment": {"tracking_number": "N/A"}}, "api/default/order/%231001"),
         (ORDER | {"shipment": {"eta": "2026-03-05"}}, "api/default/order/%231001"),
         (ORDER | {"refund": {"id": "r1", "amount": "5"}}, "api/default/refund/r1"),
         (ORDER | {"refund": {"amount": "5"}}, "api/default/refund/event%20e%2F1"),

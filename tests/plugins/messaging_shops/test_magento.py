@@ -237,7 +237,11 @@ def test_however_an_order_is_posted() -> None:
     inside = event("sales_order_place_after", {"order": ORDER})
     webhook = {"eventName": "observer.sales_order_save_after", "data": {"order": ORDER}}
     bare = {"type": "sales_order_save_after", "data": {"value": ORDER}}
-    for body in (inside, webhook, bare, event("sales_order_save_commit_after", ORDER)):
+    wrapped = {
+        "event_id": "b555a1b1",
+        "event": {"type": f"{OBSERVED}.sales_order_save_after", "data": {"value": ORDER}},
+    }
+    for body in (inside, webhook, bare, wrapped, event("sales_order_save_commit_after", ORDER)):
         assert told(body) == told(event("sales_order_save_after", ORDER))
 
 
