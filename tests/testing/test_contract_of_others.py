@@ -97,6 +97,37 @@ def test_a_right_source_passes_whole(pytester: pytest.Pytester) -> None:
     assert set(result.parseoutcomes()) <= {"passed", "skipped"}, result.stdout.str()
 
 
+ROTATING = """
+import hmac
+from pydantic import SecretStr
+from authors_of_others import SECRET, TeaContract, TeaShop
+from messaging import RequestRejected, SourceSettings
+
+class Several(SourceSettings):
+    secrets: list[SecretStr]
+
+class Rotating(TeaShop):
+    Settings = Several
+
+    def verify(self, request):
+        keys = [each.get_secret_value().encode() for each in self.settings.secrets]
+        told = request.header("Tea-Signature").encode()
+        if not any([hmac.compare_digest(hmac.digest(key, request.body, "sha256").hex().encode(), told) for key in keys]):
+            raise RequestRejected("its signature is wrong")
+
+class TestTea(TeaContract):
+    source = Rotating
+
+    def settings(self):
+        return {"secrets": [SECRET, "the-0ne-to-come"]}
+"""
+
+
+def test_a_right_source_with_several_secrets_passes_whole(pytester: pytest.Pytester) -> None:
+    result = run(pytester, ROTATING)
+    assert set(result.parseoutcomes()) <= {"passed", "skipped"}, result.stdout.str()
+
+
 def test_a_right_thin_source_passes_whole(pytester: pytest.Pytester) -> None:
     result = run(pytester, THIN.format(body="pass"))
     assert result.parseoutcomes().keys() <= {"passed", "skipped"}, result.stdout.str()
@@ -209,6 +240,13 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         (
             "def events(self, request):\n"
             "        return [{**each, 'time': datetime.now(UTC).isoformat()} for each in super().events(request)]",
+            "look_at_the_clock",
+            "take an event's time from what is posted",
+        ),
+        (
+            "def events(self, request):\n        for each in super().events(replace(request, body=json.dumps({'at': '', "
+            "**request.json()}).encode())):\n"
+            "            yield {**each, 'time': each['time'] or datetime.now(UTC).isoformat()}",
             "look_at_the_clock",
             "take an event's time from what is posted",
         ),

@@ -52,7 +52,7 @@ class SourceAuthor:
         for name, value in _read(self.source, good):
             if isinstance(value, SecretStr):
                 good[name] = _other_secret(value.get_secret_value())
-            elif isinstance(value, tuple) and all(isinstance(each, SecretStr) for each in value):
+            elif isinstance(value, tuple | list) and all(isinstance(each, SecretStr) for each in value):
                 good[name] = [_other_secret(each.get_secret_value()) for each in value]
         return good
 
