@@ -92,23 +92,23 @@ def _made_schema(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres: str, _made_schema: str) -> Iterator[str]:
-    """The url of an empty store."""
+def empty_postgres(postgres: str, _made_schema: str) -> Iterator[Callable[[], None]]:
+    """Empties the store at `postgres_url`. By DELETE: TRUNCATE makes files."""
     import psycopg
 
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        names = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename LIKE '%%_counts'"
+        tables = [name for (name,) in connection.execute(names, [_made_schema]) if not name.endswith("alembic_version")]
+        connection.execute("SET synchronous_commit = off")
+        yield lambda: connection.execute(";".join(f"DELETE FROM {name}" for name in tables)) and None
+
+
+@pytest.fixture
+def postgres_url(postgres: str, _made_schema: str, empty_postgres: Callable[[], None]) -> Iterator[str]:
+    """The url of an empty store."""
     # What is on the disk is the server's business; for it to wait for the disk is half of the tests' time.
     yield f"{postgres}?schema={_made_schema}&pool=4&options=-c%20synchronous_commit%3Doff"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        rows = connection.execute(
-            "SELECT schemaname || '.' || tablename FROM pg_tables "
-            "WHERE schemaname = %s AND tablename NOT IN ('alembic_version', 'message_counts', 'row_counts')",
-            [_made_schema],
-        ).fetchall()
-        tables = [name for (name,) in rows] + [f"{_made_schema}.{name}" for name in ("message_counts", "row_counts")]
-        connection.execute("SET synchronous_commit = off")
-        connection.execute(
-            ";".join(f"DELETE FROM {name}" for name in tables)
-        )  # quicker than TRUNCATE: it makes no files
+    empty_postgres()
 
 
 @contextmanager

@@ -66,18 +66,22 @@ class Database:
 
         return self.again(once)
 
-    def write(self, work: Callable[[Session], T], *, serial: bool = False, durable: bool = True) -> T:
+    def write(
+        self, work: Callable[[Session], T], *, serial: bool = False, durable: bool = True, in_order: bool = False
+    ) -> T:
         """Do all of `work` or nothing; more than once, should the first time have been undone.
 
         `serial`: it changes what transactions go by, so it waits for them, and they for it. Not `durable`: the death of
-        the server may undo it after it was done.
+        the server may undo it after it was done. `in_order`: an index has the rows in the order they are wanted in, and
+        the planner must not sort: right after a campaign was planned it still believes that nothing is.
         """
         mine = self._mine.transaction
         if mine is not None:
             return self._within(mine, work)
 
         def once() -> T:
-            transaction = Transaction(self.connections, lock="alone" if serial else "free", durable=durable)
+            lock = "alone" if serial else "free"
+            transaction = Transaction(self.connections, lock=lock, durable=durable, in_order=in_order)
             try:
                 result = transaction.do(work)
             except BaseException:
@@ -122,11 +126,8 @@ class Database:
             work()
 
     def alone(self, work: Callable[[Session], T]) -> T:
-        """Do what cannot be part of a transaction (VACUUM), once."""
-        try:
-            return self._alone(work)
-        except psycopg.Error as error:
-            raise told(error, self.place.shown) from None
+        """Do what cannot be part of a transaction (VACUUM), and may be done twice."""
+        return self.again(lambda: self._alone(work))
 
     def again(self, work: Callable[[], T]) -> T:
         """`work`, tried again as often as that may help. Raises InputError, StoreError."""

@@ -21,6 +21,10 @@ from messaging.stores.values import check_text, clean_text, pack
 #: Contexts that are forgotten at once, so that no transaction is long.
 FORGOTTEN = 1000
 _FREE = "state = 'planned' AND worker IS NULL"
+#: The same of rows that are found by something else, said so that no index of planned messages is taken to find them:
+#: right after a campaign was planned the planner still believes that there are none.
+_STILL_PLANNED = "state || '' = 'planned'"
+_STILL_FREE = f"{_STILL_PLANNED} AND worker IS NULL"
 
 
 class PostgresOutbox(Outbox):
@@ -121,27 +125,26 @@ class PostgresOutbox(Outbox):
 
         def claim(session: Session) -> list[Row]:
             found: list[Row] = []
-            for lane in sorted(Lane if lanes is None else set(lanes)):
+            for queue in _queues(campaign, channel, lanes):
                 if len(found) == limit:
                     break
                 # The array keeps the planner from joining the whole table.
                 statement = f"""
                     UPDATE messages SET worker = %(worker)s WHERE id = ANY(ARRAY(
-                        SELECT id FROM messages WHERE {_queue(campaign, channel)} AND lane = %(lane)s
-                            AND due_at <= %(now)s
-                        ORDER BY due_at, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+                        SELECT id FROM messages WHERE {queue} AND due_at <= %(now)s
+                        ORDER BY lane, due_at, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
                     )) RETURNING *
                 """
-                rows = session.rows(statement, {**values, "lane": int(lane), "limit": limit - len(found)})
-                found += sorted(rows, key=lambda row: (row["due_at"], row["seq"]))
+                rows = session.rows(statement, {**values, "limit": limit - len(found)})
+                found += sorted(rows, key=lambda row: (row["lane"], row["due_at"], row["seq"]))
             return found
 
-        return messages_of(self._database.write(claim, durable=False))
+        return messages_of(self._database.write(claim, durable=False, in_order=True))
 
     def begin(self, worker: str, ids: Sequence[str], *, now: datetime) -> list[str]:
-        statement = """
+        statement = f"""
             UPDATE messages SET state = 'sending', attempts = attempts + 1
-            WHERE id = ANY(%(ids)s) AND state = 'planned' AND worker = %(worker)s RETURNING id
+            WHERE id = ANY(%(ids)s) AND {_STILL_PLANNED} AND coalesce(worker, '') = %(worker)s RETURNING id
         """
         values = {"ids": sorted(storable(ids)), "worker": worker}
         begun = {row["id"] for row in self._database.write(lambda session: session.rows(statement, values))}
@@ -159,7 +162,7 @@ class PostgresOutbox(Outbox):
         self._database.write(settle)
 
     def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
-        statement = "UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND state = 'planned'"
+        statement = f"UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND {_STILL_PLANNED}"
         if ids is not None:
             statement += " AND id = ANY(%(ids)s)"
         values = {"worker": worker, "ids": sorted(storable(ids or ()))}
@@ -190,18 +193,17 @@ class PostgresOutbox(Outbox):
     def next_due(
         self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
     ) -> datetime | None:
-        # Each lane by itself is one look into the index.
-        statement = f"""
-            SELECT due_at FROM messages WHERE {_queue(campaign, channel)} AND lane = %(lane)s ORDER BY due_at LIMIT 1
-        """
         values = {"campaign": campaign, "channel": channel}
 
         def look(session: Session) -> list[Row | None]:
             return [
-                session.row(statement, {**values, "lane": int(lane)}) for lane in (Lane if lanes is None else lanes)
+                session.row(f"SELECT due_at FROM messages WHERE {queue} ORDER BY lane, due_at LIMIT 1", values)
+                for queue in _queues(campaign, channel, lanes)
             ]
 
-        return min((row["due_at"] for row in self._database.read(look) if row), default=None)
+        return min(
+            (row["due_at"] for row in self._database.write(look, durable=False, in_order=True) if row), default=None
+        )
 
     def postpone(
         self,
@@ -222,13 +224,13 @@ class PostgresOutbox(Outbox):
         statement = f"""
             UPDATE messages SET due_at = %(due_at)s, expires_at = coalesce(%(expires_at)s, expires_at),
                 context = coalesce(%(context)s::json, context)
-            WHERE id = ANY(%(ids)s) AND {_FREE}
+            WHERE id = ANY(%(ids)s) AND {_STILL_FREE}
         """
         return self._database.write(lambda session: session.run(statement, values))
 
     def waiting(self, *, customer_id: str) -> list[Message]:
         statement = f"""
-            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND {_FREE} AND lane <> {int(Lane.CAMPAIGN)}
+            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND {_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}
             ORDER BY seq
         """
         return messages_of(self._database.rows(statement, {"ids": storable([customer_id])}))
@@ -279,14 +281,18 @@ class PostgresOutbox(Outbox):
         return forgotten
 
 
-def _queue(campaign: str | None, channel: str | None) -> str:
-    """The messages that wait for a sender."""
-    conditions = [_FREE]
+def _queues(campaign: str | None, channel: str | None, lanes: Collection[Lane] | None) -> Iterator[str]:
+    """The messages that wait for a sender: a campaign's, or else lane by lane, each a stretch of an index in order."""
+    wanted = sorted(Lane if lanes is None else set(lanes))
+    of_channel = "AND channel = %(channel)s" if channel is not None else ""
     if campaign is not None:
-        conditions.append("campaign = %(campaign)s")
-    if channel is not None:
-        conditions.append("channel = %(channel)s")
-    return " AND ".join(conditions)
+        of_lanes = f"AND lane IN ({', '.join(str(int(lane)) for lane in wanted)})" if lanes is not None else ""
+        yield f"{_FREE} AND campaign = %(campaign)s {of_lanes} {of_channel}"
+        return
+    for lane in wanted:
+        # An event's have no campaign, and an index without those of campaigns.
+        of_none = "AND campaign IS NULL" if lane in (Lane.ORDER, Lane.EVENT) else ""
+        yield f"{_FREE} AND lane = {int(lane)} {of_none} {of_channel}"
 
 
 #: Outcomes as arrays: one statement for a thousand. Of an erased customer's message, which has no address any more,

@@ -28,7 +28,7 @@ _LOCKS = {
 class Transaction:
     """Begun when it is made; ends by `commit` or `roll_back`."""
 
-    def __init__(self, connections: Connections, *, lock: str, durable: bool) -> None:
+    def __init__(self, connections: Connections, *, lock: str, durable: bool, in_order: bool = False) -> None:
         """Raises psycopg.Error."""
         self._connections = connections
         self._borrowed: Borrowed = connections.borrow()
@@ -40,8 +40,10 @@ class Transaction:
         #: What is done once it is committed.
         self.afterwards: list[Callable[[], None]] = []
         begin = "BEGIN;" + _LOCKS[lock].format(connections.place.lock)
+        begin += "" if durable else "SET LOCAL synchronous_commit = off;"
+        begin += "SET LOCAL enable_sort = off" if in_order else ""
         try:
-            self._borrowed.connection.execute(begin + ("" if durable else "SET LOCAL synchronous_commit = off"))
+            self._borrowed.connection.execute(begin)
         except BaseException:
             self.roll_back()
             raise

@@ -159,7 +159,8 @@ CREATE TABLE messages (
     sent_at timestamptz,
     variant text COLLATE "C"
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
-CREATE INDEX messages_claim ON messages (lane, channel, due_at, seq) WHERE state = 'planned' AND worker IS NULL;
+CREATE INDEX messages_claim ON messages (lane, channel, due_at, seq)
+    WHERE state = 'planned' AND worker IS NULL AND campaign IS NULL;
 CREATE INDEX messages_claim_campaign ON messages (campaign, lane, due_at, seq)
     WHERE state = 'planned' AND worker IS NULL AND campaign IS NOT NULL;
 CREATE INDEX messages_worker ON messages (worker, state) WHERE worker IS NOT NULL;

@@ -1,0 +1,174 @@
+"""No hot query costs more for what is already sent: each goes by the index that is named for it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from messaging.nouns.message import Lane, MessageState
+from messaging.stores.base import Outcome
+
+pytestmark = pytest.mark.postgres
+
+#: Rows of a shop that has sent for years, and as many customers and events; 200 messages are still to go.
+SENT = 100_000
+FILL = f"""
+INSERT INTO messages (id, origin, customer_id, channel, address, template, version, message_class, topic, lane, campaign,
+    state, due_at, created_at, attempts, sent_at)
+SELECT md5(n::text), 'campaign:old', 'c' || n % 20000, 'email', 'c' || n || '@example.com', 'promotion', 'v', 'marketing',
+    'news', 2, CASE n % 2 WHEN 0 THEN 'old' ELSE 'older' END, CASE WHEN n % 1000 = 0 THEN 'refused' ELSE 'sent' END,
+    now(), now(), 1, now()
+FROM generate_series(1, {SENT}) AS n;
+INSERT INTO events (key, id, type, time, source, shop, customer, data, customer_id, live, received_at, state, attempts,
+    fingerprint, order_number, cart_id, product_sku)
+SELECT md5(n::text), n::text, 'order.placed', now(), 'api', 'default', '{{}}', '{{}}', 'c' || n % 20000, true, now(), 'done', 0,
+    '', n::text, n::text, n::text
+FROM generate_series(1, {SENT}) AS n;
+INSERT INTO customers (id, email, email_folded, phone)
+SELECT 'c' || n, 'c' || n || '@example.com', 'c' || n || '@example.com', '+1' || n FROM generate_series(1, 20000) AS n;
+INSERT INTO engagements (key, id, kind, at, message_id, customer_id, source, permanent, soft, machine, of_template,
+    of_version, of_channel, of_campaign, of_test)
+SELECT md5(n::text), n::text, 'clicked', now(), md5(n::text), 'c' || n % 20000, 'links', false, false, false, 'promotion', 'v',
+    'email', 'old', false
+FROM generate_series(1, {SENT}) AS n;
+ANALYZE;
+"""
+#: A large campaign that was planned just now: the planner does not know of it yet.
+PLANNED = """
+INSERT INTO messages (id, origin, customer_id, channel, address, template, version, message_class, topic, lane, campaign,
+    state, due_at, created_at, attempts)
+SELECT 'q' || n, 'campaign:big', 'c' || n % 20000, 'email', 'c' || n || '@example.com', 'other', 'v', 'marketing', 'news', 2,
+    'big', 'planned', now(), now(), 0
+FROM generate_series(1, 30000) AS n
+"""
+
+
+class Watched:
+    """Explains each statement before it is run, and keeps the plans."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.nodes: list[dict[str, Any]] = []
+        real = psycopg.Cursor.execute
+
+        def execute(cursor: Any, statement: Any, values: Any = None, **options: Any) -> Any:
+            if str(statement).lstrip().startswith(("SELECT", "UPDATE", "INSERT", "DELETE", "(SELECT", "WITH")):
+                aside = cursor.connection.cursor(row_factory=psycopg.rows.tuple_row)
+                real(aside, f"EXPLAIN (FORMAT JSON) {statement}", values)
+                self._keep(aside.fetchone()[0][0]["Plan"])
+            return real(cursor, statement, values, **options)
+
+        monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+
+    def _keep(self, plan: dict[str, Any]) -> None:
+        self.nodes.append(plan)
+        for inner in plan.get("Plans", ()):
+            self._keep(inner)
+
+    def indexes(self) -> set[str]:
+        return {node["Index Name"] for node in self.nodes if "Index Name" in node}
+
+    def whole(self) -> set[str]:
+        """Large tables that are read from beginning to end."""
+        large = {"messages", "events", "customers", "engagements"}
+        return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"} & large
+
+
+@pytest.fixture(scope="module")
+def large(postgres: str) -> Any:
+    """A store in which a lot was sent. Nothing that is done here is kept."""
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.store import PostgresStore
+
+    schema = f"test_{secrets.token_hex(8)}"
+    store = PostgresStore(read_address(f"{postgres}?schema={schema}&options=-c%20synchronous_commit%3Doff"))
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"SET search_path = {schema}")
+        connection.execute(FILL)
+        connection.execute(PLANNED)
+        yield store
+        store.close()
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def claim(store, make):
+    store.outbox.claim("w", now=make.now, limit=100, campaign="spring", channel="email")
+
+
+def claim_lane(store, make):
+    store.outbox.claim("w", now=make.now, limit=100, lanes={Lane.ORDER}, channel="email")
+
+
+QUERIES = {
+    "claim": (claim, "messages_claim_campaign"),
+    "claim of a lane": (claim_lane, "messages_claim"),
+    "next_due": (lambda s, m: s.outbox.next_due(campaign="spring"), "messages_claim_campaign"),
+    "next_due of a lane": (lambda s, m: s.outbox.next_due(lanes=[Lane.ORDER], channel="email"), "messages_claim"),
+    "begin": (lambda s, m: s.outbox.begin("w", [f"p{n}" for n in range(50)], now=m.now), "messages_pkey"),
+    "settle": (lambda s, m: s.outbox.settle([m.sent(f"p{n}") for n in range(50)]), "messages_pkey"),
+    "settle a thousand": (
+        lambda s, m: s.outbox.settle([Outcome(message_id=f"x{n}", state=MessageState.SENT) for n in range(1000)]),
+        "messages_pkey",
+    ),
+    "release": (lambda s, m: s.outbox.release("w"), "messages_worker"),
+    "bury": (lambda s, m: s.outbox.bury("w"), "messages_worker"),
+    "workers": (lambda s, m: s.outbox.workers(), "messages_worker"),
+    "stop": (lambda s, m: s.outbox.stop("none", "cancelled"), None),
+    "page": (lambda s, m: s.outbox.page(after="8"), "messages_pkey"),
+    "page of a campaign": (lambda s, m: s.outbox.page(campaign="old", after="8"), "messages_page_campaign"),
+    "page of who was refused": (
+        lambda s, m: s.outbox.page(campaign="old", state=MessageState.REFUSED),
+        "messages_page_refused",
+    ),
+    "page of what is planned": (
+        lambda s, m: s.outbox.page(template="promotion", state=MessageState.PLANNED),
+        "messages_page_planned",
+    ),
+    "page of a customer": (lambda s, m: s.outbox.page(customer_id="c7"), "messages_page_customer"),
+    "waiting": (lambda s, m: s.outbox.waiting(customer_id="c7"), "messages_page_customer"),
+    "recent": (lambda s, m: s.outbox.recent(["c7", "c8"], m.now - timedelta(days=7)), "messages_page_customer"),
+    "pending": (lambda s, m: s.outbox.pending(["c7", "c8"]), "messages_page_customer"),
+    "forget_contexts": (lambda s, m: s.outbox.forget_contexts(m.now), "messages_forget_contexts"),
+    "find by email": (lambda s, m: s.customers.find(email="C7@example.com"), "customers_find_email"),
+    "find by phone": (lambda s, m: s.customers.find(phone="+17"), "customers_find_phone"),
+    "customers": (lambda s, m: s.customers.page(after="c7", limit=100), "customers_pkey"),
+    "received": (lambda s, m: s.events.received(now=m.now), "events_received"),
+    "received, put off": (lambda s, m: s.events.received(now=m.now), "events_received_later"),
+    "events": (lambda s, m: s.events.page(), "events_page"),
+    "events of a customer": (lambda s, m: s.events.page(customer_id="c7", type="order.placed"), "events_page_customer"),
+    "about the same": (lambda s, m: s.events.about_the_same(m.event("7"), "c7"), "events_order_number"),
+    "about a product": (
+        lambda s, m: s.products.events("order.placed", m.event("x", data={"product": {"sku": "none"}})),
+        "events_product_sku",
+    ),
+    "of messages": (lambda s, m: s.engagements.of_messages(["a", "b"]), "engagements_of_messages"),
+    "judge": (lambda s, m: s.engagements.judge({"none": (True, ())}), "engagements_judge"),
+    "of an address": (lambda s, m: s.engagements.of_address(("sms", "+1")), "engagements_of_address"),
+    "summary": (lambda s, m: s.engagements.summary(campaign="spring"), "engagements_summary_campaign"),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_goes_by_its_index(large, make, monkeypatch, name):
+    query, index = QUERIES[name]
+    large.outbox.add([make.message(f"p{n}") for n in range(100)])
+    large.outbox.add([make.message(f"o{n}", lane=Lane.ORDER) for n in range(100)])
+    watched = Watched(monkeypatch)
+    query(large, make)
+    assert watched.whole() == set()
+    assert index in (*watched.indexes(), None)
+
+
+def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, monkeypatch):
+    watched = Watched(monkeypatch)
+    assert sum(large.outbox.counts("old").values()) == SENT // 2
+    large.outbox.reasons("old")
+    large.health()
+    large.customers.count()
+    large.events.count()
+    tables = {node.get("Relation Name") for node in watched.nodes}
+    assert "message_counts" in tables
+    assert not tables & {"messages", "events", "customers"}
