@@ -75,6 +75,7 @@ def read_address(text: str) -> Place:
         "statement_timeout": f"{timeout}s",
         "lock_timeout": f"{timeout}s",
         "idle_in_transaction_session_timeout": f"{_IDLE}s",
+        "jit": "off",  # compiling takes longer than any of our statements, and a cost that is made up starts it
         "random_page_cost": "1.1",  # no spinning disk: a thousand looks into an index cost less than the whole table
     }
     options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), query.pop("options", "")])

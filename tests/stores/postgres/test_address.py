@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -64,10 +65,19 @@ def test_a_password_in_another_kind_of_url_is_not_shown(tmp_path: Path, clock: C
     assert "geheim" not in str(caught.value)
 
 
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path, clock: Clock, monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    for name in [name for name in sys.modules if name.startswith("messaging.stores.postgres")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(SettingsError, match="not installed") as caught:
-        open_store("postgresql://h/d", Workspace(tmp_path), clock)
-    assert caught.value.hint == 'pip install "customer-messaging[scale]"'
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "sys.modules[sys.argv[1]] = None  # as if it were not installed\n"
+        "from messaging.clock import Clock\n"
+        "from messaging.errors import SettingsError\n"
+        "from messaging.stores.opening import open_store\n"
+        "from messaging.workspace.folder import Workspace\n"
+        "try: open_store('postgresql://h/d', Workspace(Path(sys.argv[2])), Clock())\n"
+        "except SettingsError as error: print(error)"
+    )
+    for missing in ("psycopg", "sqlalchemy"):
+        command = [sys.executable, "-c", code, missing, str(tmp_path)]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert "needs what is not installed" in said
+        assert 'pip install "customer-messaging[scale]"' in said
