@@ -120,12 +120,16 @@ class Messaging(Opened):
 
     @cached_property
     def audience(self) -> Audience:
+        return self.make_audience()
+
+    def make_audience(self, *, patience: float = 0.0) -> Audience:
         return Audience(
             self.store,
             self.workspace.segments,
             attributes=self.settings.attributes,
             currency=self.settings.brand.currency,
             clock=self.clock,
+            patience=patience,
         )
 
     @cached_property

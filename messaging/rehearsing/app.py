@@ -22,9 +22,10 @@ from messaging.clock import FrozenClock
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Receipt, RenderedMessage
 from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
-from messaging.nouns.event import Accepted
+from messaging.nouns.event import Accepted, Event
 from messaging.nouns.message import Message
 from messaging.services.adapters import Adapters
+from messaging.services.audience import Audience
 from messaging.services.dispatching import EVENT_LANES
 from messaging.services.handover import Handover
 from messaging.services.live_triggers import TriggerSwitch
@@ -86,9 +87,14 @@ class Rehearsal(Messaging):
     def adapters(self) -> Adapters:
         return _Keepers(self)
 
+    # A history is rehearsed with the segments and templates as they were when it began.
+
+    @cached_property
+    def audience(self) -> Audience:
+        return self.make_audience(patience=inf)
+
     @cached_property
     def triggers(self) -> TriggerSwitch:
-        # A history is rehearsed with the templates as they were when it began.
         return TriggerSwitch(self.store, self.library, check=self.conditions.check, patience=inf)
 
     @cached_property
@@ -102,15 +108,15 @@ class Rehearsal(Messaging):
         """Messages that go, or went, later than they were due, by id: the last time they were held back."""
         return self.planner.held
 
-    def tell(self, document: Mapping[str, object], at: datetime) -> Accepted:
+    def tell(self, event: Event, at: datetime) -> Accepted:
         """Take a live event in at that time, once all that is due before has gone.
 
         Raises:
-            InputError: it is no event.
+            InputError: it is not to be believed.
             Conflict: its id is known for another content.
         """
         self.pass_time(at)
-        accepted = self.intake.receive(document)
+        accepted = self.intake.take(event)
         self.pass_time(at)
         return accepted
 

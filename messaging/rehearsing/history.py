@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from operator import itemgetter
-from typing import Any
 
 from messaging.errors import Conflict, InputError
-from messaging.nouns.event import EventState
+from messaging.nouns.event import Event, EventState
 from messaging.rehearsing.app import Rehearsal
 from messaging.rules.envelope import parse_json, read_event
 
@@ -55,18 +53,18 @@ def tell_history(
     """
     told = Told()
     events = _in_time(lines, told)
-    history = [line for time, _, line in events if since is not None and time < since]
+    history = [line for event, _, line in events if since is not None and event.time < since]
     told.before = len(history)
     rehearsal.intake.import_history(history, progress=progress)
     live = iter(events[told.before :])
     while stretch := list(islice(live, STRETCH)):
         # One transaction: nobody else looks at the store of a rehearsal, and if it breaks off, nothing of it counts.
         with rehearsal.store.transaction():
-            for time, number, line in stretch:
-                if until is not None and time > until:
+            for event, number, _ in stretch:
+                if until is not None and event.time > until:
                     told.after += 1
                 else:
-                    _tell(rehearsal, line, time, number, told)
+                    _tell(rehearsal, event, number, told)
                 progress(1)
     if told.first is None:
         raise InputError("no event to rehearse", hint=_why_none(told))
@@ -75,23 +73,23 @@ def tell_history(
     return told
 
 
-def _in_time(lines: Iterable[bytes], told: Told) -> list[tuple[datetime, int, bytes]]:
-    """Time, line number and text of what is an event, in order of time; of one time, as they stand."""
+def _in_time(lines: Iterable[bytes], told: Told) -> list[tuple[Event, int, bytes]]:
+    """What is an event, with its line and that line's number, in order of time; of one time, as they stand."""
     events = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         told.read += 1
         try:
-            events.append((read_event(_document(line)).time, number, line))
+            events.append((read_event(parse_json(line.removeprefix(b"\xef\xbb\xbf"))), number, line))
         except InputError as error:
             told.rejected.append((number, str(error)))
-    return sorted(events, key=itemgetter(0, 1))
+    return sorted(events, key=lambda each: (each[0].time, each[1]))
 
 
-def _tell(rehearsal: Rehearsal, line: bytes, time: datetime, number: int, told: Told) -> None:
+def _tell(rehearsal: Rehearsal, event: Event, number: int, told: Told) -> None:
     try:
-        accepted = rehearsal.tell(_document(line), time)
+        accepted = rehearsal.tell(event, event.time)
     except (InputError, Conflict) as error:
         told.rejected.append((number, str(error)))
         return
@@ -99,11 +97,7 @@ def _tell(rehearsal: Rehearsal, line: bytes, time: datetime, number: int, told: 
         told.rejected.append((number, accepted.error or ""))
         return
     told.told += 1
-    told.first, told.last = told.first or time, time
-
-
-def _document(line: bytes) -> Any:
-    return parse_json(line.removeprefix(b"\xef\xbb\xbf"))
+    told.first, told.last = told.first or event.time, event.time
 
 
 def _why_none(told: Told) -> str:

@@ -12,6 +12,7 @@ from messaging.errors import InputError, MessagingError
 from messaging.nouns.consent import ALL_TOPICS, Consent
 from messaging.nouns.event import EventState
 from messaging.rehearsing.app import Kept, Rehearsal, rehearse
+from messaging.rules.envelope import read_event
 from messaging.services.customers import CustomerBatch
 from messaging.workspace.template_tests import Expected, Person, TemplateTest, read_template_tests
 
@@ -86,9 +87,8 @@ def _introduce(rehearsal: Rehearsal, person: Person) -> None:
 
 def _tell(rehearsal: Rehearsal, event: dict[str, Any], step: int) -> None:
     now = rehearsal.clock.now()
-    document = _plain({"id": f"step {step}", "time": now, **event})
-    at = document["time"]
-    accepted = rehearsal.tell(document, max(now, datetime.fromisoformat(at)) if isinstance(at, str) else now)
+    told = read_event(_plain({"id": f"step {step}", "time": now, **event}))
+    accepted = rehearsal.tell(told, max(now, told.time))
     if accepted.state is EventState.FAILED:
         raise InputError(f"the event has no effect: {accepted.error}")
 

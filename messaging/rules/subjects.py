@@ -29,7 +29,7 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = {
 
 def subjects(event: Event) -> dict[str, str]:
     """What the event is about: kind -> what it is known by, the narrowest first."""
-    return {kind: next(iter(names.values())) for kind, names in names_in(context_of(event)).items()}
+    return {kind: next(iter(names.values())) for kind, names in names_in(bare(event)).items()}
 
 
 def names_in(context: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -53,6 +53,11 @@ def names_in(context: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         if names:
             found[kind] = names
     return found
+
+
+def bare(event: Event) -> dict[str, Any]:
+    """As much of `context_of` as tells what an event is about: as it was told, nothing worked out."""
+    return {**event.data, "event": {"id": event.id, "source": event.source, "shop": event.shop}}
 
 
 def lasting(event: Event) -> list[str]:
@@ -115,7 +120,9 @@ def value_at(path: str, event: Event) -> Any:
     kind = path.partition(".")[0]
     if kind == "customer":
         return value_in(path, {"customer": event.customer})
-    return value_in(path, context_of(event)) if kind in event.data or kind == "event" else None
+    if kind == "event":
+        return value_in(path, context_of(event))
+    return value_in(path, made_plain({kind: event.data[kind]})) if kind in event.data else None
 
 
 def value_in(path: str, context: Mapping[str, Any]) -> Any:
@@ -162,7 +169,7 @@ def cancels(event: Event, context: Mapping[str, Any]) -> bool:
     What both name decides: the same order, cart or parcel. Where they have nothing in common that could
     differ, the customer is the link, and the answer is yes.
     """
-    return about_the_same(context_of(event), context) is not False
+    return about_the_same(bare(event), context) is not False
 
 
 def about_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:

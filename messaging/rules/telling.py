@@ -18,7 +18,7 @@ from typing import Any
 from messaging.nouns.event import Event
 from messaging.rules.event_types import names_of
 from messaging.rules.orders import WHOLE_REFUNDS
-from messaging.rules.subjects import context_of, made_plain, names_in, same
+from messaging.rules.subjects import bare, context_of, made_plain, names_in, same
 
 #: Types that are about parcels, beside those that begin with `shipment.`: they show the order's only parcel.
 _OF_PARCELS = frozenset(
@@ -189,7 +189,7 @@ def _amount(refund: Mapping[str, Any], order: Mapping[str, Any]) -> Decimal:
 
 
 def _refund_id(event: Event) -> str:
-    return names_in({**event.data, "event": {"id": event.id}})["refund"]["id"]
+    return names_in(bare(event))["refund"]["id"]
 
 
 def _refunds(told: Iterable[Event]) -> dict[str, Mapping[str, Any]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from messaging.clock import Clock
 from messaging.errors import NotFound
@@ -38,19 +40,33 @@ class Audience:
     """The segments of a workspace over the customers of a store. Files are read again when they change."""
 
     def __init__(
-        self, store: Store, folder: Path, *, attributes: Mapping[str, str], currency: str, clock: Clock
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        attributes: Mapping[str, str],
+        currency: str,
+        clock: Clock,
+        patience: float = 0.0,
     ) -> None:
-        """`attributes` are the declared ones with their types; `currency` is the brand's."""
+        """`attributes` are the declared ones with their types; `currency` is the brand's.
+
+        `patience`: for how many seconds the files are taken to be as they were.
+        """
         self._store = store
         self._folder = folder
         self._schema = Schema(attributes=attributes)
         self._currency = currency
         self._clock = clock
+        self._patience = patience
+        self._looked = -inf
         self._read: tuple[Stamp, SegmentLibrary] | None = None
 
     def library(self) -> SegmentLibrary:
         """The segments as their files say now; the same object as long as no file changes."""
-        now = stamp(self._folder)
+        if self._read is not None and monotonic() - self._looked < self._patience:
+            return self._read[1]
+        self._looked, now = monotonic(), stamp(self._folder)
         if self._read is None or self._read[0] != now:
             files = read_segments(self._folder)
             self._read = now, SegmentLibrary(files.segments, self._schema, broken=files.broken)

@@ -72,14 +72,21 @@ class Intake:
         self._in_hand: Counter[str] = Counter()
 
     def receive(self, document: object, *, source: str = "api") -> Accepted:
-        """Take a live event in. The same again changes nothing, unless it failed: then it is tried again.
+        """Take in the live event that `document` tells: see `take`.
 
         Raises:
             InputError: it is no event; nothing is kept.
+        """
+        return self.take(read_event(document, default_source=source))
+
+    def take(self, event: Event) -> Accepted:
+        """Take a live event in. The same again changes nothing, unless it failed: then it is tried again.
+
+        Raises:
+            InputError: it is not to be believed; nothing is kept.
             Conflict: its id is known for another content; nothing is changed.
             StoreError: it could not be kept.
         """
-        event = read_event(document, default_source=source)
         event = replace(event, received_at=self._clock.now(), worker=self._enlisted())
         self._effects.check_time(event)
         if self._effects.is_erased(self._effects.read(event)):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import orjson
 import pytest
 
 from messaging.errors import NotFound
 from messaging.rehearsing.app import rehearse
+from messaging.rules.envelope import read_event
 
 CART = """\
 class = "marketing"
@@ -95,7 +95,7 @@ def played_live(shop):
 def test_its_rows_are_those_of_a_live_run(shop):
     with rehearse(shop.app, ["cart", "thanks"]) as rehearsal:
         for one in STORY:
-            rehearsal.tell(one, datetime.fromisoformat(one["time"]))
+            rehearsal.tell(read_event(one), datetime.fromisoformat(one["time"]))
         rehearsal.pass_time(END)
         rehearsed, letters = rows(rehearsal), [(kept.letter.to, dict(kept.letter.parts)) for kept in rehearsal.kept]
     assert {row.state.value for row in rehearsed} == {"sent", "skipped"}
@@ -114,7 +114,7 @@ def test_the_workspace_is_as_before(shop):
     before = files()
     with rehearse(shop.app, ["cart", "thanks"]) as rehearsal:
         apart = rehearsal.workspace.data
-        rehearsal.tell(STORY[4], datetime.fromisoformat(STORY[4]["time"]))
+        rehearsal.tell(read_event(STORY[4]), datetime.fromisoformat(STORY[4]["time"]))
         assert len(rehearsal.kept) == 1
     assert files() == before
     assert shop.pigeon.handed == []
@@ -126,7 +126,7 @@ def test_the_workspace_is_as_before(shop):
 def test_each_goes_at_its_time(shop):
     with rehearse(shop.app, ["cart"]) as rehearsal:
         for one in STORY[:3]:
-            rehearsal.tell(one, datetime.fromisoformat(one["time"]))
+            rehearsal.tell(read_event(one), datetime.fromisoformat(one["time"]))
         rehearsal.pass_time(END)
         assert [f"{kept.at:%H:%M}" for kept in rehearsal.kept] == ["12:00", "12:10", "12:20"]
         assert rehearsal.clock.now() == END
@@ -135,7 +135,7 @@ def test_each_goes_at_its_time(shop):
 def test_nobody_is_known_where_nobody_is_to_be(shop):
     with rehearse(shop.app, ["thanks"], people=False) as rehearsal:
         assert rehearsal.store.customers.count() == 0
-        rehearsal.tell(STORY[4], datetime.fromisoformat(STORY[4]["time"]))
+        rehearsal.tell(read_event(STORY[4]), datetime.fromisoformat(STORY[4]["time"]))
         assert rehearsal.kept == []  # they have no address
 
 
@@ -145,7 +145,7 @@ def test_what_is_held_back_is_noted(shop):
     shop.workspace.settings.write_text(text + quiet, "utf-8")
     app = shop.open()
     with rehearse(app, ["cart"]) as rehearsal:
-        rehearsal.tell(STORY[0], datetime.fromisoformat(STORY[0]["time"]))
+        rehearsal.tell(read_event(STORY[0]), datetime.fromisoformat(STORY[0]["time"]))
         rehearsal.pass_time(END)
         (held,) = rehearsal.held.values()
         assert f"{held.until:%H:%M}" == "18:00"
@@ -164,5 +164,5 @@ def test_rates_hold_nobody_up(shop):
     app = shop.open()
     with rehearse(app, ["thanks"]) as rehearsal:
         for one in (STORY[4], STORY[7]):
-            rehearsal.tell(orjson.loads(orjson.dumps(one)), datetime.fromisoformat(one["time"]))
+            rehearsal.tell(read_event(one), datetime.fromisoformat(one["time"]))
         assert len(rehearsal.kept) == 2

