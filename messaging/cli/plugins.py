@@ -73,8 +73,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         if plugin.fault:
             say(str(plugin.fault))
     if as_json:
-        absent = [{"name": name, "state": "off"} for name in off]
-        print_json([*map(_described, found.found), *absent])
+        print_json([*map(_described, found.found), *map(_absent, off)])
         return
     rows = [
         (
@@ -118,6 +117,12 @@ def _described(plugin: Plugin) -> dict[str, Any]:
         "state": _state(plugin),
         "fault": str(plugin.fault) if plugin.fault else None,
     }
+
+
+def _absent(name: str) -> dict[str, Any]:
+    """One that is off, as `_described`: it is not looked into."""
+    nothing: dict[str, Any] = {"distribution": None, "version": None, "hooks": [], "adapters": [], "sources": []}
+    return {"name": name, **nothing, "state": "off", "fault": None}
 
 
 @plugins.command()

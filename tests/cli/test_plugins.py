@@ -114,7 +114,8 @@ def test_one_that_is_off_is_listed_as_such(workspace: Workspace) -> None:
     with workspace.settings.open("a", encoding="utf-8") as file:
         file.write('\n[plugins]\noff = ["pigeon", "sms"]\n')
     found = listed()
-    assert (found["pigeon"], found["sms"]) == ({"name": "pigeon", "state": "off"}, {"name": "sms", "state": "off"})
+    assert found["pigeon"].keys() == found["email"].keys()
+    assert [(found[name]["state"], found[name]["adapters"]) for name in ("pigeon", "sms")] == [("off", []), ("off", [])]
 
 
 def test_without_plugins_there_are_none(outside: Path) -> None:
@@ -268,7 +269,7 @@ def test_one_that_hangs_can_be_switched_off(workspace: Workspace, monkeypatch: p
     (workspace.plugins / "odd.py").write_text("raise SystemExit('it ran')", "utf-8")
     assert listed("--no-plugins") == {}
     monkeypatch.setenv("MESSAGING__PLUGINS__OFF", '["odd"]')
-    assert listed()["odd"] == {"name": "odd", "state": "off"}
+    assert listed()["odd"]["state"] == "off"
 
 
 def test_what_one_prints_while_it_is_loaded_is_no_output(workspace: Workspace) -> None:

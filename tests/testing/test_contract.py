@@ -32,6 +32,7 @@ CONTRACTS = {
     "right_files": "MailContract",
     "right_form": "PigeonContract",
     "right_get": "PigeonContract",
+    "right_graph": "GraphContract",
     "right_growing": "PlainContract",
     "right_lines": "LinesContract",
     "right_measured": "PigeonContract",

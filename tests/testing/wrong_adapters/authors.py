@@ -73,6 +73,25 @@ class MailContract(AdapterContract):
     hurry = 0.3
 
 
+class GraphContract(PigeonContract):
+    """For those whose loft always says yes."""
+
+    def accepted(self, request: Request, id: str) -> Answer:
+        return as_json({"data": {"id": id}})
+
+    def refused(self, request: Request) -> Answer:
+        return as_json({"errors": ["no such roof"]})
+
+    def busy(self, request: Request) -> Answer:
+        return as_json({"errors": ["busy"]})
+
+    def locked_out(self, request: Request) -> Answer:
+        return as_json({"errors": ["locked out"]})
+
+    def broken(self, request: Request) -> Answer:
+        return as_json({"errors": ["the loft burns"]})
+
+
 class OauthContract(PigeonContract):
     """For those that show a pass."""
 
