@@ -1,6 +1,8 @@
 """What the embedded store costs: time as it grows, memory, start-up, and a request beside a campaign.
 
-    python -m bench.store [--customers 10000 --customers 50000]
+    python -m bench.store [--customers 10000 --customers 50000] [--url postgresql://…/database]
+
+With a url it measures a database instead, in a schema of its own that is dropped afterwards.
 
 Each size runs in processes of its own. Customers and messages are added a thousand at a time, messages
 claimed 500, begun and settled 50 at a time; `begin` is on the disk when it returns.
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -26,7 +29,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.history import HistoryNeeds
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
-from messaging.stores.base import Outcome
+from messaging.stores.base import Outcome, Store
 from messaging.stores.tinydb.store import TinyStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +88,7 @@ def message(number: int) -> Message:
     )
 
 
-def send_all(store: TinyStore, watch: Watch) -> None:
+def send_all(store: Store, watch: Watch) -> None:
     """What a sender asks of the store for each message of a campaign."""
     worker = store.enlist()
     while True:
@@ -116,6 +119,17 @@ def fill(path: Path, size: int) -> dict[str, float]:
     watch = Watch()
     before = megabytes()
     store = TinyStore(path, clock=Clock())
+    result = fill_store(store, size, watch)
+    result["file MB"] = path.stat().st_size / 1e6
+    result["MB per 1,000"] = (megabytes() - before) / size * 1000
+    with watch("compact"):
+        store.compact()
+    store.close()
+    return {**result, "compaction s": watch.seconds["compact"]}
+
+
+def fill_store(store: Store, size: int, watch: Watch) -> dict[str, float]:
+    """The same on any store."""
     for start in range(0, size, 1000):
         batch = [customer(number) for number in range(start, min(start + 1000, size))]
         with watch("customer"):
@@ -131,12 +145,33 @@ def fill(path: Path, size: int) -> dict[str, float]:
     watch.seconds["history"] *= size / len(ids)
     result = {f"{name} us": seconds / size * 1e6 for name, seconds in watch.seconds.items()}
     result["message us"] = sum(result[f"{name} us"] for name in ("add", "claim", "begin", "settle"))
-    result["file MB"] = path.stat().st_size / 1e6
-    result["MB per 1,000"] = (megabytes() - before) / size * 1000
-    with watch("compact"):
-        store.compact()
-    store.close()
-    return {**result, "compaction s": watch.seconds["compact"]}
+    return result
+
+
+def database(url: str, size: int) -> dict[str, float]:
+    """The same on PostgreSQL, and what a message costs where many were sent before."""
+    import psycopg
+
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.store import PostgresStore
+
+    schema = f"bench_{secrets.token_hex(4)}"
+    store = PostgresStore(read_address(f"{url}?schema={schema}"))
+    try:
+        result = fill_store(store, size, Watch())
+        one = Watch()
+        for number in range(200):
+            with one("one event us"):
+                store.events.add([Event(id=str(number), type="order.placed", time=NOW, customer={}, data={})])
+            with one("one message us"):
+                store.outbox.add([message(size + number)])
+        result.update({name: seconds / 200 * 1e6 for name, seconds in one.seconds.items()})
+        result["database MB"] = store.health()["bytes"] / 1e6
+    finally:
+        store.close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    return result
 
 
 def start(path: Path) -> dict[str, float]:
@@ -207,22 +242,32 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, action="append", help="how many customers, each with a message")
-    sizes = parser.parse_args().customers or [10_000, 50_000]
+    parser.add_argument("--url", help="measure a database, like postgresql://user@host/name")
+    arguments = parser.parse_args()
+    sizes = arguments.customers or [10_000, 50_000]
+    if arguments.url:
+        show(sizes, [database(arguments.url, size) for size in sizes])
+        return
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             path = Path(folder) / str(size) / "store.jsonl"
             results.append({**step("fill", path, size), **step("start", path)})
         largest = step("beside", Path(folder) / "beside" / "store.jsonl", sizes[-1])
+    show(sizes, results)
+    print(
+        f"keeping an event beside a campaign of {sizes[-1]:,}: " + ", ".join(f"{k} {v:.1f}" for k, v in largest.items())
+    )
+
+
+def show(sizes: list[int], results: list[dict[str, float]]) -> None:
+    """The sizes beside each other."""
     print(f"Python {platform.python_version()}")
     print(f"{'':28}" + "".join(f"{size:>12,}" for size in sizes))
     for name in results[0]:
         print(f"{name:28}" + "".join(f"{result[name]:12.2f}" for result in results))
     ratio = results[-1]["message us"] / results[0]["message us"]
     print(f"a message costs {ratio:.2f} times as much at {sizes[-1]:,} as at {sizes[0]:,}")
-    print(
-        f"keeping an event beside a campaign of {sizes[-1]:,}: " + ", ".join(f"{k} {v:.1f}" for k, v in largest.items())
-    )
 
 
 if __name__ == "__main__":
