@@ -346,7 +346,7 @@ class Messaging(Opened):
             return Sender(
                 self.store,
                 self.clock,
-                rechecks=Rechecks(self.store, self.planner, self.triggering.due_checks, self.triggering.renewed),
+                rechecks=Rechecks(self.store, self.planner, self.triggering),
                 composer=self.composer,
                 adapters=self.adapters,
                 settling=settling,

@@ -179,6 +179,7 @@ def is_type(name: str, *types: str) -> bool:
     return names_of(name)[0] in {names_of(type)[0] for type in types}
 
 
+@lru_cache(4096)
 def overtakers(name: str) -> tuple[str, ...]:
     """The types that make news of that type none any more."""
     return tuple(each.name for each in _ALL if each.overtakes and is_type(name, *each.overtakes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from messaging.errors import PluginError
@@ -11,30 +11,20 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.message import Message, MessageState
 from messaging.rules import policy
 from messaging.services.planning import Planner
+from messaging.services.triggering import Triggering
 from messaging.stores.base import Outcome, Store
 
 #: When what could not be asked is asked again.
 AGAIN = timedelta(minutes=1)
 
-#: Says of messages that are due which must be skipped, and why (`unless`).
-DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
-
 
 class Rechecks:
     """What is asked once more, since a message may have waited for days."""
 
-    def __init__(
-        self,
-        store: Store,
-        planner: Planner,
-        due_checks: DueChecks,
-        renewed: Callable[[Sequence[Message]], list[Message]],
-    ) -> None:
-        """`renewed` gives messages the contexts that they go with."""
+    def __init__(self, store: Store, planner: Planner, triggering: Triggering) -> None:
         self._store = store
         self._planner = planner
-        self._due_checks = due_checks
-        self._renewed = renewed
+        self._triggering = triggering
 
     def ready(
         self, messages: Sequence[Message], customers: Mapping[str, Customer], now: datetime
@@ -47,7 +37,8 @@ class Rechecks:
                 decided.append(skipped(message, "late"))
             else:
                 timely.append(message)
-        vetoed = self._due_checks(timely, now)
+        stories = self._triggering.stories(timely)
+        vetoed = self._triggering.due_checks(timely, now, stories)
         decided.extend(skipped(message, vetoed[message.id]) for message in timely if message.id in vetoed)
         timely = [message for message in timely if message.id not in vetoed]
         ready = []
@@ -65,7 +56,7 @@ class Rechecks:
                 decided.append(held(message, message.due_at, message.reason or "held"))
             else:
                 ready.append(message)
-        return self._renewed(ready), decided, None
+        return self._triggering.renewed(ready, stories), decided, None
 
     def stopped(self, messages: Collection[Message]) -> bool:
         """Whether a campaign of theirs is no longer being sent."""

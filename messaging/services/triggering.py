@@ -25,6 +25,7 @@ from messaging.rules.subjects import context_of, key_of, trigger_key, value_in
 from messaging.rules.timing import awaited, due_time, path_of
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
+from messaging.services.stories import Story
 from messaging.services.waiting import Waiting, happened_at
 from messaging.stores.base import Store
 
@@ -96,12 +97,13 @@ class Triggering:
     def plan(self, event: Event, customer: Customer | None, matching: Matching, *, now: datetime) -> Planned:
         """Do what `event` does to the messages of its customer, in the caller's transaction."""
         result = Planned()
+        story = self._waiting.story(event, customer.id) if customer is not None else None
         for live in matching.live:
             for index, trigger in enumerate(live.triggers):
                 if customer is not None and is_type(event.type, *trigger.cancel_on):
                     result += Planned(cancelled=self._waiting.cancel(event, customer, live, index))
-                if customer is not None and tells_another_time(trigger, event):
-                    result += self._told_anew(event, customer, live, index, now)
+                if customer is not None and story is not None and tells_another_time(trigger, event):
+                    result += self._told_anew(story, customer, live, index, now)
                 if customer is not None and asks(trigger, event):
                     result += self._answer(event, customer, live, index, now)
             for index, trigger in enumerate(live.triggers):
@@ -109,7 +111,7 @@ class Triggering:
                     if customer is None:
                         result += _warning(live, "the event names no customer, and the trigger no audience")
                     else:
-                        result += self._set_off(event, [customer], live, index, now)
+                        result += self._set_off(event, [customer], live, index, now, story=story)
         return result
 
     def plan_audiences(self, event: Event, matching: Matching, *, now: datetime) -> Planned:
@@ -150,8 +152,12 @@ class Triggering:
         *,
         now: datetime,
         more: Sequence[Event] = (),
+        story: Story | None = None,
     ) -> tuple[list[Draft], list[str]]:
-        """What a trigger asks for on `event`, before policy; and why it asks for nothing. `more` has happened, too."""
+        """What a trigger asks for on `event`, before policy; and why it asks for nothing.
+
+        `more` has happened, too; `story` is that of the event and its one customer, if there is one already.
+        """
         trigger = live.triggers[index]
         if trigger.max_age is not None and event.time < now - trigger.max_age:
             return [], ["the event is too old"]
@@ -165,9 +171,9 @@ class Triggering:
             key = trigger_key(trigger, event) if request is None else key_of(request, "event", request.id)
             if key is None:
                 return [], [f"the event has no {trigger.key}"]
-            context = self._waiting.context(event, customer.id, *more)
+            context = (story or self._waiting.story(event, customer.id, *more)).context
             if request is not None:
-                context["product"] = {**request.data["product"], **context["product"]}
+                context = {**context, "product": {**request.data["product"], **context["product"]}}
             due = self._due(trigger, min(event.time, now), context, customer)
             if isinstance(due, str):
                 problems.append(due)
@@ -190,26 +196,34 @@ class Triggering:
             )
         return drafts, sorted(set(problems))
 
-    def renewed(self, messages: Sequence[Message]) -> list[Message]:
+    def stories(self, messages: Iterable[Message]) -> dict[str, Story]:
+        """By message, what was told until now of what it is about; for both below, where both are asked."""
+        return self._waiting.stories(messages)
+
+    def renewed(self, messages: Sequence[Message], stories: Mapping[str, Story] | None = None) -> list[Message]:
         """`messages` with all that was told until now of the order or cart that they are about."""
+        stories = self.stories(messages) if stories is None else stories
         return [
-            replace(message, context=self._waiting.renewed(message))
+            replace(message, context=self._waiting.renewed(message, stories.get(message.id)))
             if message.trigger is not None and message.context
             else message
             for message in messages
         ]
 
-    def due_checks(self, messages: Sequence[Message], now: datetime) -> dict[str, str]:
+    def due_checks(
+        self, messages: Sequence[Message], now: datetime, stories: Mapping[str, Story] | None = None
+    ) -> dict[str, str]:
         """Which of `messages`, now that they are due, must be skipped, and why.
 
         What they tell is no news any more, or their `unless` is true: now, or when it should have gone.
         """
+        stories = self.stories(messages) if stories is None else stories
         reasons: dict[str, str] = {}
         conditional: list[tuple[Message, Trigger]] = []
         for message in messages:
             trigger = self._trigger_of(message)
             if trigger is not None and message.context:
-                superseded = self._waiting.superseded(message, trigger)
+                superseded = self._waiting.superseded(message, trigger, stories.get(message.id))
                 if superseded is not None:
                     reasons[message.id] = superseded
                 elif trigger.unless:
@@ -223,7 +237,7 @@ class Triggering:
             if isinstance(due, datetime) and due < now - PROMPT:
                 asked.setdefault((unless, due), []).append(message)
         for (unless, at), group in asked.items():
-            for message_id_ in self._holding(unless, self.renewed(group), at):
+            for message_id_ in self._holding(unless, self.renewed(group, stories), at):
                 reasons[message_id_] = f"unless: {unless}"
         return reasons
 
@@ -242,13 +256,14 @@ class Triggering:
         """Skip a template's event-driven messages that wait; return how many."""
         return self._waiting.skip_all(template, reason, page=PAGE)
 
-    def _told_anew(self, event: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
-        """Move what waits for a time of which `event` tells another; plan what had to wait for it to be told at all."""
+    def _told_anew(self, story: Story, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
+        """Move what waits for a time of which a story tells another; plan what had to wait for it to be told at all."""
+        event = story.event
         earliest = _earliest(live.triggers[index], now, context_of(event))
         result = Planned(moved=self._waiting.told_anew(event, customer, live, index, earliest))
         if path_of(live.triggers[index]) is None:
             return result  # it planned without
-        for earlier in self._waiting.unplanned(event, customer, live, index):
+        for earlier in self._waiting.unplanned(story, live, index):
             result += self._set_off(earlier, [customer], live, index, now, more=(event,))
         return result
 
@@ -270,9 +285,10 @@ class Triggering:
         now: datetime,
         *,
         more: Sequence[Event] = (),
+        story: Story | None = None,
     ) -> Planned:
         trigger = live.triggers[index]
-        drafts, problems = self.drafts(event, customers, live, index, now=now, more=more)
+        drafts, problems = self.drafts(event, customers, live, index, now=now, more=more, story=story)
         result = Planned(warnings=tuple(f"{live.template}: {problem}" for problem in problems))
         known = self._waiting.known(drafts)
         fresh, again = [], set()

@@ -20,10 +20,10 @@ from messaging.nouns.message import Message, MessageState
 from messaging.nouns.template import Trigger
 from messaging.rules import policy
 from messaging.rules.event_types import is_type, names_of, overtakers, type_of
-from messaging.rules.subjects import about_the_same, cancels, context_of, kind_of, names_in, same, trigger_key, value_at
-from messaging.rules.telling import context_with
+from messaging.rules.subjects import about_the_same, bare, cancels, kind_of, names_in, same, trigger_key, value_at
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft
+from messaging.services.stories import Story
 from messaging.stores.base import Outcome, Store
 
 #: Why a message was skipped whose news is none any more.
@@ -54,9 +54,21 @@ class Waiting:
         self._due = due
         self._late = late
 
-    def context(self, event: Event, customer_id: str, *more: Event) -> dict[str, Any]:
-        """What a template sees of `event`: `more` happened as well, and is perhaps not in the store as theirs."""
-        return context_with(event, (*self._store.events.about_the_same(event, customer_id), *more))
+    def story(self, event: Event, customer_id: str, *more: Event) -> Story:
+        """An event with what else was told of its order or cart; see `Story`."""
+        return Story(self._store, event, customer_id, *more)
+
+    def stories(self, messages: Iterable[Message]) -> dict[str, Story]:
+        """Message id -> the event that it was planned by last; without those of events that were erased."""
+        last = {
+            message.id: (message, _last_key(message.context))
+            for message in messages
+            if message.trigger is not None and message.context
+        }
+        events = self._store.events.get({key for _, key in last.values()})
+        return {
+            id: self.story(events[key], message.customer_id) for id, (message, key) in last.items() if key in events
+        }
 
     def known(self, drafts: Sequence[Draft]) -> dict[str, Message]:
         """Customer id -> the message that this origin already has for them, on whichever channel."""
@@ -109,33 +121,33 @@ class Waiting:
         trigger, moved = live.triggers[index], 0
         for message in self._of(customer, live, index):
             last = self._event_of(message.context or {})  # what was told of its order since is not what it is about
-            if last is None or about_the_same(context_of(event), context_of(last)) is not True:
+            if last is None or about_the_same(bare(event), bare(last)) is not True:
                 continue
-            context = self.renewed(message, event)
+            context = self.renewed(message, self.story(last, customer.id, event))
             due = self._due(trigger, happened_at(message), context, customer)
             if isinstance(due, datetime) and (due := max(due, earliest)) != message.due_at:
                 moved += self._store.outbox.postpone([message.id], due, expires_at=due + self._late, context=context)
         return moved
 
-    def renewed(self, message: Message, *more: Event) -> dict[str, Any]:
+    @staticmethod
+    def renewed(message: Message, story: Story | None) -> dict[str, Any]:
         """The context of a message about an order or cart with all that was told of that until now."""
         known = dict(message.context or {})
-        last = self._event_of(known) if names_in(known).keys() & {"order", "cart"} else None
-        return known if last is None else {**known, **self.context(last, message.customer_id, *more)}
+        return {**known, **story.context} if story and names_in(known).keys() & {"order", "cart"} else known
 
     def _event_of(self, context: Mapping[str, Any]) -> Event | None:
         """The event that a message was planned by last; None if it was erased."""
         key = _last_key(context)
         return self._store.events.get([key]).get(key)
 
-    def unplanned(self, event: Event, customer: Customer, live: LiveTriggers, index: int) -> Iterator[Event]:
-        """Live events told before `event`, of what that is about, that set a trigger off and planned no message."""
-        trigger = live.triggers[index]
-        for earlier in self._store.events.about_the_same(event, customer.id):
+    def unplanned(self, story: Story, live: LiveTriggers, index: int) -> Iterator[Event]:
+        """Live events told before one, of what that is about, that set a trigger off and planned no message."""
+        trigger, event = live.triggers[index], story.event
+        for earlier in story.told:
             sets_off = earlier.live and earlier.key != event.key and is_type(earlier.type, trigger.event)
-            if sets_off and about_the_same(context_of(event), context_of(earlier)) is True:
+            if sets_off and about_the_same(bare(event), bare(earlier)) is True:
                 origin = live.origin(trigger_key(trigger, earlier) or "")
-                ids = [message_id(origin, customer.id, channel) for channel in live.version.channels]
+                ids = [message_id(origin, story.customer_id, channel) for channel in live.version.channels]
                 if not self._store.outbox.get(ids):
                     yield earlier
 
@@ -189,7 +201,7 @@ class Waiting:
 
     def cancelled_by(self, event: Event, customer: Customer, trigger: Trigger, *more: Event) -> str | None:
         """Why what `event` sets off is over already: what cancels it was told before, or is one of `more`."""
-        key, happened = trigger_key(trigger, event), _Happened(event.time, context_of(event))
+        key, happened = trigger_key(trigger, event), _Happened(event.time, bare(event))
         for type in (name for each in trigger.cancel_on for name in names_of(each)):
             told = self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK)
             for other in (*told, *(each for each in more if each.type == type)):
@@ -197,21 +209,20 @@ class Waiting:
                     return f"cancelled by {other.type}"
         return None
 
-    def superseded(self, message: Message, trigger: Trigger) -> str | None:
+    @staticmethod
+    def superseded(message: Message, trigger: Trigger, story: Story | None) -> str | None:
         """Why a message's news is none any more: what overtakes it happened since the moment when it should have gone.
 
         What waits for a day that its event tells (`at`) is no news of the event; there the trigger says what cancels.
         """
-        context = message.context or {}
-        types = overtakers(_type(context))
-        event = self._event_of(context) if types and trigger.at is None else None
-        if event is None:
+        types = overtakers(_type(message.context or {})) if trigger.at is None else ()
+        if story is None or not types:
             return None
         # What only waits for a number was news with its event.
         moment = happened_at(message) + (timedelta() if trigger.waits_for else trigger.after or timedelta())
-        for other in self._store.events.about_the_same(event, message.customer_id):
+        for other in story.told:
             overtakes = is_type(other.type, *types) and other.time >= moment
-            if overtakes and about_the_same(context_of(other), context_of(event)) is True:
+            if overtakes and about_the_same(bare(other), bare(story.event)) is True:
                 return f"{SUPERSEDED} by {other.type}"
         return None
 
@@ -230,7 +241,7 @@ class Waiting:
         for event in self._store.events.about_the_same(last, customer.id) if last is not None else ():
             for trigger in live.triggers:
                 if is_type(event.type, trigger.event) and trigger_key(trigger, event) == message.trigger_key:
-                    yield _Happened(event.time, context_of(event))
+                    yield _Happened(event.time, bare(event))
 
     def skip_all(self, template: str, reason: str, *, page: int) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -288,7 +299,7 @@ def _ends(event: Event, context: Mapping[str, Any]) -> bool:
     known = type_of(event.type)
     if known is None or known.ends is None:
         return False
-    mine, theirs = names_in(context_of(event)), names_in(context)
+    mine, theirs = names_in(bare(event)), names_in(context)
     return known.ends in mine and known.ends in theirs and same(mine[known.ends], theirs[known.ends]) is True
 
 

@@ -193,7 +193,7 @@ class TinyEvents(Events):
                 for document in {id(document): document for document in found}.values()
                 if (document["source"], document["shop"]) == (event.source, event.shop)
                 and document["state"] != _FAILED
-                and same(mine, _names(document).get(kind, {}))
+                and same(mine, names_in({kind: document["data"][kind]}).get(kind, {}))
             ]
 
     def _naming(self, customer_id: str, thing: _Thing) -> Iterator[Document]:

@@ -1,0 +1,31 @@
+"""An event with what else was told of its order or cart: asked for once, however many look at it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from messaging.nouns.event import Event
+from messaging.rules.telling import context_with
+from messaging.stores.base import Store
+
+
+class Story:
+    """An event, and what was told of the order or cart that it is about until somebody first looked."""
+
+    def __init__(self, store: Store, event: Event, customer_id: str, *more: Event) -> None:
+        """`more` happened as well, and is perhaps not in the store as theirs."""
+        self._store = store
+        self.event = event
+        self.customer_id = customer_id
+        self._more = more
+
+    @cached_property
+    def told(self) -> list[Event]:
+        """The customer's events about the same order or cart, in no particular order."""
+        return self._store.events.about_the_same(self.event, self.customer_id)
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """What a template sees of the event. Others get it too: not to be changed."""
+        return context_with(self.event, (*self.told, *self._more))
