@@ -16,6 +16,7 @@ from functools import cached_property
 from math import inf
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 from messaging.app import Messaging
 from messaging.clock import FrozenClock
@@ -95,7 +96,7 @@ class Rehearsal(Messaging):
 
     @cached_property
     def triggers(self) -> TriggerSwitch:
-        return TriggerSwitch(self.store, self.library, check=self.conditions.check, patience=inf)
+        return _OwnSwitch(self.store, self.library, check=self.conditions.check, patience=inf)
 
     @cached_property
     def planner(self) -> _NotingPlanner:
@@ -210,6 +211,21 @@ def _addresses(app: Messaging, customers: Iterable[Customer]) -> set[Address]:
         for channel in channels | customer.addresses.keys()
         if (address := app.settings.address_of(customer, channel))
     }
+
+
+class _OwnSwitch(TriggerSwitch):
+    """Nobody else turns it: what is on need not be read for each event."""
+
+    _on: dict[str, Any] | None = None
+
+    def _notes(self) -> dict[str, Any]:
+        if self._on is None:
+            self._on = super()._notes()
+        return dict(self._on)
+
+    def _put_notes(self, notes: Mapping[str, Any]) -> None:
+        super()._put_notes(notes)
+        self._on = None
 
 
 class _NotingPlanner(Planner):

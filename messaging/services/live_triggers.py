@@ -110,7 +110,7 @@ class TriggerSwitch:
         with self._store.transaction():
             notes = self._notes()
             was_on = notes.pop(name, None) is not None
-            self._store.put_note(_NOTE, notes)
+            self._put_notes(notes)
         return was_on
 
     def enabled(self) -> list[str]:
@@ -152,6 +152,9 @@ class TriggerSwitch:
 
     def _notes(self) -> dict[str, Any]:
         return dict(self._store.get_note(_NOTE) or {})
+
+    def _put_notes(self, notes: Mapping[str, Any]) -> None:
+        self._store.put_note(_NOTE, notes)
 
     def _written(self, name: str, note: Mapping[str, Any]) -> tuple[Trigger, ...]:
         """All that may be live for a template in a moment: what is, and what its files say."""
@@ -215,7 +218,7 @@ class TriggerSwitch:
         }
         with self._store.transaction():
             self._store.put_version(live.version)
-            self._store.put_note(_NOTE, self._notes() | {live.template: note})
+            self._put_notes(self._notes() | {live.template: note})
 
 
 def _concerns(trigger: Trigger, event: Event) -> bool:

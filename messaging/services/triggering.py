@@ -220,8 +220,10 @@ class Triggering:
         stories = self.stories(messages) if stories is None else stories
         reasons: dict[str, str] = {}
         conditional: list[tuple[Message, Trigger]] = []
-        for message in messages:
-            trigger = self._trigger_of(message)
+        triggered = [message for message in messages if message.trigger is not None]
+        live = {template: self.switch.triggers(template) for template in {each.template for each in triggered}}
+        for message in triggered:
+            trigger = _trigger_of(message, live[message.template])
             if trigger is not None and message.context:
                 superseded = self._waiting.superseded(message, trigger, stories.get(message.id))
                 if superseded is not None:
@@ -240,17 +242,6 @@ class Triggering:
             for message_id_ in self._holding(unless, self.renewed(group, stories), at):
                 reasons[message_id_] = f"unless: {unless}"
         return reasons
-
-    def _trigger_of(self, message: Message) -> Trigger | None:
-        """What the event that a message was planned by last set off: of several with one key, that one's trigger."""
-        if message.trigger is None:
-            return None
-        triggers = self.switch.triggers(message.template)
-        type = (message.context or {}).get("event", {}).get("type", "")
-        planned_by = triggers[message.trigger] if message.trigger < len(triggers) else None
-        if planned_by is not None and is_type(planned_by.event, type):
-            return planned_by
-        return next((trigger for trigger in triggers if is_type(trigger.event, type)), planned_by)
 
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -343,6 +334,15 @@ class Triggering:
         ids = iter(sorted(self._asked(trigger, event)))
         while page := list(islice(ids, PAGE)):
             yield from self._store.customers.get(page).values()
+
+
+def _trigger_of(message: Message, triggers: Sequence[Trigger]) -> Trigger | None:
+    """What the event that a message was planned by last set off: of several with one key, that one's trigger."""
+    index, type = message.trigger, (message.context or {}).get("event", {}).get("type", "")
+    planned_by = triggers[index] if index is not None and index < len(triggers) else None
+    if planned_by is not None and is_type(planned_by.event, type):
+        return planned_by
+    return next((trigger for trigger in triggers if is_type(trigger.event, type)), planned_by)
 
 
 def _earliest(trigger: Trigger, now: datetime, context: Mapping[str, Any]) -> datetime:
