@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
 from pathlib import Path
@@ -11,9 +11,10 @@ from time import monotonic
 
 from messaging.clock import Clock
 from messaging.errors import NotFound
-from messaging.expressions import Expression, SegmentLibrary, Subject, explain, to_text
+from messaging.expressions import Expression, Matcher, SegmentLibrary, Subject, explain, to_text
 from messaging.expressions.explaining import Explanation
 from messaging.expressions.facts import freshness, orders_count, orders_last_at, orders_total
+from messaging.expressions.inquiry import Inquiry
 from messaging.expressions.schema import Schema
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, HistoryNeeds
@@ -28,12 +29,22 @@ _NOTE = "rfm"
 _NO_NEEDS = HistoryNeeds()
 _NO_HISTORY = History()
 
-#: Told how many more customers were looked at.
+#: Told how many more customers were looked at; a store that can tell leaves out many.
 Progress = Callable[[int], None]
 
 
 def _silent(step: int) -> None:
     """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A segment, for a store to answer and for Python to judge."""
+
+    library: SegmentLibrary
+    expression: Expression
+    matches: Matcher
+    inquiry: Inquiry
 
 
 class Audience:
@@ -90,21 +101,18 @@ class Audience:
 
     def members(self, name: str, *, progress: Progress = _silent) -> Iterator[Customer]:
         """Everybody in the segment, each once, in order of id. All are judged by the time it begins."""
-        library = self.library()
-        expression = library.expression(name)
-        return self._members(library, expression, library.matchers[name], self._clock.now(), progress)
+        return self._members(self._asked(name), progress)
 
     def count(self, name: str, *, progress: Progress = _silent) -> int:
         """How many people are in the segment."""
-        return sum(1 for _ in self.members(name, progress=progress))
+        asked = self._asked(name)
+        sure, unsure = self._store.customers.count_candidates(asked.inquiry)
+        return sure + (sum(1 for _ in self._members(asked, progress, unsure=True)) if unsure else 0)
 
     def contains(self, name: str, customers: Sequence[Customer]) -> set[str]:
         """Ids of those of `customers` who are in the segment."""
-        library = self.library()
-        expression = library.expression(name)
-        matches = library.matchers[name]
-        subjects = self._subjects(library, expression, customers, self._clock.now())
-        return {subject.customer.id for subject in subjects if matches(subject)}
+        asked = self._asked(name)
+        return {subject.customer.id for subject in self._subjects(asked, customers) if asked.matches(subject)}
 
     def explain(self, name: str, customer_id: str) -> Explanation:
         """Why the customer is in the segment, or is not.
@@ -113,13 +121,12 @@ class Audience:
             NotFound: there is no such segment or customer.
             ExpressionError: the segment makes no sense.
         """
-        library = self.library()
-        expression = library.expression(name)
+        asked = self._asked(name)
         customer = self._store.customers.get([customer_id]).get(customer_id)
         if customer is None:
             raise NotFound(f"no customer {customer_id!r}")
-        (subject,) = self._subjects(library, expression, [customer], self._clock.now())
-        return explain(expression, subject, library.reached(expression))
+        (subject,) = self._subjects(asked, [customer])
+        return explain(asked.expression, subject, asked.library.reached(asked.expression))
 
     def cuts(self) -> CutPoints | None:
         """What the last grading found; None before the first."""
@@ -154,18 +161,28 @@ class Audience:
         self._store.put_note(_NOTE, cuts.to_document())
         return cuts
 
-    def _members(
-        self,
-        library: SegmentLibrary,
-        expression: Expression,
-        matches: Callable[[Subject], bool],
-        now: datetime,
-        progress: Progress,
-    ) -> Iterator[Customer]:
-        for page in self._pages(progress):
-            for subject in self._subjects(library, expression, page, now):
-                if matches(subject):
-                    yield subject.customer
+    def _asked(self, name: str) -> _Asked:
+        library = self.library()
+        expression = library.expression(name)
+        inquiry = Inquiry(
+            root=expression.root,
+            segments={name: each.root for name, each in library.reached(expression).items()},
+            now=self._clock.now(),
+            currency=self._currency,
+            cuts=self.cuts() if library.graded(expression) else None,
+        )
+        return _Asked(library, expression, library.matchers[name], inquiry)
+
+    def _members(self, asked: _Asked, progress: Progress, *, unsure: bool = False) -> Iterator[Customer]:
+        """Whom the store is not sure of, Python judges."""
+        after = None
+        while page := self._store.customers.candidates(asked.inquiry, after=after, limit=PAGE, unsure=unsure):
+            after = page[-1][0].id
+            judged = [customer for customer, sure in page if not sure]
+            subjects = self._subjects(asked, judged) if judged else ()
+            found = {subject.customer.id for subject in subjects if asked.matches(subject)}
+            yield from (customer for customer, sure in page if sure or customer.id in found)
+            progress(len(page))
 
     def _pages(self, progress: Progress) -> Iterator[list[Customer]]:
         after = None
@@ -174,11 +191,8 @@ class Audience:
             yield page
             progress(len(page))
 
-    def _subjects(
-        self, library: SegmentLibrary, expression: Expression, customers: Sequence[Customer], now: datetime
-    ) -> Iterator[Subject]:
-        needs = library.needs(expression)
-        cuts = self.cuts() if library.graded(expression) else None
+    def _subjects(self, asked: _Asked, customers: Sequence[Customer]) -> Iterator[Subject]:
+        inquiry, needs = asked.inquiry, asked.library.needs(asked.expression)
         histories = {}
         if needs != _NO_NEEDS:
             histories = self._store.customers.histories([customer.id for customer in customers], needs)
@@ -186,8 +200,8 @@ class Audience:
             yield Subject(
                 customer=customer,
                 history=histories.get(customer.id, _NO_HISTORY),
-                now=now,
-                currency=self._currency,
-                cuts=cuts,
-                segments=library.matchers,
+                now=inquiry.now,
+                currency=inquiry.currency,
+                cuts=inquiry.cuts,
+                segments=asked.library.matchers,
             )

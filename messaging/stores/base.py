@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from messaging.expressions.inquiry import Inquiry
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.consent import AddressStatus, Consent, Suppression
 from messaging.nouns.customer import Customer
@@ -79,6 +80,20 @@ class Customers(ABC):
     @abstractmethod
     def page(self, *, after: str | None = None, limit: int = 1000) -> list[Customer]:
         """The next customers in order of id (code points)."""
+
+    def candidates(
+        self, inquiry: Inquiry, *, after: str | None = None, limit: int = 1000, unsure: bool = False
+    ) -> list[tuple[Customer, bool]]:
+        """The next customers, in order of id, who may meet a condition, and whether they surely do.
+
+        Whoever meets it is among them. `unsure`: only those of whom it is not sure. A store that cannot tell
+        leaves everybody to the caller.
+        """
+        return [(customer, False) for customer in self.page(after=after, limit=limit)]
+
+    def count_candidates(self, inquiry: Inquiry) -> tuple[int, int]:
+        """How many customers surely meet a condition, and of how many more it is not sure."""
+        return 0, self.count()
 
     @abstractmethod
     def count(self) -> int: ...

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from messaging.expressions.inquiry import Inquiry
 from messaging.ids import random_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, HistoryNeeds
 from messaging.rules.identity import Identity
 from messaging.stores.base import Address, Customers
 from messaging.stores.postgres.addresses import PostgresAddresses, addresses_of
+from messaging.stores.postgres.asking import Asking
 from messaging.stores.postgres.campaigns import forget_member
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.engagements import facts_of, forget_engagements
@@ -38,7 +40,7 @@ CUSTOMERS = Table(
 )
 #: Tables in which a customer leaves traces.
 _TOUCHED = (
-    *("customers", "events", "orders", "order_skus", "short_links", "messages", "members", "engagements"),
+    *("customers", "events", "orders", "order_skus", "order_sums", "short_links", "messages", "members", "engagements"),
     *("consents", "suppressions", "message_counts"),
 )
 
@@ -46,8 +48,12 @@ _TOUCHED = (
 class PostgresCustomers(Customers):
     """The `customers` table."""
 
-    def __init__(self, database: Database, *, events: PostgresEvents, addresses: PostgresAddresses) -> None:
+    def __init__(
+        self, database: Database, *, events: PostgresEvents, addresses: PostgresAddresses, has_sums: bool
+    ) -> None:
+        """`has_sums`: the schema has `order_sums`."""
         self._database = database
+        self._has_sums = has_sums
         self._events = events
         self._addresses = addresses
 
@@ -89,6 +95,35 @@ class PostgresCustomers(Customers):
         statement = "SELECT * FROM customers WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"
         rows = self._database.rows(statement, {"after": after or "", "limit": limit})
         return list(map(_customer, rows))
+
+    def candidates(
+        self, inquiry: Inquiry, *, after: str | None = None, limit: int = 1000, unsure: bool = False
+    ) -> list[tuple[Customer, bool]]:
+        asking = Asking(inquiry, has_sums=self._has_sums)
+        condition = asking.write()
+        where = condition.possible
+        if unsure:
+            if condition.exact:
+                return []
+            where = f"({where} AND ({condition.certain}) IS NOT TRUE)"
+        sure = "true" if condition.exact else f"(({condition.certain}) IS TRUE)"
+        statement = f"""
+            SELECT c.*, {"false" if unsure else sure} AS is_sure FROM {asking.source(whole=False)}
+            WHERE c.id > %(after)s AND {where} ORDER BY c.id LIMIT %(limit)s
+        """
+        rows = self._database.rows(statement, {**asking.parameters, "after": after or "", "limit": limit})
+        return [(_customer(row), row["is_sure"]) for row in rows]
+
+    def count_candidates(self, inquiry: Inquiry) -> tuple[int, int]:
+        asking = Asking(inquiry, has_sums=self._has_sums)
+        condition = asking.write()
+        sure = "" if condition.exact else f" FILTER (WHERE {condition.certain})"
+        statement = f"""
+            SELECT count(*){sure} AS sure, count(*) AS possible
+            FROM {asking.source(whole=True)} WHERE {condition.possible}
+        """
+        (row,) = self._database.rows(statement, asking.parameters)
+        return row["sure"], row["possible"] - row["sure"]
 
     def count(self) -> int:
         return self._database.read(lambda session: session.count("customers"))

@@ -17,7 +17,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 
 #: Steps this release can work on, the last is its own. `migrations/versions` has a file for each.
-KNOWN = ("0001",)
+KNOWN = ("0001", "0002")
 
 _UPGRADE = "messaging store upgrade"
 _TABLES = """
@@ -51,8 +51,10 @@ def step_of(database: Database) -> str | None:
     return database.read(look)
 
 
-def open_schema(database: Database, made: Made | None) -> None:
+def open_schema(database: Database, made: Made | None) -> str:
     """See to it that this release can work on the schema; make it if nothing is there and it was not `made` before.
+
+    Returns the last step it has.
 
     Raises:
         StoreBroken: its schema is somebody else's, another release's, or gone.
@@ -65,6 +67,7 @@ def open_schema(database: Database, made: Made | None) -> None:
                 hint=f"bring it back from a backup; to begin anew on purpose, remove its line from {made.file}",
             )
         upgrade(place)
+        step = KNOWN[-1]
     elif step > KNOWN[-1]:
         raise StoreBroken(
             f"{place.shown}: a newer release has upgraded its schema to {step}, this one knows {KNOWN[-1]}",
@@ -74,6 +77,7 @@ def open_schema(database: Database, made: Made | None) -> None:
         raise StoreBroken(f"{place.shown}: its schema is too old ({step})", hint=_UPGRADE)
     if made is not None:
         made.note()
+    return step
 
 
 def _known(made: Made) -> bool:

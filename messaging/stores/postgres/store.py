@@ -40,7 +40,7 @@ class PostgresStore(Store):
         """
         self._database = database = Database(place)
         try:
-            open_schema(database, made)
+            step = open_schema(database, made)
         except BaseException:
             database.close()
             raise
@@ -53,7 +53,7 @@ class PostgresStore(Store):
         self.addresses = addresses = PostgresAddresses(database)
         self.engagements = PostgresEngagements(database)
         self.short_links = PostgresShortLinks(database)
-        self.customers = PostgresCustomers(database, events=events, addresses=addresses)
+        self.customers = PostgresCustomers(database, events=events, addresses=addresses, has_sums=step >= "0002")
 
     def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:
         return self._database.transaction(shared=shared)

@@ -11,8 +11,8 @@ from messaging.stores.postgres.session import Session
 
 #: All tables that change.
 TABLES = (
-    *("customers", "consents", "suppressions", "events", "erased_events", "orders", "order_skus", "messages"),
-    *("campaigns", "members", "engagements", "short_links", "notes", "row_counts", "message_counts"),
+    *("customers", "consents", "suppressions", "events", "erased_events", "orders", "order_skus", "order_sums"),
+    *("messages", "campaigns", "members", "engagements", "short_links", "notes", "row_counts", "message_counts"),
 )
 
 
@@ -38,12 +38,18 @@ def vacuum(database: Database, tables: Iterable[str], *, analyze: bool = False) 
     def work(session: Session) -> None:
         session.run("SET statement_timeout = 0")
         try:
-            for table in tables:
+            for table in _there(session, tables):
                 session.run(f"VACUUM ({'ANALYZE, ' if analyze else ''}TRUNCATE false) {table}")
         finally:
             session.run("RESET statement_timeout")
 
     database.alone(work)
+
+
+def _there(session: Session, tables: Iterable[str]) -> list[str]:
+    """Those that the schema's step has."""
+    statement = "SELECT name FROM unnest(%(names)s::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
+    return [row["name"] for row in session.rows(statement, {"names": list(tables)})]
 
 
 def fold_counts(database: Database) -> None:

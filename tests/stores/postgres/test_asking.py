@@ -1,0 +1,461 @@
+"""SQL and Python give one answer, over generated conditions and people that a real database keeps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from messaging.expressions import Schema, Subject, compile_python, parse, tree
+from messaging.expressions.inquiry import Inquiry
+from messaging.expressions.interpreting import evaluate, holds
+from messaging.expressions.sql import SPACE
+from messaging.expressions.tree import Node
+from messaging.expressions.values import Type
+from messaging.nouns.customer import Customer
+from messaging.nouns.engagement import EngagementKind
+from messaging.nouns.history import HistoryNeeds
+from messaging.nouns.message import MessageState
+from messaging.nouns.order import Order, Refund
+from messaging.stores.base import Store
+from messaging.stores.postgres.address import read_address
+from messaging.stores.postgres.asking import Asking
+from messaging.stores.postgres.schema import upgrade
+from messaging.stores.postgres.store import PostgresStore
+from tests.conftest import _schema
+from tests.expressions.test_agreement import CONDITIONS, CUTS, MAYBE_TIMES, NOW, TIMES, WINDOWS, _expression, nodes
+from tests.stores.conftest import Make
+
+pytestmark = pytest.mark.postgres
+
+EVERYTHING = HistoryNeeds(
+    orders=True,
+    happened=frozenset(["order.placed", "order.created"]),
+    told=frozenset(["order.placed", "order.created"]),
+    messages=True,
+    addresses=True,
+)
+SCHEMA = Schema(attributes={"points": "number", "vip": "boolean", "tier": "text", "joined": "date"})
+MAKE = Make()
+TYPES = {"points": Type.NUMBER, "tier": Type.TEXT, "joined": Type.DAY}
+
+# People
+
+WORDS = st.sampled_from(
+    [
+        "a",
+        "A",
+        "DE",
+        "ann@example.com",
+        "ä",
+        "Ä",
+        "İ",
+        "ß",
+        "ǅ",
+        "\u212a",
+        "💌",
+        "\u2003x\x1f",
+        " b ",
+        "%s",
+        "\\",
+        "it's",
+    ]
+)
+MAYBE_WORDS = st.none() | WORDS
+NUMBERS = st.sampled_from(
+    [0, 2, -3, 1.5, -0.0, 0.30000000000000004, 1e15, 1e16, 1e25, 1e300, 5e-324, 2**63 - 1, -(2**63), 2**64 - 1]
+)
+TOLD = st.sampled_from(
+    [
+        *(
+            "2",
+            "-12.50",
+            "+1",
+            ".5",
+            "5.",
+            " 12 ",
+            "1_0",
+            "１２",
+            "1e3",
+            "1e999999999",
+            "nan",
+            "inf",
+            "gold",
+            "",
+            "9" * 70,
+        ),
+        *("2026-01-02", "2026-02-30", "2024-02-29", "0000-01-01", "0001-01-01", "9999-12-31", "20260102", "2026-W53-4"),
+        *("2026-01-02T10:00:00+01:00", "2026-01-02T10:00:00", "2026-01-02 10:00:00Z", "２０２６-01-02"),
+    ]
+)
+PEOPLE = st.builds(
+    Customer,
+    id=st.sampled_from(["a", "b", "é", "Z", "💌"]),
+    email=MAYBE_WORDS,
+    phone=MAYBE_WORDS,
+    country=MAYBE_WORDS,
+    city=MAYBE_WORDS,
+    birthday=st.none() | st.dates(date(1, 1, 1), date(9999, 12, 31)),
+    created_at=MAYBE_TIMES,
+    addresses=st.dictionaries(st.sampled_from(["push", "sms"]), WORDS),
+    attributes=st.dictionaries(
+        st.sampled_from(["points", "vip", "tier", "joined"]), NUMBERS | TOLD | WORDS | st.booleans()
+    ),
+)
+CURRENCIES = st.sampled_from(["EUR", "EUR", "USD", None])
+AMOUNTS = st.decimals(0, 100, places=2) | st.sampled_from([Decimal("1e15"), Decimal("0.123456789012345"), Decimal(0)])
+MAYBE_CANCELLED = st.none() | st.none() | st.none() | TIMES
+ORDERS = st.builds(
+    Order,
+    key=st.just("k"),
+    id=st.just("1"),
+    number=st.just("1"),
+    placed_at=st.none() | TIMES | TIMES | TIMES,
+    cancelled_at=MAYBE_CANCELLED,
+    delivered_at=MAYBE_TIMES,
+    total=AMOUNTS,
+    currency=CURRENCIES,
+    refunds=st.dictionaries(st.sampled_from(["r1", "r2"]), st.builds(Refund, AMOUNTS, TIMES, CURRENCIES), max_size=2),
+    refunded_whole_at=MAYBE_CANCELLED,
+    skus=st.dictionaries(st.sampled_from(["MUG", "CUP"]), st.integers(0, 2))
+    | st.just({"MUG": 1, **{f"article {number}": 1 for number in range(200)}}),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Callable[[Store], None]:
+    """Some people with what they did and were sent; what is returned puts them into a store."""
+    people = draw(st.lists(PEOPLE, min_size=1, max_size=4, unique_by=lambda customer: customer.id))
+    whose = st.sampled_from(people).map(lambda customer: customer.id)
+    orders = [
+        replace(order, key=f"k{number}", customer_id=draw(whose))
+        for number, order in enumerate(draw(st.lists(ORDERS, max_size=6)))
+    ]
+    before = [replace(draw(ORDERS), key=order.key, customer_id=draw(whose)) for order in orders[:3]]
+    events = [
+        MAKE.event(f"e{number}", type=draw(st.sampled_from(["order.placed", "order.created"])), time=draw(TIMES))
+        for number in range(draw(st.integers(0, 3)))
+    ]
+    messages = [
+        MAKE.message(
+            f"m{number}",
+            customer_id=draw(whose),
+            template=draw(st.sampled_from(["promo", "other"])),
+            campaign=draw(st.sampled_from([None, "spring"])),
+            state=draw(st.sampled_from([MessageState.SENT, MessageState.SENT, MessageState.PLANNED])),
+            sent_at=draw(MAYBE_TIMES),
+            origin=f"o{number}",
+        )
+        for number in range(draw(st.integers(0, 3)))
+    ]
+    engagements = [
+        MAKE.engagement(
+            f"g{number}",
+            draw(st.sampled_from([EngagementKind.OPENED, EngagementKind.CLICKED])),
+            at=draw(TIMES),
+            message_id=draw(st.sampled_from(["m0", "m1"])),
+            machine=draw(st.booleans()),
+        )
+        for number in range(draw(st.integers(0, 4)))
+    ]
+    consents = [
+        MAKE.consent(
+            draw(WORDS),
+            channel=draw(st.sampled_from(["email", "email", "sms"])),
+            topic=draw(st.sampled_from(["*", "news", "other"])),
+            granted=draw(st.booleans()),
+            dated=draw(st.booleans()),
+            at=draw(TIMES | st.just(NOW)),
+        )
+        for _ in range(draw(st.integers(0, 5)))
+    ]
+    suppressions = [MAKE.suppression(draw(WORDS)) for _ in range(draw(st.integers(0, 1)))]
+    owned = [replace(event, customer_id=draw(whose)) for event in events]
+
+    def fill(store: Store) -> None:
+        with store.transaction():
+            store.customers.put(people)
+            store.events.put_orders(before)
+            store.events.put_orders(orders)
+            store.events.add(owned)
+            store.outbox.add(messages)
+            store.engagements.add(engagements)
+            store.addresses.add_consents(consents)
+            store.addresses.suppress(suppressions)
+
+    return fill
+
+
+@pytest.fixture(params=["0001", "0002"], scope="module")
+def known(request: pytest.FixtureRequest, postgres: str) -> Iterator[Store]:
+    """A store whose schema has so many steps."""
+    with _schema(postgres) as schema:
+        place = read_address(f"{postgres}?schema={schema}&pool=4&options=-c%20synchronous_commit%3Doff")
+        upgrade(place, request.param)
+        store = PostgresStore(place)
+        yield store
+        store.close()
+
+
+def empty(store: Store) -> None:
+    tables = ("customers", "orders", "events", "messages", "engagements", "consents", "suppressions")
+    assert isinstance(store, PostgresStore)
+    store._database.write(lambda session: [session.run(f"DELETE FROM {table}") for table in tables])
+
+
+def everybody(store: Store, vips: Node, graded: bool) -> list[Subject]:
+    """All as Python sees them."""
+    people = store.customers.page()
+    histories = store.customers.histories([customer.id for customer in people], EVERYTHING)
+    matches = compile_python(_expression(vips))
+    return [
+        Subject(
+            customer=customer,
+            history=histories[customer.id],
+            now=NOW,
+            cuts=CUTS if graded else None,
+            segments={"vips": matches},
+        )
+        for customer in people
+    ]
+
+
+def agree(store: Store, root: Node, vips: Node, graded: bool) -> None:
+    subjects = everybody(store, vips, graded)
+    matches = compile_python(_expression(root))
+    expected = {subject.customer.id for subject in subjects if matches(subject)}
+    assert expected == {subject.customer.id for subject in subjects if holds(root, subject)}
+    inquiry = Inquiry(root=root, segments={"vips": vips}, now=NOW, currency="EUR", cuts=CUTS if graded else None)
+    found = store.customers.candidates(inquiry)
+    ids = [customer.id for customer, _ in found]
+    assert ids == sorted(ids)
+    sure = {customer.id for customer, is_sure in found if is_sure}
+    assert sure <= expected <= set(ids)
+    assert store.customers.count_candidates(inquiry) == (len(sure), len(ids) - len(sure))
+    unsure = {customer.id for customer, _ in store.customers.candidates(inquiry, unsure=True)}
+    assert unsure == set(ids) - sure
+
+
+MANY = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@MANY
+@given(
+    fill=worlds(),
+    roots=st.lists(CONDITIONS, min_size=5, max_size=5),
+    vips=nodes(Type.BOOLEAN, 1).filter(lambda node: tree.InSegment("vips") not in tree.walk(node)),
+    graded=st.booleans(),
+)
+def test_generated_conditions_over_generated_people(known, fill, roots, vips, graded):
+    empty(known)
+    fill(known)
+    for root in roots:
+        agree(known, root, vips, graded)
+
+
+NUMERIC = nodes(Type.NUMBER, 0)
+ABOUT_ORDERS = st.one_of(
+    st.builds(
+        lambda left, how, right: tree.Compare(left, ((how, right),)),
+        st.one_of(
+            st.builds(tree.OrdersMoney, st.sampled_from(["total", "average"]), WINDOWS, st.sampled_from([None, "EUR"])),
+            st.builds(tree.OrdersCount, WINDOWS),
+            st.sampled_from(["first_at", "last_at", "last_delivered_at"]).map(
+                lambda which: tree.DaysSince(tree.OrdersMoment(which))
+            ),
+        ),
+        st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+        st.sampled_from([Decimal(0), Decimal(1), Decimal(10), Decimal("50.5")]).map(
+            lambda value: tree.Constant(value, Type.NUMBER)
+        ),
+    ),
+    st.builds(tree.Bought, st.sampled_from(["MUG", "article 7"]), WINDOWS),
+)
+
+
+@MANY
+@given(fill=worlds(), roots=st.lists(ABOUT_ORDERS | ABOUT_ORDERS.map(tree.Not), min_size=5, max_size=8))
+def test_what_orders_add_up_to(known, fill, roots):
+    empty(known)
+    fill(known)
+    for root in roots:
+        agree(known, root, tree.Constant(True, Type.BOOLEAN), graded=False)
+
+
+def is_its_value(node: Node, subject: Subject) -> Node:
+    """The condition that somebody has the value that this one has."""
+    value = evaluate(node, subject)
+    if value is None:
+        return tree.Not(tree.IsDefined(node))
+    constant = tree.Constant(value, node.type)  # type: ignore[arg-type]
+    if node.type in (Type.DAY, Type.TIME):
+        return tree.And((tree.Compare(node, (("<=", constant),)), tree.Compare(node, ((">=", constant),))))
+    return tree.Compare(node, (("==", constant),))
+
+
+MONEY = st.builds(
+    tree.OrdersMoney, st.sampled_from(["total", "average"]), WINDOWS, st.sampled_from([None, "EUR", "USD"])
+)
+VALUES = st.one_of(
+    MONEY,
+    nodes(Type.TEXT, 1),
+    nodes(Type.NUMBER, 1),
+    nodes(Type.TIME, 1),
+    st.builds(tree.TextChange, nodes(Type.TEXT, 0), st.sampled_from(["lower", "upper", "trim"])),
+    st.builds(tree.Arithmetic, st.sampled_from(["+", "-", "*", "/", "//", "%"]), nodes(Type.NUMBER, 1), MONEY),
+    st.sampled_from(["points", "tier", "joined"]).map(lambda name: tree.Attribute(name, TYPES[name])),
+)
+
+
+@MANY
+@given(fill=worlds(), asked=st.lists(VALUES, min_size=5, max_size=5))
+def test_each_has_the_same_value_in_both(known, fill, asked):
+    empty(known)
+    fill(known)
+    vips = tree.Constant(True, Type.BOOLEAN)
+    for node in asked:
+        for subject in everybody(known, vips, graded=True)[:2]:
+            agree(known, is_its_value(node, subject), vips, graded=True)
+
+
+AGREED = st.builds(
+    MAKE.consent,
+    address=st.sampled_from(["a", "A"]),
+    channel=st.sampled_from(["email", "email", "email", "sms"]),
+    topic=st.sampled_from(["*", "news", "other"]),
+    granted=st.booleans(),
+    dated=st.booleans(),
+    at=st.sampled_from([NOW, NOW - timedelta(days=1), NOW - timedelta(days=2)]),
+)
+
+
+@MANY
+@given(
+    consents=st.lists(AGREED, max_size=5),
+    suppressed=st.sampled_from(["", "", "", "a"]),
+    topic=st.sampled_from(["*", "news"]),
+    channel=st.sampled_from(["email", "email", "sms", "push"]),
+)
+def test_who_agreed(known, consents, suppressed, topic, channel):
+    empty(known)
+    known.customers.put(
+        [
+            Customer(id="1", email="a", phone="A"),
+            Customer(id="2", email="A", addresses={"sms": "a"}),
+            Customer(id="3", addresses={"email": "a", "sms": "", "push": "a"}),
+        ]
+    )
+    known.addresses.add_consents([*consents, MAKE.consent("a", channel="push")])
+    known.addresses.suppress([MAKE.suppression(suppressed)] if suppressed else [])
+    for root in (tree.Consented(channel, topic), tree.Not(tree.Consented(channel, topic))):
+        agree(known, root, tree.Constant(True, Type.BOOLEAN), graded=False)
+
+
+def test_what_is_trimmed():
+    assert set(SPACE) == {character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()}
+
+
+def asking(where: str, **options: Any) -> Asking:
+    root = parse(where, SCHEMA).root
+    inquiry = Inquiry(root=root, segments={}, now=NOW, currency="EUR", cuts=CUTS)
+    return Asking(inquiry, **{"has_sums": True, **options})
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "orders.count >= 3 and days_since(orders.last_at) > 90 and not clicked('spring') and country in ['DE', 'AT']",
+        "orders.count(days=30) > 0 or orders.first_at is not defined",
+        "rfm.r >= 4 and rfm.f >= 4",
+        "happened('cart.updated', days=2) and not happened('order.placed', days=2)",
+        "opened(days=90) or clicked(days=90) or sent('welcome')",
+        "consented('email', 'news') and addresses.push is defined",
+        "city|trim == 'Wien' and (first_name ~ last_name)|length > 3 and 'x' not in email",
+        "birthday.month == now.month and vip and tier.startswith('g')",
+        "days_since(created_at) * 2 % 7 < 3",
+        "bought('MUG') and not bought('CUP', days=30)",
+    ],
+)
+def test_what_leaves_nobody_to_judge(where):
+    assert asking(where).write().exact
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["city|lower == 'wien'", "points > 3", "orders.total > 100", "days_since(joined) > 3"],
+)
+def test_what_some_people_make_unsure(where):
+    condition = asking(where).write()
+    assert not condition.exact
+    assert (condition.possible, condition.certain) != ("true", "false")
+
+
+HOSTILE = [
+    "'); DROP TABLE customers; --",
+    "%(c0)s %s %%",
+    '" OR 1=1 --',
+    "\\'; SELECT pg_sleep(9); --",
+    "$$ $1 \u2028 💌",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_constants_are_never_pasted(store, hostile):
+    """So what is written does not change with them, and they find what is equal to them alone."""
+    constant = tree.Constant(hostile, Type.TEXT)
+    field = tree.Field("city", Type.TEXT)
+    places: list[Node] = [
+        tree.Compare(field, (("==", constant),)),
+        tree.Compare(field, (("in", tree.ListOf((constant, field), Type.TEXT)),)),
+        tree.Compare(constant, (("in", tree.ListOf((constant,), Type.TEXT)),)),
+        tree.Affix(field, "startswith", constant),
+        tree.Compare(tree.Attribute(hostile, Type.TEXT), (("==", constant),)),
+        tree.Compare(tree.Address(hostile), (("==", constant),)),
+        tree.Not(tree.Bought(hostile, None)),
+        tree.Not(tree.Happened(hostile)),
+        tree.Not(tree.Reached("clicked", hostile)),
+        tree.Not(tree.Consented(hostile, hostile)),
+        tree.Not(tree.Consented("email", hostile)),
+        tree.Compare(tree.OrdersMoney("total", None, hostile), (("==", tree.Constant(Decimal(0), Type.NUMBER)),)),
+    ]
+    store.customers.put(
+        [
+            Customer(id="a", city=hostile, attributes={hostile: hostile}, addresses={hostile: hostile}),
+            Customer(id="b", city="Wien"),
+        ]
+    )
+    for root in places:
+        inquiry = Inquiry(root=root, segments={}, now=NOW, currency="EUR", cuts=None)
+        written = Asking(inquiry, has_sums=True).write()
+        assert hostile not in written.possible + written.certain
+        assert "a" in [customer.id for customer, _ in store.customers.candidates(inquiry)]
+    assert store.customers.count() == 2
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_text_that_no_database_takes_is_left_to_python(store, text):
+    store.customers.put([Customer(id="a", city="Wien")])
+    for node in (
+        tree.Compare(tree.Field("city", Type.TEXT), (("!=", tree.Constant(text, Type.TEXT)),)),
+        tree.Bought(text, None),
+        tree.Happened(text),
+        tree.Consented("email", text),
+    ):
+        inquiry = Inquiry(root=node, segments={}, now=NOW, currency="EUR", cuts=None)
+        assert [is_sure for _, is_sure in store.customers.candidates(inquiry)] == [False]
+
+
+def test_a_condition_of_any_size_is_asked(store):
+    store.customers.put([Customer(id="a", city="Wien")])
+    node: Node = tree.Field("city", Type.TEXT)
+    for _ in range(60):
+        node = tree.Concat((node, node)) if len(repr(node)) < 4000 else tree.TextChange(node, "lower")
+    inquiry = Inquiry(root=tree.Compare(node, (("==", node),)), segments={}, now=NOW, currency="EUR", cuts=None)
+    assert [customer.id for customer, _ in store.customers.candidates(inquiry)] == ["a"]
