@@ -297,6 +297,7 @@ def _joined(word: str, parts: Sequence[Condition]) -> Condition:
     if all(part.exact for part in parts):
         text = f"({f' {word} '.join(part.possible for part in parts)})"
         return Condition(text, text)
+    parts = sorted(parts, key=lambda part: not part.exact)  # what is said in fewer words is asked first
     return Condition(
         f"({f' {word} '.join(part.possible for part in parts)})",
         f"({f' {word} '.join(part.certain for part in parts)})",

@@ -422,6 +422,53 @@ def test_every_odd_value(known):
             agree(known, tree.Compare(item, ((how, choices),)), NOBODY, graded=False)  # type: ignore[arg-type]
 
 
+def test_every_sort_of_basket(known):
+    empty(known)
+    long = {f"article {number}": 1 for number in range(201)}
+    baskets: list[dict[str, int]] = [{"MUG": 1}, {"MUG": 0}, {"CUP": 1}, {}, {**long, "MUG": 2}, {**long, "MUG": 0}]
+    ways = list(product(baskets, [NOW - timedelta(days=1), NOW - timedelta(days=9), None], [None, NOW]))
+    known.customers.put(Customer(id=f"c{number}") for number in range(len(ways)))
+    known.events.put_orders(
+        MAKE.order(f"{number}", customer_id=f"c{number}", skus=skus, placed_at=placed, cancelled_at=cancelled)
+        for number, (skus, placed, cancelled) in enumerate(ways)
+    )
+    for window in (None, Window("days", Decimal(5))):
+        agree(known, tree.Bought("MUG", window), NOBODY, graded=False)
+        agree(known, tree.Not(tree.Bought("MUG", window)), NOBODY, graded=False)
+
+
+def test_a_store_that_does_not_know_the_sums_keeps_them_right(new_postgres_url):
+    """One that was opened before the step goes on beside one that was opened after it."""
+    place = read_address(new_postgres_url)
+    upgrade(place, "0001")
+    before = PostgresStore(place)
+    made = [MAKE.order(f"{number}", customer_id="ann", placed_at=NOW - timedelta(days=number)) for number in range(4)]
+    before.customers.put([Customer(id=id) for id in ("ann", "bob", "cid")])
+    before.events.put_orders(made)
+    upgrade(place)
+    after = PostgresStore(place)
+
+    def sums() -> list[dict[str, Any]]:
+        kept, anew = (
+            after._database.rows(f"SELECT * FROM {table} ORDER BY customer_id")
+            for table in ("order_sums", "summed_orders")
+        )
+        assert kept == anew
+        return kept
+
+    assert [row["orders"] for row in sums()] == [4]
+    before.events.put_orders([replace(made[0], cancelled_at=NOW), replace(made[1], customer_id="bob"), made[2]])
+    assert [(row["customer_id"], row["orders"]) for row in sums()] == [("ann", 2), ("bob", 1)]
+    before.events.put_orders([replace(made[1], customer_id="cid", refunded_whole_at=NOW)])
+    assert [(row["customer_id"], row["total"]) for row in sums()] == [("ann", Decimal("19.80")), ("cid", Decimal(0))]
+    before.customers.delete("cid")
+    assert [row["customer_id"] for row in sums()] == ["ann"]
+    root = parse("orders.total > 19 and orders.count == 2", SCHEMA).root
+    for store in (before, after):
+        agree(store, root, NOBODY, graded=False)
+        store.close()
+
+
 @pytest.mark.parametrize("days", [Decimal(0), Decimal(-1), Decimal("0.5"), Decimal("0.000000000012"), Decimal("1E-13")])
 def test_days_since_to_the_microsecond(known, days):
     empty(known)

@@ -137,12 +137,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What is older works without it."""
-    op.get_bind().exec_driver_sql(
-        """
-        DROP TRIGGER sum_added ON orders; DROP TRIGGER sum_changed ON orders; DROP TRIGGER sum_removed ON orders;
-        DROP FUNCTION sum_orders; DROP VIEW summed_orders; DROP TABLE order_sums;
-        ALTER TABLE orders DROP COLUMN delivered_at, DROP COLUMN refunded, DROP COLUMN long;
-        DROP FUNCTION time_of; DROP FUNCTION refunded_of; DROP FUNCTION is_long
-        """
-    )
+    raise NotImplementedError("the code before this step works with it")
