@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from messaging.app import Messaging
+from messaging.nouns.event import Event
 from messaging.rehearsing.app import rehearse
+from messaging.rules.envelope import read_event
 from messaging.services.recommending import LAST_ORDERS, SUPPORT, Recommender
 from messaging.workspace.folder import make_workspace
 
@@ -211,15 +213,16 @@ def workspace(tmp_path: Path) -> Path:
     return folder
 
 
-def placed(who: str, number: str, *skus: str) -> dict[str, Any]:
+def placed(who: str, number: str, *skus: str) -> Event:
     items = [{"sku": sku, "name": sku.title()} for sku in skus]
-    return {
+    told = {
         "id": number,
         "type": "order.placed",
         "time": "2026-03-02T10:00:00Z",
         "customer": {"id": who, "email": f"{who}@example.com"},
         "data": {"order": {"number": number, "items": items}},
     }
+    return read_event(told)
 
 
 def test_what_was_recommended_is_kept_with_the_message(workspace: Path) -> None:
