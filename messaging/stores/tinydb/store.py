@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,12 @@ class TinyStore(Store):
             engagements=engagements,
             short_links=short_links,
         )
-        self._journal.open()
+        try:
+            self._journal.open()
+        except BaseException:
+            with suppress(StoreError):
+                self._journal.close()
+            raise
 
     def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:
         return self._journal.changing()

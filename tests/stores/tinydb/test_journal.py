@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import zlib
 
@@ -34,13 +35,14 @@ def head_of(path):
 
 
 def refused(open_tiny, path, match=None):
-    """Opening is refused, and changes nothing."""
-    before = path.read_bytes()
+    """Opening is refused, changes nothing and leaves no file open."""
+    before, files = path.read_bytes(), len(os.listdir("/dev/fd"))
     with pytest.raises(StoreBroken, match=match) as caught:
         open_tiny()
     assert str(path) in caught.value.message
     assert caught.value.hint
     assert path.read_bytes() == before
+    assert len(os.listdir("/dev/fd")) <= files
     return caught.value
 
 
