@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from messaging.errors import PluginError
@@ -210,10 +209,14 @@ class _Later(Mapping[str, Any]):
 
     def __init__(self, load: Callable[[], Mapping[str, Any]]) -> None:
         self._load = load
+        self._known: Mapping[str, Any] | None = None
 
-    @cached_property
+    @property
     def _loaded(self) -> Mapping[str, Any]:
-        return at_home(self._load)
+        # No cached_property: before Python 3.12 all of these would share one lock while they ask the store.
+        if self._known is None:
+            self._known = at_home(self._load)
+        return self._known
 
     def __getitem__(self, key: str) -> Any:
         return self._loaded[key]
