@@ -121,3 +121,14 @@ def test_no_file_is_too_long() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 450
     }
     assert long == {}
+
+
+def test_services_wait_in_no_lock_that_all_share() -> None:
+    """`functools.cached_property` has, before Python 3.12, one lock for all instances: who asks the store while they
+    have it, and who has the store and asks for it, wait for each other for ever."""
+    using = [
+        str(path.relative_to(PACKAGE))
+        for path in sorted((PACKAGE / "services").rglob("*.py"))
+        if re.search(r"^\s*@cached_property", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert using == []
