@@ -93,8 +93,8 @@ class EventSource(ABC):
         Raises:
             DeliveryError: the shop cannot answer now (`NotSent` and `Unanswered` are some; a 429 or 5xx is one): it is
                 asked again later, at growing intervals, for about a day, and its other events wait meanwhile. With
-                `after`, it and all its events are left alone that long (15 minutes at most). `NotYet`: only this one
-                waits, for something that the shop has yet to tell.
+                `after`, it and all its events are left alone that long (5 seconds to 15 minutes). `NotYet`: only
+                this one waits, for something that the shop has yet to tell.
             InputError: what it answers is no such thing, nor will it be: the event has failed.
         """
         return event

@@ -134,7 +134,7 @@ class Backlog:
         except (DeliveryError, SettingsError, NotFound) as error:
             after = error.after if isinstance(error, DeliveryError) else None
             if after is not None:  # it is busy: all its events are one too many
-                after = min(after, LONGEST_WAIT)
+                after = min(max(after, FIRST_WAIT), LONGEST_WAIT)  # `Retry-After: 0` would be asked without end
                 self._later(event, str(error), after)
                 return after
             self._silent[shop] += 1

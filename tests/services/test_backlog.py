@@ -11,7 +11,7 @@ from messaging.errors import DeliveryError, InputError, NotFound, NotSent, NotYe
 from messaging.nouns.event import EventState
 from messaging.nouns.order import order_key
 from messaging.nouns.template import Trigger
-from messaging.services.backlog import AWAY, GROUP, LONGEST_WAIT, PATIENCE
+from messaging.services.backlog import AWAY, FIRST_WAIT, GROUP, LONGEST_WAIT, PATIENCE
 
 
 def thin(shop, id="1", of="main"):
@@ -206,13 +206,19 @@ def test_a_source_that_breaks_fails_its_event(shop, caplog):
 
 
 @pytest.mark.parametrize(
-    ("asks", "waits"), [(timedelta(seconds=15), timedelta(seconds=15)), (timedelta(days=400), LONGEST_WAIT)]
+    ("asks", "waits"),
+    [
+        (timedelta(seconds=15), timedelta(seconds=15)),
+        (timedelta(days=400), LONGEST_WAIT),
+        (timedelta(), FIRST_WAIT),  # a date that is past
+    ],
 )
 def test_a_busy_shop_is_left_alone_as_long_as_it_asks(shop, asks, waits):
     asked = []
 
     def complete(event):
         asked.append(event.shop)
+        assert len(asked) < 10
         if event.shop == "busy":
             raise DeliveryError("the shop answered 429", after=asks)
         return whole(event)
