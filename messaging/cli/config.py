@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from pydantic import BaseModel
@@ -75,5 +75,14 @@ def _declared_open(model: type[BaseModel], path: Sequence[str]) -> bool:
             kind = info.annotation
             if isinstance(kind, type) and issubclass(kind, BaseModel) and path[1:]:
                 return _declared_open(kind, path[1:])
-            return "Secret" not in str(kind)
+            return not _holds_secret(kind)
     return False
+
+
+def _holds_secret(kind: Any, within: tuple[type, ...] = ()) -> bool:
+    """Whether a value of that type may have a secret in it, however deep."""
+    if kind in within:
+        return False  # a model of models like it
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return any(_holds_secret(info.annotation, (*within, kind)) for info in kind.model_fields.values())
+    return "Secret" in str(kind) or any(_holds_secret(part, within) for part in get_args(kind))

@@ -61,3 +61,49 @@ def test_what_is_declared_and_no_secret_is_shown(run):
     assert (code, "hush" in out) == (0, False)
     code, out, _ = run("--no-plugins", "config", "show")
     assert (code, "hush" in out) == (0, False)
+
+
+PLUGIN = """
+from pydantic import BaseModel, SecretStr
+
+from messaging import hookimpl
+
+
+class Account(BaseModel):
+    user: str
+    token: SecretStr
+    more: "list[Account]" = []
+
+
+class Settings(BaseModel):
+    first: Account
+    other: Account | None = None
+    listed: list[Account] = []
+    named: dict[str, Account] = {}
+    words: list[str] = []
+
+
+@hookimpl
+def register_settings():
+    return Settings
+"""
+TABLE = """
+[plugins.tea]
+words = ["black", "green"]
+first = {user = "ann", token = "hush-1", more = [{user = "bob", token = "hush-2"}]}
+other = {user = "ann", token = "hush-3"}
+listed = [{user = "ann", token = "hush-4"}]
+named = {one = {user = "ann", token = "hush-5"}}
+"""
+
+
+def test_no_secret_is_shown_however_deep(run):
+    (run.folder / "plugins" / "tea.py").write_text(PLUGIN, "utf-8")
+    file = run.folder / "messaging.toml"
+    file.write_text(file.read_text("utf-8") + TABLE, "utf-8")
+    code, out, _ = run("config", "show", "--json")
+    told = {row["setting"]: row["value"] for row in json.loads(out) if row["setting"].startswith("plugins.tea.")}
+    assert (code, "hush" in out) == (0, False)
+    assert told["plugins.tea.first.user"] == "ann"
+    assert told["plugins.tea.words"] == ["black", "green"]
+    assert told["plugins.tea.listed"] == "******"
