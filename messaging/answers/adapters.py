@@ -56,6 +56,7 @@ _ENGAGEMENT: Kinds = MappingProxyType(
         "source": (str,),
         "slot": _OR_NONE,
         "permanent": (bool,),
+        "soft": (bool,),
         "machine": (bool,),
         "reasons": (tuple, list),
         "raw": (dict,),

@@ -72,6 +72,7 @@ def test_an_engagement_is_ours_or_none(told: dict[str, Any]) -> None:
     assert found.at.tzinfo is UTC
     assert Engagement.from_document(found.to_document()).id == found.id
     assert all(isinstance(reason, str) for reason in found.reasons)
+    assert all(type(flag) is bool for flag in (found.permanent, found.soft, found.machine))
     assert str(found).encode()
 
 
