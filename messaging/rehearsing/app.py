@@ -276,7 +276,7 @@ class _Keeper(Adapter):
     def __init__(self, name: str, channel: str, app: Rehearsal) -> None:
         super().__init__(AdapterSettings(), AdapterContext(workspace=""))
         self.name = name  # type: ignore[misc] # it stands in for whichever one it is
-        self.channel = channel  # type: ignore[misc]
+        self.channel = channel  # type: ignore[misc] # as well
         self._app = app
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:

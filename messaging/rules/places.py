@@ -108,7 +108,9 @@ def is_public(text: str) -> bool:
 
 
 def is_near(host: str) -> bool:
-    """Whether a host, as a URL names it, is this machine or on a private network: no name with a dot in it."""
+    """Whether a host, as a URL names it, is this machine or on a private network; of names those without a dot, and
+    those under `.localhost`.
+    """
     try:
         return ip_address(host).is_private
     except ValueError:

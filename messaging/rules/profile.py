@@ -197,17 +197,6 @@ def apply(
     return _made(known, created, values, times)
 
 
-def merged(one: Customer, other: Customer, *, customer_id: str) -> Customer:
-    """Two who turned out to be one: each value as it was told last."""
-    values, times = _values(one)
-    for name, value in (theirs := _values(other))[0].items():
-        told = (theirs[1][name], _rank(value))
-        if name not in values or told > (times[name], _rank(values[name])):
-            values[name], times[name] = value, theirs[1][name]
-    created = min(filter(None, (one.created_at, other.created_at)), default=None)
-    return _made(replace(one, id=customer_id), created, values, times)
-
-
 def _values(customer: Customer) -> tuple[dict[str, Any], dict[str, datetime]]:
     """All that is known of a customer, by name, and as of when each is."""
     values = {name: value for name in PROFILE_FIELDS if (value := getattr(customer, name)) is not None}

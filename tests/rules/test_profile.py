@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.nouns.customer import Customer
-from messaging.rules.profile import ProfileReader, apply, is_made_id, made_id, merged
+from messaging.rules.profile import ProfileReader, apply, is_made_id, made_id
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 READER = ProfileReader(
@@ -184,18 +184,6 @@ def test_it_does_not_matter_what_was_told_first(told, random):
     shuffled = [*told, *random.choices(told, k=len(told) // 2)]
     random.shuffle(shuffled)
     assert customer(shuffled) == customer(sorted(told, key=lambda each: each[0]))
-
-
-@given(TOLD, TOLD)
-def test_two_who_are_one_are_as_if_all_had_been_told_of_one(ones, others):
-    def customer(*order):
-        made = None
-        for hours, values in order:
-            made = tell(made, hours, **values)
-        return made
-
-    one, other = customer(*ones), customer(*others)
-    assert merged(one, other, customer_id="17") == customer(*ones, *others) == merged(other, one, customer_id="17")
 
 
 def test_a_correction_goes_over_what_was_told_for_the_same_time():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.rules.reach import soft_bounces
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
-KINDS = {
+KINDS: Mapping[str, Mapping[str, Any]] = {
     "s": {"kind": EngagementKind.BOUNCED, "soft": True},
     "b": {"kind": EngagementKind.BOUNCED},  # blocked: for the sender, the content
     "d": {"kind": EngagementKind.DELIVERED},
@@ -26,7 +28,7 @@ KINDS = {
 
 def told(letter: str, minute: int, message: str | None = None) -> Engagement:
     at = START + timedelta(minutes=minute)
-    return Engagement(id=f"{letter}{minute}{message}", at=at, message_id=message, **KINDS[letter])  # type: ignore[arg-type]
+    return Engagement(id=f"{letter}{minute}{message}", at=at, message_id=message, **KINDS[letter])
 
 
 def row(text: str) -> int:

@@ -193,7 +193,7 @@ class TestContract(SourceContract):
     def shop_api(self, method: str, request: Request) -> Answer:
         assert (method, request.header("X-Auth-Token")) == ("GET", "t0ken")
         path = request.url.removeprefix("https://api.bigcommerce.com/stores/abc123/").partition("?")[0]
-        found = Store.find(_Kept(), path)  # type: ignore[arg-type]
+        found = Store.find(_Kept(), path)  # type: ignore[arg-type] # it has all that is asked for
         return Answer(status=404) if found is None else as_json(found)
 
 
