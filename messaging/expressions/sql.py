@@ -21,6 +21,7 @@ from messaging.expressions import tree, values
 from messaging.expressions.inquiry import Inquiry
 from messaging.expressions.tree import Fact, Node, always_there
 from messaging.expressions.values import DIGITS, Type
+from messaging.nouns.documents import is_storable
 
 #: Longest text of a condition: what is longer is left to Python.
 LONGEST = 20_000
@@ -248,7 +249,7 @@ class Writer(ABC):
     def parameter(self, value: Any, kind: str) -> str:
         """A place for a value from outside. Raises NotSaid for text that no database takes."""
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and not _is_storable(each):
+            if isinstance(each, str) and not is_storable(each):
                 raise NotSaid
         name = f"c{len(self.parameters)}"
         self.parameters[name] = value
@@ -314,14 +315,6 @@ def _kind(type: Type) -> str:
 
 def _exact(value: object) -> object:
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _is_storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
 
 
 def _size(value: Decimal) -> tuple[int, int]:

@@ -43,6 +43,19 @@ def without_empty(document: Mapping[str, Any]) -> Document:
     }
 
 
+def is_storable(text: str) -> bool:
+    """Whether every store can keep the text as it is: it has no U+0000 and no half of a surrogate pair."""
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def storable(value: Any, depth: int = 0) -> Any:
     """What others told, as it can be kept: a server far away wrote parts of it, and one odd part must not cost what it
     came with. What cannot be text is replaced, a whole number of more than 64 bits becomes text, infinity None,

@@ -87,4 +87,4 @@ def _scale() -> Iterator[None]:
 
 def without_secret(url: str) -> str:
     """`url` without its password."""
-    return re.sub(r"(//[^/:@]*):[^/@]*@", r"\1@", url)
+    return re.sub(r"(//[^/:@]*):.*@", r"\1@", url)

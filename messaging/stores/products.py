@@ -8,6 +8,12 @@ from typing import Any
 
 from messaging.nouns.event import Event
 
+#: Different articles in an order that is somebody's choice. A longer one (a retailer's, a test's) says nothing of what
+#: goes together, and would cost its square.
+LARGEST = 200
+#: Orders that are asked what an article is: the last ones.
+ORDERS_ASKED = 20
+
 
 class Products(ABC):
     """What events and orders tell of products. Article numbers mean something within a source and shop."""
@@ -23,7 +29,7 @@ class Products(ABC):
     def bought_with(self, source: str, shop: str, skus: Collection[str]) -> dict[str, int]:
         """How many orders of a shop have each other article beside each of `skus`, added up over these.
 
-        Orders that count: placed, and not cancelled as a whole. One of more than 200 articles need not be looked at.
+        Orders that count: placed, not cancelled as a whole. One of more than `LARGEST` articles need not be looked at.
         """
 
     @abstractmethod

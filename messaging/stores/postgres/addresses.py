@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable
 from messaging.ids import digest
 from messaging.nouns.consent import UNREACHABLE, AddressStatus, Consent, Suppression
 from messaging.nouns.customer import Customer
+from messaging.nouns.documents import is_storable
 from messaging.stores.base import Address, Addresses
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import storable, to_json
+from messaging.stores.postgres.values import to_json
 
 CONSENTS = Table(
     "consents",
@@ -142,7 +143,7 @@ def _known(session: Session, addresses: Collection[Address]) -> dict[Address, Ad
 
 
 def _wanted(addresses: Collection[Address]) -> dict[str, list[str]]:
-    fine = [place for place in dict.fromkeys(addresses) if len(storable(place)) == len(set(place))]
+    fine = [place for place in dict.fromkeys(addresses) if all(map(is_storable, place))]
     return {"channels": [channel for channel, _ in fine], "addresses": [address for _, address in fine]}
 
 

@@ -5,8 +5,6 @@ Each says what the function of its name in `expressions.facts` says.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from messaging.expressions import tree
 from messaging.expressions.inquiry import Inquiry
 from messaging.expressions.sql import NotSaid, Said, Writer, quotient, since
@@ -107,7 +105,7 @@ class Asking(Writer):
         if window is None:
             return ""
         now = self.inquiry.now
-        begin, end = (self.parameter(each, "timestamptz") for each in (since(now, _length(window)), now))
+        begin, end = (self.parameter(each, "timestamptz") for each in (since(now, window.length), now))
         return f" AND {column} BETWEEN {begin} AND {end}"
 
     def _count(self, window: Window | None = None) -> str:
@@ -233,7 +231,3 @@ def _attribute(value: str, type: Type) -> Said:
         f"CASE WHEN {day} <= {last} THEN ({month} + ({day} - 1))::timestamp AT TIME ZONE 'UTC' END END)",
         (f"(CASE WHEN {kind} = 'string' THEN char_length({text}) > 10 ELSE false END)",),
     )
-
-
-def _length(window: Window) -> timedelta:
-    return window.length

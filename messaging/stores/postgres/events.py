@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from messaging.nouns.documents import is_storable
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.history import EventFact
 from messaging.nouns.order import Order
@@ -153,9 +154,9 @@ class PostgresEvents(Events):
     ) -> list[Event]:
         wanted = {"customer_id": customer_id, "type": type, "state": state.value if state else None}
         given = {name: value for name, value in wanted.items() if value is not None}
-        if len(storable(given.values())) < len(given):
+        if not all(map(is_storable, given.values())):
             return []
-        # Of a customer all are looked at: their index is by type and time.
+        # Of a customer without a type all are looked at: in their index the type comes before the order.
         where = " AND ".join(f"{name} = %({name})s" for name in given)
         if state is EventState.FAILED:
             where = where.replace("%(state)s", "'failed'")
@@ -165,7 +166,7 @@ class PostgresEvents(Events):
     def about_the_same(self, event: Event, customer_id: str) -> list[Event]:
         named = names_in(event.data)
         kind = next((kind for kind in ("order", "cart") if kind in named), None)
-        if kind is None or not storable([customer_id]):
+        if kind is None or not is_storable(customer_id):
             return []
         mine = named[kind]
         found = self._database.read(lambda session: events_naming(session, customer_id, kind, mine))

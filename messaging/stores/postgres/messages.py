@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Message, MessageClass
@@ -73,15 +73,17 @@ def forget_messages(session: Session, identity: Identity) -> None:
             "alias": identity.alias,
         },
     )
-    _forget_reasons(session, [row["reason"] for row in naming])
+    # No count by a reason that nobody has any more.
+    fold_message_counts(session, [row["reason"] for row in naming])
 
 
-def _forget_reasons(session: Session, reasons: list[str]) -> None:
-    """Keep no count by a reason that nobody has any more."""
+def fold_message_counts(session: Session, reasons: Sequence[str] | None = None) -> None:
+    """Add the counts of all connections (by these reasons) up into one row each, and leave out what counts nothing."""
     kind = "kind, campaign, template, version, channel, test, state, reason, variant"
+    which = "" if reasons is None else "WHERE reason = ANY(%(reasons)s)"
     session.run(
         f"""
-        WITH gone AS (DELETE FROM message_counts WHERE reason = ANY(%(reasons)s) RETURNING *)
+        WITH gone AS (DELETE FROM message_counts {which} RETURNING *)
         INSERT INTO message_counts ({kind}, shard, number)
         SELECT {kind}, -1, sum(number) FROM gone GROUP BY {kind} HAVING sum(number) <> 0
         """,

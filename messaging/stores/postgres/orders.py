@@ -9,9 +9,7 @@ from messaging.nouns.documents import money_to_text
 from messaging.nouns.order import Order
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.table import Table
-
-#: Different articles in an order that is somebody's choice.
-LARGEST = 200
+from messaging.stores.products import LARGEST
 
 ORDERS = Table(
     "orders",

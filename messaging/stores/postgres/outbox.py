@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from messaging.nouns.documents import time_to_text
+from messaging.nouns.documents import is_storable, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.stores.base import Outbox, Outcome
@@ -78,7 +78,7 @@ class PostgresOutbox(Outbox):
     ) -> list[Message]:
         wanted = {"campaign": campaign, "customer_id": customer_id, "template": template}
         given = {name: value for name, value in wanted.items() if value is not None}
-        if len(storable(given.values())) < len(set(given.values())):
+        if not all(map(is_storable, given.values())):
             return []
         conditions = [f"{name} = %({name})s" for name in given]
         if state is not None:
@@ -188,7 +188,7 @@ class PostgresOutbox(Outbox):
             session.run("UPDATE messages SET worker = NULL WHERE worker = %(worker)s", values)
             return lost
 
-        return messages_of(self._database.write(bury)) if storable([worker]) else []
+        return messages_of(self._database.write(bury)) if is_storable(worker) else []
 
     def next_due(
         self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None

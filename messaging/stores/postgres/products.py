@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from messaging.nouns.documents import is_storable
 from messaging.nouns.event import Event
 from messaging.nouns.order import Order
 from messaging.rules.products import product_of
@@ -14,10 +15,7 @@ from messaging.stores.postgres.events import event_of, events_naming
 from messaging.stores.postgres.orders import order_of
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.values import short, storable
-from messaging.stores.products import Products
-
-#: Orders that are asked what an article is.
-ORDERS_ASKED = 20
+from messaging.stores.products import ORDERS_ASKED, Products
 
 
 class PostgresProducts(Products):
@@ -62,7 +60,7 @@ class PostgresProducts(Products):
         return {row["sku"]: row["orders"] for row in rows}
 
     def get(self, source: str, shop: str, sku: str) -> dict[str, Any] | None:
-        if not storable([sku]):
+        if not is_storable(sku):
             return None
 
         def told(session: Session) -> list[tuple[str, Mapping[str, Any]]]:

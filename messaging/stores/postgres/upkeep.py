@@ -7,6 +7,7 @@ from functools import partial
 
 from messaging.errors import StoreError, Uncompacted
 from messaging.stores.postgres.database import Database
+from messaging.stores.postgres.messages import fold_message_counts
 from messaging.stores.postgres.session import Session
 
 #: All tables that change.
@@ -53,18 +54,18 @@ def _there(session: Session, tables: Iterable[str]) -> list[str]:
 
 
 def fold_counts(database: Database) -> None:
-    """Add the counts of all connections up into one row each, and leave out what counts nothing."""
-    kind = "kind, campaign, template, version, channel, test, state, reason, variant"
+    """Add the counts of all connections up into one row each, and leave out what counts nothing.
 
-    def fold(session: Session) -> None:
-        session.run("LOCK TABLE message_counts, row_counts IN SHARE ROW EXCLUSIVE MODE")
-        session.run(
-            f"""
-            WITH gone AS (DELETE FROM message_counts RETURNING *)
-            INSERT INTO message_counts ({kind}, shard, number)
-            SELECT {kind}, -1, sum(number) FROM gone GROUP BY {kind} HAVING sum(number) <> 0
-            """
-        )
+    Each table in a transaction of its own: whoever writes down a new customer's first message has a lock on the one
+    and then wants one on the other.
+    """
+
+    def fold_messages(session: Session) -> None:
+        session.run("LOCK TABLE message_counts IN SHARE ROW EXCLUSIVE MODE")
+        fold_message_counts(session)
+
+    def fold_rows(session: Session) -> None:
+        session.run("LOCK TABLE row_counts IN SHARE ROW EXCLUSIVE MODE")
         session.run(
             """
             WITH gone AS (DELETE FROM row_counts RETURNING *)
@@ -72,4 +73,5 @@ def fold_counts(database: Database) -> None:
             """
         )
 
-    database.write(fold)
+    database.write(fold_messages)
+    database.write(fold_rows)

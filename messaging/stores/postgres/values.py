@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from messaging.ids import digest
+from messaging.nouns.documents import is_storable
 
 #: Names by which things are looked up are kept whole up to here; of longer ones their hash, as an index takes no more.
 LONGEST = 200
@@ -25,16 +26,4 @@ def short(name: str | None) -> str | None:
 
 def storable(texts: Iterable[str]) -> list[str]:
     """Those of the texts that can be in a database at all, each once."""
-    return [text for text in dict.fromkeys(texts) if _is_storable(text)]
-
-
-def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return [text for text in dict.fromkeys(texts) if is_storable(text)]

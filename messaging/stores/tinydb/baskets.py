@@ -11,13 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from messaging.nouns.documents import Document
+from messaging.stores.products import LARGEST
 
 #: An article where its number means something: source, shop, sku.
 Article = tuple[str, str, str]
 
-#: Different articles in an order that is somebody's choice. A longer one (a retailer's, a test's) says nothing of what
-#: goes together, and would cost its square.
-LARGEST = 200
 #: Articles whose counts are kept up.
 COUNTED = 5_000
 

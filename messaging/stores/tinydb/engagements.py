@@ -61,7 +61,9 @@ class TinyEngagements(Engagements):
         with self._journal.reading():
             found = [document for _, document in self._table.copies(self._by_address.of(address[1]))]
         told = map(Engagement.from_document, found)
-        return sorted((one for one in told if one.channel == address[0]), key=lambda one: one.at)
+        return sorted(
+            (one for one in told if one.channel == address[0] and one.message_id is None), key=lambda one: one.at
+        )
 
     def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:
         with self._journal.changing():

@@ -10,15 +10,13 @@ from messaging.nouns.documents import Document
 from messaging.nouns.event import Event, EventState
 from messaging.rules.products import product_of
 from messaging.rules.subjects import names_in, same
-from messaging.stores.products import Products
+from messaging.stores.products import ORDERS_ASKED, Products
 from messaging.stores.tinydb.baskets import COUNTED, Baskets, Told
 from messaging.stores.tinydb.rows import Groups
 from messaging.stores.tinydb.storage import JournalStorage
 from messaging.stores.tinydb.table import JournalTable
 
 _FAILED = EventState.FAILED.value
-#: Orders that are asked what an article is.
-ORDERS_ASKED = 20
 
 
 class Requests:

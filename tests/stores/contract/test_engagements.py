@@ -144,6 +144,7 @@ def test_what_names_an_address_and_no_message(store, look, make):
             ("c", "email", make.now),
         )
     )
-    store.engagements.add([later, earlier, mail, make.engagement("d")])
+    messages = make.engagement("d", EngagementKind.BOUNCED, channel="sms", address=place[1])
+    store.engagements.add([later, earlier, mail, messages])
     assert look().engagements.of_address(place) == [earlier, later]
     assert look().engagements.of_address(("sms", "+15005550007")) == []

@@ -112,6 +112,8 @@ class TestEvents:
         assert [event.id for event in events.page(state=EventState.DONE)] == ["1"]
         assert [event.id for event in events.page(customer_id="ann")] == ["2"]
         assert events.page(customer_id="ann", type="x") == []
+        store.events.add([make.event("4", customer_id="x", type="x")])
+        assert [event.id for event in look().events.page(customer_id="x", type="x")] == ["4"]
 
     def test_about_the_same_order_or_cart(self, store, look, make):
         def about(id, **fields):

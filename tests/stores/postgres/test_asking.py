@@ -307,7 +307,7 @@ def is_its_value(node: Node, subject: Subject) -> Node:
     value = evaluate(node, subject)
     if value is None:
         return tree.Not(tree.IsDefined(node))
-    constant = tree.Constant(value, node.type)  # type: ignore[arg-type]
+    constant = tree.Constant(value, node.type)
     if node.type in (Type.DAY, Type.TIME):
         return tree.And((tree.Compare(node, (("<=", constant),)), tree.Compare(node, ((">=", constant),))))
     return tree.Compare(node, (("==", constant),))
@@ -417,9 +417,10 @@ def test_every_odd_value(known):
             agree(known, condition, NOBODY, graded=False)
     agree(known, tree.Attribute("vip", Type.BOOLEAN), NOBODY, graded=False)
     choices = tree.ListOf((tree.Attribute("tier", Type.TEXT), city), Type.TEXT)
-    for how in ("in", "not in"):
+    among: tuple[tree.Relation, ...] = ("in", "not in")
+    for how in among:
         for item in (tree.Constant("gold", Type.TEXT), city, tree.Attribute("tier", Type.TEXT)):
-            agree(known, tree.Compare(item, ((how, choices),)), NOBODY, graded=False)  # type: ignore[arg-type]
+            agree(known, tree.Compare(item, ((how, choices),)), NOBODY, graded=False)
 
 
 def test_every_sort_of_basket(known):
@@ -475,9 +476,10 @@ def test_days_since_to_the_microsecond(known, days):
     around = [NOW - timedelta(days=float(days)) + timedelta(microseconds=step) for step in range(-3, 4)]
     known.customers.put(Customer(id=f"c{number}", created_at=at) for number, at in enumerate(around))
     since, constant = tree.DaysSince(tree.Field("created_at", Type.TIME)), tree.Constant(days, Type.NUMBER)
-    for how in ("<", "<=", ">", ">=", "==", "!="):
+    relations: tuple[tree.Relation, ...] = ("<", "<=", ">", ">=", "==", "!=")
+    for how in relations:
         for left, right in ((since, constant), (constant, since)):
-            agree(known, tree.Compare(left, ((how, right),)), NOBODY, graded=False)  # type: ignore[arg-type]
+            agree(known, tree.Compare(left, ((how, right),)), NOBODY, graded=False)
 
 
 def test_what_is_trimmed():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -74,24 +72,9 @@ store.close()
 
 
 @pytest.fixture
-def run(postgres_url):
+def run(run_python, postgres_url):
     """Starts a process that has the store open."""
-    started = []
-
-    def start(code):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", PRELUDE + code, postgres_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda code, *arguments: run_python(PRELUDE + code, postgres_url, *arguments)
 
 
 def test_no_message_is_given_out_twice(run, store, make):

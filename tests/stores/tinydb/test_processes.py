@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -61,24 +59,9 @@ while True:
 
 
 @pytest.fixture
-def run(path):
+def run(run_python, path):
     """Starts a process that has the store open."""
-    started = []
-
-    def start(code, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-c", PRELUDE + code, str(path), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda code, *arguments: run_python(PRELUDE + code, path, *arguments)
 
 
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_half(run, open_tiny):

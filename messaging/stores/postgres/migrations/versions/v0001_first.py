@@ -351,7 +351,3 @@ CREATE TRIGGER count_rows_removed AFTER DELETE ON events REFERENCING OLD TABLE A
 def upgrade() -> None:
     for statements in (CUSTOMERS, EVENTS, OUTBOX, ENGAGEMENT, COUNTS):
         op.get_bind().exec_driver_sql(statements)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("there is nothing before the first schema")

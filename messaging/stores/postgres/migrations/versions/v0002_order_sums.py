@@ -134,7 +134,3 @@ CREATE TRIGGER sum_removed AFTER DELETE ON orders REFERENCING OLD TABLE AS old_r
 def upgrade() -> None:
     for statements in (ORDERS, SUMS):
         op.get_bind().exec_driver_sql(statements)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the code before this step works with it")
