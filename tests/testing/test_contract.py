@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cryptography.hazmat.primitives.asymmetric.ec  # none of it can be loaded twice
-import cryptography.x509  # noqa: F401
+import cryptography.x509  # noqa: F401 - it is only to be there: the runs inside would load it anew
 import pytest
 
 import messaging.testing.contract.adapter  # the runs inside share what was imported before them
@@ -17,6 +17,7 @@ import messaging.testing.contract.bench
 import messaging.testing.contract.footprint
 
 pytest_plugins = ["pytester"]
+#: What wrong ones never close warns when it is collected; here the suite is to tell of it (`test_everything_is_closed`).
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 #: What is loaded for every run inside costs more than the tests.

@@ -299,6 +299,9 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         ("def events(self, request): return repeat({})", "envelopes", "end the loop that yields them"),
         ("def events(self, request): raise SystemExit(3)", "envelopes", "raise only what is an Exception"),
         ("def verify(self, request): threading.Event().wait()", "verify_alone", "bound every loop"),
+        ("def verify(self, request): super().verify(request); return True", "envelopes", "raise RequestRejected for"),
+        ("async def verify(self, request): pass", "verify_alone", "raise RequestRejected for"),
+        ("def events(self, request): return ['tea']", "envelopes", "end the loop that yields them, each a mapping"),
         (
             "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected != request.header('tea-signature'): raise RequestRejected('no')",
@@ -308,6 +311,18 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         (
             "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected.encode() != request.header('tea-signature').encode(): raise RequestRejected('no')",
+            "constant_time",
+            "compare with hmac.compare_digest",
+        ),
+        (
+            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "        if expected != request.header('tea-signature')[:64]: raise RequestRejected('no')",
+            "constant_time",
+            "compare with hmac.compare_digest",
+        ),
+        (
+            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "        if expected.encode() != request.header('tea-signature').encode().strip(): raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",
         ),

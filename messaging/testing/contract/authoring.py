@@ -19,10 +19,10 @@ from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import ADDRESS, address_on, make_message, parts_of
 from messaging.testing.contract.bench import Run, ended, fault, hand_over
 from messaging.testing.contract.files import things_in
-from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.provider import Arrival, Fate, HttpProvider, Provider
 from messaging.testing.contract.reading import says
 from messaging.testing.contract.shapes import alike
+from messaging.testing.contract.tidying import Tidying
 from messaging.testing.standins.http import Answer, as_json
 
 #: Seconds that the context gives a hand-over, and that one may take all the same before it counts as stuck.
@@ -139,17 +139,12 @@ class AdapterAuthor:
         return {}
 
 
-class AdapterBench(AdapterAuthor):
+class AdapterBench(Tidying, AdapterAuthor):
     """What the tests work with."""
-
-    #: What the process had open and running before the first test: what an adapter shares with all of its kind counts.
-    at_first: ClassVar[Footprint | None] = None
 
     @pytest.fixture
     def remote(self) -> Iterator[Provider]:
         """The provider, listening."""
-        if "at_first" not in vars(type(self)):
-            type(self).at_first = Footprint.now()
         with self.provider() as provider:
             self.settings(provider)  # whether they lead there
             yield provider

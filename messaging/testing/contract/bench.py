@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pytest
 
+from messaging.answers import Wrong
 from messaging.errors import AdapterUnusable
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage, Verdict
 from messaging.patience import Call, Escaped, Hung
@@ -36,6 +37,14 @@ def ended(what: str, function: Callable[[], T]) -> T:
         fault(f"{what} did not come to an end in {PATIENCE:g} seconds", "bound every loop and every wait in it")
     except Escaped as error:
         fault(f"{what} raised {error}, which would end the program", "raise only what is an Exception")
+
+
+def asked(what: str, look: Callable[[], T], remedy: str) -> T:
+    """What the core makes of an answer; `look` is the core's own (`messaging.answers`)."""
+    try:
+        return ended(what, look)
+    except Wrong as error:
+        fault(f"{what}: {error}", remedy)
 
 
 @dataclass(slots=True)

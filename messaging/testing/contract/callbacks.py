@@ -6,12 +6,14 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from messaging.answers import adapters as answers
 from messaging.errors import InputError, MessagingError, RequestRejected
 from messaging.nouns.adapter import Adapter, Callback
 from messaging.nouns.engagement import Engagement, EngagementKind
@@ -19,7 +21,7 @@ from messaging.nouns.request import Request
 from messaging.testing.builders import make_message
 from messaging.testing.contract import signatures
 from messaging.testing.contract.authoring import AdapterBench
-from messaging.testing.contract.bench import fault
+from messaging.testing.contract.bench import asked, fault
 from messaging.testing.contract.clock import check_hash, modules_of
 from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.provider import Provider
@@ -60,10 +62,13 @@ class Callbacks(AdapterBench):
     def our_id(self) -> str:
         return make_message(1, channel=self.adapter.channel).id
 
-    def taken(self, adapter: Adapter, body: bytes, at: datetime | None = None) -> Callback:
+    def genuine(self, body: bytes, at: datetime | None = None) -> Request:
         at = at or now()
+        return request_of(self.callback_url, body, self.sign(body, at), at)
+
+    def taken(self, adapter: Adapter, body: bytes, at: datetime | None = None) -> Callback:
         try:
-            callback: Any = adapter.callback(request_of(self.callback_url, body, self.sign(body, at), at))
+            callback: Any = adapter.callback(self.genuine(body, at))
         except (RequestRejected, InputError) as error:
             fault(f"a genuine callback was rejected: {error}", "look at sign(self, body, at) and callbacks(), too")
         if not isinstance(callback, Callback):
@@ -78,6 +83,8 @@ class Callbacks(AdapterBench):
                 fault("a callback about our message made no engagement", "translate it into the common words")
             for told in engagements:
                 self.check_engagement(told)
+            look = partial(answers.callback, adapter, self.genuine(body))
+            asked("callback", look, "messaging.Callback and messaging.Engagement say what each field may be")
 
     def check_engagement(self, told: Any) -> None:
         if not isinstance(told, Engagement):
@@ -151,10 +158,8 @@ class Callbacks(AdapterBench):
 
     def ids(self, adapter: Adapter, events: Sequence[object]) -> set[str]:
         """Those of the events that are posted together."""
-        body, at = orjson.dumps(events), now()
         try:
-            callback = adapter.callback(request_of(self.callback_url, body, self.sign(body, at), at))
-            return {told.id for told in callback.engagements}
+            return {told.id for told in adapter.callback(self.genuine(orjson.dumps(events))).engagements}
         except (RequestRejected, InputError):
             return set()
         except Exception as error:  # what its author wrote may raise anything
@@ -168,16 +173,7 @@ class Callbacks(AdapterBench):
         take = self.door(open())
         for body in bodies:
             for how, other in mutated(body, _ODD // len(bodies)):
-                at = now()
-                try:
-                    take(request_of(self.callback_url, other, self.sign(other, at), at))
-                except (InputError, RequestRejected):
-                    pass
-                except Exception as error:  # what its author wrote may raise anything
-                    fault(
-                        f"a genuine callback {how} made it raise {type(error).__name__}: {error}",
-                        "raise InputError for what cannot be read, and leave out events that are not understood",
-                    )
+                self.survives(take, other, f"a genuine callback {how}")
 
     def test_forged_callbacks(self, open: Callable[..., Adapter], bodies: Sequence[bytes]) -> None:
         take = self.door(open())
@@ -233,14 +229,16 @@ class Callbacks(AdapterBench):
     @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"[1]", b'{"a": 1}', b"\xff\xfe\0", b"[" * 100_000])
     def test_signed_nonsense(self, open: Callable[..., Adapter], bodies: Sequence[bytes], body: bytes) -> None:
         """Genuine, and not what this provider sends."""
-        take, at = self.door(open()), now()
+        self.survives(self.door(open()), body, f"a signed body that is none ({body[:10]!r}…)")
+
+    def survives(self, take: Callable[[Request], object], body: bytes, what: str) -> None:
         try:
-            take(request_of(self.callback_url, body, self.sign(body, at), at))
+            take(self.genuine(body))
         except (InputError, RequestRejected):
             pass
         except Exception as error:  # what its author wrote may raise anything
             fault(
-                f"a signed body that is none ({body[:10]!r}…) made callback raise {type(error).__name__}",
+                f"{what} made it raise {type(error).__name__}: {error}",
                 "raise InputError for what cannot be read, and leave out events that are not understood",
             )
 

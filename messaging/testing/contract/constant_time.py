@@ -12,9 +12,9 @@ from typing import Any
 _SHORTEST = 16
 #: What cuts a header into its parts: these are watched, too.
 _CUTS = (
-    *("encode", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "rpartition", "rsplit", "rstrip"),
-    *("split", "strip"),
-)
+    "__getitem__", "casefold", "decode", "encode", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
+    "replace", "rpartition", "rsplit", "rstrip", "split", "strip", "upper"
+)  # fmt: skip
 
 
 class Watched(str):
@@ -73,12 +73,14 @@ def _watched(part: Any, noticed: Callable[[], object]) -> Any:
     return WatchedBytes(part, noticed) if isinstance(part, bytes) else part
 
 
-def _cutting(name: str) -> Callable[..., Any]:
-    def cut(self: Watched, *args: Any, **options: Any) -> Any:
-        return _watched(getattr(str, name)(self, *args, **options), self.noticed)
+def _cutting(whole: Callable[..., Any]) -> Callable[..., Any]:
+    def cut(self: Watched | WatchedBytes, *args: Any, **options: Any) -> Any:
+        return _watched(whole(self, *args, **options), self.noticed)
 
     return cut
 
 
-for _name in _CUTS:
-    setattr(Watched, _name, _cutting(_name))
+for _kind, _plain in ((Watched, str), (WatchedBytes, bytes)):
+    for _name in _CUTS:
+        if hasattr(_plain, _name):
+            setattr(_kind, _name, _cutting(getattr(_plain, _name)))

@@ -26,10 +26,9 @@ from messaging.services.plugin_settings import read_settings
 from messaging.testing.builders import NOW, make_customer, make_planned
 from messaging.testing.contract.bench import ended, fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
-from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import check_addresses, check_secrets
-from messaging.testing.contract.tidying import nothing_left
+from messaging.testing.contract.tidying import Tidying, nothing_left
 
 #: As many messages as the core asks about at a time, and how long that may take (seconds of processor time).
 PAGE = 256
@@ -42,7 +41,7 @@ _TIMES = 40
 _PATIENCE = 2.0
 
 
-class RuleContract:
+class RuleContract(Tidying):
     """Whether a check is right. Subclass it in a test and name the plugin: its module, or any object with the hook.
 
     class TestQuietSundays(RuleContract):
@@ -55,13 +54,6 @@ class RuleContract:
     settings: ClassVar[Any] = {}
     #: Whether it denies order messages, and means to.
     denies_orders: ClassVar[bool] = False
-    #: What the process had open and running before the first test.
-    at_first: ClassVar[Footprint | None] = None
-
-    @pytest.fixture(autouse=True)
-    def _begun(self) -> None:
-        if "at_first" not in vars(type(self)):
-            type(self).at_first = Footprint.now()
 
     def batch(self, number: int = PAGE, **fields: Any) -> list[Message]:
         """Messages to different customers."""
@@ -136,7 +128,7 @@ class RuleContract:
                     "answer only for those of `messages` that must not go, or not now",
                 )
             reason: object = decision.reason
-            if not isinstance(reason, str) or len(reason.split("\n")) > 1 or not reason.strip():
+            if not isinstance(reason, str) or "\n" in reason or not reason.strip():
                 fault(f"a decision's reason is {reason!r}", "say why, in a line of words that the plan can show")
             if isinstance(decision, NotBefore) and decision.time.tzinfo is None:
                 fault("a NotBefore has a time without a zone", "make it aware, from facts.now")

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 import pytest
@@ -23,12 +23,11 @@ from messaging.testing.contract import signatures
 from messaging.testing.contract.bench import fault
 from messaging.testing.contract.clock import check_hash, modules_of, no_clock
 from messaging.testing.contract.completing import Completing, ShopApi
-from messaging.testing.contract.footprint import Footprint
 from messaging.testing.contract.hearing import listening
 from messaging.testing.contract.leaks import addresses_in, chain, check_addresses, check_secrets
 from messaging.testing.contract.mutations import mutated
 from messaging.testing.contract.signatures import now, request_of
-from messaging.testing.contract.tidying import nothing_left
+from messaging.testing.contract.tidying import Tidying, nothing_left
 
 #: Seconds of processor time that a large body may cost before it is known to be forged.
 _QUICK = 2.0
@@ -38,7 +37,7 @@ _ODD = 1000
 _MISSING = object()
 
 
-class SourceContract(Completing):
+class SourceContract(Tidying, Completing):
     """Whether an event source is right. Subclass it in a test, name the class, and show what its shop posts:
 
     class TestTeaShop(SourceContract):
@@ -55,14 +54,6 @@ class SourceContract(Completing):
 
     One that asks its shop for more (`complete`) also needs `shop_api(self, method, request)`.
     """
-
-    #: What the process had open and running before the first test.
-    at_first: ClassVar[Footprint | None] = None
-
-    @pytest.fixture(autouse=True)
-    def _begun(self) -> None:
-        if "at_first" not in vars(type(self)):
-            type(self).at_first = Footprint.now()
 
     @pytest.fixture
     def take(self) -> Callable[[Request], list[Mapping[str, Any]]]:
@@ -105,10 +96,9 @@ class SourceContract(Completing):
         if not told:
             fault("of what the shop posts, nothing becomes an event", "translate it, or show other bodies")
         for event in told:
-            document = {**event, "source": self.source.name, "shop": self.shop}
             try:
-                orjson.dumps(document)
-                read_event(document, thin=True)
+                orjson.dumps(event)
+                read_event(event, thin=True)
             except (MessagingError, TypeError, ValueError) as error:
                 fault(f"an event is no envelope: {error}", "docs/events.md says what one holds: plain JSON values")
 
@@ -295,7 +285,7 @@ class SourceContract(Completing):
                 source.verify(request)
                 for event in source.events(request):
                     if event.get("incomplete") is not None:
-                        source.complete({**event, "source": source.name, "shop": self.shop})
+                        source.complete(event)
                 source.answer(request)
                 with suppress(RequestRejected):
                     source.verify(request_of(self.url, body, {}, now()))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from messaging.answers.sources import MOST
+from messaging.answers.sources import documents, reply, verified, whole
 from messaging.errors import RequestRejected
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 from messaging.nouns.source import EventSource, SourceContext
 from messaging.services.plugin_settings import read_settings
-from messaging.testing.contract.bench import ended, fault
+from messaging.testing.contract.bench import asked, fault
 from messaging.testing.contract.signatures import now, request_of
 from messaging.testing.standins.http import Answer
 
@@ -58,7 +58,7 @@ class SourceAuthor:
 
 
 class _Bounded(EventSource):
-    """A source as the core asks it: whatever it does comes to an end."""
+    """A source as the core asks it: whatever it does comes to an end, and what it answers is looked at."""
 
     def __init__(self, source: EventSource) -> None:
         super().__init__(source.settings, source.context)
@@ -66,19 +66,18 @@ class _Bounded(EventSource):
         self._source = source
 
     def verify(self, request: Request) -> None:
-        return ended("verify", lambda: self._source.verify(request))
+        look = partial(verified, self._source, request)
+        asked("verify", look, "raise RequestRejected for what is forged, and answer nothing")
 
     def events(self, request: Request) -> Sequence[Mapping[str, Any]]:
-        found = ended("events", lambda: list(islice(self._source.events(request), MOST + 1)))
-        if len(found) > MOST:
-            fault(f"one request makes more than {MOST:,} events", "end the loop that yields them")
-        return found
+        look = partial(documents, self._source, request, self.context.shop)
+        return asked("events", look, "end the loop that yields them, each a mapping")
 
     def complete(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        return ended("complete", lambda: self._source.complete(event))
+        return asked("complete", partial(whole, self._source, event), "give the whole event, a mapping, or None")
 
     def answer(self, request: Request) -> bytes | None:
-        return ended("answer", lambda: self._source.answer(request))
+        return asked("answer", partial(reply, self._source, request), "give bytes, or None")
 
 
 class SourceBench(SourceAuthor):

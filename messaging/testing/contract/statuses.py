@@ -114,7 +114,11 @@ class Statuses(AdapterBench):
         with HttpProvider(self) as elsewhere:
             answer = Answer(status=status, headers={"Location": f"{elsewhere.url}/elsewhere"})
             verdict = self.odd_answer(adapter, provider, answer, str(status))
-            self.stayed(adapter, elsewhere, self.message(1, provider), status)
+            if self.given_to(elsewhere, adapter, self.message(1, provider)):
+                fault(
+                    f"a redirect ({status}) was followed: the message or the key went where settings do not lead",
+                    "follow no redirect (allow_redirects=False): whoever answers would be given both",
+                )
         if verdict is Verdict.ACCEPTED:
             fault(
                 f"when the provider answers {status} (it is elsewhere), the adapter says accepted",
@@ -127,15 +131,12 @@ class Statuses(AdapterBench):
         self.needs(provider, Fate.IMPOSTOR)
         adapter, message = open(), self.message(1, provider)
         run = self.run(adapter, [message])
-        for arrival in provider.arrived:
-            text = arrival.raw.decode("utf-8", "replace")
-            secrets = secrets_in(adapter.settings)
-            if self.carries(arrival.raw, message) or any(stands_in(each, text) for each in secrets):
-                fault(
-                    "somebody whose certificate nobody vouches for was given the message or the key",
-                    "leave the checking of certificates as it is (verify=True, ssl.create_default_context()); let "
-                    "whoever has a certificate of their own name its file in a setting",
-                )
+        if self.given_to(provider, adapter, message):
+            fault(
+                "somebody whose certificate nobody vouches for was given the message or the key",
+                "leave the checking of certificates as it is (verify=True, ssl.create_default_context()); let "
+                "whoever has a certificate of their own name its file in a setting",
+            )
         check_accounts(run, [message], unusable=True)
         if run.receipts and run.of(message).verdict not in (Verdict.TRY_AGAIN, Verdict.UNKNOWN):
             fault(
@@ -143,13 +144,11 @@ class Statuses(AdapterBench):
                 "nothing left: yield Receipt.try_again(message.id, reason)",
             )
 
-    def stayed(self, adapter: Adapter, elsewhere: HttpProvider, message: RenderedMessage, status: int) -> None:
-        for arrival in elsewhere.arrived:
-            text = arrival.raw.decode("utf-8", "replace")
-            if self.carries(arrival.raw, message) or any(
-                stands_in(each, text) for each in secrets_in(adapter.settings)
-            ):
-                fault(
-                    f"a redirect ({status}) was followed: the message or the key went where settings do not lead",
-                    "follow no redirect (allow_redirects=False): whoever answers would be given both",
-                )
+    def given_to(self, provider: HttpProvider, adapter: Adapter, message: RenderedMessage) -> bool:
+        """Whether the message came there, or the key."""
+        secrets = list(secrets_in(adapter.settings))
+        return any(
+            self.carries(arrival.raw, message)
+            or any(stands_in(each, arrival.raw.decode("utf-8", "replace")) for each in secrets)
+            for arrival in provider.arrived
+        )

@@ -1,13 +1,30 @@
-"""What a source or a check leaves behind: nothing. It has no end in which to give something back."""
+"""What was there before the first test, and what a source or a check leaves beside it: nothing. Neither has an end
+in which to give something back.
+"""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
+
+import pytest
 
 from messaging.testing.contract.bench import fault
 from messaging.testing.contract.footprint import Footprint, changed, common, deeds
+
+
+class Tidying:
+    """A suite that knows what was there at first."""
+
+    #: What the process had open and running before the first test: what is shared by all of a kind counts as left.
+    at_first: ClassVar[Footprint | None] = None
+
+    @pytest.fixture(autouse=True)
+    def _begun(self) -> None:
+        if "at_first" not in vars(type(self)):
+            type(self).at_first = Footprint.now()
 
 
 @contextmanager
