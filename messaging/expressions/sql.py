@@ -31,7 +31,7 @@ SPACE = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 _KINDS = {Type.TEXT: "text", Type.NUMBER: "numeric", Type.BOOLEAN: "boolean"}
-_RELATIONS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+RELATIONS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _TURNED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
@@ -51,6 +51,8 @@ class Said:
     #: Of a number: how many digits it may have before and behind the point.
     digits: int = 0
     places: int = 0
+    #: Of a number that is 0 where there is no row for it: the column, which is NULL there, and its type.
+    column: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Writer(ABC):
     def fact(self, node: Fact | tree.Field) -> Said:
         """What is asked about a customer. Raises NotSaid."""
 
+    def attribute(self, node: tree.Attribute, relation: str, constant: object) -> Condition | None:
+        """An attribute beside a constant, if that can be said shorter than by its value."""
+        return None
+
     # Conditions
 
     def condition(self, node: Node) -> Condition:
@@ -105,26 +111,30 @@ class Writer(ABC):
                 return Condition(_untrue(inner.certain), _untrue(inner.possible))
             case tree.InSegment(name):
                 return self.condition(self.inquiry.segments[name])
+            case tree.Compare(first, ((relation, tree.Constant(constant)),)) if isinstance(first, tree.Attribute):
+                return self.attribute(first, relation, constant) or trusted(self._compare(node))
             case tree.Compare():
-                return _trusted(self._compare(node))
+                return trusted(self._compare(node))
             case tree.IsDefined(operand):
                 if always_there(operand):
                     return Condition("true", "true")
                 said = self.value(operand)
-                return _trusted(Said(f"({said.text} IS NOT NULL)", said.doubts))
+                return trusted(Said(f"({said.text} IS NOT NULL)", said.doubts))
             case tree.Affix(operand, how, affix):
                 whole, part = self.value(operand), self.value(affix)
                 if how == "startswith":
                     text = f"starts_with({whole.text}, {part.text})"
                 else:
                     text = f"(right({whole.text}, char_length({part.text})) = {part.text})"
-                return _trusted(Said(text, whole.doubts + part.doubts))
+                return trusted(Said(text, whole.doubts + part.doubts))
             case _:
-                return _trusted(self.value(node))
+                return trusted(self.value(node))
 
     def _compare(self, node: tree.Compare) -> Said:
-        if len(node.rest) == 1 and (since := self._days_since(node.first, *node.rest[0])) is not None:
-            return since
+        if len(node.rest) == 1:
+            for short in (self._days_since, self._of_row):
+                if (said := short(node.first, *node.rest[0])) is not None:
+                    return said
         texts: list[str] = []
         left = self.value(node.first)
         doubts = left.doubts
@@ -139,7 +149,7 @@ class Writer(ABC):
                     texts.append(f"strpos({right.text}, {left.text}) {sign} 0")
                 else:
                     order = ' COLLATE "C"' if operand.type is Type.TEXT and relation not in ("==", "!=") else ""
-                    texts.append(f"{left.text} {_RELATIONS[relation]} {right.text}{order}")
+                    texts.append(f"{left.text} {RELATIONS[relation]} {right.text}{order}")
             doubts += right.doubts
             left = right
         return Said(f"({' AND '.join(texts)})", doubts)
@@ -170,6 +180,21 @@ class Writer(ABC):
         said = self.value(left.operand)
         sign = "<=" if relation in (">", ">=") else ">"
         return Said(f"({said.text} {sign} {self.parameter(edge, 'timestamptz')})", said.doubts)
+
+    def _of_row(self, left: Node, relation: str, right: Node) -> Said | None:
+        """A number beside a constant that 0 does not meet needs its row: so only rows that meet it are joined."""
+        if isinstance(left, tree.Constant) and relation in _TURNED:
+            left, relation, right = right, _TURNED[relation], left
+        if not (isinstance(left, Fact) and isinstance(right, tree.Constant)):
+            return None
+        said, number = self.value(left), right.value
+        if said.column is None or relation not in RELATIONS or not isinstance(number, Decimal):
+            return None
+        column, kind = said.column
+        if values.compare(relation, Decimal(0), number) or (kind == "bigint" and not _is_bigint(number)):
+            return None
+        value = int(number) if kind == "bigint" else number
+        return Said(f"({column} {RELATIONS[relation]} {self.parameter(value, kind)})", said.doubts)
 
     # Values
 
@@ -287,7 +312,8 @@ def _either(text: str, *said: Said) -> Said:
     return Said(text, doubts, max(each.digits for each in said), max(each.places for each in said))
 
 
-def _trusted(said: Said) -> Condition:
+def trusted(said: Said) -> Condition:
+    """A value that is a condition: without its doubts possible, and with none of them certain."""
     if not said.doubts:
         return Condition(said.text, said.text)
     doubt = " OR ".join(dict.fromkeys(said.doubts))
@@ -311,6 +337,10 @@ def _untrue(text: str) -> str:
 
 def _kind(type: Type) -> str:
     return _KINDS.get(type, "timestamptz")
+
+
+def _is_bigint(value: Decimal) -> bool:
+    return value == value.to_integral_value() and abs(value) < 2**63
 
 
 def _exact(value: object) -> object:

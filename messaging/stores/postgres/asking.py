@@ -5,17 +5,21 @@ Each says what the function of its name in `expressions.facts` says.
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 from messaging.expressions import tree
 from messaging.expressions.inquiry import Inquiry
-from messaging.expressions.sql import NotSaid, Said, Writer, quotient, since
+from messaging.expressions.sql import RELATIONS, Condition, NotSaid, Said, Writer, quotient, since, trusted
 from messaging.expressions.tree import Fact, Window
-from messaging.expressions.values import Type
+from messaging.expressions.values import DIGITS, Type
 from messaging.nouns.consent import ALL_TOPICS
 from messaging.rules.event_types import names_of
 
 #: Of a number in an attribute: digits that are taken as they stand, before and behind the point.
 _SIZE = 15
 _NUMBER = f"'^[+-]?[0-9]{{1,{_SIZE}}}([.][0-9]{{1,{_SIZE}}})?$'"
+_WHOLE = re.compile("-?[0-9]+")
 _DATE = "'^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$'"
 _COUNTS = "o.cancelled_at IS NULL AND o.placed_at IS NOT NULL"
 #: Digits of sums of money, before and behind the point: see the step that adds `order_sums`.
@@ -59,11 +63,12 @@ class Asking(Writer):
             case tree.Field(name, _):
                 return Said(f"c.{name}")
             case tree.Attribute(name, type):
-                return _attribute(f"(c.attributes -> {self.parameter(name, 'text')})", type)
+                return _attribute(self._json(name), type)
             case tree.Address(channel):
                 return Said(self._address(channel))
             case tree.OrdersCount(window):
-                return Said(f"{self._count(window)}::numeric", (), 12)
+                column = (self._column("orders", window), "bigint") if window or self._sums() else None
+                return Said(f"{self._count(window)}::numeric", (), 12, column=column)
             case tree.OrdersMoney(which, window, currency):
                 return self._money(which, window, currency)
             case tree.OrdersMoment(which):
@@ -80,6 +85,24 @@ class Asking(Writer):
                 return self._grade(which)
             case _:
                 raise NotSaid  # it is about an event
+
+    def _json(self, name: str) -> str:
+        return f"(c.attributes -> {self.parameter(name, 'text')})"
+
+    def attribute(self, node: tree.Attribute, relation: str, constant: object) -> Condition | None:
+        """Taken out of the document once or twice, where its value as such would take it out ten times."""
+        value = self._json(node.name)
+        if isinstance(constant, str) and node.type is Type.TEXT and relation == "==" and not _WHOLE.fullmatch(constant):
+            same = f"({value} = to_jsonb({self.parameter(constant, 'text')}))"  # no number reads like it
+            return Condition(same, same)
+        if not (isinstance(constant, Decimal) and node.type is Type.NUMBER and relation in RELATIONS):
+            return None
+        number, compared = f"{value}::numeric", f"{RELATIONS[relation]} {self.parameter(constant, 'numeric')}"
+        fits = f"abs({number}) < 1e{DIGITS + 1} AND (abs({number}) >= 1e-{DIGITS} OR {number} = 0)"
+        read = _read_number(f"({value} #>> '{{}}')")
+        spelled = trusted(Said(f"({read.text} {compared})", read.doubts))
+        case = f"CASE jsonb_typeof({value}) WHEN 'number' THEN {number} {compared} AND {fits} WHEN 'string' THEN"
+        return Condition(f"({case} {spelled.possible} END)", f"({case} {spelled.certain} END)")
 
     def _address(self, channel: str) -> str:
         columns = {"email": "c.email", "sms": "c.phone"}
@@ -108,10 +131,13 @@ class Asking(Writer):
         begin, end = (self.parameter(each, "timestamptz") for each in (since(now, window.length), now))
         return f" AND {column} BETWEEN {begin} AND {end}"
 
+    def _column(self, name: str, window: Window | None) -> str:
+        return f"{'s' if window is None else self._within(window)}.{name}"
+
     def _count(self, window: Window | None = None) -> str:
-        if window is not None:
-            return f"coalesce({self._within(window)}.orders, 0)"
-        return "coalesce(s.orders, 0)" if self._sums() else self._orders("count(*)")
+        if window is None and not self._sums():
+            return self._orders("count(*)")
+        return f"coalesce({self._column('orders', window)}, 0)"
 
     def _moment(self, which: str) -> str:
         if self._sums():
@@ -124,13 +150,15 @@ class Asking(Writer):
         """Of a customer whose orders are all in one currency; of anybody else `s.total` is NULL."""
         if not self._sums():
             raise NotSaid
-        total = f"coalesce({'s' if window is None else self._within(window)}.total, 0)"
-        count = self._count(window)
+        column = self._column("total", window)
+        total, count = f"coalesce({column}, 0)", self._count(window)
+        doubts = ("(s.customer_id IS NOT NULL AND s.total IS NULL)",)
+        if which == "total" and currency is None:
+            return Said(total, doubts, *_MONEY, column=(column, "numeric"))
         if currency is not None:
             brand, wanted = self.parameter(self.inquiry.currency, "text"), self.parameter(currency, "text")
             same = f"CASE WHEN coalesce(s.currency, {brand}) = {wanted} THEN"
             total, count = f"({same} {total} ELSE 0 END)", f"({same} {count} ELSE 0 END)"
-        doubts = ("(s.customer_id IS NOT NULL AND s.total IS NULL)",)
         if which == "total":
             return Said(total, doubts, *_MONEY)
         return Said(quotient(total, count), doubts, _MONEY[0], 12)
@@ -213,12 +241,13 @@ def _attribute(value: str, type: Type) -> Said:
         whole = f"scale({number}) = 0 AND {number} BETWEEN {-(2**63)} AND {2**64 - 1}"
         return Said(f"(CASE {kind} WHEN 'string' THEN {text} WHEN 'number' THEN CASE WHEN {whole} THEN {text} END END)")
     if type is Type.NUMBER:
+        read = _read_number(text)
+        too_long = f"abs({number}) >= 1e{_SIZE} OR scale({number}) > {_SIZE}"
         return Said(
-            f"(CASE {kind} WHEN 'number' THEN {number} "
-            f"WHEN 'string' THEN CASE WHEN {text} ~ {_NUMBER} THEN {text}::numeric END END)",
-            (
-                f"(CASE {kind} WHEN 'number' THEN abs({number}) >= 1e{_SIZE} OR scale({number}) > {_SIZE} "
-                f"WHEN 'string' THEN {text} !~ {_NUMBER} AND {text} ~ '[0-9]|[^\\x01-\\x7f]' ELSE false END)",
+            f"(CASE {kind} WHEN 'number' THEN {number} WHEN 'string' THEN {read.text} END)",
+            tuple(
+                f"(CASE {kind} WHEN 'number' THEN {too_long} WHEN 'string' THEN {doubt} ELSE false END)"
+                for doubt in read.doubts
             ),
             _SIZE,
             _SIZE,
@@ -231,3 +260,9 @@ def _attribute(value: str, type: Type) -> Said:
         f"CASE WHEN {day} <= {last} THEN ({month} + ({day} - 1))::timestamp AT TIME ZONE 'UTC' END END)",
         (f"(CASE WHEN {kind} = 'string' THEN char_length({text}) > 10 ELSE false END)",),
     )
+
+
+def _read_number(text: str) -> Said:
+    """Text as the number that it spells."""
+    plain = f"{text} ~ {_NUMBER}"
+    return Said(f"CASE WHEN {plain} THEN {text}::numeric END", (f"(NOT {plain} AND {text} ~ '[0-9]|[^\\x01-\\x7f]')",))

@@ -79,7 +79,11 @@ ODD_NUMBERS = [
     1e15,
     1e16,
     1e25,
+    9e60,
+    1e61,
     1e300,
+    1e-60,
+    9e-61,
     5e-324,
     2**63 - 1,
     -(2**63),
@@ -416,6 +420,12 @@ def test_every_odd_value(known):
         for condition in {is_its_value(node, subject): None for subject in everybody(known, NOBODY, graded=False)}:
             agree(known, condition, NOBODY, graded=False)
     agree(known, tree.Attribute("vip", Type.BOOLEAN), NOBODY, graded=False)
+    relations: tuple[tree.Relation, ...] = ("==", "!=", "<", "<=", ">", ">=")
+    beside = [tree.Constant(Decimal(number), Type.NUMBER) for number in ("0", "2", "-3", "1e15", "1e-61", "1e61")]
+    beside += [tree.Constant(text, Type.TEXT) for text in ("2", "-3", "1.5", "gold", "ä", "it's", '"', "")]
+    for relation, constant in product(relations, beside):
+        node = read[list(TYPES.values()).index(constant.type)]
+        agree(known, tree.Compare(node, ((relation, constant),)), NOBODY, graded=False)
     choices = tree.ListOf((tree.Attribute("tier", Type.TEXT), city), Type.TEXT)
     among: tuple[tree.Relation, ...] = ("in", "not in")
     for how in among:
