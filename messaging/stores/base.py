@@ -131,7 +131,10 @@ class Outbox(ABC):
 
     @abstractmethod
     def replan(self, messages: Sequence[Message]) -> int:
-        """Put messages in the place of those with their ids that were skipped; return how many. Others stay."""
+        """Put messages in the place of those with their ids that were skipped; return how many. Others stay.
+
+        Of several with one id the last counts.
+        """
 
     @abstractmethod
     def get(self, ids: Iterable[str]) -> dict[str, Message]: ...

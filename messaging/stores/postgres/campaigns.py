@@ -10,7 +10,7 @@ from messaging.stores.base import Campaigns
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import storable
+from messaging.stores.postgres.values import askable
 from messaging.stores.values import pack
 
 CAMPAIGNS = Table("campaigns", {"name": "text", "state": "text", "created_at": "timestamptz", "document": "json"})
@@ -70,4 +70,4 @@ def forget_member(session: Session, identity: Identity) -> None:
 
 
 def _names(name: str) -> dict[str, list[str]]:
-    return {"names": storable([name])}
+    return {"names": askable([name])}

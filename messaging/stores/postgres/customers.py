@@ -21,7 +21,7 @@ from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.short_links import forget_links
 from messaging.stores.postgres.table import Table, last_of_each
 from messaging.stores.postgres.upkeep import scrub
-from messaging.stores.postgres.values import storable
+from messaging.stores.postgres.values import askable
 
 _NAMES = ("id", "email", "phone", "first_name", "last_name", "locale", "timezone", "country", "region", "city")
 CUSTOMERS = Table(
@@ -58,13 +58,13 @@ class PostgresCustomers(Customers):
         self._addresses = addresses
 
     def get(self, ids: Iterable[str]) -> dict[str, Customer]:
-        ids = storable(ids)
+        ids = askable(ids)
         rows = self._database.rows("SELECT * FROM customers WHERE id = ANY(%(ids)s)", {"ids": ids}) if ids else []
         found = {row["id"]: _customer(row) for row in rows}
         return {id: found[id] for id in ids if id in found}
 
     def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
-        emails, phones = storable([email.lower()] if email else []), storable([phone] if phone else [])
+        emails, phones = askable([email.lower()] if email else []), askable([phone] if phone else [])
         if not emails and not phones:
             return []
         rows = self._database.rows(
@@ -135,7 +135,7 @@ class PostgresCustomers(Customers):
         orders = self._events.orders_of(ids) if needs.orders else {}
         happened = self._events.happened(ids, needs.happened) if needs.happened else {}
         told = self._events.told(ids, needs.told) if needs.told else {}
-        messages = self._database.read(lambda session: facts_of(session, storable(ids))) if needs.messages else {}
+        messages = self._database.read(lambda session: facts_of(session, askable(ids))) if needs.messages else {}
         addresses = self._addresses.of_customers(self.get(ids).values()) if needs.addresses else {}
         return {
             id: History(

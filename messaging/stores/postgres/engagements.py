@@ -16,7 +16,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.summary import summarise
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import storable, to_json
+from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.values import pack
 
 ENGAGEMENTS = Table(
@@ -50,7 +50,7 @@ class PostgresEngagements(Engagements):
         first: dict[str, Engagement] = {}
         for engagement in engagements:
             first.setdefault(digest("engagement", engagement.source, engagement.id), engagement)
-        ids = storable({engagement.message_id for engagement in first.values() if engagement.message_id})
+        ids = askable({engagement.message_id for engagement in first.values() if engagement.message_id})
         documents = {key: engagement.to_document() for key, engagement in first.items()}
         for document in documents.values():
             pack(document, "engagements")
@@ -70,7 +70,7 @@ class PostgresEngagements(Engagements):
     def of_messages(self, message_ids: Sequence[str]) -> dict[str, list[Engagement]]:
         statement = "SELECT * FROM engagements WHERE message_id = ANY(%(ids)s) ORDER BY at, seq"
         found: defaultdict[str, list[Engagement]] = defaultdict(list)
-        for row in self._database.rows(statement, {"ids": storable(message_ids)}):
+        for row in self._database.rows(statement, {"ids": askable(message_ids)}):
             found[row["message_id"]].append(_engagement(row))
         return {id: found[id] for id in message_ids if id in found}
 
@@ -84,7 +84,7 @@ class PostgresEngagements(Engagements):
 
     def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:
         pack({"reasons": [list(reasons) for _, reasons in verdicts.values()]}, "engagements")
-        ids = sorted(storable(verdicts))
+        ids = sorted(askable(verdicts))
         values = {
             "ids": ids,
             "machines": [verdicts[id][0] for id in ids],

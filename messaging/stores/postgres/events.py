@@ -19,7 +19,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.orders import order_of, put_orders
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import short, storable
+from messaging.stores.postgres.values import askable, short
 from messaging.stores.values import pack
 
 #: What an event is about, by the columns in which that is looked up.
@@ -89,7 +89,7 @@ class PostgresEvents(Events):
         return found
 
     def get(self, keys: Iterable[str]) -> dict[str, Event]:
-        return self._database.read(lambda session: _get(session, storable(keys)))
+        return self._database.read(lambda session: _get(session, askable(keys)))
 
     def settle(self, key: str, state: EventState, *, customer_id: str | None = None, error: str | None = None) -> None:
         values = {"key": key, "state": state.value, "customer_id": customer_id, "error": error}
@@ -111,12 +111,12 @@ class PostgresEvents(Events):
         self._database.write(lambda session: session.run(statement, values))
 
     def forget(self, keys: Iterable[str]) -> None:
-        wanted = storable(keys)
+        wanted = askable(keys)
         if wanted:
             self._database.write(lambda session: _drop(session, wanted))
 
     def forgotten(self, keys: Iterable[str]) -> set[str]:
-        wanted = storable(keys)
+        wanted = askable(keys)
         return self._database.read(lambda session: _erased(session, wanted))
 
     def put_off(self, events: Iterable[Event], until: datetime) -> None:
@@ -182,7 +182,7 @@ class PostgresEvents(Events):
         return self._database.read(lambda session: session.count("events"))
 
     def orders(self, keys: Iterable[str]) -> dict[str, Order]:
-        wanted = storable(keys)
+        wanted = askable(keys)
         rows = self._database.rows("SELECT * FROM orders WHERE key = ANY(%(keys)s)", {"keys": wanted})
         found = {row["key"]: order_of(row) for row in rows}
         return {key: found[key] for key in wanted if key in found}
@@ -197,7 +197,7 @@ class PostgresEvents(Events):
             SELECT * FROM orders WHERE customer_id = ANY(%(ids)s) ORDER BY placed_at NULLS LAST, key
         """
         found: defaultdict[str, list[Order]] = defaultdict(list)
-        for row in self._database.rows(statement, {"ids": storable(customer_ids)}):
+        for row in self._database.rows(statement, {"ids": askable(customer_ids)}):
             found[row["customer_id"]].append(order_of(row))
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
@@ -212,7 +212,7 @@ class PostgresEvents(Events):
             WHERE customer_id = ANY(%(ids)s) AND type = ANY(%(types)s) GROUP BY customer_id, type
         """
         found: defaultdict[str, dict[str, tuple[datetime, ...]]] = defaultdict(dict)
-        for row in self._database.rows(statement, {"ids": storable(customer_ids), "types": storable(types)}):
+        for row in self._database.rows(statement, {"ids": askable(customer_ids), "types": askable(types)}):
             found[row["customer_id"]][row["type"]] = tuple(row["times"])
         return found
 
@@ -223,7 +223,7 @@ class PostgresEvents(Events):
             WHERE customer_id = ANY(%(ids)s) AND type = ANY(%(types)s) ORDER BY time, id
         """
         found: defaultdict[str, defaultdict[str, list[EventFact]]] = defaultdict(lambda: defaultdict(list))
-        for row in self._database.rows(statement, {"ids": storable(customer_ids), "types": storable(types)}):
+        for row in self._database.rows(statement, {"ids": askable(customer_ids), "types": askable(types)}):
             names = names_in({**row["data"], "event": {"id": row["id"]}})
             found[row["customer_id"]][row["type"]].append(EventFact(row["time"], row["source"], row["shop"], names))
         return {id: {type: tuple(facts) for type, facts in by_type.items()} for id, by_type in found.items()}

@@ -14,7 +14,7 @@ from messaging.stores.base import Outbox, Outcome
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
 from messaging.stores.postgres.session import Row, Session
-from messaging.stores.postgres.values import storable, to_json
+from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
 from messaging.stores.values import check_text, clean_text, pack
 
@@ -59,7 +59,7 @@ class PostgresOutbox(Outbox):
         return self._database.write(replan) if rows else 0
 
     def get(self, ids: Iterable[str]) -> dict[str, Message]:
-        wanted = storable(ids)
+        wanted = askable(ids)
         if not wanted:
             return {}
         rows = self._database.rows("SELECT * FROM messages WHERE id = ANY(%(ids)s)", {"ids": wanted})
@@ -146,7 +146,7 @@ class PostgresOutbox(Outbox):
             UPDATE messages SET state = 'sending', attempts = attempts + 1
             WHERE id = ANY(%(ids)s) AND {_STILL_PLANNED} AND coalesce(worker, '') = %(worker)s RETURNING id
         """
-        values = {"ids": sorted(storable(ids)), "worker": worker}
+        values = {"ids": sorted(askable(ids)), "worker": worker}
         begun = {row["id"] for row in self._database.write(lambda session: session.rows(statement, values))}
         return [id for id in dict.fromkeys(ids) if id in begun]
 
@@ -165,7 +165,7 @@ class PostgresOutbox(Outbox):
         statement = f"UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND {_STILL_PLANNED}"
         if ids is not None:
             statement += " AND id = ANY(%(ids)s)"
-        values = {"worker": worker, "ids": sorted(storable(ids or ()))}
+        values = {"worker": worker, "ids": sorted(askable(ids or ()))}
         if ids is None or values["ids"]:
             self._database.write(lambda session: session.run(statement, values), durable=False)
 
@@ -216,7 +216,7 @@ class PostgresOutbox(Outbox):
         if context is not None:
             pack({"context": dict(context)}, "messages")
         values = {
-            "ids": sorted(storable(ids)),
+            "ids": sorted(askable(ids)),
             "due_at": due_at,
             "expires_at": expires_at,
             "context": to_json(context) if context else None,
@@ -233,7 +233,7 @@ class PostgresOutbox(Outbox):
             SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND {_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}
             ORDER BY seq
         """
-        return messages_of(self._database.rows(statement, {"ids": storable([customer_id])}))
+        return messages_of(self._database.rows(statement, {"ids": askable([customer_id])}))
 
     def stop(self, campaign: str, reason: str) -> int:
         pack({"reason": reason}, "messages")
@@ -249,7 +249,7 @@ class PostgresOutbox(Outbox):
             ORDER BY seq
         """
         found: defaultdict[str, list[MessageFact]] = defaultdict(list)
-        for row in self._database.rows(statement, {"ids": storable(customer_ids), "since": since}):
+        for row in self._database.rows(statement, {"ids": askable(customer_ids), "since": since}):
             found[row["customer_id"]].append(fact_of(row))
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
@@ -259,7 +259,7 @@ class PostgresOutbox(Outbox):
             WHERE customer_id = ANY(%(ids)s) AND state IN ('planned', 'sending', 'unknown') ORDER BY seq
         """
         found: defaultdict[str, list[Message]] = defaultdict(list)
-        for message in messages_of(self._database.rows(statement, {"ids": storable(customer_ids)})):
+        for message in messages_of(self._database.rows(statement, {"ids": askable(customer_ids)})):
             found[message.customer_id].append(message)
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 

@@ -14,7 +14,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.events import event_of, events_naming
 from messaging.stores.postgres.orders import order_of
 from messaging.stores.postgres.session import Session
-from messaging.stores.postgres.values import short, storable
+from messaging.stores.postgres.values import askable, short
 from messaging.stores.products import ORDERS_ASKED, Products
 
 
@@ -45,7 +45,7 @@ class PostgresProducts(Products):
         return [each for each in map(event_of, rows) if same(mine, names_in(each.data)["product"])]
 
     def bought_with(self, source: str, shop: str, skus: Collection[str]) -> dict[str, int]:
-        wanted = storable(skus)
+        wanted = askable(skus)
         if not wanted:
             return {}
         rows = self._database.rows(

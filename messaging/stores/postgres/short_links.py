@@ -9,7 +9,7 @@ from messaging.stores.links import ShortLinks
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import storable
+from messaging.stores.postgres.values import askable
 
 LINKS = Table(
     "short_links",
@@ -44,7 +44,7 @@ class PostgresShortLinks(ShortLinks):
         return [link for link in links if kept[link.code] != link]
 
     def get(self, code: str) -> ShortLink | None:
-        codes = storable([code])
+        codes = askable([code])
         return self._database.read(lambda session: _get(session, codes)).get(code)
 
 

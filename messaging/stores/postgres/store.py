@@ -23,7 +23,7 @@ from messaging.stores.postgres.schema import open_schema
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.short_links import PostgresShortLinks
 from messaging.stores.postgres.upkeep import TABLES, fold_counts, vacuum
-from messaging.stores.postgres.values import storable, to_json
+from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
 from messaging.stores.values import pack
 
@@ -68,7 +68,7 @@ class PostgresStore(Store):
 
     def version(self, version: str) -> TemplateVersion | None:
         statement = "SELECT document FROM versions WHERE version = ANY(%(versions)s)"
-        rows = self._database.rows(statement, {"versions": storable([version])})
+        rows = self._database.rows(statement, {"versions": askable([version])})
         return TemplateVersion.from_document(rows[0]["document"]) if rows else None
 
     def versions(self) -> Iterator[TemplateVersion]:
@@ -76,7 +76,7 @@ class PostgresStore(Store):
         return (TemplateVersion.from_document(row["document"]) for row in rows)
 
     def get_note(self, key: str) -> Any:
-        rows = self._database.rows("SELECT value FROM notes WHERE key = ANY(%(keys)s)", {"keys": storable([key])})
+        rows = self._database.rows("SELECT value FROM notes WHERE key = ANY(%(keys)s)", {"keys": askable([key])})
         return rows[0]["value"] if rows else None
 
     def put_note(self, key: str, value: Any) -> None:

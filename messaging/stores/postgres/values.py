@@ -24,6 +24,6 @@ def short(name: str | None) -> str | None:
     return name if name is None or len(name) <= LONGEST else digest(name)
 
 
-def storable(texts: Iterable[str]) -> list[str]:
-    """Those of the texts that can be in a database at all, each once."""
+def askable(texts: Iterable[str]) -> list[str]:
+    """Those of the texts that can be in a database at all, each once: it would refuse to look for the others."""
     return [text for text in dict.fromkeys(texts) if is_storable(text)]

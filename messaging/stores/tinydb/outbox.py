@@ -90,7 +90,8 @@ class TinyOutbox(Outbox):
     def replan(self, messages: Sequence[Message]) -> int:
         with self._journal.changing():
             documents = self._table.documents
-            skipped = [m for m in messages if m.id in documents and documents[m.id]["state"] == _SKIPPED]
+            last = {message.id: message for message in messages}.values()
+            skipped = [m for m in last if m.id in documents and documents[m.id]["state"] == _SKIPPED]
             for message in skipped:
                 self._table.put(message.id, message.to_document())
         return len(skipped)

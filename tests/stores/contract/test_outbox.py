@@ -59,6 +59,11 @@ class TestAdding:
         assert outbox.get(["m4"]) == {}
         assert "m1" in ids(store.outbox.claim(worker, now=make.now, limit=9))
 
+    def test_of_several_that_are_planned_anew_under_one_id_the_last_counts(self, store, look, make):
+        store.outbox.add([make.message("m1", state=MessageState.SKIPPED)])
+        assert store.outbox.replan([make.message("m1", topic="first"), make.message("m1", topic="last")]) == 1
+        assert look().outbox.get(["m1"])["m1"].topic == "last"
+
     def test_pages_in_order_of_id(self, store, look, make):
         store.outbox.add(
             [
