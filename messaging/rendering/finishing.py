@@ -17,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff]+")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _HALVES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
+_NO_BREAK = re.compile("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]")
 #: Inside of `=?`.
 _ENCODED_WORD = re.compile(r"(?<==)(?=\?)")
 
@@ -24,8 +25,11 @@ _ENCODED_WORD = re.compile(r"(?<==)(?=\?)")
 Edit = tuple[int, int, str]
 
 
-def finished(part: str, text: str, template: str) -> str:
+def finished(part: str, text: str, template: str, *, channel: str = "email") -> str:
     """The text of a part as it goes out.
+
+    In a text message a space is a space: one that does not break is not in the alphabet of the network, and would leave
+    70 characters to a part instead of 160.
 
     Raises:
         TemplateError: it shall be JSON, and is none.
@@ -43,6 +47,8 @@ def finished(part: str, text: str, template: str) -> str:
             ) from None
         return text
     if part in ("text", "body"):
+        if channel == "sms":
+            text = _NO_BREAK.sub(" ", text)
         return _BLANK_LINES.sub("\n\n", text).strip("\n") if "\n" in text else text.strip()
     return text
 
@@ -56,7 +62,7 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", _encodable(text)).split()).replace("=?", "= ?")
 
 
-def finished_pieces(part: str, flat: list[str], text: str) -> Pieces:
+def finished_pieces(part: str, flat: list[str], text: str, *, channel: str = "email") -> Pieces:
     """The pieces of `text`, which `finished` made of what `flat` (skeleton and values in turn) joins to."""
     raw = "".join(flat)
     if raw != text:
@@ -66,6 +72,8 @@ def finished_pieces(part: str, flat: list[str], text: str) -> Pieces:
             flat = _replaced(_stripped(flat, None), _SPACES, " ")
             flat = _replaced(flat, _ENCODED_WORD, " ")
         elif part in ("text", "body"):
+            if channel == "sms":
+                flat = _replaced(flat, _NO_BREAK, " ")
             flat = _stripped(_replaced(flat, _BLANK_LINES, "\n\n"), "\n" if "\n" in raw else None)
     return Pieces(tuple(flat[::2]), tuple(flat[1::2]))
 

@@ -14,29 +14,40 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, match_skeleton
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_symbol
 from jinja2 import TemplateRuntimeError, Undefined
 
 from messaging.rendering.operators import decimal
 from messaging.rendering.run import Run
 
 _MAX_PATTERN = 60
+#: Beside letters, those that the alphabet of text messages has (3GPP TS 23.038).
+_SYMBOLS_TEXTED = frozenset("€£¥")
 
 _CODE_AT_NUMBER = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def money(run: Run, amount: Any, /, currency: Any = None) -> str:
-    """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given."""
+    """`1234.5` as `€1,234.50`, `1.234,50 €` … `currency` (ISO 4217) is the brand's unless given.
+
+    In a text message a symbol that would halve what fits into it is written as its code: `18,90 PLN`.
+    """
     if currency is None or isinstance(currency, Undefined) or currency == "":
         currency = run.currency
     if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise TemplateRuntimeError(f"money: {str(currency)[:20]!r} is not a currency (three letters: EUR)")
-    return _money(decimal(amount), currency.upper(), run.locale)
+    return _money(decimal(amount), currency.upper(), run.locale, run.channel == "sms")
 
 
 @lru_cache(4096)
-def _money(amount: Decimal, currency: str, locale: Locale) -> str:
-    text = format_currency(amount, currency, locale=locale)
+def _money(amount: Decimal, currency: str, locale: Locale, texting: bool) -> str:
+    symbol = get_currency_symbol(currency, locale)
+    pattern = None
+    if texting and not (symbol.isascii() or symbol in _SYMBOLS_TEXTED):
+        pattern = locale.currency_formats["standard"].pattern.replace("¤", "¤¤")
+    text = format_currency(amount, currency, pattern, locale=locale)
+    if texting:
+        text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")  # between thousands, in Switzerland
     # A code of letters stands apart from its number (CLDR's currencySpacing).
     return _CODE_AT_NUMBER.sub("\N{NO-BREAK SPACE}", text)
 

@@ -90,16 +90,16 @@ class Renderer:
             values["preferences_url"] = links.preferences()
         recommended = values.get("recommended")
         values["recommended"] = Recommended(recommended if isinstance(recommended, list) else ())
-        run = _run(version, variant.locale, values, links)
+        run = _run(version, variant.locale, channel, values, links)
         parts: dict[str, str] = {}
 
         def render(part: str, compiled: Compiled) -> None:
             chunks: list[str] | None = None if pieces is None else []
-            text = finished(part, compiled.render(values, run, chunks), version.template)
+            text = finished(part, compiled.render(values, run, chunks), version.template, channel=channel)
             name = "body" if part == "json" else part
             parts[name] = text
             if pieces is not None and chunks is not None and text:
-                pieces[name] = finished_pieces(part, compiled.apart(chunks), text)
+                pieces[name] = finished_pieces(part, compiled.apart(chunks), text, channel=channel)
 
         for part, compiled in variant.lines:
             render(part, compiled)
@@ -156,7 +156,7 @@ def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> s
     return known[wanted]
 
 
-def _run(version: TemplateVersion, variant: str, values: Mapping[str, Any], links: MessageLinks) -> Run:
+def _run(version: TemplateVersion, variant: str, channel: str, values: Mapping[str, Any], links: MessageLinks) -> Run:
     brand = version.brand
     customer_locale = parse_locale(str(values["locale"]))
     text_locale = parse_locale(variant or str(brand.get("locale") or "en"))
@@ -167,6 +167,7 @@ def _run(version: TemplateVersion, variant: str, values: Mapping[str, Any], link
         date_locale=customer_locale if same else text_locale,
         zone=_zone(str(values.get("timezone") or brand.get("timezone") or "UTC")),
         currency=str(brand.get("currency") or "EUR"),
+        channel=channel,
         undefined=Missing,
     )
 

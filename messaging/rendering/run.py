@@ -52,6 +52,7 @@ class Run:
     __slots__ = (
         "_look",
         "_started",
+        "channel",
         "currency",
         "date_locale",
         "html",
@@ -72,6 +73,7 @@ class Run:
         date_locale: Locale,
         zone: tzinfo,
         currency: str,
+        channel: str = "email",
         undefined: type[Undefined] = StrictUndefined,
     ) -> None:
         self.undefined = undefined
@@ -82,6 +84,7 @@ class Run:
         self.zone = zone
         #: The brand's.
         self.currency = currency
+        self.channel = channel
         self.links = links
         #: Whether the part is HTML.
         self.html = False

@@ -21,6 +21,8 @@ HOSTILE = [
     "\u2028",
     "\x00",
     "\u3000",
+    "\xa0",
+    "\u202f",
     "a",
     "\r\n",
     "\u202e",
@@ -32,8 +34,9 @@ CHUNKS = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), m
 @given(chunks=CHUNKS)
 def test_pieces_are_finished_as_the_text_is(part: str, chunks: list[str]) -> None:
     flat = chunks if len(chunks) % 2 else [*chunks, ""]
-    text = finished(part, "".join(flat), "t")
-    assert finished_pieces(part, flat, text).text == text
+    for channel in ("email", "sms"):
+        text = finished(part, "".join(flat), "t", channel=channel)
+        assert finished_pieces(part, flat, text, channel=channel).text == text
 
 
 def test_what_a_value_becomes_stays_the_values() -> None:

@@ -269,6 +269,33 @@ def test_refund_names_what_comes_back(templates: Any) -> None:
     assert "SEK" in alone["text"]
 
 
+@pytest.mark.parametrize(
+    ("reader", "refund", "shown"),
+    [
+        ("en", {"amount": "18.90"}, "€18.90"),
+        ("de", {"amount": "18.90"}, "18,90 €"),
+        ("de-AT", {"amount": "1234.50"}, "€ 1.234,50"),
+        ("de-CH", {"amount": "1234.50", "currency": "CHF"}, "CHF 1'234.50"),
+        ("pt-BR", {"amount": "1234.50", "currency": "BRL"}, "R$ 1.234,50"),
+        ("pt", {"amount": "18.90", "currency": "PLN"}, "PLN 18,90"),
+        ("en", {"amount": "1890", "currency": "JPY"}, "¥1,890"),
+        ("en", {}, "€84.70"),
+    ],
+)
+def test_a_text_about_a_refund_names_what_comes_back(templates: Any, reader: str, refund: Any, shown: str) -> None:
+    data = templates.sample("refunded") | {"refund": {"id": "r1", **refund}}
+    text = templates.render("refunded", data, channel="sms", locale=reader).parts["text"]
+    assert f" {shown}" in text
+    assert (count(text).number, count(text).because) == (1, None)
+
+
+def test_a_text_about_a_refund_of_what_nobody_knows_names_no_amount(templates: Any, locale: str) -> None:
+    data = {"order": {"number": "7"}, "refund": {"amount": "5.00"}}  # in which currency?
+    text = templates.render("refunded", data, channel="sms", locale=locale).parts["text"]
+    assert "5" not in text.partition(". ")[0]
+    assert " 7" in text.partition(". ")[0]
+
+
 def test_what_others_bought(templates: Any, locale: str) -> None:
     with_some = templates.render("post-purchase", locale=locale)
     assert "https://shop.example/products/stoneware-cups" in with_some.targets
