@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from messaging.errors import PluginError
 from messaging.nouns.consent import ALL_TOPICS, AddressStatus
@@ -71,9 +72,8 @@ class Why:
         event = self._store.events.get([message.event_key]).get(message.event_key)
         trigger = self._trigger(message)
         timing = _timing(trigger) if trigger is not None else ""
-        if event is None:
-            return Reason("cause", f"an event that is gone by now{timing}, once for {message.trigger_key}")
-        return Reason("cause", f"{_of_the_event(event)}{timing}, once for {message.trigger_key}")
+        what = _of_the_event(event) if event is not None else "an event that is gone by now"
+        return Reason("cause", f"{what}{timing}, once for {unquote(message.trigger_key or '')}")
 
     def _trigger(self, message: Message) -> Trigger | None:
         triggers = self._switch.triggers(message.template)

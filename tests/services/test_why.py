@@ -63,6 +63,25 @@ def test_one_that_waits(shop):
     assert not any(reason.against for reason in found.values())
 
 
+def test_a_key_is_shown_as_people_write_it(live_shop):
+    live_shop.write_template(
+        "late", CART.replace("cart.updated", "order.placed") + 'key = "order.number + event.type"\n'
+    )
+    live_shop.app.triggers.enable("late")
+    (ann,) = live_shop.add_customers(1)
+    live_shop.app.intake.receive(
+        {
+            "id": "placed",
+            "type": "order.placed",
+            "time": live_shop.clock.now().isoformat(),
+            "customer": {"id": ann},
+            "data": {"order": {"number": "Nº 7/24"}},
+        }
+    )
+    text = why(live_shop, ann)["cause"].text
+    assert text.endswith("once for api/default/order.number + event.type/Nº 7/24 + order.placed")
+
+
 def test_one_that_was_sent(shop):
     (ann,) = shop.add_customers(1)
     cart(shop, ann)
