@@ -30,7 +30,7 @@ class Told:
     after: int = 0
     #: No event, or without effect: line and reason.
     rejected: list[tuple[int, str]] = field(default_factory=list)
-    #: The time of the first and the last event that was told.
+    #: From when to when the clock ran: as was asked for, else from the first event that was told, to the last.
     first: datetime | None = None
     last: datetime | None = None
 
@@ -51,7 +51,7 @@ def tell_history(
     Raises:
         InputError: there is no event that can be told.
     """
-    told = Told()
+    told = Told(first=since)
     events = _in_time(lines, told)
     history = [line for event, _, line in events if since is not None and event.time < since]
     told.before = len(history)
@@ -66,10 +66,11 @@ def tell_history(
                 else:
                     _tell(rehearsal, event, number, told)
                 progress(1)
-    if told.first is None:
+    if told.last is None:
         raise InputError("no event to rehearse", hint=_why_none(told))
+    told.last = until or told.last
     with rehearsal.store.transaction():
-        rehearsal.pass_time(until or told.last or told.first)
+        rehearsal.pass_time(told.last)
     return told
 
 

@@ -38,6 +38,12 @@ def test_a_table_and_a_plot(run, history):
     assert run("messages", "list", "--json")[1].strip() == "[]"
 
 
+def test_the_headline_says_what_was_run(run, history):
+    code, out, _ = run("rehearse", history, "--template", "order-confirmation", "--to", "2026-03-01T00:00:00Z")
+    assert code == 0
+    assert "2026-01-02 to 2026-03-01: 3 events. Nothing was sent." in out
+
+
 def test_one_customer(run, history):
     code, out, _ = run("rehearse", history, "--template", "order-confirmation", "--customer", "ann@example.com")
     assert code == 0

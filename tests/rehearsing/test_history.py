@@ -87,6 +87,16 @@ def test_what_is_after_is_left_out(app):
     assert row.states.total() == 3
 
 
+def test_the_window_is_as_long_as_the_clock_ran(app):
+    done, rows, *_ = told(app)
+    document = as_document(done, rows)
+    assert (document["from"], document["to"]) == ("2026-01-01T10:00:00+00:00", "2026-03-01T10:00:00+00:00")
+    since, until = (datetime.fromisoformat(time) for time in ("2026-01-15T00:00:00Z", "2026-12-31T00:00:00Z"))
+    done, rows, *_ = told(app, since=since, until=until)
+    document = as_document(done, rows)
+    assert (document["from"], document["to"]) == ("2026-01-15T00:00:00+00:00", "2026-12-31T00:00:00+00:00")
+
+
 def test_nothing_to_tell(app):
     with rehearse(app, ["thanks"]) as rehearsal, pytest.raises(InputError, match="no event to rehearse"):
         tell_history(rehearsal, [b"{}"])
