@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
@@ -47,6 +47,7 @@ from messaging.services.template_check import TemplateCheck
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
 from messaging.settings import Settings, brand_values
+from messaging.stores.base import Address
 from messaging.workspace.declare import declare_attributes
 from messaging.workspace.folder import Workspace
 
@@ -228,6 +229,7 @@ class Messaging(Opened):
             region=self.settings.brand.country,
             zone=ZoneInfo(self.settings.brand.timezone),
             address=self.settings.address_of,
+            reached=self._reached,
         )
 
     @cached_property
@@ -246,7 +248,13 @@ class Messaging(Opened):
 
     @cached_property
     def preferences(self) -> Preferences:
-        return Preferences(self.store, self.recorder, topics=self.library.topics, channels=self.channels)
+        return Preferences(
+            self.store,
+            self.recorder,
+            topics=self.library.topics,
+            channels=self.channels,
+            reached=self._reached,
+        )
 
     @cached_property
     def template_check(self) -> TemplateCheck:
@@ -305,11 +313,12 @@ class Messaging(Opened):
             self.plugins,
             folder=self.workspace.data / "hits",
             soft_bounces=self.settings.sending.soft_bounces,
+            reached=self._reached,
         )
 
     @cached_property
     def suppressing(self) -> Suppressing:
-        return Suppressing(self.store, self.clock, region=self.settings.brand.country)
+        return Suppressing(self.store, self.clock, region=self.settings.brand.country, reached=self._reached)
 
     @cached_property
     def callbacks(self) -> Callbacks:
@@ -360,6 +369,9 @@ class Messaging(Opened):
             )
 
     # Small questions
+
+    def _reached(self, customer_ids: Collection[str], places: Collection[Address]) -> None:
+        self.triggering.plan_again(customer_ids, places, now=self.clock.now())
 
     def _wake(self) -> None:
         for wake in self.wakes:

@@ -77,6 +77,11 @@ def refusal(status: AddressStatus, message_class: MessageClass, topic: str) -> s
     return None if decision.granted else UNSUBSCRIBED
 
 
+def agreed_to(consents: Iterable[Consent]) -> set[tuple[str, str]]:
+    """The places (channel, address) that somebody agrees to be written to at."""
+    return {(consent.channel, consent.address) for consent in consents if consent.granted}
+
+
 def is_refusal(reason: str | None) -> bool:
     """Whether a message was skipped for its address or consent: that may change."""
     return (reason or "").startswith((NO_ADDRESS, SUPPRESSED, NO_CONSENT, UNSUBSCRIBED))

@@ -9,7 +9,7 @@ who it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,6 +21,11 @@ from messaging.stores.base import Address, Store
 
 #: An address that more people have than this is nobody's: a placeholder, or the shop's own.
 _FAMILY = 8
+#: Customers with one address who are looked at for what concerns that.
+_MOST = 20
+#: Told of customers, by id, and of addresses that may perhaps be written to now, in the transaction that lets them:
+#: `Triggering.plan_again`, the one rule for whoever could not be.
+Reached = Callable[[Collection[str], Collection[Address]], object]
 #: Note: the shop's id of a customer who came without one -> the id we made then.
 _ALIAS = "customer-id:"
 #: Note: the id that we made -> the shop's, the other way round.
@@ -35,6 +40,14 @@ def find_customer(store: Store, text: str) -> list[Customer]:
     if known:
         return list(known.values())
     return store.customers.find(email=text.lower()) if "@" in text else store.customers.find(phone=text)
+
+
+def customers_at(store: Store, place: Address) -> list[Customer]:
+    """Customers who have an address: some, if they are more than a family. Only email and phones are looked for."""
+    channel, address = place
+    if channel == "email":
+        return store.customers.find(email=address, limit=_MOST)
+    return store.customers.find(phone=address, limit=_MOST) if channel == "sms" else []
 
 
 def shop_ids(store: Store, customer_id: str) -> list[str]:
@@ -71,7 +84,7 @@ class CustomerBatch:
         self._numbered: set[str] = set()
         self._new_addresses: list[Address] = []
         self._former: dict[str, list[Address]] = {}
-        #: (customer id, channel) of those who had no address on it before.
+        #: (customer id, channel) of those who were known and had no address on it.
         self.reached: list[tuple[str, str]] = []
 
     def tell(
@@ -247,7 +260,7 @@ class CustomerBatch:
             left = before.address(channel) if before is not None else None
             if address and address != left:
                 self._new_addresses.append((channel, address))
-                if left is None:
-                    self.reached.append((after.id, channel))
-                else:
+                if left is not None:
                     self._former.setdefault(after.id, []).append((channel, left))
+                elif before is not None:
+                    self.reached.append((after.id, channel))

@@ -20,6 +20,7 @@ from messaging.nouns.event import Event, EventState
 from messaging.nouns.order import Order
 from messaging.rules.event_types import is_type
 from messaging.rules.orders import fold, order_of
+from messaging.rules.policy import agreed_to
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.rules.subjects import lasting
 from messaging.services.customers import CustomerBatch, find_customer
@@ -28,7 +29,7 @@ from messaging.services.event_consent import CONSENT_CHANGED, EventConsents
 from messaging.services.forgotten import Forgotten
 from messaging.services.live_triggers import Matching
 from messaging.services.triggering import Planned, Triggering
-from messaging.stores.base import Store
+from messaging.stores.base import Address, Store
 
 log = logging.getLogger("messaging.intake")
 
@@ -51,6 +52,9 @@ class Work:
     customer: Customer | None = None
     error: str | None = None
     planned: Planned = field(default_factory=Planned)
+    #: Who has an address by it and had none, and where somebody agreed to be written to.
+    reached: set[str] = field(default_factory=set)
+    agreed: set[Address] = field(default_factory=set)
 
 
 class Effects:
@@ -193,7 +197,7 @@ class Effects:
                 if before.incomplete is not None and work.event.incomplete is None:
                     self._store.events.fill(work.event)
                 todo.append((work, live))
-            reached = self.happen([work for work, _ in todo if work.error is None], now)
+            self.happen([work for work, _ in todo if work.error is None], now)
             for work, live in todo:
                 if work.error is None:
                     work.planned = self._triggering.plan(work.event, work.customer, live, now=now)
@@ -202,9 +206,8 @@ class Effects:
                 else:
                     self._store.events.settle(work.event.key, EventState.FAILED, error=work.error)
             for work, _ in todo:
-                if work.customer is not None and work.customer.id in reached and work.event.live and not work.error:
-                    reached.remove(work.customer.id)
-                    work.planned += self._triggering.plan_again(work.customer, now=now)
+                if work.event.live and work.error is None and (work.reached or work.agreed):
+                    work.planned += self._triggering.plan_again(work.reached, work.agreed, now=now)
         for work, live in todo:
             if live.audiences and work.error is None:
                 # Many rows, page by page: they have ids of their own, so a second try makes none twice.
@@ -254,11 +257,8 @@ class Effects:
         customer = work.customer.id if work.customer else None
         self._store.events.settle(work.event.key, EventState.DONE, customer_id=customer)
 
-    def happen(self, works: Sequence[Work], now: datetime) -> set[str]:
-        """Customers, orders and consents, in the caller's transaction; what contradicts is an error of its work.
-
-        Returns the ids of those who have an address, or agreed, that did not before.
-        """
+    def happen(self, works: Sequence[Work], now: datetime) -> None:
+        """Customers, orders and consents, in the caller's transaction; what contradicts is an error of its work."""
         batch = CustomerBatch(self._store, self._forgotten, [work.profile for work in works], now=now)
         keys = {key for work in works if (key := order_of(work.event)) is not None}
         orders = self._store.events.orders(keys)
@@ -282,13 +282,15 @@ class Effects:
                 work.customer = batch.current(work.customer.id)  # as all of these events leave them
         batch.save()
         self._store.events.put_orders(order for key, order in folded.items() if order != orders.get(key))
-        agreed = self._decide(works, batch, now)
-        return agreed | {customer_id for customer_id, _ in batch.reached}
+        self._decide(works, batch, now)
+        reached = {customer_id for customer_id, _ in batch.reached}
+        for work in works:
+            if work.customer is not None and (work.customer.id in reached or work.agreed):
+                work.reached.add(work.customer.id)
 
-    def _decide(self, works: Sequence[Work], batch: CustomerBatch, now: datetime) -> set[str]:
+    def _decide(self, works: Sequence[Work], batch: CustomerBatch, now: datetime) -> None:
         """What customers decided about being written to, and what waited for their address."""
         decisions: list[Consent] = []
-        agreed: set[str] = set()
         for work in works:
             if work.event.type != CONSENT_CHANGED or work.customer is None or work.error is not None:
                 continue
@@ -303,15 +305,13 @@ class Effects:
                 )
             else:
                 decisions.append(decision)
-                if decision.granted:
-                    agreed.add(work.customer.id)
+                work.agreed |= agreed_to([decision])
         for customer_id, channel in batch.reached:
             customer = batch.current(customer_id)
             if customer is not None:
                 decisions += self._consents.waiting(customer, channel, now)
         if decisions:
             self._store.addresses.add_consents(decisions)
-        return agreed
 
 
 def _names(profile: Profile) -> list[str]:

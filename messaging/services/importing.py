@@ -18,10 +18,11 @@ from messaging.clock import Clock
 from messaging.errors import Conflict
 from messaging.nouns.customer import Customer
 from messaging.rules.headers import channel_of, columns_of, is_field, names_text
+from messaging.rules.policy import agreed_to
 from messaging.rules.profile import Profile, ProfileReader
 from messaging.rules.values import AttributeType, Guess, SlashOrder
 from messaging.services.csv_file import CsvFile, Row
-from messaging.services.customers import CustomerBatch
+from messaging.services.customers import CustomerBatch, Reached
 from messaging.services.forgotten import Forgotten
 from messaging.services.import_consent import ConsentReader, Grant, Said, record
 from messaging.services.rejected import RejectedFile
@@ -73,10 +74,11 @@ class CustomerImport:
         region: str | None = None,
         zone: tzinfo,
         address: Callable[[Customer, str], str | None] = Customer.address,
+        reached: Reached = lambda customer_ids, places: None,
     ) -> None:
         """`attributes` are those declared; `declare` adds to them; `region` and `zone` are the shop's.
 
-        `address` says where a customer is reached on a channel.
+        `address` says where a customer is reached on a channel; `reached` is told of who may be written to now.
         """
         self._store = store
         self._clock = clock
@@ -86,6 +88,7 @@ class CustomerImport:
         self._region = region
         self._zone = zone
         self._address = address
+        self._reached = reached
 
     def survey(
         self,
@@ -152,7 +155,7 @@ class CustomerImport:
                 batch = _Batch(file, survey, profiles, consents, self._address)
                 batch.read(page)
                 with self._store.transaction():
-                    batch.write(self._store, self._forgotten, source=source, now=self._clock.now())
+                    batch.write(self._store, self._forgotten, self._reached, source=source, now=self._clock.now())
                 batch.report(summary, rejected, incomplete)
                 progress(len(page))
         finally:
@@ -219,12 +222,13 @@ class _Batch:
                 if left_out:
                     self._partly[row.line] = left_out
 
-    def write(self, store: Store, forgotten: Forgotten, *, source: str, now: datetime) -> None:
+    def write(self, store: Store, forgotten: Forgotten, reached: Reached, *, source: str, now: datetime) -> None:
         """Take the good ones in; whose id and address contradict what is known turns out bad."""
         profiles = [*(profile for _, profile, _ in self._good), *(bad.profile for bad in self._bad)]
         customers = CustomerBatch(store, forgotten, profiles, now=now)
         decisions: list[tuple[Customer, list[Said]]] = []
         same: list[tuple[Customer, list[Said]]] = []
+        known: set[str] = set()
         for row, profile, said in self._good:
             try:
                 customers.check(profile)
@@ -233,9 +237,12 @@ class _Batch:
                 self._bad.append(_Bad(row, str(error), profile, [one for one in said if not one.granted]))
                 continue
             decisions.append((customer, said))
-            self._created += before is None
-            self._updated += before is not None
-            if before is not None and replace(customer, updated_at=before.updated_at, told_at=before.told_at) == before:
+            if before is None:
+                self._created += 1
+                continue
+            self._updated += 1
+            known.add(customer.id)
+            if replace(customer, updated_at=before.updated_at, told_at=before.told_at) == before:
                 same.append((customer, said))
         for bad in (bad for bad in self._bad if bad.refusals):
             customer = customers.meant(bad.profile)
@@ -245,6 +252,9 @@ class _Batch:
                 bad.reason += f"; taken in all the same: no to {' and '.join(channels)}"
         customers.save()
         kept = record(store, decisions, source=source, now=now, address=self._address)
+        agreed = agreed_to(kept)
+        if agreed or customers.reached:
+            reached(known, agreed)
         news = {(consent.channel, consent.address) for consent in kept}
         self._unchanged = sum(
             not any((one.channel, self._address(customer, one.channel)) in news for one in said)

@@ -16,7 +16,8 @@ from messaging.ids import random_id
 from messaging.nouns.consent import ALL_TOPICS, Consent
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageClass
-from messaging.rules.policy import standing
+from messaging.rules.policy import agreed_to, standing
+from messaging.services.customers import Reached
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
 
@@ -51,12 +52,17 @@ class Preferences:
         *,
         topics: Callable[[], Sequence[str]],
         channels: Callable[[], Sequence[str]],
+        reached: Reached = lambda customer_ids, places: None,
     ) -> None:
-        """`topics` are those of marketing; `channels` those that messages can go out on."""
+        """`topics` are those of marketing; `channels` those that messages can go out on.
+
+        `reached` is told of who may be written to now.
+        """
         self._store = store
         self._recorder = recorder
         self._topics = topics
         self._channels = channels
+        self._reached = reached
 
     def choices(self, message_id: str) -> list[Choice]:
         """What the reader of a message can choose and how it stands, by topic and channel.
@@ -128,6 +134,8 @@ class Preferences:
                 )
             )
         self._store.addresses.add_consents(consents)
+        if agreed := agreed_to(consents):
+            self._reached([message.customer_id], agreed)
         for consent in consents:
             about_it = consent.channel == message.channel and consent.topic in (message.topic, ALL_TOPICS)
             if about_it and not consent.granted:

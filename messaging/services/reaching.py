@@ -8,11 +8,18 @@ from messaging.nouns.consent import UNREACHABLE, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message
 from messaging.rules.reach import shows_reach, soft_bounces
+from messaging.services.customers import customers_at
 from messaging.stores.base import Address, Store
 
-#: Customers with one address, and messages to each, that are looked at.
-_MOST_CUSTOMERS = 20
+#: Messages to each customer that are looked at.
 _MOST_MESSAGES = 10_000
+
+
+def place_of(told: Engagement, messages: Mapping[str, Message]) -> Address | None:
+    """The channel and address that something came back from: its message's, else as told; None if nobody knows."""
+    message = messages.get(told.message_id or "")
+    channel, address = (message.channel, message.address) if message else (told.channel, told.address)
+    return (channel, address) if channel is not None and address is not None else None
 
 
 class Reaching:
@@ -23,29 +30,31 @@ class Reaching:
         self._store = store
         self._limit = limit
 
-    def look(self, recorded: Iterable[Engagement], messages: Mapping[str, Message]) -> None:
+    def look(self, recorded: Iterable[Engagement], messages: Mapping[str, Message]) -> list[Address]:
         """Suppress and let go of what `recorded`, which is in the store by now, is about. In the caller's transaction.
 
-        `messages` are those it names, by id.
+        `messages` are those it names, by id. Returns what was let go of.
         """
         bounced: dict[Address, set[str]] = {}
         reached: dict[Address, set[str]] = {}
         for told in recorded:
-            message = messages.get(told.message_id or "")
-            channel, address = (message.channel, message.address) if message else (told.channel, told.address)
+            place = place_of(told, messages)
             soft = told.kind is EngagementKind.BOUNCED and told.soft
-            if channel is not None and address is not None and (soft or shows_reach(told)):
-                owners = (bounced if soft else reached).setdefault((channel, address), set())
+            if place is not None and (soft or shows_reach(told)):
+                owners = (bounced if soft else reached).setdefault(place, set())
                 owners.update({told.customer_id} if told.customer_id else ())
         statuses = self._store.addresses.status({*bounced, *reached})
         for place in bounced if self._limit else ():
             if statuses[place].suppression is None:
                 self._suppress(place, bounced[place] | reached.get(place, set()))
+        free: list[Address] = []
         for place, owners in reached.items():
             stop = statuses[place].suppression
             # Whatever is told late counts where it belongs: the row may have been none.
             if stop is not None and stop.reason == UNREACHABLE and len(self._row(place, owners)) < max(self._limit, 1):
                 self._store.addresses.unsuppress(place)
+                free.append(place)
+        return free
 
     def _suppress(self, place: Address, owners: set[str]) -> None:
         row = self._row(place, owners)
@@ -65,11 +74,7 @@ class Reaching:
         )
 
     def _row(self, place: Address, owners: set[str]) -> Sequence[Engagement]:
-        channel, address = place
-        if channel == "email":
-            known = self._store.customers.find(email=address, limit=_MOST_CUSTOMERS)
-        else:
-            known = self._store.customers.find(phone=address, limit=_MOST_CUSTOMERS) if channel == "sms" else []
+        known = customers_at(self._store, place)
         theirs = [
             message.id
             for customer_id in sorted(owners | {customer.id for customer in known})

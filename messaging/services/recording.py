@@ -23,9 +23,10 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.policy import restored, standing
+from messaging.services.customers import Reached, customers_at
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
-from messaging.services.reaching import Reaching
-from messaging.stores.base import Outcome, Store
+from messaging.services.reaching import Reaching, place_of
+from messaging.stores.base import Address, Outcome, Store
 from messaging.stores.spool import Spool
 
 log = logging.getLogger("messaging.recording")
@@ -47,13 +48,26 @@ _SUPPRESSING = {
 class Recorder:
     """Records engagement."""
 
-    def __init__(self, store: Store, clock: Clock, plugins: Plugins, *, folder: Path, soft_bounces: int) -> None:
-        """`folder` is where hits wait until the store takes them; `soft_bounces` in a row suppress an address."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        plugins: Plugins,
+        *,
+        folder: Path,
+        soft_bounces: int,
+        reached: Reached = lambda customer_ids, places: None,
+    ) -> None:
+        """`folder` is where hits wait until the store takes them; `soft_bounces` in a row suppress an address.
+
+        `reached` is told of who may be written to again.
+        """
         self._store = store
         self._clock = clock
         self._plugins = plugins
         self._spool = Spool(folder)
         self._reaching = Reaching(store, limit=soft_bounces)
+        self._reached = reached
 
     def close(self) -> None:
         """Let go of the spool; what waits there is recorded by whoever comes next."""
@@ -171,8 +185,10 @@ class Recorder:
         recorded = self._store.engagements.add([*hits, *(told for told in joined if not is_hit(told))])
         self._settle(recorded, messages)
         if moves:
-            self._move(recorded, messages)
-            self._reaching.look(recorded, messages)
+            places = {*self._move(recorded, messages), *self._reaching.look(recorded, messages)}
+            if places:
+                back = {told.customer_id for told in recorded if place_of(told, messages) in places}
+                self._reached([customer_id for customer_id in back if customer_id], places)
         return recorded
 
     def _joined(self, told: Engagement, messages: Mapping[str, Message]) -> Engagement:
@@ -180,11 +196,8 @@ class Recorder:
         message = messages.get(told.message_id or "")
         if message is not None:
             return replace(told, customer_id=message.customer_id)
-        owners = []
-        if told.channel == "email" and told.address:
-            owners = self._store.customers.find(email=told.address, limit=2)
-        elif told.channel == "sms" and told.address:
-            owners = self._store.customers.find(phone=told.address, limit=2)
+        place = place_of(told, messages)
+        owners = customers_at(self._store, place) if place is not None else []
         return replace(told, customer_id=owners[0].id) if len(owners) == 1 else told
 
     def _asking_anew(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Engagement]:
@@ -218,13 +231,17 @@ class Recorder:
                 [Outcome(message_id=id, state=MessageState.SENT, sent_at=at) for id, at in proofs.items()]
             )
 
-    def _move(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> None:
-        """Move consent and suppression as the reader, or their mail system, asked; in order of time."""
+    def _move(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Address]:
+        """Move consent and suppression as the reader, or their mail system, asked; in order of time.
+
+        Returns who asked to be written to again.
+        """
+        back: list[Address] = []
         for told in sorted(engagements, key=attrgetter("at")):
-            message = messages.get(told.message_id or "")
-            channel, address = (message.channel, message.address) if message else (told.channel, told.address)
-            if channel is None or address is None:
+            message, place = messages.get(told.message_id or ""), place_of(told, messages)
+            if place is None:
                 continue
+            channel, address = place
             complained = told.kind is EngagementKind.COMPLAINED
             topic = ALL_TOPICS if complained or message is None else message.topic
             proof = str(told.raw.get("proof") or f"{told.kind} by {told.source}")
@@ -244,6 +261,7 @@ class Recorder:
                 again = [replace(one, source=proof) for one in restored(consents, topic, told.at)]
                 self._store.addresses.add_consents(again)
                 self._lift(channel, address, told.at)
+                back.append(place)
             elif complained or (told.permanent and told.kind in _SUPPRESSING):
                 reason = _SUPPRESSING[told.kind]
                 if reason != OPTED_OUT or not self._agreed_since(channel, address, told.at):
@@ -251,6 +269,7 @@ class Recorder:
                         channel=channel, address=address, reason=reason, at=told.at, source=told.source
                     )
                     self._store.addresses.suppress([suppression])
+        return back
 
     def _lift(self, channel: str, address: str, at: datetime) -> None:
         """Whoever answered STOP may answer START; what bounced or complained stays suppressed."""

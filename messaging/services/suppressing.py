@@ -8,6 +8,7 @@ from messaging.clock import Clock
 from messaging.errors import Conflict, InputError, NotFound
 from messaging.nouns.consent import OPTED_OUT, Suppression
 from messaging.rules.addresses import normalise_email, normalise_phone
+from messaging.services.customers import Reached
 from messaging.services.forgotten import ERASED, ERASURE
 from messaging.stores.base import Address, Store
 
@@ -20,11 +21,12 @@ _LONGEST = 60
 class Suppressing:
     """The suppressions of a store."""
 
-    def __init__(self, store: Store, clock: Clock, *, region: str | None) -> None:
+    def __init__(self, store: Store, clock: Clock, *, region: str | None, reached: Reached) -> None:
         """`region` is where phone numbers without a country code belong (ISO 3166-1 alpha-2)."""
         self._store = store
         self._clock = clock
         self._region = region
+        self._reached = reached
 
     def place(self, text: str, channel: str | None = None) -> Address:
         """The channel and normalised address that a person means; by its looks, if no channel is given.
@@ -99,6 +101,7 @@ class Suppressing:
                     hint="by answering START",
                 )
             self._store.addresses.unsuppress(place)
+            self._reached((), [place])
         return found
 
 

@@ -23,11 +23,12 @@ from messaging.nouns.template import Trigger
 from messaging.rules.event_types import is_type, names_of
 from messaging.rules.subjects import context_of, key_of, trigger_key, value_in
 from messaging.rules.timing import awaited, due_time, path_of
+from messaging.services.customers import customers_at
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
 from messaging.services.stories import Story
 from messaging.services.waiting import Waiting, happened_at
-from messaging.stores.base import Store
+from messaging.stores.base import Address, Store
 
 #: Members of an audience planned in one transaction.
 PAGE = 500
@@ -124,19 +125,25 @@ class Triggering:
                     result += self._set_off(event, page, live, index, now)
         return result
 
-    def plan_again(self, customer: Customer, *, now: datetime) -> Planned:
-        """Plan what `customer` could not be told for want of an address or consent, now that they may have them.
+    def plan_again(self, customer_ids: Iterable[str], places: Iterable[Address] = (), *, now: datetime) -> Planned:
+        """Plan what could not be told for want of an address or consent: to these customers, and to all at `places`.
 
-        In the caller's transaction. Only what could still go, had it been planned when it happened.
+        Whatever lets somebody be written to calls it, in its transaction. It plans what could still go, had it been
+        planned when it happened, and says nothing of the rest.
         """
         result = Planned()
-        for message, event in self._waiting.refused(customer, now):
-            live = self.switch.kept(message.template)
+        if not self.switch.enabled():
+            return result
+        owners = (one.id for place in places for one in customers_at(self._store, place))
+        ids = sorted({*customer_ids, *owners})
+        customers = self._store.customers.get(ids)
+        for message, event in self._waiting.refused(ids, now):
+            live, customer = self.switch.kept(message.template), customers.get(message.customer_id)
             mine = [i for i, each in enumerate(live.triggers) if is_type(event.type, each.event)] if live else []
-            if live and mine:
+            if live and mine and customer is not None:
                 index = message.trigger if message.trigger in mine else mine[0]
                 result += self._set_off(event, [customer], live, index, now)
-        return result
+        return replace(result, warnings=())
 
     def audience(self, event: Event, live: LiveTriggers, index: int) -> Iterable[Customer]:
         """Whom a trigger that goes to many goes to."""

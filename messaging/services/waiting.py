@@ -106,12 +106,10 @@ class Waiting:
             message.state is MessageState.SKIPPED and message.context is not None and policy.is_refusal(message.reason)
         )
 
-    def refused(self, customer: Customer, now: datetime) -> Iterator[tuple[Message, Event]]:
-        """A customer's messages that were skipped for their address or consent and are not late, with their events."""
-        skipped = self._store.outbox.page(customer_id=customer.id, state=MessageState.SKIPPED, limit=_MESSAGES)
-        for message in skipped:
-            timely = message.expires_at is None or now < message.expires_at
-            if message.trigger is not None and timely and self.is_refused(message):
+    def refused(self, customer_ids: Sequence[str], now: datetime) -> Iterator[tuple[Message, Event]]:
+        """Customers' messages that were skipped for their address or consent and are not late, with their events."""
+        for message in self._store.outbox.skipped(customer_ids, now=now):
+            if message.trigger is not None and self.is_refused(message):
                 event = self._event_of(message.context or {})
                 if event is not None:
                     yield message, event

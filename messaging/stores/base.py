@@ -241,6 +241,10 @@ class Outbox(ABC):
         """What each customer may still get, or may have got: planned, sending and unknown messages."""
 
     @abstractmethod
+    def skipped(self, customer_ids: Sequence[str], *, now: datetime) -> list[Message]:
+        """Event-driven messages of these customers that were skipped and would not have expired by `now`."""
+
+    @abstractmethod
     def forget_contexts(self, before: datetime) -> int:
         """Drop the rendering contexts of messages settled before then (retention); return how many."""
 

@@ -263,6 +263,15 @@ class PostgresOutbox(Outbox):
             found[message.customer_id].append(message)
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
+    def skipped(self, customer_ids: Sequence[str], *, now: datetime) -> list[Message]:
+        statement = f"""
+            SELECT * FROM messages
+            WHERE customer_id = ANY(%(ids)s) AND state = 'skipped' AND lane <> {int(Lane.CAMPAIGN)}
+                AND coalesce(expires_at > %(now)s, true)
+            ORDER BY seq
+        """
+        return messages_of(self._database.rows(statement, {"ids": askable(customer_ids), "now": now}))
+
     def forget_contexts(self, before: datetime) -> int:
         statement = """
             UPDATE messages SET context = NULL WHERE id = ANY(ARRAY(

@@ -265,6 +265,16 @@ class TinyOutbox(Outbox):
                     found[customer_id] = pending
             return found
 
+    def skipped(self, customer_ids: Sequence[str], *, now: datetime) -> list[Message]:
+        over = time_to_text(now) or ""
+        with self._journal.reading():
+            return [
+                Message.from_document(copied(document))
+                for customer_id in customer_ids
+                for document in self._in_state(customer_id, _SKIPPED)
+                if document["lane"] != Lane.CAMPAIGN and (document.get("expires_at") or "never") > over
+            ]
+
     def forget_contexts(self, before: datetime) -> int:
         end = time_to_text(before) or ""
         forgotten, more = 0, True

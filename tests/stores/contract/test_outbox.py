@@ -303,6 +303,21 @@ class TestLookingBack:
         pending = look().outbox.pending(["ann", "bob", "nobody"])
         assert {customer: ids(messages) for customer, messages in pending.items()} == {"ann": ["m0", "m1", "m2"]}
 
+    def test_skipped(self, store, look, make):
+        """What events set off and could still go, not what a campaign left out."""
+        skipped = {"state": MessageState.SKIPPED, "lane": Lane.EVENT}
+        store.outbox.add(
+            [
+                make.message("m1", expires_at=make.now + HOUR, **skipped),
+                make.message("m2", expires_at=make.now, **skipped),
+                make.message("m3", customer_id="bob", **skipped),
+                make.message("m4", state=MessageState.SKIPPED),
+                make.message("m5", lane=Lane.EVENT),
+                make.message("m6", customer_id="cid", **skipped),
+            ]
+        )
+        assert ids(look().outbox.skipped(["ann", "bob", "nobody"], now=make.now)) == ["m1", "m3"]
+
     def test_forget_contexts(self, store, look, make):
         context = {"order": {"number": "1"}}
         store.outbox.add([make.message(f"m{n}", context=context) for n in (1, 2, 3)])
