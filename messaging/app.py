@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from messaging.clock import Clock
 from messaging.errors import MessagingError
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.event import Accepted
-from messaging.nouns.message import Message
+from messaging.nouns.message import Lane, Message
+from messaging.nouns.work import LANES, Kind, Work
 from messaging.opened import Opened
 from messaging.rules.profile import ProfileReader
 from messaging.services.audience import Audience
@@ -27,6 +28,7 @@ from messaging.services.conditions import Conditions
 from messaging.services.dispatching import Dispatcher, Waits
 from messaging.services.effects import Effects
 from messaging.services.erasing import Eraser
+from messaging.services.following import Following
 from messaging.services.forgotten import Forgotten
 from messaging.services.handover import Handover
 from messaging.services.importing import CustomerImport
@@ -46,6 +48,7 @@ from messaging.services.suppressing import Suppressing
 from messaging.services.template_check import TemplateCheck
 from messaging.services.trigger_plans import TriggerPlans
 from messaging.services.triggering import Triggering
+from messaging.services.turns import Turn
 from messaging.settings import Settings, brand_values
 from messaging.stores.base import Address
 from messaging.workspace.declare import declare_attributes
@@ -74,15 +77,10 @@ class Messaging(Opened):
     ) -> None:
         super().__init__(workspace, settings, clock=clock, no_plugins=no_plugins)
         self._making = threading.RLock()
-        #: Set when something new may be due: each who sends in this process waits on one of its own, and looks at once.
-        self.wakes: list[threading.Event] = []
-        #: Set when events were accepted that are to be worked off.
-        self.events_wait = threading.Event()
 
     def forked(self) -> None:
         super().forked()
-        self._making, self.events_wait = threading.RLock(), threading.Event()
-        self.wakes.clear()
+        self._making = threading.RLock()
 
     def receive(self, event: object, *, source: str = "api") -> Accepted:
         """Take a live event in (docs/events.md): its effects are there when this returns. From any thread.
@@ -207,12 +205,12 @@ class Messaging(Opened):
             erase=lambda customer_id, since: self.eraser.erase(customer_id, since=since),
             address=self.settings.address_of,
             currency=self.settings.brand.currency,
-            wake=self._wake,
+            wake=self._due,
         )
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(self.store, self.clock, self.effects, wake=self.events_wait.set)
+        return Intake(self.store, self.clock, self.effects, wake=partial(self.queue.wake, Work(Kind.INTAKE)))
 
     @cached_property
     def backlog(self) -> Backlog:
@@ -303,7 +301,12 @@ class Messaging(Opened):
             channels=self.channels,
             work_off=self.backlog.work_off,
             keep_contexts=self.settings.retention.content,
+            wake=self.queue.wake,
         )
+
+    @cached_property
+    def following(self) -> Following:
+        return Following(self.store, self.clock, campaigning=self.campaigning, wake=self.queue.wake)
 
     @cached_property
     def recorder(self) -> Recorder:
@@ -338,7 +341,7 @@ class Messaging(Opened):
     def reporter(self) -> Reporter:
         return Reporter(self.store, self.recorder, self.clock, templates=self.library.names)
 
-    def make_sender(self, stop: threading.Event, alive: Alive = unwatched) -> Sender:
+    def make_sender(self, stop: threading.Event, alive: Alive = unwatched, turn: Turn | None = None) -> Sender:
         """A sender for the calling thread."""
         sending = self.settings.sending
         with self._making:  # several threads of a server ask at once, and share what is made for it
@@ -365,6 +368,7 @@ class Messaging(Opened):
                 keep_campaigns=self.settings.retention.campaigns,
                 stop=stop,
                 alive=alive,
+                turn=turn,
                 hand_over=self.hand_over,
             )
 
@@ -373,9 +377,9 @@ class Messaging(Opened):
     def _reached(self, customer_ids: Collection[str], places: Collection[Address]) -> None:
         self.triggering.plan_again(customer_ids, places, now=self.clock.now())
 
-    def _wake(self) -> None:
-        for wake in self.wakes:
-            wake.set()
+    def _due(self, places: Collection[tuple[Lane, str]]) -> None:
+        """Event-driven messages are due there."""
+        self.queue.wake(*(Work(kind, channel) for kind, of in LANES.items() for lane, channel in places if lane is of))
 
     def send_campaign(
         self,
@@ -388,10 +392,17 @@ class Messaging(Opened):
         waits: Waits = lambda wait: None,
     ) -> MessagingError | None:
         """Send a campaign, or the rest of it, until it is done; return what stopped it, if something did."""
-        campaign = self.campaigning.get(name)
-        # A mistake in the settings is found before anything begins.
-        self.adapters.get(self.adapters.name_for(campaign.channel, campaign.adapter))
+        self.check_adapter_of(name)
         return self.dispatcher.send(name, plan_hash=plan_hash, stop=stop, listed=listed, sent=sent, waits=waits)
+
+    def check_adapter_of(self, name: str) -> None:
+        """See that a campaign's adapter can be used: a mistake in the settings is found before anything begins.
+
+        Raises:
+            MessagingError: it cannot.
+        """
+        campaign = self.campaigning.get(name)
+        self.adapters.get(self.adapters.name_for(campaign.channel, campaign.adapter))
 
     def show(self, message: Message) -> RenderedMessage | None:
         """A message as it went out, or would; None if its content is no longer kept."""

@@ -94,6 +94,12 @@ class StoreError(MessagingError):
     status = 503
 
 
+class QueueError(MessagingError):
+    """The broker cannot be reached."""
+
+    status = 503
+
+
 class Uncompacted(StoreError):
     """What was asked is done, but what it replaced is still in the store's file, which could not be written anew."""
 

@@ -13,6 +13,8 @@ from messaging.clock import Clock, clock_from_environment
 from messaging.nouns.adapter import AdapterContext
 from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
+from messaging.queue.base import Queue
+from messaging.queue.opening import open_queue
 from messaging.rendering.render import Renderer
 from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
@@ -73,7 +75,7 @@ class Opened:
 
     def close(self) -> None:
         """Give back connections and files."""
-        for name in ("adapters", "http", "recorder", "store"):
+        for name in ("queue", "adapters", "http", "recorder", "store"):
             part = self.__dict__.pop(name, None)
             if part is not None and hasattr(part, "close"):
                 part.close()
@@ -106,6 +108,17 @@ class Opened:
     @cached_property
     def store(self) -> Store:
         return open_store(self.settings.store.url, self.workspace, self.clock)
+
+    @cached_property
+    def queue(self) -> Queue:
+        own = self.settings.queue
+        return open_queue(
+            own.use,
+            own.url.get_secret_value() if own.url is not None else None,
+            prefix=own.prefix,
+            channels=self.channels(),
+            store_url=self.settings.store.url,
+        )
 
     @cached_property
     def signing_keys(self) -> SigningKeys:

@@ -157,8 +157,21 @@ class StoreSettings(_Section):
 class Queue(_Section):
     """Who sends what is due."""
 
-    #: `inline`: the command or server that is running.
-    use: Literal["inline"] = "inline"
+    #: `inline`: the command or server that is running; `celery`: [workers](workers.md).
+    use: Literal["inline", "celery"] = "inline"
+    #: The broker that workers are woken by: `redis://[user:password@]host:port/number` or
+    #: `amqp://user:password@host:port/vhost` (`rediss`, `amqps`: over TLS).
+    url: SecretStr | None = None
+    #: What the names of its queues begin with. Workspaces that share a broker have one each.
+    prefix: str = Field(default="messaging", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        broker = r"(redis|amqp)s?://[^/?#\s]+([/?]\S*)?"
+        if value is not None and re.fullmatch(broker, value.get_secret_value()) is None:
+            raise ValueError("must be like redis://broker.example:6379/0 or amqp://user:password@broker.example/shop")
+        return value
 
 
 class ChannelSettings(_Section):

@@ -24,6 +24,7 @@ FLOORS = {
     "rules": 2,
     "expressions": 2,
     "rendering": 2,
+    "queue": 3,
     "stores": 3,
     "workspace": 3,
     "answers": 3,
@@ -38,6 +39,7 @@ FLOORS = {
     "rehearsing": 5,
     "cli": 6,
     "server": 6,
+    "worker": 6,
     "testing": 6,
     "__main__": 7,
 }

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "rehearse": "rehearse",
         "send-due": "due",
         "serve": "serve",
+        "worker": "worker",
         "report": "report",
         "plugins": "plugins",
         "standin": "standin",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from messaging.services.campaigning import Status
 
 
+_IDLE = "Nothing has happened for a while. Is messaging worker running?"
+
+
 @click.group()
 def campaigns() -> None:
     """One template to one segment, now or at a time."""
@@ -96,11 +99,14 @@ def plan(app: Messaging, name: str, as_json: bool) -> None:
 @campaigns.command()
 @click.argument("name")
 @click.option("--plan", "plan_hash", metavar="HASH", help="Send only what this plan showed.")
+@click.option("--no-wait", is_flag=True, help="Leave it to the workers, where there are workers.")
 @yes_option
 @json_option
 @pass_app
-def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: bool) -> None:
+def send(app: Messaging, name: str, plan_hash: str | None, no_wait: bool, yes: bool, as_json: bool) -> None:
     """Send NAME, or the rest of it. After any interruption say it again: nobody gets it twice."""
+    if no_wait and not app.queue.workers:
+        raise InputError("--no-wait: there are no workers", hint='they are set up by [queue] use = "celery"')
     campaign = app.campaigning.get(name)
     if campaign.state in (CampaignState.DRAFT, CampaignState.HELD):
         # Whoever names a plan has looked at it.
@@ -112,7 +118,7 @@ def send(app: Messaging, name: str, plan_hash: str | None, yes: bool, as_json: b
     late = app.campaigning.late_since(campaign)
     if late is not None:
         say(f"Campaign {name} should have gone out at {late:%Y-%m-%d %H:%M} UTC. It does now.")
-    _go_on(app, name, as_json, plan_hash=plan_hash)
+    _go_on(app, name, as_json, plan_hash=plan_hash, wait=not no_wait)
 
 
 def _question(app: Messaging, campaign: Campaign) -> str:
@@ -193,31 +199,49 @@ def list_(app: Messaging, as_json: bool) -> None:
     )
 
 
-def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = None) -> None:
-    """Send, with progress; then show where it stands, and exit accordingly."""
-    from messaging.cli.stopping import until_stopped
+def _go_on(app: Messaging, name: str, as_json: bool, *, plan_hash: str | None = None, wait: bool = True) -> None:
+    """Send, or have it sent, with progress; then show where it stands, and exit accordingly."""
+    from messaging.cli.stopping import STOPPING, until_stopped
     from messaging.cli.waiting import teller
 
+    workers, fault = app.queue.workers, None
+    if workers:
+        app.check_adapter_of(name)
+        app.following.hand_over(name, plan_hash=plan_hash)
     campaign = app.campaigning.get(name)
+    if not wait:
+        _print(app, name, as_json)
+        say(f"Workers send it. See how far it is: messaging campaigns status {name}.")
+        return
     total = campaign.audience or app.store.customers.count()
-    with until_stopped() as stop:
+    with until_stopped("The workers go on without you." if workers else STOPPING) as stop:
         with progress_bars(total, f"Listing {name}", f"Sending {name}") as (listed, sent):
-            fault = app.send_campaign(name, plan_hash=plan_hash, stop=stop, listed=listed, sent=sent, waits=teller())
+            tell = teller()
+            if workers:
+                app.following.follow(name, stop=stop, listed=listed, sent=sent, waits=tell, idle=lambda: say(_IDLE))
+            else:
+                fault = app.send_campaign(name, plan_hash=plan_hash, stop=stop, listed=listed, sent=sent, waits=tell)
         shown = _print(app, name, as_json)
-        if stop.is_set() and shown.campaign.state is CampaignState.SENDING:
-            say(f"messaging campaigns send {name} goes on, and so does messaging serve, unless you pause it.")
+        if stop.is_set() and shown.campaign.state in (CampaignState.PLANNING, CampaignState.SENDING):
+            if workers:
+                say(f"Stop them with: messaging campaigns pause {name}.")
+            else:
+                say(f"messaging campaigns send {name} goes on, and so does messaging serve, unless you pause it.")
     if fault is not None:
         raise fault
     if shown.campaign.state is CampaignState.SCHEDULED:
-        say("It goes out then, as long as messaging serve runs (or by messaging send-due).")
+        who = "messaging worker" if workers else "messaging serve"
+        say(f"It goes out then, as long as {who} runs (or by messaging send-due).")
         return
     if shown.campaign.state in (CampaignState.PAUSED, CampaignState.HELD):
         raise InputError(f"campaign {name} was {shown.campaign.state}", hint=f"messaging campaigns resume {name}")
     waiting = shown.counts[MessageState.PLANNED]
     if waiting:
+        again = f"messaging campaigns send {name}"
         due = app.store.outbox.next_due(campaign=name)
         first = f", the first for {due:%Y-%m-%d %H:%M} UTC" if due is not None else ""
-        say(f"{waiting} wait for a later time{first}: messaging serve sends them, or messaging campaigns send {name}.")
+        who = "messaging worker sends them" if workers else f"messaging serve sends them, or {again}"
+        say(f"{waiting} wait for a later time{first}: {who}.")
     refused, unknown = shown.counts[MessageState.REFUSED], shown.counts[MessageState.UNKNOWN]
     look = f"messaging messages list --campaign {name} --state {'refused' if refused else 'unknown'}"
     if refused and not unknown and not waiting and not shown.counts[MessageState.SENT]:

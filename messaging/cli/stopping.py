@@ -12,8 +12,12 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+#: What is said when it is asked to stop.
+STOPPING = "Stopping when what is under way is through; once more stops at once."
+
+
 @contextmanager
-def until_stopped() -> Iterator[threading.Event]:
+def until_stopped(said: str = STOPPING) -> Iterator[threading.Event]:
     """An event that is set when a person, or the system, asks to stop. Asked twice, it stops at once.
 
     Raises:
@@ -26,7 +30,7 @@ def until_stopped() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
         # No printing in here: what is interrupted may be printing.
-        os.write(2, b"\nStopping when what is under way is through; once more stops at once.\n")
+        os.write(2, f"\n{said}\n".encode())
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:

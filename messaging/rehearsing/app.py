@@ -25,6 +25,8 @@ from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Accepted, Event
 from messaging.nouns.message import Message
+from messaging.queue.base import Queue
+from messaging.queue.inline import InlineQueue
 from messaging.services.adapters import Adapters
 from messaging.services.audience import Audience
 from messaging.services.dispatching import EVENT_LANES
@@ -83,6 +85,10 @@ class Rehearsal(Messaging):
     @cached_property
     def store(self) -> Store:
         return TinyStore(self.workspace.data / "store.jsonl", clock=self.clock, disk=_Unsynced())
+
+    @cached_property
+    def queue(self) -> Queue:
+        return InlineQueue()  # which nobody listens to
 
     @cached_property
     def adapters(self) -> Adapters:

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from messaging.app import Messaging
 from messaging.errors import InputError
+from messaging.nouns.work import LANES, Kind, Work
+from messaging.queue.inline import InlineQueue
 from messaging.server.callbacks import callback_routes
 from messaging.server.events import openapi
 from messaging.server.jobs import PATIENCE, Job, Pulse, check
@@ -24,7 +26,6 @@ from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
-from messaging.services.dispatching import EVENT_LANES
 from messaging.services.sending import Alive
 from messaging.settings import brand_values
 
@@ -73,7 +74,7 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
             doors,
             jobs,
             on_start=lambda: announce(*(door.url for door in doors)),
-            wakes=[*app.wakes, app.events_wait],
+            release=app.queue.wake_all if isinstance(app.queue, InlineQueue) else lambda: None,
             stop=stop,
         )
 
@@ -113,11 +114,22 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
 
 
 def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[Job]:
-    """What a server does beside answering, until `stop`.
+    """What a server does beside answering, until `stop`; where workers send, it does nothing of that.
 
     Each lane has a sender of its own on each channel: none of them waits for another.
     """
-    dispatcher, jobs = app.dispatcher, []
+    hits = Pulse()
+    jobs = [
+        Job("hits", partial(app.recorder.drain, hits), every=POLL, pulse=hits),
+        Job("links", targets.load, every=VERSIONS),
+        Job("store", app.store.refresh, every=REFRESH),
+    ]
+    return jobs if app.queue.workers else [*_sending(app, stop), *jobs]
+
+
+def _sending(app: Messaging, stop: threading.Event) -> list[Job]:
+    queue, dispatcher, jobs = app.queue, app.dispatcher, []
+    assert isinstance(queue, InlineQueue)
     # An adapter that hangs is given up on after the timeout: that is no hang of the job.
     patience = app.settings.sending.timeout.total_seconds() + PATIENCE
 
@@ -127,21 +139,16 @@ def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[J
         pulse = Pulse()
         return Job(name, begin(stop, pulse), every=POLL, wake=wake, pulse=pulse, patience=patience)
 
-    for lane in EVENT_LANES:
+    for kind, lane in LANES.items():
         for channel in app.channels():
-            wake = threading.Event()
-            app.wakes.append(wake)
+            wake = queue.listen(Work(kind, channel))
             name = f"{lane.name.lower()} messages by {channel}"
             jobs.append(sending(name, partial(dispatcher.lane_round, lane, channel), wake))
-    hits = Pulse()
     return [
         *jobs,
         sending("campaigns", dispatcher.campaign_round),
-        sending("events", dispatcher.events_round, app.events_wait),
+        sending("events", dispatcher.events_round, queue.listen(Work(Kind.INTAKE))),
         sending("recovery", dispatcher.recovery_round),
-        Job("hits", partial(app.recorder.drain, hits), every=POLL, pulse=hits),
-        Job("links", targets.load, every=VERSIONS),
-        Job("store", app.store.refresh, every=REFRESH),
         Job("housekeeping", dispatcher.tidy, every=HOUSEKEEPING),
     ]
 
@@ -173,10 +180,10 @@ def run(
     jobs: Sequence[Callable[[threading.Event], object]] = (),
     *,
     on_start: Callable[[], object] = lambda: None,
-    wakes: Iterable[threading.Event] = (),
+    release: Callable[[], object] = lambda: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Answer on `doors` and work on `jobs` until a signal or `stop`; then set `wakes`, for who waits on them."""
+    """Answer on `doors` and work on `jobs` until a signal or `stop`; then `release` whoever waits for work."""
     stop = stop or threading.Event()
     # Daemons: one that hangs (an adapter that never answers) must not keep the process from ending.
     threads = [
@@ -189,8 +196,7 @@ def run(
         asyncio.run(_answer(doors, on_start, stop))
     finally:
         stop.set()
-        for wake in wakes:
-            wake.set()
+        release()
         until = monotonic() + ENDING
         for thread in threads:
             thread.join(max(0.0, until - monotonic()))

@@ -19,11 +19,13 @@ class Runs:
         self._clock = clock
         self._grain = grain
 
-    def begin(self, name: str, worker: str) -> None:
-        """`worker` runs it from now on, unless somebody alive does. It has not got ahead by that."""
+    def begin(self, name: str, worker: str) -> bool:
+        """`worker` runs it from now on, unless somebody alive does (false). It has not got ahead by that."""
         with self._store.transaction():
-            if not self.is_going(name):
-                self._store.put_note(_key(name), {**self._note(name), "worker": worker})
+            if self.is_going(name):
+                return False
+            self._store.put_note(_key(name), {**self._note(name), "worker": worker})
+            return True
 
     def progress(self, name: str, worker: str) -> None:
         """It got ahead, by `worker`."""

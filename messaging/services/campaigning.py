@@ -318,15 +318,15 @@ class Campaigning:
                 self._store.campaigns.put(campaign)
         return campaign
 
-    def due(self) -> Iterator[str]:
+    def due(self, *, shared: bool = False) -> Iterator[str]:
         """Campaigns that should be going on and that nobody runs, each looked at when its turn comes.
 
-        Those that are too late are held instead.
+        Those that are too late are held instead. `shared`: one that is being sent is for whoever comes.
         """
         for campaign in self._store.campaigns.all():
             name = campaign.name
             campaign = self.get(name)
-            since = self._since(campaign) if campaign.state in _GOING else None
+            since = self._since(campaign, shared=shared) if campaign.state in _GOING else None
             if since is None or since > self._clock.now():
                 continue
             if self.late_since(campaign) is None:
@@ -348,9 +348,9 @@ class Campaigning:
         since = self._since(campaign)
         return since if since is not None and self._clock.now() - since > self._late else None
 
-    def _since(self, campaign: Campaign) -> datetime | None:
+    def _since(self, campaign: Campaign, *, shared: bool = False) -> datetime | None:
         """Since when, or from when on, it should be going on; None: somebody is at it, or there is nothing to do."""
-        if self._runs.is_going(campaign.name):
+        if not (shared and campaign.state is CampaignState.SENDING) and self._runs.is_going(campaign.name):
             return None
         got = self._runs.last(campaign.name) or campaign.started_at
         if campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED):

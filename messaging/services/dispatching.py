@@ -13,19 +13,20 @@ from messaging.clock import Clock
 from messaging.errors import Conflict, DeliveryError, MessagingError, SettingsError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
+from messaging.nouns.work import LANES, Kind, Work
 from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.sending import Alive, Sender, SendReport, unwatched
+from messaging.services.shards import FAULT_PAUSE, Shards
+from messaging.services.turns import Turn
 from messaging.stores.base import Store
 
 log = logging.getLogger("messaging.dispatching")
 
-EVENT_LANES = (Lane.ORDER, Lane.EVENT)
+EVENT_LANES = tuple(LANES.values())
 
 #: How often a run that waits for another one looks whether that is through, in seconds.
 POLL = 0.5
-#: How long a server leaves alone a campaign that met a fault, in seconds: each try is written down.
-FAULT_PAUSE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +56,15 @@ class Dispatcher:
         *,
         campaigning: Campaigning,
         runs: Runs,
-        make_sender: Callable[[threading.Event, Alive], Sender],
+        make_sender: Callable[[threading.Event, Alive, Turn | None], Sender],
         channels: Callable[[], Sequence[str]],
         work_off: Callable[[Alive, Callable[[], bool]], object],
         keep_contexts: timedelta,
+        wake: Callable[..., object] = lambda *works: None,
         patience: timedelta = timedelta(minutes=10),
     ) -> None:
         """`work_off` works off the events that wait; `keep_contexts`: how long messages' are kept;
-        `patience`: how long a run waits for another try.
+        `wake` has workers look after some work; `patience`: how long a run waits for another try.
         """
         self._store = store
         self._clock = clock
@@ -72,6 +74,7 @@ class Dispatcher:
         self._channels = channels
         self._work_off = work_off
         self._keep_contexts = keep_contexts
+        self._wake = wake
         self._patience = patience
         #: The last fault of each part of a server's work.
         self._told: dict[str, str | None] = {}
@@ -96,7 +99,7 @@ class Dispatcher:
             Conflict: it cannot be started, or not as the plan showed it.
         """
         stop = stop or threading.Event()
-        sender = self._make_sender(stop, alive)
+        sender = self._make_sender(stop, alive, None)
 
         def noting(tell: Callable[[int], object] | None) -> Callable[[int], None]:
             def step(number: int) -> None:
@@ -144,37 +147,26 @@ class Dispatcher:
                 # The rest is in the hands of another sender: see it through.
                 if time.monotonic() > until:
                     return None
-                waits(self._wait(name, None))
+                waits(wait_of(self._store, name, None))
                 stop.wait(POLL)
                 continue
             wait = due - self._clock.now()
             if wait > patience:
                 return None
             if wait > timedelta():
-                waits(self._wait(name, due))
+                waits(wait_of(self._store, name, due))
             self._clock.wait(max(0.0, wait.total_seconds()), stop)
         return None
-
-    def _wait(self, name: str, until: datetime | None) -> Wait:
-        counts = self._store.outbox.counts(name)
-        why = {
-            reason: number
-            for (state, reason), number in self._store.outbox.reasons(name).items()
-            if state is MessageState.PLANNED
-        }
-        return Wait(
-            campaign=name,
-            messages=counts[MessageState.PLANNED] + counts[MessageState.SENDING],
-            until=until,
-            reason=max(why, key=lambda reason: why[reason], default=None) if until is not None else None,
-        )
 
     def _stop_campaign(self, name: str, fault: MessagingError) -> None:
         """A settings mistake leaves it as it is; a provider that refuses us pauses it, so that nobody is burned."""
         if isinstance(fault, SettingsError):
             return
-        if self._campaigning.get(name).state is CampaignState.SENDING:
-            self._campaigning.pause(name, fault.message)
+        try:
+            if self._campaigning.get(name).state is CampaignState.SENDING:
+                self._campaigning.pause(name, fault.message)
+        except Conflict:
+            pass  # another worker was quicker, or a person
 
     def run_due(
         self,
@@ -187,7 +179,7 @@ class Dispatcher:
         self._work_off(unwatched, lambda: False)
         self._forget()
         stop = stop or threading.Event()
-        sender = self._make_sender(stop, unwatched)
+        sender = self._make_sender(stop, unwatched, None)
         try:
             sender.bury_the_dead()
             report = sender.send_lanes(EVENT_LANES, self._channels())
@@ -218,11 +210,14 @@ class Dispatcher:
         except MessagingError as error:
             return error  # the others have their turn
 
-    # What a server's threads repeat, until `stop`; a round that takes long shows by `alive` that it lives.
+    # What a server's threads repeat, and workers do when they are woken, until `stop` or the turn is over; a round that
+    # takes long shows by `alive` that it lives.
 
-    def lane_round(self, lane: Lane, channel: str, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+    def lane_round(
+        self, lane: Lane, channel: str, stop: threading.Event, alive: Alive, turn: Turn | None = None
+    ) -> Callable[[], object]:
         """Sends the messages of one lane that are due on one channel."""
-        sender = self._make_sender(stop, alive)
+        sender = self._make_sender(stop, alive, turn)
 
         def send() -> None:
             report = sender.send_lanes((lane,), (channel,))
@@ -237,11 +232,17 @@ class Dispatcher:
 
     def recovery_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Takes up the messages that others had in hand when they died."""
-        return self._make_sender(stop, alive).bury_the_dead
+        sender = self._make_sender(stop, alive, None)
 
-    def events_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+        def recover() -> None:
+            if sender.bury_the_dead():
+                self._campaigning.sweep()
+
+        return recover
+
+    def events_round(self, stop: threading.Event, alive: Alive, turn: Turn | None = None) -> Callable[[], object]:
         """Works off the events that wait."""
-        return lambda: self._work_off(alive, stop.is_set)
+        return lambda: self._work_off(alive, lambda: stop.is_set() or (turn is not None and turn.over()))
 
     def campaign_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""
@@ -261,6 +262,33 @@ class Dispatcher:
 
         return send
 
+    def shard_round(self, stop: threading.Event, alive: Alive, turn: Turn) -> Callable[[], object]:
+        """Sends what is due of campaigns, together with other workers."""
+        shards = Shards(
+            self._store,
+            campaigning=self._campaigning,
+            runs=self._runs,
+            make_sender=self._make_sender,
+            refused=self._stop_campaign,
+            tell=self._tell,
+            wake=lambda: self._wake(Work(Kind.CAMPAIGNS)),
+        )
+        return shards.round(stop, alive, turn)
+
+    def look(self) -> None:
+        """Wake for all that is due by the store: who was not woken, or whose time has come."""
+        now = self._clock.now()
+        for channel in self._channels():
+            for kind, lane in LANES.items():
+                due = self._store.outbox.next_due(lanes=(lane,), channel=channel)
+                if due is not None and due <= now:
+                    self._wake(Work(kind, channel))
+        if self._store.events.received(now=now, limit=1):
+            self._wake(Work(Kind.INTAKE))
+        if next(self._campaigning.due(shared=True), None) is not None:
+            self._wake(Work(Kind.CAMPAIGNS))
+        self._wake(Work(Kind.RECOVERY))
+
     def tidy(self) -> None:
         """Drop what was kept long enough."""
         self._forget()
@@ -276,3 +304,19 @@ class Dispatcher:
         if text is not None and text != self._told.get(what):
             log.error("%s: %s", what, text)
         self._told[what] = text
+
+
+def wait_of(store: Store, name: str, until: datetime | None) -> Wait:
+    """What is to be said of a campaign that waits."""
+    counts = store.outbox.counts(name)
+    why = {
+        reason: number
+        for (state, reason), number in store.outbox.reasons(name).items()
+        if state is MessageState.PLANNED
+    }
+    return Wait(
+        campaign=name,
+        messages=counts[MessageState.PLANNED] + counts[MessageState.SENDING],
+        until=until,
+        reason=max(why, key=lambda reason: why[reason], default=None) if until is not None else None,
+    )

@@ -17,6 +17,7 @@ from messaging.errors import InputError, MessagingError, StoreError, Uncompacted
 from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event, EventState
+from messaging.nouns.message import Lane
 from messaging.nouns.order import Order
 from messaging.rules.event_types import is_type
 from messaging.rules.orders import fold, order_of
@@ -71,11 +72,12 @@ class Effects:
         erase: Callable[[str, datetime], ErasureReceipt],
         address: Callable[[Customer, str], str | None] = Customer.address,
         currency: str | None = None,
-        wake: Callable[[], object] = lambda: None,
+        wake: Callable[[Collection[tuple[Lane, str]]], object] = lambda places: None,
     ) -> None:
         """`erase` erases a customer who asked for it at a time; `address` says where one is reached on a channel.
 
-        `currency` is that of totals which name none; `wake` is called when messages have been planned.
+        `currency` is that of totals which name none; `wake` is told on which lanes and channels messages are due
+        now that were planned.
         """
         self._store = store
         self._clock = clock
@@ -122,8 +124,8 @@ class Effects:
         for work in done:
             if work.error is not None:
                 log.warning("event %s failed: %s", work.event.key, work.error)
-        if any(work.planned.planned or work.planned.moved for work in done):
-            self._wake()
+        if places := {place for work in done for place in work.planned.due}:
+            self._wake(places)
         return done
 
     def _page(self, events: Sequence[Event]) -> Iterator[Work]:

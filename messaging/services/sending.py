@@ -27,6 +27,7 @@ from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.settling import Settling
+from messaging.services.turns import Turn
 from messaging.stores.base import Outcome, Store
 
 #: Messages locked and rendered at a time.
@@ -107,9 +108,12 @@ class Sender:
         keep_campaigns: bool = False,
         stop: Event | None = None,
         alive: Alive = unwatched,
+        turn: Turn | None = None,
         hand_over: type[Handover] = Handover,
     ) -> None:
         """`adapter_for` names the adapter of a channel; `rates` are messages a second by adapter.
+
+        When its `turn` is over it sees through what it has handed over, as when it is to `stop`.
 
         The rendering context of event-driven messages is kept with them, with `keep_campaigns` that of all.
         """
@@ -125,6 +129,7 @@ class Sender:
         self._keep_campaigns = keep_campaigns
         self._stop = stop or Event()
         self._alive = alive
+        self._turn = turn or Turn()
         self._hand_over = hand_over
         self.worker = store.enlist()
 
@@ -184,8 +189,8 @@ class Sender:
         while adapter_name is not None and not (self._stop.is_set() or report.fault or report.unchecked):
             before = report.handled
             more = self._page(report, adapter_name, channel, lane, campaign)
-            if not more or report.handled == before:
-                return  # in the latter case it was stopped by somebody else in the meantime
+            if not more or report.handled == before or self._turn.over():
+                return  # in the second case it was stopped by somebody else in the meantime
 
     def _page(
         self,
@@ -215,11 +220,13 @@ class Sender:
         if not messages:
             self._give_back(grant, grant.number)
             return False
+        if len(messages) == grant.number:
+            self._turn.more()
         try:
             letters, by_id, links = self._rendered(report, messages, now, pieces=adapter.capabilities.batch_size > 1)
             # At once: another sender waits for them.
             self._give_back(grant, grant.number - len(letters))
-            self._send_page(report, adapter, letters, by_id, links)
+            self._give_back(grant, self._send_page(report, adapter, letters, by_id, links))
         finally:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
@@ -244,7 +251,9 @@ class Sender:
                 if taken:
                     return _Grant(taken, bucket, burst)
                 wait = min(wait, seconds)
-            self._stop.wait(wait)
+            if self._turn.over():
+                break
+            self._stop.wait(min(wait, self._turn.left()))
         return _Grant(0)
 
     def _give_back(self, grant: _Grant, number: int) -> None:
@@ -294,10 +303,15 @@ class Sender:
         letters: Sequence[RenderedMessage],
         by_id: Mapping[str, Message],
         links: Sequence[ShortLink],
-    ) -> None:
+    ) -> int:
+        """Hand over group by group; return how many were left because the turn was over."""
         size = adapter.capabilities.batch_size if adapter.capabilities.batch_size > 1 else GROUP
         under_way: _UnderWay | None = None
+        left = 0
         for start in range(0, len(letters), size):
+            if start and self._turn.over():
+                left = len(letters) - start
+                break
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
             begun = self._begin(report, [by_id[letter.id] for letter in group], links)
@@ -316,6 +330,7 @@ class Sender:
                 under_way = _UnderWay(begun, handover)
         if under_way is not None:
             self._receipts(report, adapter, under_way)
+        return left
 
     def _with_context(self, message: Message, filled: Message, customers: Mapping[str, Customer]) -> Message:
         customer = customers.get(message.customer_id)

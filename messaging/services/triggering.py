@@ -48,6 +48,8 @@ class Planned:
     cancelled: int = 0
     #: Why a trigger could not do what it is there for: `shipped: the event has no shipment.eta`.
     warnings: tuple[str, ...] = ()
+    #: Where messages that were planned are due now.
+    due: frozenset[tuple[Lane, str]] = frozenset()
 
     def __add__(self, other: Planned) -> Planned:
         return Planned(
@@ -55,6 +57,7 @@ class Planned:
             self.moved + other.moved,
             self.cancelled + other.cancelled,
             self.warnings + other.warnings,
+            self.due | other.due,
         )
 
 
@@ -310,7 +313,9 @@ class Triggering:
         messages = self._planner.plan(fresh, now=now, hold=True) if fresh else []
         self._store.outbox.add(messages)
         self._store.outbox.replan([message for message in messages if message.id in again])
-        return result + Planned(planned=sum(m.state is MessageState.PLANNED for m in messages))
+        planned = [message for message in messages if message.state is MessageState.PLANNED]
+        due = frozenset((message.lane, message.channel) for message in planned if message.due_at <= now)
+        return result + Planned(planned=len(planned), due=due)
 
     def _due(
         self, trigger: Trigger, happened_at: datetime, context: Mapping[str, Any], customer: Customer

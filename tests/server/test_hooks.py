@@ -113,7 +113,7 @@ def at_work(app: Messaging, name: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        app.events_wait.set()
+        app.queue.wake_all()
         thread.join(10)
 
 

@@ -37,7 +37,7 @@ def job(stop):
 
 with listen("127.0.0.1", 0) as one, listen("127.0.0.1", 0) as two:
     doors = [Door(app, one), Door(app, two)]
-    run(doors, [job], wakes=[wake], on_start=lambda: print(*(door.url for door in doors), flush=True))
+    run(doors, [job], release=wake.set, on_start=lambda: print(*(door.url for door in doors), flush=True))
 print("done", flush=True)
 """
 
@@ -123,8 +123,7 @@ def at_work(live_shop: Any) -> AtWork:
         finally:
             stop.set()
             provider.go_on.set()
-            for wake in app.wakes:
-                wake.set()
+            app.queue.wake_all()
             for thread in threads:
                 thread.join(30)
 

@@ -136,7 +136,7 @@ class Shop:
     def _holding(self, unless: str, messages: Sequence[Message], now: datetime) -> Collection[str]:
         return {message.id for message in messages if message.customer_id in self.unless}
 
-    def _wake(self) -> None:
+    def _wake(self, places: object) -> None:
         self.woken += 1
 
     def _wake_backlog(self) -> None:

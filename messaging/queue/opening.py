@@ -1,0 +1,41 @@
+"""Opens the queue that a workspace's settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from messaging.errors import SettingsError
+from messaging.queue.base import Queue
+from messaging.queue.inline import InlineQueue
+
+#: The extra that workers need.
+SCALE = '"customer-messaging[scale]"'
+
+
+def open_queue(use: str, url: str | None, *, prefix: str, channels: Sequence[str], store_url: str) -> Queue:
+    """The queue: `inline`, or `celery` over the broker at `url`; its queues' names begin with `prefix`.
+
+    Raises:
+        SettingsError: workers cannot work like that, or what they need is not installed.
+    """
+    if use == "inline":
+        return InlineQueue()
+    if not store_url.startswith("postgresql:"):
+        raise SettingsError(
+            '[queue] use = "celery": workers need the store on PostgreSQL',
+            hint='set [store] url = "postgresql://…", or [queue] use = "inline"',
+        )
+    if url is None:
+        raise SettingsError(
+            '[queue] use = "celery": there is no broker',
+            hint='set [queue] url = "redis://…" or "amqp://…" (or MESSAGING__QUEUE__URL)',
+        )
+    try:
+        from messaging.queue.brokered import CeleryQueue
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("celery", "kombu", "redis"):
+            raise
+        raise SettingsError(
+            '[queue] use = "celery": workers need what is not installed', hint=f"pip install {SCALE}"
+        ) from None
+    return CeleryQueue(url, prefix=prefix, channels=channels)

@@ -1,0 +1,91 @@
+"""Follows a campaign that workers send, until it is through or what is left of it waits for a later time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from messaging.clock import Clock
+from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import MessageState
+from messaging.nouns.work import Kind, Work
+from messaging.services.campaigning import Campaigning
+from messaging.services.dispatching import Waits, wait_of
+from messaging.stores.base import Store
+
+#: How often it is looked at, in seconds.
+POLL = 0.5
+#: Who follows is told that nothing happens when nothing did for so long, in seconds.
+IDLE = 15.0
+
+
+class Following:
+    """Hands campaigns to workers, and looks on."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        campaigning: Campaigning,
+        wake: Callable[[Work], object],
+        patience: timedelta = timedelta(minutes=10),
+    ) -> None:
+        """`patience`: how far off the next try may be that is worth waiting for."""
+        self._store = store
+        self._clock = clock
+        self._campaigning = campaigning
+        self._wake = wake
+        self._patience = patience
+
+    def hand_over(self, name: str, *, plan_hash: str | None = None) -> None:
+        """Start a campaign, its list stored, or have it taken up where it was.
+
+        Raises:
+            Conflict: it cannot be started, or not as the plan showed it.
+        """
+        self._campaigning.start(name, plan_hash=plan_hash)
+        self._wake(Work(Kind.CAMPAIGNS))
+
+    def follow(
+        self,
+        name: str,
+        *,
+        stop: threading.Event,
+        listed: Callable[[int], object],
+        sent: Callable[[int], object],
+        waits: Waits,
+        idle: Callable[[], object],
+    ) -> None:
+        """Tell of its progress until there is nothing to wait for.
+
+        `idle` is told when nobody seems to be at it.
+        """
+        before = (0, 0)
+        moved = time.monotonic()
+        while not stop.is_set():
+            counts = self._store.outbox.counts(name)
+            state = self._campaigning.get(name).state
+            rows = sum(counts.values())
+            now = (rows, rows - counts[MessageState.PLANNED] - counts[MessageState.SENDING])
+            if now[0] > before[0]:
+                listed(now[0] - before[0])
+            if now[1] > before[1]:
+                sent(now[1] - before[1])
+            if state not in (CampaignState.PLANNING, CampaignState.SENDING):
+                return
+            due = self._store.outbox.next_due(campaign=name) if state is CampaignState.SENDING else None
+            off = due - self._clock.now() if due is not None else timedelta()
+            if off > self._patience:
+                return
+            if now != before or off > timedelta():
+                moved = time.monotonic()
+            elif time.monotonic() - moved > IDLE:
+                idle()
+                moved = time.monotonic()
+            if off > timedelta():
+                waits(wait_of(self._store, name, due))
+            before = now
+            stop.wait(POLL)

@@ -1,0 +1,129 @@
+"""Campaigns sent by many workers together: each takes what nobody has, for a turn at a time.
+
+Who comes first makes a campaign's list and its messages, alone, and takes up what another died over. From then on
+whoever is woken sends of it; the store's locks share the messages out, and the one who finds nothing left says that it
+is done. Between their turns, and between groups of messages, they see that it was paused or cancelled.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from messaging.errors import Conflict, MessagingError
+from messaging.nouns.campaign import CampaignState
+from messaging.services.campaign_runs import Runs
+from messaging.services.campaigning import Campaigning
+from messaging.services.sending import Alive, Sender
+from messaging.services.turns import Turn
+from messaging.stores.base import Store
+
+#: How long a worker leaves alone a campaign that met a fault, in seconds: each try is written down.
+FAULT_PAUSE = 30.0
+
+
+class _Stopped(Exception):
+    """This process is to end."""
+
+
+class Shards:
+    """What a worker does for campaigns."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        campaigning: Campaigning,
+        runs: Runs,
+        make_sender: Callable[[threading.Event, Alive, Turn | None], Sender],
+        refused: Callable[[str, MessagingError], object],
+        tell: Callable[[str, MessagingError | None], object],
+        wake: Callable[[], object],
+    ) -> None:
+        """`refused` is called when a provider refuses all of a campaign; `tell` logs a fault, once.
+
+        `wake` has another look taken, by whoever is free.
+        """
+        self._store = store
+        self._campaigning = campaigning
+        self._runs = runs
+        self._make_sender = make_sender
+        self._refused = refused
+        self._tell = tell
+        self._wake = wake
+
+    def round(self, stop: threading.Event, alive: Alive, turn: Turn) -> Callable[[], object]:
+        """Sends what is due of campaigns, whoever else does, until the turn is over."""
+        sender = self._make_sender(stop, alive, turn)
+        not_before: dict[str, float] = {}
+        preparing: dict[str, threading.Thread] = {}
+
+        def send() -> None:
+            due = list(self._campaigning.due(shared=True))
+            random.shuffle(due)  # each gets its share of the turns
+            for name in due:
+                if stop.is_set() or turn.over():
+                    return
+                if time.monotonic() < not_before.get(name, 0.0):
+                    continue
+                if self._campaigning.get(name).state is not CampaignState.SENDING:
+                    # It may take minutes, in which others are sent.
+                    if name not in preparing or not preparing[name].is_alive():
+                        preparing[name] = self._begin(name, stop, not_before)
+                    continue
+                self._note(name, self._send(name, sender, turn), not_before)
+
+        return send
+
+    def _send(self, name: str, sender: Sender, turn: Turn) -> MessagingError | None:
+        report = sender.send_campaign(name, progress=lambda number: self._runs.progress(name, sender.worker))
+        if report.fault is not None:
+            self._refused(name, report.fault)
+            return report.fault
+        if not turn.over():  # nothing of it is due
+            state = self._campaigning.finish(name).state
+            if state is CampaignState.CANCELLED:
+                self._campaigning.sweep()
+        return report.unchecked
+
+    def _note(self, name: str, fault: MessagingError | None, not_before: dict[str, float]) -> None:
+        self._tell(f"campaign {name}", fault)
+        if fault is not None:
+            not_before[name] = time.monotonic() + FAULT_PAUSE
+
+    def _begin(self, name: str, stop: threading.Event, not_before: dict[str, float]) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._prepare, args=(name, stop, not_before), name=f"messaging-plan-{name}", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _prepare(self, name: str, stop: threading.Event, not_before: dict[str, float]) -> None:
+        """Store its list and make its messages, unless somebody alive is at it."""
+
+        def progress(number: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+            self._runs.progress(name, worker)
+
+        try:
+            worker = self._store.enlist()
+            try:
+                if not self._runs.begin(name, worker):
+                    return
+                if self._campaigning.start(name).state is CampaignState.PLANNING:
+                    self._campaigning.fill(name, progress=progress)
+            except _Stopped:
+                pass
+            finally:
+                self._store.dismiss(worker)
+        except Conflict as error:
+            # It is no longer what its plan showed; or a person paused it.
+            if self._campaigning.hold(name, error.message):
+                self._note(name, error, not_before)
+        except MessagingError as error:
+            self._note(name, error, not_before)
+        else:
+            self._wake()

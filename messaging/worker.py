@@ -1,0 +1,207 @@
+"""What Celery runs: `celery -A messaging.worker worker` (or `beat`), in a workspace or with MESSAGING_WORKSPACE set.
+
+`messaging worker` starts the same. A task is a wake-up: it says what to look after, the store says what is due. So one
+that comes twice, late or out of nowhere does what the next look would have done. Nothing is opened before a process
+has forked.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from messaging.errors import PLUGIN_FAULTS, MessagingError
+from messaging.nouns.work import LANES, Kind, Work, all_work
+from messaging.services.sending import unwatched
+from messaging.services.turns import Turn
+
+if TYPE_CHECKING:
+    from messaging.app import Messaging
+
+log = logging.getLogger("messaging.worker")
+
+#: How long one thing is done before what else there is has its turn, in seconds: what an order message may wait for
+#: in a process that does everything.
+TURN = 1.0
+#: Set by `messaging worker` for the processes that it starts: they end when it does, however it does.
+WATCHED = "MESSAGING_WORKER_WATCHED"
+
+
+class Hand:
+    """One thing that a process does, by whichever of its threads is woken; by one at a time."""
+
+    def __init__(self, name: str, step: Callable[[], object]) -> None:
+        self._name = name
+        self._step = step
+        self._lock = threading.Lock()
+        self._again = False
+        self._told: str | None = None
+
+    def __call__(self) -> None:
+        """Do it; whoever is at it already looks once more instead."""
+        self._again = True
+        while self._again and self._lock.acquire(blocking=False):
+            try:
+                self._again = False
+                self._do()
+            finally:
+                self._lock.release()
+
+    def _do(self) -> None:
+        try:
+            self._step()
+        except (MessagingError, OSError) as error:
+            if str(error) != self._told:  # not once a second
+                log.error("%s: %s", self._name, error)
+            self._told = str(error)
+        except PLUGIN_FAULTS:
+            log.exception("%s failed", self._name)
+        else:
+            self._told = None
+
+
+class Process:
+    """What a process of a worker has: the workspace, whose parts are made when it is first woken, and its hands."""
+
+    def __init__(self, app: Messaging) -> None:
+        self.app = app
+        self.stop = threading.Event()
+        self.busy = 0
+        self._hands: dict[Work, Hand] = {}
+        self._lock = threading.Lock()
+
+    def work(self, work: Work) -> None:
+        """Do it, for a turn.
+
+        Raises:
+            MessagingError: nothing can be done: the workspace, or the store, cannot be opened.
+        """
+        if self.stop.is_set():
+            return
+        with self._lock:
+            self.busy += 1
+            if work not in self._hands:
+                self._hands[work] = Hand(work.name, self._step(work))
+        try:
+            self._hands[work]()
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def knows(self, kind: object, channel: object) -> Work | None:
+        """The work that a task names, if there is such."""
+        return next((one for one in all_work(self.app.channels()) if (one.kind, one.channel) == (kind, channel)), None)
+
+    def _step(self, work: Work) -> Callable[[], object]:
+        app, dispatcher = self.app, self.app.dispatcher
+        turn = Turn(TURN, more=lambda: app.queue.wake(work))
+        match work.kind:
+            case Kind.SWEEP:
+                return dispatcher.look
+            case Kind.RECOVERY:
+                return dispatcher.recovery_round(self.stop, unwatched)
+            case Kind.TIDY:
+                return dispatcher.tidy
+            case Kind.CAMPAIGNS:
+                do = dispatcher.shard_round(self.stop, unwatched, turn)
+            case Kind.INTAKE:
+                do = dispatcher.events_round(self.stop, unwatched, turn)
+            case _:
+                assert work.channel is not None
+                do = dispatcher.lane_round(LANES[work.kind], work.channel, self.stop, unwatched, turn)
+
+        def step() -> None:
+            with turn:
+                do()
+
+        return step
+
+
+def make_app() -> Any:
+    """The Celery app of the workspace, with its one task.
+
+    Raises:
+        SettingsError: it has no workers, or they cannot work like that.
+    """
+    from messaging.app import Messaging
+    from messaging.errors import SettingsError
+
+    opened = Messaging.open()
+    queue = opened.queue
+    if not queue.workers:
+        raise SettingsError(
+            '[queue] use = "inline": there are no workers',
+            hint='set [queue] use = "celery" and its url, or let messaging serve send',
+        )
+    from messaging.queue.brokered import TASK, CeleryQueue
+
+    assert isinstance(queue, CeleryQueue)
+    celery = queue.celery
+    process = Process(opened)
+
+    @celery.task(name=TASK)  # type: ignore[untyped-decorator]
+    def work(*others: Any, kind: Any = None, channel: Any = None, **more: Any) -> None:
+        found = process.knows(kind, channel) if not others and not more else None
+        if found is None:
+            log.error("a task that is none of ours was left undone")
+            return
+        try:
+            process.work(found)
+        except MessagingError as error:
+            log.error("%s: %s", found.name, error)
+        _end_if_told()
+
+    def _end_if_told() -> None:
+        """A child that was told to stop ends now that it has nothing in hand."""
+        if forked and process.stop.is_set():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    forked: list[int] = []
+
+    def in_a_child(**_: Any) -> None:
+        """Whoever ends a group of processes ends children with their parent: what is in hand is seen through."""
+        forked.append(os.getpid())
+
+        def end(number: int, frame: Any) -> None:
+            process.stop.set()
+            if not process.busy:
+                sys.exit(0)
+
+        signal.signal(signal.SIGTERM, end)
+
+    from celery import signals
+
+    signals.worker_process_init.connect(in_a_child, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
+    signals.worker_init.connect(lambda **_: _watch(), weak=False)
+    return celery
+
+
+def _watch() -> None:
+    """End when whoever started this process is gone: they hold the other end of our standard input."""
+    if not os.environ.get(WATCHED):
+        return
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="messaging-watch", daemon=True).start()
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, as Celery looks for it: made when it is asked for, since it takes a workspace."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        made = globals()["app"] = make_app()
+    except MessagingError as error:
+        raise SystemExit(f"messaging: {error}") from None  # one line, whoever asks
+    return made
