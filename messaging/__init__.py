@@ -47,7 +47,7 @@ from messaging.nouns.http import HttpAnswer, HttpClient
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.pieces import Pieces
 from messaging.nouns.request import Request
-from messaging.nouns.source import EventSource, SourceContext, SourceSettings
+from messaging.nouns.source import EventSource, Secrets, SourceContext, SourceSettings
 from messaging.parallel import Feed, Unavailable, hand_over, one_by_one
 from messaging.rules.places import ApiHost, is_near
 
@@ -100,6 +100,7 @@ __all__ = [
     "RenderedMessage",
     "Request",
     "RequestRejected",
+    "Secrets",
     "SettingsError",
     "SourceContext",
     "SourceSettings",

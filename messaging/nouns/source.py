@@ -10,19 +10,38 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
 from messaging.nouns.event import Event
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.request import Request
 
+#: Characters that each of several secrets in one variable has at least.
+_WORD = 12
+
+
+def _from_a_variable(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    secrets = tuple(value.split())
+    if len(secrets) > 1 and any(len(each) < _WORD for each in secrets):
+        # A sentence is one secret, and each of its words would open the door.
+        raise ValueError("words too short to be secrets: one with spaces in it goes into messaging.toml, in a list")
+    return secrets
+
+
+#: What a shop signs with, the newest first. A request that fits any of them is genuine, so that a secret is changed
+#: without a gap. In a variable they have spaces between, so that none has a space in it.
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_from_a_variable)]
+
 
 class SourceSettings(BaseModel):
     """Base of a source's settings for one shop: a field per setting, from `[sources.NAME.SHOP]` and the environment.
 
-    Mark secrets with `pydantic.SecretStr`: one that is empty is refused, as anybody could sign with it.
+    What a shop signs with is `secrets: Secrets = Field(min_length=1)`; mark others `pydantic.SecretStr`. One that is
+    empty is refused, as anybody could sign with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

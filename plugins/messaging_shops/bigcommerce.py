@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 
-from messaging import InputError, Request, SourceSettings
+from messaging import InputError, Request, Secrets, SourceSettings
 from messaging_shops import bigcommerce_hooks
 from messaging_shops import bigcommerce_words as words
 from messaging_shops.asking import ask
 from messaging_shops.people import consent, is_somebody
 from messaging_shops.reading import body_of, name, needed, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Topic, in_bytes
+from messaging_shops.shop import Shop, ShopSettings, Topic, in_bytes
 from messaging_shops.signing import check, check_standard
 from messaging_shops.telling import Told
 

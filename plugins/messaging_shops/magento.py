@@ -17,13 +17,13 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from messaging import Request, RequestRejected, SourceSettings
+from messaging import Request, RequestRejected, Secrets, SourceSettings
 from messaging_shops import magento_events
 from messaging_shops.adobe_keys import AdobeKeys, is_signed, read_key
 from messaging_shops.asking import ask
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of, name, rows, table
-from messaging_shops.shop import Secrets, Shop, ShopSettings, Topic, not_known
+from messaging_shops.shop import Shop, ShopSettings, Topic, not_known
 from messaging_shops.signing import check_standard
 from messaging_shops.telling import Told
 

@@ -5,47 +5,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from messaging import EventSource, NotYet, Request, SourceSettings
+from messaging import EventSource, NotYet, Request, Secrets, SourceSettings
 from messaging_shops.people import is_somebody
 from messaging_shops.reading import body_of
 from messaging_shops.telling import Told, order_event
-
-#: Characters that each of several secrets in one variable has at least.
-_WORD = 12
 
 #: What tells an order and whose it is, by the end of the event's id.
 _TELLING = ("placed", "paid", "shipped", "cancelled")
 
 
-def _from_a_variable(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    secrets = tuple(value.split())
-    if len(secrets) > 1 and any(len(each) < _WORD for each in secrets):
-        # A sentence is one secret, and each of its words would open the door.
-        raise ValueError("words too short to be secrets: one with spaces in it goes into messaging.toml, in a list")
-    return secrets
-
-
-def _not_empty(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not all(secret.get_secret_value().strip() for secret in secrets):
-        raise ValueError("a secret is empty")
-    return secrets
-
-
-#: Secrets of which any will do; in a variable, with spaces between, so that none has a space in it.
-Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_from_a_variable), AfterValidator(_not_empty)]
-
-
 class ShopSettings(SourceSettings):
     """Base of a shop's settings. No provider's own variable is read: it would be the secret of every shop there is."""
 
-    #: What the shop signs with, the newest first: a request that fits any of them is genuine, so that a secret is
-    #: changed without a gap.
+    #: What the shop signs with, the newest first.
     secrets: Secrets = Field(min_length=1)
     #: Put before the ids of customers, where several shops number theirs alike: `tea-` makes `tea-25` of customer 25.
     customer_prefix: str = Field("", max_length=50)

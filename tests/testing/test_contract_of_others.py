@@ -25,15 +25,15 @@ from datetime import UTC, datetime
 from itertools import count, repeat
 from pydantic import SecretStr
 from authors_of_others import SECRET, TeaContract, TeaShop
-from messaging import InputError, RequestRejected, SourceSettings
+from messaging import InputError, RequestRejected, Secrets, SourceSettings
 
 log = logging.getLogger(__name__)
 
 class Careless(SourceSettings):
-    secret: SecretStr | None = None
+    secrets: Secrets = ()
 
 class Default(SourceSettings):
-    secret: SecretStr = SecretStr("change-me")
+    secrets: Secrets = (SecretStr("change-me"),)
 
 class Wrong(TeaShop):
     {body}
@@ -97,35 +97,36 @@ def test_a_right_source_passes_whole(pytester: pytest.Pytester) -> None:
     assert set(result.parseoutcomes()) <= {"passed", "skipped"}, result.stdout.str()
 
 
-ROTATING = """
+ONE_SECRET = """
 import hmac
 from pydantic import SecretStr
 from authors_of_others import SECRET, TeaContract, TeaShop
 from messaging import RequestRejected, SourceSettings
 
-class Several(SourceSettings):
-    secrets: list[SecretStr]
+class Only(SourceSettings):
+    secret: SecretStr
 
-class Rotating(TeaShop):
-    Settings = Several
+class Unchangeable(TeaShop):
+    Settings = Only
 
     def verify(self, request):
-        keys = [each.get_secret_value().encode() for each in self.settings.secrets]
+        key = self.settings.secret.get_secret_value().encode()
         told = request.header("Tea-Signature").encode()
-        if not any([hmac.compare_digest(hmac.digest(key, request.body, "sha256").hex().encode(), told) for key in keys]):
+        if not hmac.compare_digest(hmac.digest(key, request.body, "sha256").hex().encode(), told):
             raise RequestRejected("its signature is wrong")
 
 class TestTea(TeaContract):
-    source = Rotating
+    source = Unchangeable
 
     def settings(self):
-        return {"secrets": [SECRET, "the-0ne-to-come"]}
+        return {"secret": SECRET}
 """
 
 
-def test_a_right_source_with_several_secrets_passes_whole(pytester: pytest.Pytester) -> None:
-    result = run(pytester, ROTATING)
-    assert set(result.parseoutcomes()) <= {"passed", "skipped"}, result.stdout.str()
+def test_a_source_whose_secret_cannot_be_changed_without_a_gap_is_caught(pytester: pytest.Pytester) -> None:
+    text = run(pytester, ONE_SECRET).stdout.str()
+    assert "1 failed" in text
+    assert "→ declare secret as messaging.Secrets" in text, text
 
 
 def test_a_right_thin_source_passes_whole(pytester: pytest.Pytester) -> None:
@@ -177,6 +178,18 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
     ("body", "test", "remedy"),
     [
         ("def verify(self, request): pass", "test_forged", "check the signature"),
+        (
+            "def __init__(self, settings, context):\n"
+            "        super().__init__(settings.model_copy(update={'secrets': settings.secrets[:1]}), context)",
+            "without_a_gap",
+            "take what is signed with any of them",
+        ),
+        (
+            "def __init__(self, settings, context):\n"
+            "        super().__init__(settings.model_copy(update={'secrets': settings.secrets[-1:]}), context)",
+            "without_a_gap",
+            "take what is signed with any of them",
+        ),
         ("def verify(self, request): request.json(); super().verify(request)", "test_forged", "check the signature"),
         (
             "def verify(self, request): super().verify(replace(request, body=json.dumps(request.json()).encode()))",
@@ -209,13 +222,13 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         ),
         (
             "Settings = Careless\n    def verify(self, request):\n"
-            "        if self.settings.secret is not None: super().verify(request)",
+            "        if self.settings.secrets: super().verify(request)",
             "without_a_secret",
             "check the signature",
         ),
         ("Settings = Default", "without_a_secret", "check the signature"),
         (
-            "def verify(self, request):\n        log.debug('key %s', self.settings.secret.get_secret_value())\n"
+            "def verify(self, request):\n        log.debug('key %s', self.settings.secrets[0].get_secret_value())\n"
             "        super().verify(request)",
             "nothing_gets_out",
             "never format headers",
@@ -303,31 +316,31 @@ def test_a_right_rule_passes_whole(pytester: pytest.Pytester) -> None:
         ("async def verify(self, request): pass", "verify_alone", "raise RequestRejected for"),
         ("def events(self, request): return ['tea']", "envelopes", "end the loop that yields them, each a mapping"),
         (
-            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "def verify(self, request):\n        key = self.settings.secrets[0].get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected != request.header('tea-signature'): raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",
         ),
         (
-            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "def verify(self, request):\n        key = self.settings.secrets[0].get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected.encode() != request.header('tea-signature').encode(): raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",
         ),
         (
-            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "def verify(self, request):\n        key = self.settings.secrets[0].get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected != request.header('tea-signature')[:64]: raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",
         ),
         (
-            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "def verify(self, request):\n        key = self.settings.secrets[0].get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if expected.encode() != request.header('tea-signature').encode().strip(): raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",
         ),
         (
-            "def verify(self, request):\n        key = self.settings.secret.get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
+            "def verify(self, request):\n        key = self.settings.secrets[0].get_secret_value().encode()\n        expected = hmac.new(key, request.body, 'sha256').hexdigest()\n"
             "        if request.header('tea-signature').strip() not in [expected]: raise RequestRejected('no')",
             "constant_time",
             "compare with hmac.compare_digest",

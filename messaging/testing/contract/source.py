@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from messaging.errors import InputError, MessagingError, RequestRejected, SettingsError
 from messaging.ids import is_name
@@ -44,7 +45,7 @@ class SourceContract(Tidying, Completing):
         source = TeaShop
 
         def settings(self):
-            return {"secret": "s3cret-of-the-shop"}
+            return {"secrets": ["s3cret-of-the-shop"]}
 
         def bodies(self):
             return [b'{"id": 1, "status": "paid"}']
@@ -164,6 +165,25 @@ class SourceContract(Tidying, Completing):
         other = self.make(self.other_settings())
         for body in self.bodies():
             signatures.rejected(other.verify, self.genuine(body), "signed with another shop's secret")
+
+    def test_a_secret_is_changed_without_a_gap(self) -> None:
+        """While a shop goes from one secret to the next, what is signed with either is genuine."""
+        good, others = dict(self.settings()), self.other_settings()
+        names = self._signing(good)
+        if not names:
+            pytest.skip(_UNSIGNED)
+        for name in names:
+            if isinstance(getattr(self.make().settings, name), SecretStr):
+                fault(
+                    f"{name} is one secret: while a shop changes it, what is signed with the other one is lost",
+                    f"declare {name} as messaging.Secrets, and take what is signed with any of them",
+                )
+            mine, theirs = ([*secrets_in(getattr(self.make(each).settings, name))] for each in (good, others))
+            for both in ([*theirs, *mine], [*mine, *theirs]):
+                try:
+                    self.make({**good, name: both}).verify(self.genuine(self.bodies()[0]))
+                except RequestRejected:
+                    fault(f"of several {name} not each counts", "take what is signed with any of them")
 
     def test_written_otherwise(self, take: Callable[..., object]) -> None:
         for body in self.bodies():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import Field
 
 from messaging import (
     Decision,
@@ -19,6 +19,7 @@ from messaging import (
     NotBefore,
     Request,
     RequestRejected,
+    Secrets,
     SourceSettings,
     hookimpl,
 )
@@ -29,7 +30,7 @@ SECRET = "s3cret-of-the-shop"
 
 
 class TeaSettings(SourceSettings):
-    secret: SecretStr
+    secrets: Secrets = Field(min_length=1)
 
 
 class TeaShop(EventSource):
@@ -37,9 +38,10 @@ class TeaShop(EventSource):
     Settings = TeaSettings
 
     def verify(self, request: Request) -> None:
-        key = self.settings.secret.get_secret_value().encode()
-        expected = hmac.digest(key, request.body, "sha256").hex().encode()
-        if not hmac.compare_digest(expected, request.header("Tea-Signature").encode()):
+        keys = [secret.get_secret_value().encode() for secret in self.settings.secrets]
+        told = request.header("Tea-Signature").encode()
+        fits = [hmac.compare_digest(hmac.digest(key, request.body, "sha256").hex().encode(), told) for key in keys]
+        if not any(fits):
             raise RequestRejected("its signature is wrong")
 
     def events(self, request: Request) -> Iterable[Mapping[str, Any]]:
@@ -60,7 +62,7 @@ class TeaContract(SourceContract):
     source = TeaShop
 
     def settings(self) -> Mapping[str, Any]:
-        return {"secret": SECRET}
+        return {"secrets": [SECRET]}
 
     def bodies(self) -> Sequence[bytes]:
         order = b'{"id": %d, "at": "2026-03-02T10:00:00Z", "email": "ann@example.com", "total": "12.50"}'
