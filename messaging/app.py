@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock
-from messaging.errors import MessagingError
+from messaging.errors import AdapterRests, MessagingError
 from messaging.nouns.adapter import RenderedMessage
+from messaging.nouns.campaign import CampaignState
 from messaging.nouns.event import Accepted
 from messaging.nouns.message import Lane, Message
 from messaging.nouns.work import LANES, Kind, Work
 from messaging.opened import Opened
 from messaging.rules.profile import ProfileReader
+from messaging.rules.resting import Limits
 from messaging.services.audience import Audience
 from messaging.services.backlog import Backlog
 from messaging.services.callbacks import Callbacks
@@ -41,6 +43,7 @@ from messaging.services.rechecking import Rechecks
 from messaging.services.recommending import Recommender
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
+from messaging.services.resting import Rests, adapter_of
 from messaging.services.sending import Alive, Sender, unwatched
 from messaging.services.settling import Settling
 from messaging.services.sources import Sources
@@ -306,7 +309,25 @@ class Messaging(Opened):
 
     @cached_property
     def following(self) -> Following:
-        return Following(self.store, self.clock, campaigning=self.campaigning, wake=self.queue.wake)
+        return Following(
+            self.store, self.clock, campaigning=self.campaigning, resting=self.resting, wake=self.queue.wake
+        )
+
+    @cached_property
+    def rests(self) -> Rests:
+        sending = self.settings.sending
+        limits = Limits(failures=sending.failures, first=sending.rest, longest=sending.rest_max)
+        return Rests(self.store, self.clock, limits)
+
+    def shown(self, messages: Sequence[Message]) -> list[Message]:
+        """Messages with the reason why they wait now, where that is their adapter."""
+        return self.rests.shown(messages, adapter_of(self.store, self.settings.adapter_for))
+
+    def resting(self, name: str) -> AdapterRests | None:
+        """Why a campaign that is being sent waits now, if that is its adapter."""
+        campaign = self.campaigning.get(name)
+        adapter = campaign.adapter or self.settings.adapter_for(campaign.channel)
+        return self.rests.of(adapter) if adapter and campaign.state is CampaignState.SENDING else None
 
     @cached_property
     def recorder(self) -> Recorder:
@@ -362,6 +383,7 @@ class Messaging(Opened):
                 composer=self.composer,
                 adapters=self.adapters,
                 settling=settling,
+                rests=self.rests,
                 adapter_for=self.settings.adapter_for,
                 rates=sending.rate,
                 timeout=sending.timeout,

@@ -7,7 +7,7 @@ answers `status`. Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class MessagingError(Exception):
@@ -141,6 +141,16 @@ class DeliveryError(MessagingError):
 
 class AdapterUnusable(DeliveryError):
     """The adapter itself is refused (bad key, closed account, no route): stop, do not burn the audience."""
+
+
+class AdapterRests(DeliveryError):
+    """The adapter `name` is left alone until then: its provider took nothing, as `reason` says. What is due waits."""
+
+    def __init__(self, message: str, *, name: str, until: datetime, reason: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.until = until
+        self.reason = reason
 
 
 class NotSent(DeliveryError):

@@ -16,7 +16,7 @@ What it raises is its own fault, `sys.exit` too, and so is an answer that is not
 Hooks are plain functions: one that is `async`, or yields where no list is asked for, would never run and is refused.
 Nothing is sent unchecked: messages wait for a check that fails, hangs,
 or belongs to a plugin that is left out, until it is mended or switched off (`[plugins] off`). What hangs while a
-message is rendered costs nobody that message: it stays planned, and its campaign is paused.
+message is rendered costs nobody that message: it stays planned.
 
 Plugins are code that runs among ours. What ends the process (`os._exit`, a crash) or never lets others run (a regular
 expression that explodes) takes all with it; `messaging --no-plugins …` goes without.

@@ -183,6 +183,9 @@ class ChannelSettings(_Section):
     by_id: bool = False
 
 
+_TIMES = ("backoff", "backoff_max", "rest", "rest_max", "timeout", "campaign_late", "message_late")
+
+
 class Sending(_Section):
     """How messages are handed over."""
 
@@ -194,6 +197,12 @@ class Sending(_Section):
     backoff_max: timedelta = timedelta(hours=6)
     #: Messages a second, by adapter; 0 is no limit.
     rate: dict[str, float] = Field(default_factory=dict)
+    #: Whole hand-overs in a row that a provider turns away, or leaves without an answer, before its adapter rests.
+    failures: int = Field(default=3, ge=1)
+    #: The first rest of an adapter; each further one is twice as long, with jitter.
+    rest: timedelta = timedelta(seconds=30)
+    #: Longest rest of an adapter, also when a provider asks for more.
+    rest_max: timedelta = timedelta(minutes=15)
     #: How long one hand-over may take before the adapter is given up on.
     timeout: timedelta = timedelta(seconds=60)
     #: What happens to a transactional message whose answer was lost.
@@ -206,11 +215,9 @@ class Sending(_Section):
     #: A triggered message that is later than this is skipped.
     message_late: timedelta = timedelta(days=2)
 
-    _durations = field_validator("backoff", "backoff_max", "timeout", "campaign_late", "message_late", mode="before")(
-        _duration
-    )
-    _bounds = field_validator("backoff", "backoff_max", "timeout", "campaign_late", "message_late")(_not_negative)
-    _some = field_validator("timeout", "campaign_late", "message_late")(_positive)
+    _durations = field_validator(*_TIMES, mode="before")(_duration)
+    _bounds = field_validator(*_TIMES)(_not_negative)
+    _some = field_validator("rest", "rest_max", "timeout", "campaign_late", "message_late")(_positive)
 
     @field_validator("rate")
     @classmethod

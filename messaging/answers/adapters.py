@@ -28,7 +28,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 _OR_NONE = (str, NoneType)
 _CAPABILITIES: Kinds = MappingProxyType(
-    {"batch_size": (int,), "idempotency_key": (bool,), "lookup": (bool,), "callbacks": (bool,)}
+    {"batch_size": (int,), **dict.fromkeys(("idempotency_key", "lookup", "many_receivers", "callbacks"), (bool,))}
 )
 _RECEIPT: Kinds = MappingProxyType(
     {

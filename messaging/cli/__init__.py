@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "why": "why",
         "bounces": "bounces",
         "suppressions": "suppressions",
+        "adapters": "adapters",
         "triggers": "triggers",
         "rehearse": "rehearse",
         "send-due": "due",

@@ -258,7 +258,7 @@ def _show(app: Messaging, name: str, as_json: bool) -> None:
 
 def _print(app: Messaging, name: str, as_json: bool) -> Status:
     status = app.campaigning.status(name)
-    campaign = status.campaign
+    campaign, rests = status.campaign, app.resting(name)
     if as_json:
         document: dict[str, Any] = {
             "campaign": campaign.name,
@@ -266,6 +266,7 @@ def _print(app: Messaging, name: str, as_json: bool) -> Status:
             "counts": {state.value: number for state, number in status.counts.items()},
             "audience": campaign.audience,
             "reason": campaign.reason,
+            "waits": rests.message if rests else None,
             "reasons": [
                 {"state": state.value, "reason": reason, "messages": number}
                 for (state, reason), number in sorted(status.reasons.items())
@@ -276,6 +277,8 @@ def _print(app: Messaging, name: str, as_json: bool) -> Status:
     rows = [(state.value, number) for state, number in status.counts.items() if number]
     title = f"Campaign {campaign.name}: {campaign.state}" + (f" ({campaign.reason})" if campaign.reason else "")
     print_table(("state", "messages"), [*rows, ("audience", campaign.audience or 0)], title=title)
+    if rests:
+        say(f"It waits: {rests}")
     if status.reasons:
         print_table(
             ("state", "reason", "messages"),

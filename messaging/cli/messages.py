@@ -54,12 +54,14 @@ def list_(
     """List messages."""
     if campaign:
         app.campaigning.get(campaign)
-    found = app.store.outbox.page(
-        campaign=campaign,
-        customer_id=the_customer(app, customer).id if customer else None,
-        template=the_template(app, template) if template else None,
-        state=MessageState(state) if state else None,
-        limit=limit or ALL,
+    found = app.shown(
+        app.store.outbox.page(
+            campaign=campaign,
+            customer_id=the_customer(app, customer).id if customer else None,
+            template=the_template(app, template) if template else None,
+            state=MessageState(state) if state else None,
+            limit=limit or ALL,
+        )
     )
     if as_json:
         print_json([message.to_document() for message in found])
@@ -83,7 +85,7 @@ def list_(
 @pass_app
 def show(app: Messaging, id: str, as_json: bool) -> None:
     """Show one message: its state, what came back, and what it says."""
-    message = the_message(app, id)
+    (message,) = app.shown([the_message(app, id)])
     came_back = app.store.engagements.of_messages([message.id]).get(message.id, [])
     rendered = app.show(message)
     if as_json:

@@ -34,7 +34,7 @@ def why(app: Messaging, what: str, limit: int, as_json: bool) -> None:
     """Say why a message was sent, waits, or was not sent; of a customer, of all their messages, the latest first."""
     from messaging.services.why import Why
 
-    asked = Why(app.store, app.planner, app.triggers, app.triggering.due_checks)
+    asked = Why(app.store, app.planner, app.triggers, app.triggering.due_checks, app.shown)
     try:
         message = the_message(app, what)
     except NotFound:

@@ -77,6 +77,9 @@ class Capabilities:
     idempotency_key: bool = False
     #: `lookup` can tell whether the provider took a message.
     lookup: bool = False
+    #: Each address is a receiver of its own (webhooks): that one turns all away says nothing about others, so the
+    #: adapter rests only when it fails itself.
+    many_receivers: bool = False
     #: The provider posts what came back to `/callbacks/NAME`, and `callback` understands it.
     callbacks: bool = False
 

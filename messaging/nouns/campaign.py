@@ -18,7 +18,7 @@ class CampaignState(StrEnum):
     SCHEDULED = "scheduled"  # `send` was said with a time to come
     PLANNING = "planning"  # its member list is stored, its rows are being made; resumable, nothing leaves yet
     SENDING = "sending"  # all rows are there and they go out
-    PAUSED = "paused"  # by a person, or by a permanent failure of its adapter: `reason` says
+    PAUSED = "paused"  # by a person: `reason` says
     HELD = "held"  # its time had passed by hours when somebody looked: a person decides
     CANCELLED = "cancelled"  # what had not left is skipped
     DONE = "done"  # no row is planned or sending

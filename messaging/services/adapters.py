@@ -50,9 +50,8 @@ class Adapters:
         self._base_url = base_url
         self._allow_insecure_links = allow_insecure_links
         self._made: dict[str, Adapter] = {}
-        #: Deliveries that were given up on and have not come back, by adapter; and who left too many of them.
+        #: Deliveries that were given up on, by adapter.
         self._hanging: dict[str, list[Handover]] = {}
-        self._out: set[str] = set()
         self._lock = threading.Lock()
         #: What one call may take: twice what the adapter is told to keep to.
         self._seconds = context.timeout * 2
@@ -79,9 +78,10 @@ class Adapters:
                 world cannot open.
             PluginError: it cannot be made, or left too many deliveries behind.
         """
-        if name in self._out:
+        if len(self._left(name)) >= MOST_HANGING:
             raise self.blame(
-                name, f"{MOST_HANGING} of its deliveries hang: it gets no more until this process is started anew"
+                name,
+                f"{MOST_HANGING} of its deliveries hang: it gets no more in this process until one of them comes back",
             )
         if self._plugins.adapter(name).leaves_the_machine and not self._allow_insecure_links:
             refuse_insecure(self._base_url, name)
@@ -135,10 +135,11 @@ class Adapters:
         """A delivery of that adapter hangs. The next `get` makes a new one, unless too many were left behind."""
         with self._lock:
             self._made.pop(name, None)
-            hanging = [each for each in self._hanging.get(name, ()) if not each.over] + [delivery]
-            self._hanging[name] = hanging
-            if len(hanging) >= MOST_HANGING:
-                self._out.add(name)
+            self._hanging[name] = [*self._left(name), delivery]
+
+    def _left(self, name: str) -> list[Handover]:
+        """Its deliveries that were given up on and have not come back."""
+        return [each for each in self._hanging.get(name, ()) if not each.over]
 
     def close(self) -> None:
         """Close them all; one that cannot be closed is named, and stops no other."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from messaging.clock import Clock
-from messaging.errors import Conflict, DeliveryError, MessagingError, SettingsError
+from messaging.errors import AdapterRests, Conflict, MessagingError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.work import LANES, Kind, Work
 from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.sending import Alive, Sender, SendReport, unwatched
-from messaging.services.shards import FAULT_PAUSE, Shards
+from messaging.services.shards import LeftAlone, Shards
 from messaging.services.turns import Turn
 from messaging.stores.base import Store
 
@@ -135,14 +135,19 @@ class Dispatcher:
         while not stop.is_set():
             sender.bury_the_dead()
             report = sender.send_campaign(name, progress=progress)
-            if report.fault is not None:
-                self._stop_campaign(name, report.fault)
-                return report.fault
+            rests = report.fault if isinstance(report.fault, AdapterRests) else None
+            if report.fault is not None and rests is None:
+                return report.fault  # it goes on by itself, once the adapter works
             if report.unchecked is not None:
                 return report.unchecked  # it goes on by itself, once the check can be asked
             if self._campaigning.finish(name).state is not CampaignState.SENDING:
                 return None
             due = self._store.outbox.next_due(campaign=name)
+            if rests is not None:
+                self._runs.progress(name, sender.worker)  # what waits for an adapter is not late by that
+                due = max(rests.until, due or rests.until)
+                if due - self._clock.now() > patience:
+                    return rests
             if due is None:
                 # The rest is in the hands of another sender: see it through.
                 if time.monotonic() > until:
@@ -154,19 +159,9 @@ class Dispatcher:
             if wait > patience:
                 return None
             if wait > timedelta():
-                waits(wait_of(self._store, name, due))
+                waits(wait_of(self._store, name, due, rests))
             self._clock.wait(max(0.0, wait.total_seconds()), stop)
         return None
-
-    def _stop_campaign(self, name: str, fault: MessagingError) -> None:
-        """A settings mistake leaves it as it is; a provider that refuses us pauses it, so that nobody is burned."""
-        if isinstance(fault, SettingsError):
-            return
-        try:
-            if self._campaigning.get(name).state is CampaignState.SENDING:
-                self._campaigning.pause(name, fault.message)
-        except Conflict:
-            pass  # another worker was quicker, or a person
 
     def run_due(
         self,
@@ -222,9 +217,6 @@ class Dispatcher:
         def send() -> None:
             report = sender.send_lanes((lane,), (channel,))
             fault = report.fault or report.unchecked
-            if fault is None and report.turned_away and not report.states.get(MessageState.SENT):
-                # Without the provider's words, which may have an address in them.
-                fault = DeliveryError("none is taken for now", hint="see why: messaging messages list --state planned")
             if fault is not None or report.states:  # where nothing was due, nothing is known to be well again
                 self._tell(f"{lane.name.lower()} messages by {channel}", fault)
 
@@ -246,19 +238,18 @@ class Dispatcher:
 
     def campaign_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""
-        not_before: dict[str, float] = {}
+        alone = LeftAlone(self._clock)
 
         def send() -> None:
             for name in self._campaigning.due():
                 if stop.is_set():
                     return
-                if time.monotonic() < not_before.get(name, 0.0):
+                if name in alone:
                     continue
                 # It does not wait for one of them while others are due.
                 fault = self._send_due(name, stop, timedelta(0), alive=alive)
                 self._tell(f"campaign {name}", fault)
-                if fault is not None:
-                    not_before[name] = time.monotonic() + FAULT_PAUSE
+                alone.note(name, fault)
 
         return send
 
@@ -266,10 +257,10 @@ class Dispatcher:
         """Sends what is due of campaigns, together with other workers."""
         shards = Shards(
             self._store,
+            self._clock,
             campaigning=self._campaigning,
             runs=self._runs,
             make_sender=self._make_sender,
-            refused=self._stop_campaign,
             tell=self._tell,
             wake=lambda: self._wake(Work(Kind.CAMPAIGNS)),
         )
@@ -299,15 +290,15 @@ class Dispatcher:
         self._store.outbox.forget_contexts(self._clock.now() - self._keep_contexts)
 
     def _tell(self, what: str, fault: MessagingError | None) -> None:
-        """Log a fault, once for as long as it stays the same."""
-        text = None if fault is None else str(fault)
-        if text is not None and text != self._told.get(what):
-            log.error("%s: %s", what, text)
-        self._told[what] = text
+        """Log a fault, once for as long as it stays the same: an adapter that rests again and again does."""
+        same = fault.name if isinstance(fault, AdapterRests) else None if fault is None else str(fault)
+        if same is not None and same != self._told.get(what):
+            log.error("%s: %s", what, fault)
+        self._told[what] = same
 
 
-def wait_of(store: Store, name: str, until: datetime | None) -> Wait:
-    """What is to be said of a campaign that waits."""
+def wait_of(store: Store, name: str, until: datetime | None, rests: AdapterRests | None = None) -> Wait:
+    """What is to be said of a campaign that waits; `rests`, if it is its adapter that it waits for."""
     counts = store.outbox.counts(name)
     why = {
         reason: number
@@ -318,5 +309,5 @@ def wait_of(store: Store, name: str, until: datetime | None) -> Wait:
         campaign=name,
         messages=counts[MessageState.PLANNED] + counts[MessageState.SENDING],
         until=until,
-        reason=max(why, key=lambda reason: why[reason], default=None) if until is not None else None,
+        reason=rests.reason if rests else max(why, key=lambda reason: why[reason], default=None) if until else None,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from messaging.clock import Clock
+from messaging.errors import AdapterRests
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.nouns.work import Kind, Work
@@ -30,13 +31,18 @@ class Following:
         clock: Clock,
         *,
         campaigning: Campaigning,
+        resting: Callable[[str], AdapterRests | None],
         wake: Callable[[Work], object],
         patience: timedelta = timedelta(minutes=10),
     ) -> None:
-        """`patience`: how far off the next try may be that is worth waiting for."""
+        """`resting` says whether a campaign waits for its adapter.
+
+        `patience`: how far off the next try may be that is worth waiting for.
+        """
         self._store = store
         self._clock = clock
         self._campaigning = campaigning
+        self._resting = resting
         self._wake = wake
         self._patience = patience
 
@@ -77,6 +83,9 @@ class Following:
             if state not in (CampaignState.PLANNING, CampaignState.SENDING):
                 return
             due = self._store.outbox.next_due(campaign=name) if state is CampaignState.SENDING else None
+            rests = self._resting(name)
+            if rests is not None:
+                due = max(rests.until, due or rests.until)
             off = due - self._clock.now() if due is not None else timedelta()
             if off > self._patience:
                 return
@@ -86,6 +95,6 @@ class Following:
                 idle()
                 moved = time.monotonic()
             if off > timedelta():
-                waits(wait_of(self._store, name, due))
+                waits(wait_of(self._store, name, due, rests))
             before = now
             stop.wait(POLL)

@@ -149,9 +149,9 @@ class Handover:
     def _named(self, what: str, problems: Sequence[str]) -> PluginError:
         more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
         text = f"{what}: {problems[0]}{more}" if problems else what
-        return self._blame(self._adapter.name, self._without_addresses(self._without_secrets(text)))
+        return self._blame(self._adapter.name, self.without_addresses(self._without_secrets(text)))
 
-    def _without_addresses(self, text: str) -> str:
+    def without_addresses(self, text: str) -> str:
         """The same without those it was given: it is logged."""
         known = sorted({message.to for message in self._messages if len(message.to) > 3}, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, known)) or r"(?!)", "(address)", text, flags=re.IGNORECASE)

@@ -18,7 +18,7 @@ from threading import Event
 
 from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError, PluginError, PluginHangs
-from messaging.nouns.adapter import Adapter, RenderedMessage, Verdict
+from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
 from messaging.nouns.message import Lane, Message, MessageState
@@ -26,6 +26,7 @@ from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
+from messaging.services.resting import Rests, adapter_of, took_by
 from messaging.services.settling import Settling
 from messaging.services.turns import Turn
 from messaging.stores.base import Outcome, Store
@@ -35,6 +36,8 @@ PAGE = 256
 #: How many are marked `sending` at once when they are handed over one by one. Two such groups may be marked, one on
 #: its way and the next: if the sender dies, at most these become `unknown`.
 GROUP = 16
+#: How many are at stake when an adapter is tried after it rested: more than one, since one may be to blame itself.
+TRIAL = 4
 
 #: Share of an adapter's rate that is kept for order messages.
 ORDER_SHARE = 0.25
@@ -54,9 +57,7 @@ class SendReport:
     #: Told of each number of messages that are through.
     progress: Callable[[int], object] | None = None
     states: dict[MessageState, int] = field(default_factory=dict)
-    #: How many the provider did not take for now.
-    turned_away: int = 0
-    #: Why it stopped early: the adapter was refused, or hung, or a plugin hung while a message was rendered.
+    #: Why it stopped early: the adapter rests, was refused, or hung, or a plugin hung while a message was rendered.
     fault: MessagingError | None = None
     #: Why it stopped early with nothing lost: a check could not be asked, and what was due waits for it.
     unchecked: PluginError | None = None
@@ -102,6 +103,7 @@ class Sender:
         composer: Composer,
         adapters: Adapters,
         settling: Settling,
+        rests: Rests,
         adapter_for: Callable[[str], str | None],
         rates: Mapping[str, float],
         timeout: timedelta,
@@ -123,6 +125,7 @@ class Sender:
         self._composer = composer
         self._adapters = adapters
         self._settling = settling
+        self._rests = rests
         self._adapter_for = adapter_for
         self._rates = rates
         self._timeout = timeout.total_seconds()
@@ -209,11 +212,31 @@ class Sender:
             return False
         try:
             adapter = self._adapters.get(adapter_name)
+            trial = self._rests.begin(adapter_name, self.worker)
         except MessagingError as error:
             report.fault = error
             return False
         # What goes in one request is locked together, so that a page is no less than one.
-        grant = self._tokens(adapter_name, lane, max(PAGE, adapter.capabilities.batch_size))
+        size = TRIAL if trial else max(PAGE, adapter.capabilities.batch_size)
+        try:
+            return self._locked(report, adapter, size, lane, campaign, channel, now)
+        finally:
+            if trial:
+                self._rests.end(adapter_name, self.worker)
+
+    def _locked(
+        self,
+        report: SendReport,
+        adapter: Adapter,
+        size: int,
+        lane: Lane | None,
+        campaign: str | None,
+        channel: str,
+        now: datetime,
+    ) -> bool:
+        """Lock up to `size` messages and send them; return whether there were any."""
+        lanes = None if lane is None else (lane,)
+        grant = self._tokens(adapter.name, lane, size)
         messages = self._store.outbox.claim(
             self.worker, now=now, limit=grant.number, lanes=lanes, campaign=campaign, channel=channel
         )
@@ -381,19 +404,20 @@ class Sender:
     def _receipts(self, report: SendReport, adapter: Adapter, under_way: _UnderWay) -> None:
         """Record what becomes of a group that was handed over."""
         messages, handover = under_way.messages, under_way.handover
+        told: list[Receipt] = []
         for receipts in handover:
             self._alive()
-            report.turned_away += sum(receipt.verdict is Verdict.TRY_AGAIN for receipt in receipts)
+            told += receipts
             report.count(self._settling.receipts(receipts, messages, adapter, now=self._clock.now()))
         self._settling.tell()
-        report.fault = handover.fault
+        rests = self._rests.record(adapter.name, took_by(adapter, told, handover))
+        report.fault = handover.fault or rests
         if handover.hung:
             self._adapters.give_up_on(adapter.name, handover)
         if isinstance(handover.fault, AdapterUnusable):
-            # Surely not taken: they wait for an adapter that works. A campaign waits for a person, who is not to wait.
-            later, why = self._clock.now() + AGAIN, handover.fault.message
+            # Surely not taken: they wait for an adapter that works.
             left = [messages[id] for id in handover.missing]
-            self._store.outbox.settle([_kept(one, one.due_at if one.campaign else later, why) for one in left])
+            self._store.outbox.settle([_kept(one, one.due_at, handover.fault.message) for one in left])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [messages[id] for id in handover.missing]
@@ -404,18 +428,15 @@ class Sender:
         self._store.outbox.settle([_kept(message, message.due_at, "") for message in messages])
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
+        by = adapter_of(self._store, self._adapter_for)
         for message in messages:
             self._alive()
-            name = message.adapter or self._adapter_of(message)
+            name = message.adapter or by(message)
             try:
                 adapter = self._adapters.get(name) if name else None
             except MessagingError:
                 adapter = None
             self._settling.lost([message], "its sender died", adapter, now=self._clock.now())
-
-    def _adapter_of(self, message: Message) -> str | None:
-        campaign = self._store.campaigns.get(message.campaign) if message.campaign else None
-        return (campaign.adapter if campaign else None) or self._adapter_for(message.channel)
 
     def _settle(self, report: SendReport, outcomes: Sequence[Outcome]) -> None:
         if outcomes:

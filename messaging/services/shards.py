@@ -11,8 +11,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
-from messaging.errors import Conflict, MessagingError
+from messaging.clock import Clock
+from messaging.errors import AdapterRests, Conflict, MessagingError
 from messaging.nouns.campaign import CampaignState
 from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
@@ -22,6 +24,28 @@ from messaging.stores.base import Store
 
 #: How long a worker leaves alone a campaign that met a fault, in seconds: each try is written down.
 FAULT_PAUSE = 30.0
+
+
+class LeftAlone:
+    """Campaigns that met a fault, for a while; those that wait for an adapter, for no longer than it rests."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._not_before: dict[str, float] = {}
+        self._until: dict[str, datetime] = {}
+
+    def __contains__(self, name: str) -> bool:
+        if time.monotonic() >= self._not_before.get(name, 0.0):
+            return False
+        return name not in self._until or self._clock.now() < self._until[name]
+
+    def note(self, name: str, fault: MessagingError | None) -> None:
+        """What it met, if anything."""
+        self._until.pop(name, None)
+        if fault is not None:
+            self._not_before[name] = time.monotonic() + FAULT_PAUSE
+        if isinstance(fault, AdapterRests):
+            self._until[name] = fault.until
 
 
 class _Stopped(Exception):
@@ -34,30 +58,27 @@ class Shards:
     def __init__(
         self,
         store: Store,
+        clock: Clock,
         *,
         campaigning: Campaigning,
         runs: Runs,
         make_sender: Callable[[threading.Event, Alive, Turn | None], Sender],
-        refused: Callable[[str, MessagingError], object],
         tell: Callable[[str, MessagingError | None], object],
         wake: Callable[[], object],
     ) -> None:
-        """`refused` is called when a provider refuses all of a campaign; `tell` logs a fault, once.
-
-        `wake` has another look taken, by whoever is free.
-        """
+        """`tell` logs a fault, once; `wake` has another look taken, by whoever is free."""
         self._store = store
+        self._clock = clock
         self._campaigning = campaigning
         self._runs = runs
         self._make_sender = make_sender
-        self._refused = refused
         self._tell = tell
         self._wake = wake
 
     def round(self, stop: threading.Event, alive: Alive, turn: Turn) -> Callable[[], object]:
         """Sends what is due of campaigns, whoever else does, until the turn is over."""
         sender = self._make_sender(stop, alive, turn)
-        not_before: dict[str, float] = {}
+        alone = LeftAlone(self._clock)
         preparing: dict[str, threading.Thread] = {}
 
         def send() -> None:
@@ -66,21 +87,22 @@ class Shards:
             for name in due:
                 if stop.is_set() or turn.over():
                     return
-                if time.monotonic() < not_before.get(name, 0.0):
+                if name in alone:
                     continue
                 if self._campaigning.get(name).state is not CampaignState.SENDING:
                     # It may take minutes, in which others are sent.
                     if name not in preparing or not preparing[name].is_alive():
-                        preparing[name] = self._begin(name, stop, not_before)
+                        preparing[name] = self._begin(name, stop, alone)
                     continue
-                self._note(name, self._send(name, sender, turn), not_before)
+                self._note(name, self._send(name, sender, turn), alone)
 
         return send
 
     def _send(self, name: str, sender: Sender, turn: Turn) -> MessagingError | None:
         report = sender.send_campaign(name, progress=lambda number: self._runs.progress(name, sender.worker))
+        if isinstance(report.fault, AdapterRests):
+            self._runs.progress(name, sender.worker)  # what waits for an adapter is not late by that
         if report.fault is not None:
-            self._refused(name, report.fault)
             return report.fault
         if not turn.over():  # nothing of it is due
             state = self._campaigning.finish(name).state
@@ -88,19 +110,18 @@ class Shards:
                 self._campaigning.sweep()
         return report.unchecked
 
-    def _note(self, name: str, fault: MessagingError | None, not_before: dict[str, float]) -> None:
+    def _note(self, name: str, fault: MessagingError | None, alone: LeftAlone) -> None:
         self._tell(f"campaign {name}", fault)
-        if fault is not None:
-            not_before[name] = time.monotonic() + FAULT_PAUSE
+        alone.note(name, fault)
 
-    def _begin(self, name: str, stop: threading.Event, not_before: dict[str, float]) -> threading.Thread:
+    def _begin(self, name: str, stop: threading.Event, alone: LeftAlone) -> threading.Thread:
         thread = threading.Thread(
-            target=self._prepare, args=(name, stop, not_before), name=f"messaging-plan-{name}", daemon=True
+            target=self._prepare, args=(name, stop, alone), name=f"messaging-plan-{name}", daemon=True
         )
         thread.start()
         return thread
 
-    def _prepare(self, name: str, stop: threading.Event, not_before: dict[str, float]) -> None:
+    def _prepare(self, name: str, stop: threading.Event, alone: LeftAlone) -> None:
         """Store its list and make its messages, unless somebody alive is at it."""
 
         def progress(number: int) -> None:
@@ -122,8 +143,8 @@ class Shards:
         except Conflict as error:
             # It is no longer what its plan showed; or a person paused it.
             if self._campaigning.hold(name, error.message):
-                self._note(name, error, not_before)
+                self._note(name, error, alone)
         except MessagingError as error:
-            self._note(name, error, not_before)
+            self._note(name, error, alone)
         else:
             self._wake()

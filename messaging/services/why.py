@@ -22,13 +22,15 @@ from messaging.stores.base import Store
 
 #: Says of messages which must be skipped now, and why (`unless`).
 DueChecks = Callable[[Sequence[Message], datetime], Mapping[str, str]]
+#: Messages with the reason why they wait as of now.
+Shown = Callable[[Sequence[Message]], Sequence[Message]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One question and its answer."""
 
-    #: `cause`, `content`, `address`, `consent`, `suppression`, `unless`, `rules`, `time`, `outcome`.
+    #: `cause`, `content`, `address`, `consent`, `suppression`, `unless`, `rules`, `time`, `adapter`, `outcome`.
     about: str
     text: str
     #: Whether it stops the message, or holds it back.
@@ -41,16 +43,22 @@ class Reason:
 class Why:
     """Explains messages from what is kept. Of those that wait, it asks the rules as of now."""
 
-    def __init__(self, store: Store, planner: Planner, switch: TriggerSwitch, due_checks: DueChecks) -> None:
+    def __init__(
+        self, store: Store, planner: Planner, switch: TriggerSwitch, due_checks: DueChecks, shown: Shown = list
+    ) -> None:
+        """`shown` puts in why a message waits now, if its adapter rests."""
         self._store = store
         self._planner = planner
         self._switch = switch
         self._due_checks = due_checks
+        self._shown = shown
 
     def message(self, message: Message, *, now: datetime) -> list[Reason]:
         """What caused a message, and what each rule says of it, in the order they are asked."""
         status = self._store.addresses.status([(message.channel, message.address or "")])
         waits = message.state is MessageState.PLANNED
+        (shown,) = self._shown([message])
+        rests = [Reason("adapter", shown.reason, against=True)] if shown != message and shown.reason else []
         return [
             self.cause(message),
             Reason("content", f"{message.template}, version {message.version[:7]}, {message.message_class.value}"),
@@ -58,6 +66,7 @@ class Why:
             *self._unless(message, now if waits else None),
             *(self._rules(message, status, now) if waits else ()),
             *_of_the_time(message, now),
+            *rests,
             Reason("outcome", _outcome(message), against=message.state in (MessageState.SKIPPED, MessageState.REFUSED)),
         ]
 

@@ -372,6 +372,13 @@ class Store(ABC):
     def put_note(self, key: str, value: Any) -> None: ...
 
     @abstractmethod
+    def swap_note(self, key: str, old: Any, new: Any) -> bool:
+        """Put `new` in the place of `old` (None: nothing), if that is what is there; return whether it was.
+
+        Of several who do so at once, one does it. It takes no turn with transactions: none goes by such a note.
+        """
+
+    @abstractmethod
     def notes(self, prefix: str) -> dict[str, Any]:
         """All notes whose key begins with `prefix`."""
 

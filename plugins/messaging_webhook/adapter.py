@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
@@ -95,6 +96,8 @@ class Webhook(Adapter):
         self._keys = _keys(settings.secrets)
         self._own = {address: _keys(secrets) for address, secrets in settings.receivers.items()}
         self._timeout = min(settings.timeout, context.timeout)
+        many = settings.url is None
+        self.capabilities = replace(self.capabilities, many_receivers=many)  # type: ignore[misc] # of this one
 
     def deliver(self, messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
         return hand_over(_in_turns(messages), one_by_one(self._send), width=self.settings.connections)

@@ -241,7 +241,7 @@ def test_a_server_leaves_one_that_met_a_fault_alone_for_a_while(
     server()
     server()
     assert len(tries) == 1
-    monkeypatch.setattr("messaging.services.dispatching.FAULT_PAUSE", 0.0)
+    monkeypatch.setattr("messaging.services.shards.FAULT_PAUSE", 0.0)
     other = live_shop.app.dispatcher.campaign_round(threading.Event(), unwatched)  # as after a restart
     other()
     other()
@@ -376,20 +376,26 @@ def test_nobody_is_told_of_waits_that_are_none(live_shop: Any) -> None:
 def test_a_server_says_once_that_a_provider_takes_nothing(
     live_shop: Any, server: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said = "order messages by email: none is taken for now"
+    said = "order messages by email: pigeon rests until "
     live_shop.due(Lane.ORDER, "ann")
     live_shop.answer(lambda message: Receipt.try_again(message.id, f"no room for {message.to}"))
     for _ in range(3):
         server()
-        live_shop.clock.advance(timedelta(minutes=10))
+        live_shop.clock.advance(timedelta(minutes=2))
+    server()
+    server()
     assert caplog.text.count(said) == 1
-    assert "messaging messages list --state planned" in caplog.text
+    assert "no room for (address)" in caplog.text
+    assert "messaging adapters resume pigeon" in caplog.text
     assert "ann@example.com" not in caplog.text
     live_shop.answer(lambda message: Receipt.accepted(message.id))
+    live_shop.clock.advance(timedelta(hours=1))
     server()
     live_shop.due(Lane.ORDER, "bob")
     live_shop.answer(lambda message: Receipt.try_again(message.id, "no room"))
-    server()
+    for _ in range(3):
+        server()
+        live_shop.clock.advance(timedelta(minutes=2))
     assert caplog.text.count(said) == 2  # it was well in between
 
 
@@ -404,4 +410,5 @@ def test_one_that_is_turned_away_among_others_is_no_news(
 
     live_shop.answer(answer)
     server()
-    assert "none is taken" not in caplog.text
+    assert caplog.text == ""
+    assert live_shop.app.rests.all() == {}

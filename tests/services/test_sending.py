@@ -118,10 +118,10 @@ def test_a_refused_adapter_stops_the_campaign_and_burns_nobody(live_shop: Any) -
     fault = live_shop.app.send_campaign("spring")
     assert isinstance(fault, AdapterUnusable)
     assert live_shop.counts() == {"sent": 1, "planned": 2 * GROUP - 1}
-    campaign = live_shop.app.campaigning.get("spring")
-    assert (campaign.state, campaign.reason) == (CampaignState.PAUSED, "the key was refused")
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.SENDING
+    assert live_shop.app.rests.all()["pigeon"].reason == "the key was refused"
     live_shop.answer(lambda message: Receipt.accepted(message.id))
-    live_shop.app.campaigning.resume("spring")
+    live_shop.app.rests.forget("pigeon")
     before = live_shop.clock.now()
     live_shop.app.send_campaign("spring")
     assert live_shop.counts() == {"sent": 2 * GROUP}
@@ -139,7 +139,7 @@ def test_what_a_refused_adapter_did_not_take_is_no_attempt(live_shop: Any) -> No
     live_shop.pigeon.answer = refused
     for _ in range(live_shop.app.settings.sending.attempts + 1):
         live_shop.app.dispatcher.run_due()
-        live_shop.clock.advance(timedelta(minutes=1))
+        live_shop.clock.advance(live_shop.app.settings.sending.rest_max)
     live_shop.answer(lambda message: Receipt.try_again(message.id, "greylisted"))
     live_shop.app.dispatcher.run_due()
     (row,) = live_shop.app.store.outbox.page(template="letter")
@@ -159,7 +159,7 @@ def test_an_adapter_that_raises_leaves_unknowns_and_a_name(live_shop: Any, fault
     error = live_shop.app.send_campaign("spring")
     assert "plugin pigeon" in str(error)
     assert live_shop.counts() == {"sent": 1, "unknown": GROUP - 1, "planned": 3}
-    assert live_shop.app.campaigning.get("spring").state is CampaignState.PAUSED
+    assert list(live_shop.app.rests.resting()) == ["pigeon"]
 
 
 def test_missing_foreign_and_double_receipts(live_shop: Any) -> None:
@@ -184,7 +184,7 @@ def test_an_adapter_that_gives_no_receipts_burns_no_audience(live_shop: Any) -> 
     live_shop.pigeon.answer = lambda messages: ["hello" for _ in messages]
     fault = live_shop.app.send_campaign("spring")
     assert "not a Receipt" in str(fault)
-    assert live_shop.app.campaigning.get("spring").state is CampaignState.PAUSED
+    assert list(live_shop.app.rests.resting()) == ["pigeon"]
     assert live_shop.counts() == {"unknown": 16, "planned": 84}
 
 

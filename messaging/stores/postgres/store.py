@@ -90,6 +90,19 @@ class PostgresStore(Store):
             """
         self._database.write(lambda session: session.run(statement, values), serial=True)
 
+    def swap_note(self, key: str, old: Any, new: Any) -> bool:
+        pack({key: new}, "notes")
+        values = {"key": key, "old": to_json(old), "new": to_json(new)}
+        if old is None and new is None:
+            return self.get_note(key) is None
+        if old is None:
+            statement = "INSERT INTO notes VALUES (%(key)s, %(new)s) ON CONFLICT DO NOTHING"
+        elif new is None:
+            statement = "DELETE FROM notes WHERE key = %(key)s AND value::text = %(old)s"
+        else:
+            statement = "UPDATE notes SET value = %(new)s WHERE key = %(key)s AND value::text = %(old)s"
+        return self._database.write(lambda session: session.run(statement, values)) == 1
+
     def notes(self, prefix: str) -> dict[str, Any]:
         statement = "SELECT key, value FROM notes WHERE starts_with(key, %(prefix)s) ORDER BY key"
         return {row["key"]: row["value"] for row in self._database.rows(statement, {"prefix": prefix})}

@@ -110,6 +110,13 @@ class TinyStore(Store):
             else:
                 self._notes.put(key, {"value": value})
 
+    def swap_note(self, key: str, old: Any, new: Any) -> bool:
+        with self._journal.changing():
+            if self.get_note(key) != old:
+                return False
+            self.put_note(key, new)
+            return True
+
     def notes(self, prefix: str) -> dict[str, Any]:
         with self._journal.reading():
             keys = sorted(key for key in self._notes.documents if key.startswith(prefix))

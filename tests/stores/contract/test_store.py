@@ -116,6 +116,43 @@ class TestNotesAndVersions:
         assert look().get_note("trigger:a") is None
         assert list(look().notes("trigger:")) == ["trigger:b"]
 
+    def test_a_note_is_swapped_for_what_was_there_only(self, store, look):
+        one, two = {"rests": 1, "reason": 'é \u2028 "x"'}, {"rests": 2.5, "of": [None, True]}
+        assert not store.swap_note("a", one, two)
+        assert store.swap_note("a", None, None)
+        assert store.swap_note("a", None, one)
+        assert not store.swap_note("a", None, two)
+        assert not store.swap_note("a", two, one)
+        assert look().get_note("a") == one
+        assert store.swap_note("a", look().get_note("a"), two)
+        assert look().get_note("a") == two
+        assert not store.swap_note("a", None, None)
+        assert not store.swap_note("a", one, None)
+        assert store.swap_note("a", two, None)
+        assert look().notes("") == {}
+
+    def test_of_many_who_swap_a_note_at_once_one_does(self, open_store):
+        stores = [open_store() for _ in range(4)]
+        for old in (None, {"turn": 0}):
+            start, done = threading.Barrier(len(stores)), []
+
+            def swap(number, old=old, start=start, done=done):
+                start.wait()
+                if stores[number].swap_note("a", old, {"turn": 0} if old is None else {"turn": number + 1}):
+                    done.append(number)
+
+            threads = [threading.Thread(target=swap, args=(number,)) for number in range(len(stores))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(done) == 1
+
+    def test_a_swap_waits_for_no_transaction(self, open_store):
+        with open_store().transaction():
+            if "postgres" in type(store := open_store()).__module__:  # the embedded one has a single lock
+                assert store.swap_note("a", None, 1)
+
     def test_what_was_got_can_be_changed_without_changing_what_is_kept(self, store):
         value = {"on": [1]}
         store.put_note("a", value)
