@@ -94,7 +94,10 @@ def _order(chance: random.Random, number: str) -> list[tuple[str, str, dict[str,
         {"sku": "T", "name": "Tea", "quantity": 2, "price": "18.90"},
         {"sku": "P", "name": "Pot", "price": "46.90"},
     ]
-    parcel: dict[str, Any] = {"order": order, "shipment": {"id": f"{number}-s", "carrier": "DHL", "eta": "2099-01-02"}}
+    # Some of somebody's orders are in one parcel, which is known by the carrier's number.
+    shared = {"tracking_number": f"TRACK-{number.partition('-')[0]}"}
+    named = shared if chance.random() < 0.2 else {"id": f"{number}-s"}
+    parcel: dict[str, Any] = {"order": order, "shipment": {**named, "carrier": "DHL", "eta": "2099-01-02"}}
     steps: list[tuple[str, dict[str, Any]]] = [
         ("order.placed", {"order": {**order, "total": "84.70", "currency": "EUR", "items": items}})
     ]

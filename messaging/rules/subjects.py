@@ -79,25 +79,26 @@ def same(one: Mapping[str, str], other: Mapping[str, str]) -> bool | None:
 def trigger_key(trigger: Trigger, event: Event) -> str | None:
     """What makes `trigger` once: `source/shop/kind/value`; None if the event has nothing at the key.
 
-    Without a key of its own a trigger goes by the narrowest subject of the event, or the event itself. Of a key of
-    several paths (`order.number + order.backordered_until`) the first must be there.
+    Without a key of its own a trigger goes by the narrowest subject of the event, or the event itself. A parcel goes by
+    its order, too, as two may be in one: `source/shop/shipment/order/parcel`. Of a key of several paths
+    (`order.number + order.backordered_until`) the first must be there.
     """
     if trigger.key is None:
-        kind, value = next(iter(subjects(event).items()), ("event", event.id))
-    else:
-        paths = [path.strip() for path in trigger.key.split("+")]
-        values = [_key_value(path, event) for path in paths]
-        if values[0] is None:
-            return None
-        kind, _, rest = paths[0].partition(".")
-        kind = kind if len(paths) == 1 and rest in SUBJECTS.get(kind, ()) else " + ".join(paths)
-        value = " + ".join(value or "" for value in values)
-    return key_of(event, kind, value)
+        named = subjects(event)
+        kind, value = next(iter(named.items()), ("event", event.id))
+        return key_of(event, kind, *([named["order"]] if kind == "shipment" and "order" in named else []), value)
+    paths = [path.strip() for path in trigger.key.split("+")]
+    values = [_key_value(path, event) for path in paths]
+    if values[0] is None:
+        return None
+    kind, _, rest = paths[0].partition(".")
+    kind = kind if len(paths) == 1 and rest in SUBJECTS.get(kind, ()) else " + ".join(paths)
+    return key_of(event, kind, " + ".join(value or "" for value in values))
 
 
-def key_of(event: Event, kind: str, value: str) -> str:
+def key_of(event: Event, kind: str, *values: str) -> str:
     """`source/shop/kind/value`."""
-    return "/".join(quote(part, safe="") for part in (event.source, event.shop, kind, value))
+    return "/".join(quote(part, safe="") for part in (event.source, event.shop, kind, *values))
 
 
 def kind_of(key: str | None) -> str:
@@ -173,12 +174,17 @@ def cancels(event: Event, context: Mapping[str, Any]) -> bool:
 
 
 def about_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
-    """Whether two events are about one thing, by the narrowest that both name; None: they have nothing in common."""
+    """Whether two events are about one thing, by the narrowest that both name; None: they have nothing in common.
+
+    What belongs to two orders is two things, be it in one parcel.
+    """
     if _shop(one) != _shop(other):
         return None
     mine, theirs = names_in(one), names_in(other)
-    answers = (same(mine[kind], theirs[kind]) for kind in SUBJECTS if kind in mine and kind in theirs)
-    return next((answer for answer in answers if answer is not None), None)
+    answers = {kind: same(mine[kind], theirs[kind]) for kind in SUBJECTS if kind in mine and kind in theirs}
+    if answers.get("order") is False:
+        return False
+    return next((answer for answer in answers.values() if answer is not None), None)
 
 
 def _shop(context: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -162,22 +162,26 @@ class Waiting:
                 for message in self._told(draft)
             )
             return replace(draft, reason=f"told by {_type(context)}") if told else draft
-        whole, part = told_as(draft) if trigger.key is None else (None, None)
-        if whole is None and (part is None or context.get("refund", {}).get("whole") is False):
+        kind = kind_of(draft.trigger_key) if trigger.key is None else ""
+        part = kind in PARTS and context.get("refund", {}).get("whole") is not False
+        if not part and kind != "order":
             return draft
         for message in self._told(draft):
-            kind = kind_of(message.trigger_key)
-            other_part = whole is not None and kind in PARTS and not (kind == "refund" and _gives_more(context))
-            other_part |= part is not None and kind in PARTS and _same_part(kind, message.context or {}, context)
-            other_whole = part is not None and kind == "order"
-            mine = message.origin == draft.origin
-            if mine or not (other_part or other_whole) or not _same_order(message.context or {}, context):
+            known, theirs = message.context or {}, kind_of(message.trigger_key)
+            same_order = _same_order(known, context)
+            other_whole = part and theirs == "order" and same_order is True
+            other_part = theirs in PARTS and (
+                same_order is not False and _same_part(theirs, known, context)
+                if part
+                else same_order is True and not (theirs == "refund" and _gives_more(context))
+            )
+            if message.origin == draft.origin or not (other_part or other_whole):
                 continue
             waits = message.state is MessageState.PLANNED and message.worker is None
             if waits and _gives_way(message.due_at <= now, draft.due_at <= now, to_part=other_whole):
                 self._skip([message], f"told by {_type(context)}")
             elif other_part or message.state is not MessageState.SKIPPED:
-                return replace(draft, reason=f"told by {_type(message.context or {})}")
+                return replace(draft, reason=f"told by {_type(known)}")
         return draft
 
     def _told(self, draft: Draft) -> list[Message]:
@@ -308,9 +312,9 @@ def _same_thing(trigger: Trigger, event: Event, key: str | None, context: Mappin
     return cancels(event, context)
 
 
-def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    only_order = ({"order": each.get("order"), "event": each.get("event", {})} for each in (one, other))
-    return about_the_same(*only_order) is True
+def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
+    """Whether two tell of one order; None if they do not call it alike, or one of them none."""
+    return about_the_same(*({"order": each.get("order"), "event": each.get("event", {})} for each in (one, other)))
 
 
 def _same_part(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

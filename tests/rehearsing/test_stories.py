@@ -55,7 +55,7 @@ def orders(draw: st.DrawFn) -> list[Event]:
     name, number = draw(people), str(draw(st.integers(1, 4)))
     order = {"number": f"{name}-{number}"}
     whole = {**order, "total": "30.00", "currency": "EUR", "items": [{"sku": "TEA", "quantity": 2}, {"sku": "POT"}]}
-    parcels = draw(st.lists(st.sampled_from(["s1", "s2"]), unique=True, max_size=2))
+    parcels = draw(st.lists(st.sampled_from(["s1", "s2", "shared"]), unique=True, max_size=2))
     steps: list[tuple[str, dict[str, Any]]] = [
         ("order.placed", {"order": whole, "cart": {"id": f"{name} c"}} if draw(st.booleans()) else {"order": whole}),
         ("order.paid", {"order": order}),
@@ -63,7 +63,9 @@ def orders(draw: st.DrawFn) -> list[Event]:
         ("order.partially_shipped", {"order": order}),
     ]
     for parcel in parcels:
-        shipment = {"id": f"{name}-{number}-{parcel}"}
+        # Some of somebody's orders are in one parcel, which is known by the carrier's number.
+        shared = parcel == "shared"
+        shipment = {"tracking_number": f"TRACK-{name}-1"} if shared else {"id": f"{name}-{number}-{parcel}"}
         eta = {"eta": draw(st.sampled_from(["2026-03-01", "2026-03-04", "2026-03-09"]))}
         steps += [
             ("shipment.shipped", {"order": order, "shipment": {**shipment, **(eta if draw(st.booleans()) else {})}}),
@@ -294,7 +296,24 @@ def test_shipped_before_it_was_placed_and_paid_after_it_was_cancelled(app):
     ]
     ordered, told_late = in_order(app, story), late(app, [story[place] for place in (1, 0, 4, 3, 2)])
     compare(story, ordered, told_late)
-    sent = {(template, key.rpartition("/")[2]) for template, _, key in told_late.sent()}
-    assert sent == {("order-confirmation", "1"), ("shipped", "s"), ("cancelled", "2")}
+    sent = {(template, key.removeprefix("api/default/")) for template, _, key in told_late.sent()}
+    assert sent == {("order-confirmation", "order/1"), ("shipped", "shipment/1/s"), ("cancelled", "order/2")}
     confirmation = told_late.rows["order-confirmation", "ann", "api/default/order/2"]
     assert confirmation.reason == "superseded by order.cancelled"
+
+
+def test_two_orders_in_one_parcel(app):
+    shipment = {"tracking_number": "TRACK-1", "eta": "2026-03-03"}
+    story = [
+        *(event(f"{n}", "shipment.shipped", n, ANN, order={"number": f"{n}"}, shipment=shipment) for n in (1, 2)),
+        event("3", "shipment.delivered", 20, ANN, order={"number": "1"}, shipment={"tracking_number": "TRACK-1"}),
+    ]
+    ordered = in_order(app, story)
+    assert {(template, key.removeprefix("api/default/")) for template, _, key in ordered.sent()} == {
+        ("shipped", "shipment/1/TRACK-1"),
+        ("shipped", "shipment/2/TRACK-1"),
+        ("delivered", "shipment/1/TRACK-1"),
+        ("delayed", "shipment/2/TRACK-1"),
+    }
+    for seed in range(5):
+        compare(story, ordered, late(app, twice_and_shuffled(story, seed)))

@@ -27,8 +27,9 @@ def event(type="shop.told", **data):
     ("data", "key"),
     [
         (ORDER, "api/default/order/%231001"),
-        (ORDER | {"shipment": {"id": "s1", "tracking_number": "T1"}}, "api/default/shipment/s1"),
-        (ORDER | {"shipment": {"tracking_number": "T1"}}, "api/default/shipment/T1"),
+        (ORDER | {"shipment": {"id": "s1", "tracking_number": "T1"}}, "api/default/shipment/%231001/s1"),
+        (ORDER | {"shipment": {"tracking_number": "T1"}}, "api/default/shipment/%231001/T1"),
+        ({"shipment": {"tracking_number": "T1"}}, "api/default/shipment/T1"),
         (ORDER | {"shipment": {"tracking_number": "N/A"}}, "api/default/order/%231001"),
         (ORDER | {"shipment": {"eta": "2026-03-05"}}, "api/default/order/%231001"),
         (ORDER | {"refund": {"id": "r1", "amount": "5"}}, "api/default/refund/r1"),
@@ -63,7 +64,7 @@ def test_a_key_of_several():
 
 
 def test_the_kind_in_a_key():
-    assert kind_of("api/default/shipment/s1") == "shipment"
+    assert kind_of("api/default/shipment/s1") == kind_of("api/default/shipment/1/s1") == "shipment"
     assert kind_of(trigger_key(Trigger(event="x", key="event.id"), event())) == "event.id"
     assert kind_of(None) == ""
 
@@ -102,6 +103,8 @@ def test_values_by_path():
         (ORDER, {"order": {"number": "#1001"}}, True),
         (ORDER | {"shipment": {"id": "s1"}}, {"order": {"number": "2"}, "shipment": {"tracking_number": "T"}}, False),
         (ORDER | {"shipment": {"id": "s1"}}, ORDER | {"shipment": {"id": "s2"}}, False),
+        (ORDER | {"shipment": {"id": "s1"}}, {"order": {"number": "2"}, "shipment": {"id": "s1"}}, False),
+        (ORDER | {"shipment": {"id": "s1"}}, {"shipment": {"id": "s1"}}, True),
     ],
 )
 def test_what_cancels_what(waiting, comes, yes):

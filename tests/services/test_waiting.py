@@ -287,10 +287,64 @@ class TestAnotherTime:
         shop.intake.receive(shipped(shop, shipment={"eta": "2026-03-05"}))
         shop.intake.receive(parcel(shop))
         (message,) = shop.messages(state=MessageState.PLANNED)
-        assert message.trigger_key == "api/default/shipment/s1"
+        assert message.trigger_key == "api/default/shipment/1/s1"
         assert message.due_at == datetime(2026, 3, 6, 8, tzinfo=UTC)
         shop.intake.receive(shop.event("shipment.delivered", hours=1, order={"number": "1"}, shipment={"id": "s1"}))
         assert not shop.messages(state=MessageState.PLANNED)
+
+
+class TestTwoOrdersInOneParcel:
+    """Each order's customer is told of it once, and an order that arrives is no other's."""
+
+    @staticmethod
+    def of(shop: Any, order: str, type: str = "shipment.shipped", **more: Any) -> Any:
+        event = shop.event(type, id=f"{order} {type}", order={"number": order}, shipment={"tracking_number": "T12345"})
+        event["data"]["shipment"] |= more
+        return event
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    @pytest.mark.parametrize("sent_between", [False, True])
+    def test_each_is_told_once(self, shop, on, order, sent_between):
+        on("shipped", WHOLE, PARCEL)
+        events = [self.of(shop, "1"), self.of(shop, "2"), {**self.of(shop, "1"), "id": "again"}]
+        for place in order:
+            shop.intake.receive(events[place])
+            if sent_between:
+                send_all(shop)
+        send_all(shop)
+        assert sorted(m.context["order"]["number"] for m in shop.messages(state=MessageState.SENT)) == ["1", "2"]
+
+    def test_two_customers(self, shop, on):
+        on("shipped", WHOLE, PARCEL)
+        shop.intake.receive(self.of(shop, "1"))
+        shop.intake.receive({**self.of(shop, "2"), "customer": {"id": "18", "email": "bob@example.com"}})
+        assert {m.customer_id for m in shop.messages(state=MessageState.PLANNED)} == {"17", "18"}
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_what_arrives_ends_its_own_delay(self, shop, on, order):
+        on("delayed", LATE)
+        arrived = self.of(shop, "1", "shipment.delivered")
+        events = [self.of(shop, "1", eta="2026-03-09"), self.of(shop, "2", eta="2026-03-09"), arrived]
+        for place in order:
+            shop.intake.receive(events[place])
+        (message,) = shop.messages(state=MessageState.PLANNED)
+        assert message.context["order"]["number"] == "2"
+
+    def test_a_parcel_that_names_no_order_is_that_of_both(self, shop, on):
+        on("delayed", LATE)
+        for order in ("1", "2"):
+            shop.intake.receive(self.of(shop, order, eta="2026-03-09"))
+        assert len(shop.messages(state=MessageState.PLANNED)) == 2
+        arrived = self.of(shop, "1", "shipment.delivered")
+        del arrived["data"]["order"]
+        assert shop.intake.receive(arrived).cancelled == 2
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_parcel_is_told_once_whether_its_order_is_named_or_not(self, shop, on, order):
+        on("shipped", WHOLE, PARCEL)
+        events = self.of(shop, "1", id="s1"), {**self.of(shop, "1"), "id": "again"}
+        del events[1]["data"]["order"]
+        assert sum(shop.intake.receive(events[place]).planned for place in order) == 1
 
 
 def test_what_is_told_too_late_still_waits_for_what_unless_asks(shop, on):

@@ -162,11 +162,11 @@ STORIES: Mapping[str, tuple[list[tuple[str, bytes]], set[tuple[str, str]]]] = {
         ),
         {
             ("order-confirmation", "order/%231001"),
-            ("shipped", "shipment/9007199254741101"),
-            ("shipped", "shipment/9007199254741102"),
-            ("partially-shipped", "shipment/9007199254741101"),
-            ("out-for-delivery", "shipment/9007199254741101"),
-            ("delivered", "shipment/9007199254741101"),
+            ("shipped", "shipment/%231001/9007199254741101"),
+            ("shipped", "shipment/%231001/9007199254741102"),
+            ("partially-shipped", "shipment/%231001/9007199254741101"),
+            ("out-for-delivery", "shipment/%231001/9007199254741101"),
+            ("delivered", "shipment/%231001/9007199254741101"),
             ("refunded", "refund/9007199254741200"),
         },
     ),
@@ -179,7 +179,7 @@ STORIES: Mapping[str, tuple[list[tuple[str, bytes]], set[tuple[str, str]]]] = {
             "magento",
             *(f"sales_order_{what}save_after" for what in ("", "shipment_", "shipment_track_", "creditmemo_")),
         ),
-        {("order-confirmation", "order/000000005"), ("shipped", "shipment/12"), ("refunded", "refund/3")},
+        {("order-confirmation", "order/000000005"), ("shipped", "shipment/000000005/12"), ("refunded", "refund/3")},
     ),
     "bigcommerce": (
         [
@@ -187,7 +187,7 @@ STORIES: Mapping[str, tuple[list[tuple[str, bytes]], set[tuple[str, str]]]] = {
             *story("bigcommerce", "store/order/refund/created", "store/order/updated"),
             *(("", test_bigcommerce.raw(test_bigcommerce.status(*change))) for change in ((11, 0), (2, 11), (4, 2))),
         ],
-        {("order-confirmation", "order/250"), ("shipped", "shipment/12"), ("refunded", "refund/3")},
+        {("order-confirmation", "order/250"), ("shipped", "shipment/250/12"), ("refunded", "refund/3")},
     ),
 }
 TEMPLATES = ("order-confirmation", "shipped", "partially-shipped", "out-for-delivery", "delivered", "refunded")
