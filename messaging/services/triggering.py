@@ -300,7 +300,8 @@ class Triggering:
                     continue
                 again.add(before.id)
                 before = None
-            cancelled = self._waiting.cancelled_by(event, draft.customer, trigger, *more)
+            told = story or self._waiting.story(event, draft.customer.id)
+            cancelled = self._waiting.cancelled_by(told, live, index, *more)
             if before is not None and cancelled is not None:
                 result += Planned(cancelled=self._waiting.skip(before, cancelled))
             elif before is not None:

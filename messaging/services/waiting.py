@@ -195,19 +195,22 @@ class Waiting:
             for message in self._of(customer, live, index)
             if any(
                 _cancels(live.triggers[index], event, each, message.trigger_key)
-                for each in self._set_off_by(message, customer, live)
+                for each in self._set_off_by(message, live)
             )
         ]
         self._skip(cancelled, f"cancelled by {event.type}")
         return len(cancelled)
 
-    def cancelled_by(self, event: Event, customer: Customer, trigger: Trigger, *more: Event) -> str | None:
-        """Why what `event` sets off is over already: what cancels it was told before, or is one of `more`."""
-        key, happened = trigger_key(trigger, event), _Happened(event.time, bare(event))
+    def cancelled_by(self, story: Story, live: LiveTriggers, index: int, *more: Event) -> str | None:
+        """Why what a story's event sets off is over already: what cancels it was told before, or is one of `more`."""
+        trigger, event = live.triggers[index], story.event
+        key = trigger_key(trigger, event)
+        begun: list[_Happened] = []
         for type in (name for each in trigger.cancel_on for name in names_of(each)):
-            told = self._store.events.page(customer_id=customer.id, type=type, limit=_LOOK_BACK)
+            told = self._store.events.page(customer_id=story.customer_id, type=type, limit=_LOOK_BACK)
             for other in (*told, *(each for each in more if each.type == type)):
-                if other.key != event.key and _cancels(trigger, other, happened, key):
+                begun = begun or [_Happened(event.time, bare(event)), *_with_its_key(key, story, live)]
+                if other.key != event.key and any(_cancels(trigger, other, each, key) for each in begun):
                     return f"cancelled by {other.type}"
         return None
 
@@ -235,15 +238,13 @@ class Waiting:
         self._skip([message], reason)
         return 1
 
-    def _set_off_by(self, message: Message, customer: Customer, live: LiveTriggers) -> Iterator[_Happened]:
-        """What set a message off: the event it was planned by last, and those with its key before."""
+    def _set_off_by(self, message: Message, live: LiveTriggers) -> Iterator[_Happened]:
+        """What set a message off: the event it was planned by last, and those with its key."""
         context = message.context or {}
         yield _Happened(happened_at(message), context)
         last = self._event_of(context)
-        for event in self._store.events.about_the_same(last, customer.id) if last is not None else ():
-            for trigger in live.triggers:
-                if is_type(event.type, trigger.event) and trigger_key(trigger, event) == message.trigger_key:
-                    yield _Happened(event.time, bare(event))
+        if last is not None:
+            yield from _with_its_key(message.trigger_key, self.story(last, message.customer_id), live)
 
     def skip_all(self, template: str, reason: str, *, page: int) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -285,6 +286,13 @@ def told_as(draft: Draft) -> tuple[str | None, str | None]:
     event = context.get("event", {})
     order = "/".join((draft.customer.id, str(event.get("source")), str(event.get("shop")), next(iter(names.values()))))
     return (order if kind == "order" else None), (order if kind in PARTS else None)
+
+
+def _with_its_key(key: str | None, story: Story, live: LiveTriggers) -> Iterator[_Happened]:
+    """What of a story set off, or would have, what goes by a key: once for all of it, so what ends one ends all."""
+    for event in story.told:
+        if event.live and any(is_type(event.type, t.event) and trigger_key(t, event) == key for t in live.triggers):
+            yield _Happened(event.time, bare(event))
 
 
 def _cancels(trigger: Trigger, event: Event, happened: _Happened, key: str | None) -> bool:

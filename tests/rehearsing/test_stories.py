@@ -317,3 +317,16 @@ def test_two_orders_in_one_parcel(app):
     }
     for seed in range(5):
         compare(story, ordered, late(app, twice_and_shuffled(story, seed)))
+
+
+def test_a_cart_that_was_bought_is_not_remembered_whenever_they_agreed(app):
+    cart = {"id": "c", "items": [{"sku": "TEA"}]}
+    story = [
+        event("0", "consent.changed", 0, ANN, consent={"channel": "email", "granted": True}),
+        event("1", "cart.updated", 1, ANN, cart=cart),
+        event("2", "order.placed", 2, ANN, order=ORDER),
+        event("3", "cart.updated", 3, ANN, cart=cart),
+    ]
+    ordered = in_order(app, story)
+    assert "abandoned-cart" not in {template for template, _, _ in ordered.sent()}
+    compare(story, ordered, late(app, [*story[1:], story[0]]))

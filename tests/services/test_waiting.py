@@ -359,6 +359,32 @@ CART = Trigger(event="cart.updated", key="cart.id", after=4 * HOUR)
 CHECKOUT = Trigger(event="checkout.started", key="cart.id", after=4 * HOUR)
 
 
+class TestACartThatWasBought:
+    """An order that names no cart ends what was put into one before it, whenever what is told, and by whom allowed."""
+
+    @pytest.mark.parametrize("order", list(permutations(range(4))))
+    def test_in_any_order(self, shop, on, order):
+        on("abandoned-cart", replace(CART, cancel_on=("order.placed",)), marketing=True)
+        events = [
+            shop.event("cart.updated", id="1", hours=-3, cart={"id": "c"}),
+            shop.event("order.placed", id="2", hours=-2, order={"number": "1"}),
+            shop.event("cart.updated", id="3", hours=-1, cart={"id": "c"}),
+            shop.event("consent.changed", id="4", hours=-4, consent={"channel": "email", "granted": True}),
+        ]
+        for place in order:
+            shop.intake.receive(events[place])
+        (message,) = shop.messages()
+        assert (message.state.value, message.reason) == ("skipped", "cancelled by order.placed")
+
+    def test_what_history_tells_set_nothing_off(self, shop, on):
+        on("abandoned-cart", replace(CART, cancel_on=("order.placed",)))
+        old = shop.event("cart.updated", id="1", hours=-3, cart={"id": "c"})
+        shop.intake.import_history([json.dumps(old).encode()])
+        shop.intake.receive(shop.event("cart.updated", id="3", hours=-1, cart={"id": "c"}))
+        shop.intake.receive(shop.event("order.placed", id="2", hours=-2, order={"number": "1"}))
+        assert [m.state for m in shop.messages()] == [MessageState.PLANNED]
+
+
 class TestTheWayBackToACart:
     """Once a cart, with all that was told of it, in whichever order."""
 
