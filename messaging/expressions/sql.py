@@ -332,6 +332,8 @@ def _joined(word: str, parts: Sequence[Condition]) -> Condition:
 
 
 def _untrue(text: str) -> str:
+    if text.startswith("EXISTS ("):  # alone: it is never NULL, and only so the database sees that it can join
+        return f"(NOT {text})"
     return f"(({text}) IS NOT TRUE)"
 
 

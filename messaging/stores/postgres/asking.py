@@ -5,8 +5,9 @@ Each says what the function of its name in `expressions.facts` says.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
+
+import orjson
 
 from messaging.expressions import tree
 from messaging.expressions.inquiry import Inquiry
@@ -19,7 +20,6 @@ from messaging.rules.event_types import names_of
 #: Of a number in an attribute: digits that are taken as they stand, before and behind the point.
 _SIZE = 15
 _NUMBER = f"'^[+-]?[0-9]{{1,{_SIZE}}}([.][0-9]{{1,{_SIZE}}})?$'"
-_WHOLE = re.compile("-?[0-9]+")
 _DATE = "'^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$'"
 _COUNTS = "o.cancelled_at IS NULL AND o.placed_at IS NOT NULL"
 #: Digits of sums of money, before and behind the point: see the step that adds `order_sums`.
@@ -37,22 +37,28 @@ class Asking(Writer):
         #: Windows over orders -> the condition that they make.
         self._windows: dict[Window, str] = {}
 
+    def sums(self) -> str:
+        """What stands before a SELECT about all customers: what their orders add up to in each window, once."""
+        made = [
+            f"w{number} AS MATERIALIZED (SELECT o.customer_id, {self._added_up} FROM orders AS o WHERE {_COUNTS}{when} "
+            "GROUP BY o.customer_id)"
+            for number, when in enumerate(self._windows.values())
+        ]
+        return f"WITH {', '.join(made)}" if made else ""
+
     def source(self, *, whole: bool) -> str:
         """What follows FROM, once the condition is written: a row for each customer.
 
-        `whole`: all of them are asked, so what their orders add up to in a window is worked out at once; else one by
-        one, by the index.
+        `whole`: all of them are asked, behind `sums`; else their orders are looked at one by one, by the index.
         """
         text = "customers AS c"
         if self._uses_sums:
             text += " LEFT JOIN order_sums AS s ON s.customer_id = c.id"
-        sums = "count(*) AS orders" + (", sum(o.total - o.refunded) AS total" if self._has_sums else "")
         for number, when in enumerate(self._windows.values()):
             if whole:
-                of = f"SELECT o.customer_id, {sums} FROM orders AS o WHERE {_COUNTS}{when} GROUP BY o.customer_id"
-                text += f" LEFT JOIN ({of}) AS w{number} ON w{number}.customer_id = c.id"
+                text += f" LEFT JOIN w{number} ON w{number}.customer_id = c.id"
             else:
-                of = f"SELECT {sums} FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS}{when}"
+                of = f"SELECT {self._added_up} FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS}{when}"
                 text += f" LEFT JOIN LATERAL ({of}) AS w{number} ON true"
         return text
 
@@ -92,8 +98,9 @@ class Asking(Writer):
     def attribute(self, node: tree.Attribute, relation: str, constant: object) -> Condition | None:
         """Taken out of the document once or twice, where its value as such would take it out ten times."""
         value = self._json(node.name)
-        if isinstance(constant, str) and node.type is Type.TEXT and relation == "==" and not _WHOLE.fullmatch(constant):
-            same = f"({value} = to_jsonb({self.parameter(constant, 'text')}))"  # no number reads like it
+        if isinstance(constant, str) and node.type is Type.TEXT and relation == "==" and not _is_json(constant):
+            key = self.parameter(node.name, "text")
+            same = f"((c.attributes ->> {key}) = {self.parameter(constant, 'text')})"  # nothing else is written like it
             return Condition(same, same)
         if not (isinstance(constant, Decimal) and node.type is Type.NUMBER and relation in RELATIONS):
             return None
@@ -109,6 +116,10 @@ class Asking(Writer):
         return columns.get(channel) or f"(c.addresses ->> {self.parameter(channel, 'text')})"
 
     # Orders
+
+    @property
+    def _added_up(self) -> str:
+        return "count(*) AS orders" + (", sum(o.total - o.refunded) AS total" if self._has_sums else "")
 
     def _sums(self) -> bool:
         self._uses_sums = self._uses_sums or self._has_sums
@@ -228,6 +239,15 @@ class Asking(Writer):
             f"AND NOT EXISTS (SELECT FROM consents AS taken WHERE {same} AND taken.topic = ANY({about}) "
             "AND NOT taken.granted AND (NOT given.dated OR taken.at >= given.at)))) IS TRUE"
         )
+
+
+def _is_json(text: str) -> bool:
+    """Whether a number, a truth value, a list or a table may be written so."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _attribute(value: str, type: Type) -> Said:

@@ -119,7 +119,7 @@ class PostgresCustomers(Customers):
         condition = asking.write()
         sure = "" if condition.exact else f" FILTER (WHERE {condition.certain})"
         statement = f"""
-            SELECT count(*){sure} AS sure, count(*) AS possible
+            {asking.sums()} SELECT count(*){sure} AS sure, count(*) AS possible
             FROM {asking.source(whole=True)} WHERE {condition.possible}
         """
         (row,) = self._database.rows(statement, asking.parameters)

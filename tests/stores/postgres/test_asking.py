@@ -422,7 +422,7 @@ def test_every_odd_value(known):
     agree(known, tree.Attribute("vip", Type.BOOLEAN), NOBODY, graded=False)
     relations: tuple[tree.Relation, ...] = ("==", "!=", "<", "<=", ">", ">=")
     beside = [tree.Constant(Decimal(number), Type.NUMBER) for number in ("0", "2", "-3", "1e15", "1e-61", "1e61")]
-    beside += [tree.Constant(text, Type.TEXT) for text in ("2", "-3", "1.5", "gold", "ä", "it's", '"', "")]
+    beside += [tree.Constant(text, Type.TEXT) for text in ("2", "-3", "1.5", "gold", "ä", "it's", '"', "\0", "")]
     for relation, constant in product(relations, beside):
         node = read[list(TYPES.values()).index(constant.type)]
         agree(known, tree.Compare(node, ((relation, constant),)), NOBODY, graded=False)
