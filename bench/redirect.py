@@ -123,12 +123,15 @@ def _ours(folder: Path) -> Served:
     from messaging.nouns.message import Lane, Message, MessageClass, MessageState
     from messaging.nouns.template import LinkSlot, TemplateVersion
     from messaging.plugins import Plugins
+    from messaging.rules.resting import Limits
     from messaging.rules.tokens import LinkSigner, SigningKeys
     from messaging.server.jobs import Job
     from messaging.server.public import public_app
     from messaging.server.run import POLL
+    from messaging.services.health import Health
     from messaging.services.preferences import Preferences
     from messaging.services.recording import Recorder
+    from messaging.services.resting import Rests
     from messaging.stores.base import Outcome
     from messaging.stores.tinydb.store import TinyStore
 
@@ -159,6 +162,7 @@ def _ours(folder: Path) -> Served:
     store.outbox.settle([Outcome(message_id=id, state=MessageState.SENT, sent_at=then) for id in ids])
     recorder = Recorder(store, Clock(), Plugins(none=True), folder=folder / "hits", soft_bounces=5)
     keys = SigningKeys(current=1, keys={1: b"k" * 32})
+    rests = Rests(store, Clock(), Limits())
     app = public_app(
         store,
         recorder,
@@ -167,6 +171,7 @@ def _ours(folder: Path) -> Served:
         keys=keys,
         api_key="none",
         brand={"name": "Shop"},
+        health=Health(store, Clock(), rests=rests, folder=folder, overdue=timedelta(minutes=2)),
     )
     signer = LinkSigner(keys, "")
 

@@ -20,7 +20,8 @@ from messaging.rules.tokens import LinkSigner, SigningKeys
 from messaging.services.adapters import Adapters
 from messaging.services.library import TemplateLibrary
 from messaging.services.plugin_settings import read_all
-from messaging.settings import Settings, brand_values, load_settings
+from messaging.settings import Settings, brand_values
+from messaging.settings_file import load_settings
 from messaging.stores.base import Store
 from messaging.stores.opening import open_store
 from messaging.workspace.folder import Workspace, find_workspace

@@ -34,6 +34,7 @@ FLOORS = {
     "parallel": 3,
     "services": 4,
     "settings": 5,
+    "settings_file": 5,
     "opened": 5,
     "app": 5,
     "rehearsing": 5,

@@ -11,7 +11,8 @@ import pytest
 
 from messaging.errors import SettingsError
 from messaging.nouns.customer import Customer
-from messaging.settings import Settings, load_settings
+from messaging.settings import Settings
+from messaging.settings_file import load_settings
 from messaging.workspace.folder import make_workspace
 
 

@@ -38,7 +38,7 @@ def _workspace(ctx: click.Context) -> tuple[Workspace, Settings] | None:
     Raises:
         SettingsError: one is named that is none, or its settings are wrong.
     """
-    from messaging.settings import load_settings
+    from messaging.settings_file import load_settings
     from messaging.workspace.folder import find_workspace
 
     named = ctx.find_root().params.get("workspace")

@@ -19,10 +19,11 @@ from messaging.nouns.event import Accepted
 from messaging.rules.envelope import parse_json
 from messaging.rules.event_schema import schema
 from messaging.server.limits import read_body
-from messaging.stores.base import Store
+from messaging.services.health import Grade, Health, overall
 
 log = logging.getLogger("messaging.server")
 
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _NO_STORE = "the store cannot be used"
 
 
@@ -39,16 +40,15 @@ class WrongType(MessagingError):
 
 
 def events_api(
-    store: Store,
     *,
     receive: Callable[[object], Accepted],
     api_key: str,
     max_body: int,
-    check_jobs: Callable[[], object] = lambda: None,
+    health: Health,
 ) -> FastAPI:
     """The API for the shop's systems. `receive` takes an event in; bodies have at most `max_body` bytes.
 
-    `check_jobs` raises if what is done beside answering is not well.
+    `health` says how we are.
     """
     # Its description is for staff (see `openapi`), not for everybody who finds the address.
     api = FastAPI(
@@ -74,10 +74,11 @@ def events_api(
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    async def readyz() -> dict[str, str]:
-        await run_in_threadpool(store.health)
-        check_jobs()
-        return {"status": "ready"}
+    async def readyz() -> Response:
+        parts = await run_in_threadpool(health.look)
+        status = overall(parts)
+        told = {part.name: {"status": part.grade.value, "says": part.says} for part in parts}
+        return JSONResponse({"status": status.value, "parts": told}, 503 if status is Grade.FAILING else 200, _NOT_KEPT)
 
     api.add_api_route(
         "/events",
@@ -100,7 +101,13 @@ def events_api(
         response_model=None,
     )
     api.add_api_route("/healthz", healthz, summary="Whether the process runs")
-    api.add_api_route("/readyz", readyz, summary="Whether the store can be used and all jobs are well")
+    api.add_api_route(
+        "/readyz",
+        readyz,
+        summary="How all parts are: ok, degraded, failing",
+        responses={503: {"description": "Send no traffic here: the store cannot be used, or a job is not well"}},
+        response_model=None,
+    )
     return api
 
 

@@ -30,6 +30,7 @@ from messaging.server.events import events_api, refused
 from messaging.server.html import Pages, language
 from messaging.server.limits import Attempts, TooLarge, TooSlow, client_of, read_body
 from messaging.server.targets import Targets
+from messaging.services.health import Health
 from messaging.services.preferences import Preferences, TooOften
 from messaging.services.recording import Recorder
 from messaging.stores.base import Store
@@ -278,15 +279,15 @@ def public_app(
     targets: Targets | None = None,
     more: Sequence[BaseRoute] = (),
     max_body: int = 1_000_000,
-    check_jobs: Callable[[], object] = lambda: None,
+    health: Health,
 ) -> PublicApp:
     """The app. `receive` takes an event in; `brand` is the shop as pages show it.
 
     `topics` are what readers see topics called, by language (empty: in any); `more` are routes beside ours;
-    `check_jobs` raises for `/readyz`.
+    `health` is what `/readyz` says.
     """
     tracking = Tracking(store, recorder, preferences, targets or Targets(store), keys=keys, brand=brand, topics=topics)
-    api = events_api(store, receive=receive, api_key=api_key, max_body=max_body, check_jobs=check_jobs)
+    api = events_api(receive=receive, api_key=api_key, max_body=max_body, health=health)
     return PublicApp([*tracking.routes(), *more, Mount("/", api)], api, refused=tracking.refused)
 
 

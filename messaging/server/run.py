@@ -82,6 +82,7 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
 def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] = ()) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
+    health = app.make_health(lambda: check(jobs))
     public = public_app(
         app.store,
         app.recorder,
@@ -99,12 +100,13 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
             max_body=app.settings.server.max_body,
         ),
         max_body=app.settings.server.max_body,
-        check_jobs=lambda: check(jobs),
+        health=health,
     )
     staff = staff_app(
         app.store,
         app.reporter,
         Mailbox(app.workspace.mailbox),
+        health=health,
         describe_api=lambda: openapi(public.api),
         brand=brand,
         host=host,

@@ -30,6 +30,7 @@ from messaging.server.html import HEADERS, Pages
 from messaging.server.limits import Attempts
 from messaging.server.mails import Mail, Mailbox
 from messaging.server.plots import clicks_plot, rates_plot
+from messaging.services.health import Health, overall
 from messaging.services.reporting import Reporter, TemplateReport
 from messaging.stores.base import Store
 
@@ -107,12 +108,14 @@ class StaffPages:
         reporter: Reporter,
         mailbox: Mailbox,
         *,
+        health: Health,
         describe_api: Callable[[], dict[str, Any]],
         brand: Mapping[str, Any],
     ) -> None:
         self._store = store
         self._reporter = reporter
         self._mailbox = mailbox
+        self._health = health
         self._describe_api = describe_api
         self._pages = Pages(brand, stylesheet="/style.css")
 
@@ -123,6 +126,7 @@ class StaffPages:
             Route("/mailbox/{id}", self.message),
             Route("/mailbox/{id}/frame", self.frame),
             Route("/report", self.report),
+            Route("/health", self.health),
             Route("/docs", self.docs),
             Route("/openapi.json", self.openapi),
             Route("/style.css", self._pages.style),
@@ -216,6 +220,11 @@ class StaffPages:
             filters=filters,
         )
 
+    async def health(self, request: Request) -> Response:
+        """How each part is, in full."""
+        parts = await run_in_threadpool(self._health.look)
+        return self._pages.response("health.html", here="health", overall=overall(parts).value, parts=parts)
+
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(self._describe_api())
 
@@ -261,13 +270,14 @@ def staff_app(
     reporter: Reporter,
     mailbox: Mailbox,
     *,
+    health: Health,
     describe_api: Callable[[], dict[str, Any]],
     brand: Mapping[str, Any],
     host: str,
     password: str,
 ) -> Starlette:
     """The app for `host`, the address it will listen on."""
-    pages = StaffPages(store, reporter, mailbox, describe_api=describe_api, brand=brand)
+    pages = StaffPages(store, reporter, mailbox, health=health, describe_api=describe_api, brand=brand)
     here = host in LOOPBACK
     guard = Middleware(Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password)
     handlers = {MessagingError: pages.failed, HTTPException: pages.refused}

@@ -262,7 +262,7 @@ def test_events_name_every_field() -> None:
 
 
 def test_events_name_every_answer() -> None:
-    api = events_api(None, receive=lambda document: None, api_key="", max_body=1)
+    api = events_api(receive=lambda document: None, api_key="", max_body=1, health=None)
     (answers,) = re.findall(r"^### Answers\n(.*?)^#", _text("events.md"), re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| ([\d, ]+) \|", answers, re.MULTILINE)
     shown = {status.strip() for row in rows for status in row.split(",")}

@@ -23,15 +23,18 @@ from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.nouns.template import LinkSlot, TemplateVersion
 from messaging.plugins import Plugins
 from messaging.rules.envelope import read_event
+from messaging.rules.resting import Limits
 from messaging.rules.tokens import LinkSigner, SignedLinks, SigningKeys
 from messaging.server.events import openapi
 from messaging.server.mails import Mailbox
 from messaging.server.public import PublicApp, public_app
 from messaging.server.run import Door, listen, run
 from messaging.server.staff import staff_app
+from messaging.services.health import Health
 from messaging.services.preferences import Preferences
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
+from messaging.services.resting import Rests
 from messaging.stores.base import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
@@ -117,6 +120,8 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
         )
     )
     store.customers.put([Customer(id="ann", email="ann@example.com")])
+    rests = Rests(store, clock, Limits())
+    health = Health(store, clock, rests=rests, folder=tmp_path, overdue=timedelta(minutes=2), age=0.0)
     public = public_app(
         store,
         recorder,
@@ -127,6 +132,7 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
         brand=brand,
         topics={"news": {"de": "Neuigkeiten", "en": "What is new"}, "club": {"": "Our <Club>"}},
         max_body=10_000,
+        health=health,
     )
 
     def staff(host: str) -> Any:
@@ -134,6 +140,7 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
             store,
             Reporter(store, recorder, clock, templates=lambda: ["order-confirmation"]),
             Mailbox(tmp_path / "mailbox"),
+            health=health,
             describe_api=lambda: openapi(public.api),
             brand=brand,
             host=host,

@@ -158,12 +158,13 @@ def test_the_store_is_down(site, public, monkeypatch: pytest.MonkeyPatch, caplog
 
     monkeypatch.setattr(site.store, "health", fail)
     answer = public.get("/readyz")
-    assert (answer.status_code, error_of(answer)) == (503, "the store cannot be used")
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+    assert answer.json()["parts"]["store"] == {"status": "failing", "says": "cannot be used"}
     assert "/srv" not in answer.text  # everybody may ask
     assert "/srv/shop/data: the disk is gone" in caplog.text
     assert public.get("/healthz").json() == {"status": "ok"}
     monkeypatch.undo()
-    assert public.get("/readyz").json() == {"status": "ready"}
+    assert (public.get("/readyz").status_code, public.get("/readyz").json()["status"]) == (200, "ok")
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/events"), ("GET", "/nothing"), ("DELETE", "/events")])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from messaging.errors import StoreError
+from messaging.rules.resting import Limits
 from messaging.server.events import events_api
 from messaging.server.jobs import FAILURES, Job, JobFailed, Pulse, check
 from messaging.server.run import Door, listen, run
+from messaging.services.health import Health
+from messaging.services.resting import Rests
 
 
 class Steps:
@@ -151,7 +155,16 @@ def test_readyz_names_a_job_that_died(site: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
     steps = Steps(1, KeyboardInterrupt())
     job = Job("pigeons", steps, every=0.0)
-    api = events_api(site.store, receive=site.inbox.receive, api_key="k", max_body=100, check_jobs=lambda: check([job]))
+    rests = Rests(site.store, site.clock, Limits())
+    health = Health(
+        site.store,
+        site.clock,
+        rests=rests,
+        folder=site.mailbox,
+        overdue=timedelta(minutes=2),
+        check_jobs=lambda: check([job]),
+    )
+    api = events_api(receive=site.inbox.receive, api_key="k", max_body=100, health=health)
     stop, answers = threading.Event(), []
 
     def ask() -> None:
@@ -168,4 +181,4 @@ def test_readyz_names_a_job_that_died(site: Any, monkeypatch: pytest.MonkeyPatch
         asking.join(10)
     ready, alive = answers
     assert (ready.status_code, alive.status_code) == (503, 200)
-    assert ready.json()["error"]["message"] == "the job pigeons has ended"
+    assert ready.json()["parts"]["jobs"] == {"status": "failing", "says": "the job pigeons has ended"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from messaging.errors import InputError, SettingsError
-from messaging.settings import load_settings
+from messaging.settings_file import load_settings
 from messaging.workspace.folder import Workspace, find_workspace, make_workspace
 from messaging.workspace.keys import read_keys
 
