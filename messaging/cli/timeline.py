@@ -25,7 +25,8 @@ def timeline(app: Messaging, customer: str, limit: int, as_json: bool) -> None:
     from messaging.services.timeline import timeline as timeline_of
 
     app.recorder.drain()  # the last clicks may not be recorded yet
-    entries = timeline_of(app.store, the_customer(app, customer))
+    found = the_customer(app, customer)
+    entries = timeline_of(app.store, found, app.triggering.untold(found.id, now=app.clock.now()))
     shown = entries[-limit:] if limit else entries
     if as_json:
         print_json([entry.to_document() for entry in shown])

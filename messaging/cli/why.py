@@ -22,6 +22,7 @@ from messaging.nouns.message import MessageState
 if TYPE_CHECKING:
     from messaging.app import Messaging
     from messaging.nouns.message import Message
+    from messaging.services.triggering import Untold
     from messaging.services.why import Why
 
 
@@ -51,6 +52,8 @@ def why(app: Messaging, what: str, limit: int, as_json: bool) -> None:
 
 
 def _of_customer(app: Messaging, asked: Why, what: str, limit: int, as_json: bool) -> None:
+    from messaging.services.why import of_the_event
+
     try:
         customer = the_customer(app, what)
     except NotFound:
@@ -62,6 +65,7 @@ def _of_customer(app: Messaging, asked: Why, what: str, limit: int, as_json: boo
     found = app.store.outbox.page(customer_id=customer.id, limit=10_000_000)
     found.sort(key=lambda message: message.sent_at or message.due_at, reverse=True)
     shown = found[:limit] if limit else found
+    untold = app.triggering.untold(customer.id, now=now)
     if as_json:
         print_json(
             {
@@ -70,13 +74,16 @@ def _of_customer(app: Messaging, asked: Why, what: str, limit: int, as_json: boo
                     _document(one) | {"why": [reason.to_document() for reason in asked.message(one, now=now)]}
                     for one in shown
                 ],
+                "waits": [{"template": one.template, "event": one.event.id, "for": one.path} for one in untold],
             }
         )
         return
-    if not shown:
+    if not shown and not untold:
         say(f"There is no message to {customer.id}: no campaign had them in its segment, no trigger was set off.")
         return
-    rows = []
+    rows = [
+        (f"{one.event.time:%Y-%m-%d %H:%M}", "", one.template, of_the_event(one.event), _waits(one)) for one in untold
+    ]
     for one in shown:
         reasons = asked.message(one, now=now)
         holds = [reason.text for reason in reasons[:-1] if reason.against and one.state is MessageState.PLANNED]
@@ -85,6 +92,10 @@ def _of_customer(app: Messaging, asked: Why, what: str, limit: int, as_json: boo
     print_table(("time", "message", "template", "because of", "what became of it"), rows, solid=("message",))
     if len(shown) < len(found):
         say(f"The latest {limit} of {len(found)}; --limit shows more, --limit 0 all.")
+
+
+def _waits(untold: Untold) -> str:
+    return f"not planned: {untold.path} is not told yet"
 
 
 def _document(message: Message) -> dict[str, object]:

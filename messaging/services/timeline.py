@@ -3,7 +3,7 @@ agreed to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from messaging.nouns.engagement import Engagement
 from messaging.nouns.event import Event, EventState
 from messaging.nouns.message import Message
 from messaging.services.customers import former_addresses
+from messaging.services.triggering import Untold
 from messaging.stores.base import Address, Store
 
 _ALL = 10_000_000
@@ -49,11 +50,14 @@ class Entry:
         )
 
 
-def timeline(store: Store, customer: Customer) -> list[Entry]:
+def timeline(store: Store, customer: Customer, untold: Iterable[Untold] = ()) -> list[Entry]:
     """All that is known to have happened with `customer`, the oldest first; what is still to come stands last.
 
-    A message stands at the time it left; one that did not, where it was due.
+    A message stands at the time it left; one that did not, where it was due. `untold` stands with its events.
     """
+    waits: dict[str, list[str]] = {}
+    for each in untold:
+        waits.setdefault(each.event.key, []).append(f"{each.template} waits for {each.path}")
     events = store.events.page(customer_id=customer.id, limit=_ALL)
     messages = store.outbox.page(customer_id=customer.id, limit=_ALL)
     came_back = store.engagements.of_messages([message.id for message in messages])
@@ -61,15 +65,15 @@ def timeline(store: Store, customer: Customer) -> list[Entry]:
     # Of one moment: what they agreed to, what happened, what it sent, what came back.
     entries = [
         *_decisions(store, {*_addresses(customer, messages), *former_addresses(store, customer.id)}),
-        *map(_event, events),
+        *(_event(event, waits.get(event.key, ())) for event in events),
         *map(_message, messages),
         *(_engagement(one, templates) for ones in came_back.values() for one in ones),
     ]
     return sorted(entries, key=lambda entry: entry.at)
 
 
-def _event(event: Event) -> Entry:
-    note = event.error or "" if event.state is EventState.FAILED else "" if event.live else "history"
+def _event(event: Event, waits: Iterable[str]) -> Entry:
+    note = event.error or "" if event.state is EventState.FAILED else "; ".join(waits) if event.live else "history"
     if event.state is EventState.RECEIVED:
         note = "not worked off yet"
     names = {name: part for name in ("order", "shipment", "cart", "product") if (part := event.data.get(name))}

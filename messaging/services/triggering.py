@@ -46,7 +46,7 @@ class Planned:
     planned: int = 0
     moved: int = 0
     cancelled: int = 0
-    #: Why a trigger could not do what it is there for: `shipped: the event has no shipment.eta`.
+    #: Why a trigger could not do what it is there for: `shipped: shipment.eta is not a time`.
     warnings: tuple[str, ...] = ()
     #: Where messages that were planned are due now.
     due: frozenset[tuple[Lane, str]] = frozenset()
@@ -63,6 +63,15 @@ class Planned:
 
 #: Of messages, the ids of those for whose customers an expression (`unless`) is true now.
 Holding = Callable[[str, Sequence[Message], datetime], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An event that set a template's trigger off and planned nothing: nobody told yet when (`shipment.eta`)."""
+
+    event: Event
+    template: str
+    path: str
 
 
 class Triggering:
@@ -169,7 +178,7 @@ class Triggering:
         `more` has happened, too; `story` is that of the event and its one customer, if there is one already.
         """
         trigger = live.triggers[index]
-        if trigger.max_age is not None and event.time < now - trigger.max_age:
+        if _is_too_old(trigger, event, now):
             return [], ["the event is too old"]
         asked = self._asked(trigger, event, more)
         order_message = live.version.message_class is MessageClass.TRANSACTIONAL and not trigger.to_many
@@ -253,6 +262,22 @@ class Triggering:
                 reasons[message_id_] = f"unless: {unless}"
         return reasons
 
+    def untold(self, customer_id: str, *, now: datetime) -> list[Untold]:
+        """What waits for a time that a customer's events have not told, and would still go once one does."""
+        found: dict[tuple[str, str], Untold] = {}
+        for template in self.switch.enabled():
+            triggers = self.switch.triggers(template)
+            for index, trigger in enumerate(triggers):
+                path = path_of(trigger) if not trigger.to_many else None
+                for event in self._waiting.latest(customer_id, trigger) if path is not None else ():
+                    if path is None or not event.live or _is_too_old(trigger, event, now):
+                        continue
+                    story = self._waiting.story(event, customer_id)
+                    told = value_in(path, story.context) is not None
+                    if not told and self._waiting.cancelled_by(story, triggers, index) is None:
+                        found[event.key, template] = Untold(event, template, path)
+        return sorted(found.values(), key=lambda each: (each.event.time, each.event.key, each.template))
+
     def skip_waiting(self, template: str, reason: str) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
         return self._waiting.skip_all(template, reason, page=PAGE)
@@ -290,7 +315,9 @@ class Triggering:
     ) -> Planned:
         trigger = live.triggers[index]
         drafts, problems = self.drafts(event, customers, live, index, now=now, more=more, story=story)
-        result = Planned(warnings=tuple(f"{live.template}: {problem}" for problem in problems))
+        # Not every event tells the time, and another one may: what waits for that is seen by `untold`.
+        warnings = (f"{live.template}: {problem}" for problem in problems if problem != _without(trigger))
+        result = Planned(warnings=tuple(warnings))
         known = self._waiting.known(drafts)
         fresh, again = [], set()
         for draft in drafts:
@@ -301,7 +328,7 @@ class Triggering:
                 again.add(before.id)
                 before = None
             told = story or self._waiting.story(event, draft.customer.id)
-            cancelled = self._waiting.cancelled_by(told, live, index, *more)
+            cancelled = self._waiting.cancelled_by(told, live.triggers, index, *more)
             if before is not None and cancelled is not None:
                 result += Planned(cancelled=self._waiting.skip(before, cancelled))
             elif before is not None:
@@ -329,7 +356,7 @@ class Triggering:
             return "the customer's time zone is unknown here"
         except (ValueError, OverflowError) as error:
             return str(error)
-        return due if due is not None else f"the event has no {path_of(trigger)}"
+        return due if due is not None else _without(trigger)
 
     def _asked(self, trigger: Trigger, event: Event, more: Sequence[Event] = ()) -> dict[str, Event]:
         """Customer id -> the last time they asked for the product that `event` is about, before that happened."""
@@ -356,6 +383,14 @@ def _trigger_of(message: Message, triggers: Sequence[Trigger]) -> Trigger | None
     if planned_by is not None and is_type(planned_by.event, type):
         return planned_by
     return next((trigger for trigger in triggers if is_type(trigger.event, type)), planned_by)
+
+
+def _is_too_old(trigger: Trigger, event: Event, now: datetime) -> bool:
+    return trigger.max_age is not None and event.time < now - trigger.max_age
+
+
+def _without(trigger: Trigger) -> str:
+    return f"the event has no {path_of(trigger)}"
 
 
 def _earliest(trigger: Trigger, now: datetime, context: Mapping[str, Any]) -> datetime:

@@ -28,7 +28,7 @@ from messaging.stores.base import Outcome, Store
 
 #: Why a message was skipped whose news is none any more.
 SUPERSEDED = "superseded"
-#: How many of a customer's latest events of a type are looked at for one that cancels.
+#: How many of a customer's latest events of a type are looked at.
 _LOOK_BACK = 50
 #: What is a part of an order, as a trigger's key names it.
 PARTS = ("shipment", "refund")
@@ -201,15 +201,23 @@ class Waiting:
         self._skip(cancelled, f"cancelled by {event.type}")
         return len(cancelled)
 
-    def cancelled_by(self, story: Story, live: LiveTriggers, index: int, *more: Event) -> str | None:
+    def latest(self, customer_id: str, trigger: Trigger) -> list[Event]:
+        """A customer's latest events that set a trigger off."""
+        pages = (
+            self._store.events.page(customer_id=customer_id, type=type, limit=_LOOK_BACK)
+            for type in names_of(trigger.event)
+        )
+        return [event for page in pages for event in page]
+
+    def cancelled_by(self, story: Story, triggers: Sequence[Trigger], index: int, *more: Event) -> str | None:
         """Why what a story's event sets off is over already: what cancels it was told before, or is one of `more`."""
-        trigger, event = live.triggers[index], story.event
+        trigger, event = triggers[index], story.event
         key = trigger_key(trigger, event)
         begun: list[_Happened] = []
         for type in (name for each in trigger.cancel_on for name in names_of(each)):
             told = self._store.events.page(customer_id=story.customer_id, type=type, limit=_LOOK_BACK)
             for other in (*told, *(each for each in more if each.type == type)):
-                begun = begun or [_Happened(event.time, bare(event)), *_with_its_key(key, story, live)]
+                begun = begun or [_Happened(event.time, bare(event)), *_with_its_key(key, story, triggers)]
                 if other.key != event.key and any(_cancels(trigger, other, each, key) for each in begun):
                     return f"cancelled by {other.type}"
         return None
@@ -244,7 +252,7 @@ class Waiting:
         yield _Happened(happened_at(message), context)
         last = self._event_of(context)
         if last is not None:
-            yield from _with_its_key(message.trigger_key, self.story(last, message.customer_id), live)
+            yield from _with_its_key(message.trigger_key, self.story(last, message.customer_id), live.triggers)
 
     def skip_all(self, template: str, reason: str, *, page: int) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -288,10 +296,10 @@ def told_as(draft: Draft) -> tuple[str | None, str | None]:
     return (order if kind == "order" else None), (order if kind in PARTS else None)
 
 
-def _with_its_key(key: str | None, story: Story, live: LiveTriggers) -> Iterator[_Happened]:
+def _with_its_key(key: str | None, story: Story, triggers: Sequence[Trigger]) -> Iterator[_Happened]:
     """What of a story set off, or would have, what goes by a key: once for all of it, so what ends one ends all."""
     for event in story.told:
-        if event.live and any(is_type(event.type, t.event) and trigger_key(t, event) == key for t in live.triggers):
+        if event.live and any(is_type(event.type, t.event) and trigger_key(t, event) == key for t in triggers):
             yield _Happened(event.time, bare(event))
 
 

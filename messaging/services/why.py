@@ -81,7 +81,7 @@ class Why:
         event = self._store.events.get([message.event_key]).get(message.event_key)
         trigger = self._trigger(message)
         timing = _timing(trigger) if trigger is not None else ""
-        what = _of_the_event(event) if event is not None else "an event that is gone by now"
+        what = of_the_event(event) if event is not None else "an event that is gone by now"
         return Reason("cause", f"{what}{timing}, once for {unquote(message.trigger_key or '')}")
 
     def _trigger(self, message: Message) -> Trigger | None:
@@ -140,7 +140,8 @@ def _of_the_address(message: Message, status: AddressStatus) -> list[Reason]:
     return found
 
 
-def _of_the_event(event: Event) -> str:
+def of_the_event(event: Event) -> str:
+    """An event in a line."""
     return f"the event {event.type} {event.id} of {event.source}/{event.shop}, {_shown(event.time)}"
 
 

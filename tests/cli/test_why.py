@@ -50,6 +50,20 @@ def test_why_of_nothing(told):
     assert err.startswith("messaging: 'nobody' is no message and no customer. ")
 
 
+def test_what_waits_for_a_time_that_nobody_told(told):
+    assert told("triggers", "enable", "delayed")[0] == 0
+    placed = json.dumps({**EVENT, "id": "2:placed", "data": {"order": {"number": "2"}}})
+    code, out, err = told("events", "send", "-", stdin=placed)
+    assert (code, "shipment.eta" in out + err) == (0, False)
+    assert "not planned: shipment.eta is not told yet" in told("why", "ann")[1]
+    # An order that was told before `delayed` was on would go by a day that is told from now on, too.
+    waits = json.loads(told("why", "ann", "--json")[1])["waits"]
+    assert {one["event"] for one in waits} == {"1:placed", "2:placed"}
+    assert [(one["template"], one["for"]) for one in waits] == [("delayed", "shipment.eta")] * 2
+    entries = json.loads(told("customers", "timeline", "ann", "--json")[1])
+    assert [one.get("note") for one in entries if one["kind"] == "event"] == ["delayed waits for shipment.eta"] * 2
+
+
 def test_timeline(told):
     code, out, err = told("customers", "timeline", "ann")
     assert (code, err) == (0, "")

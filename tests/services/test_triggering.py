@@ -263,7 +263,32 @@ def test_a_time_the_event_tells(shop):
     assert the_message(shop).due_at == datetime(2026, 3, 6, 8, tzinfo=UTC)
     without = shop.intake.receive(shop.event("order.shipped", id="2", order={"number": "2"}))
     assert without.state is EventState.DONE
-    assert without.warnings == ("arrived: the event has no shipment.eta",)
+    assert without.warnings == ()
+
+
+def untold(shop):
+    return [(each.event.id, each.template, each.path) for each in shop.triggering.untold("17", now=shop.clock.now())]
+
+
+def test_a_time_that_is_not_told_yet_is_no_warning_and_waited_for(shop):
+    late = Trigger(event="order.shipped", at="shipment.eta", cancel_on=("order.delivered",), max_age=timedelta(days=7))
+    turn_on(shop, "late", late, Trigger(event="order.placed"))
+    for number in "123":
+        event = shop.event("order.shipped", id=number, order={"number": number})
+        assert shop.intake.receive(event).warnings == ()
+    shop.intake.receive(shop.event(id="placed", order={"number": "1"}))
+    assert sorted(untold(shop)) == [(number, "late", "shipment.eta") for number in "123"]
+    shop.intake.receive(shop.event("shipment.updated", id="eta", order={"number": "1"}, shipment={"eta": "2026-03-05"}))
+    shop.intake.receive(shop.event("order.delivered", id="there", hours=1, order={"number": "2"}))
+    assert untold(shop) == [("3", "late", "shipment.eta")]
+    shop.clock.advance(timedelta(days=8))
+    assert untold(shop) == []
+
+
+def test_a_time_that_is_none_is_a_warning(shop):
+    turn_on(shop, "arrived", Trigger(event="order.shipped", at="order.when"))
+    told = shop.intake.receive(shop.event("order.shipped", order={"number": "1", "when": "soon"}))
+    assert told.warnings == ("arrived: order.when: Invalid isoformat string: 'soon'",)
 
 
 def test_morning_is_where_the_customer_is(shop):
