@@ -108,6 +108,10 @@ class StoreBroken(StoreError):
     """The store's file is damaged. It is left as it is: nothing is started empty in its place."""
 
 
+class InUse(StoreError):
+    """Others work with the store, and would have to be stopped first."""
+
+
 class PluginError(MessagingError):
     """A plugin failed. Names the plugin and the distribution it came from."""
 

@@ -29,6 +29,7 @@ from messaging.nouns.engagement import Engagement
 from messaging.nouns.history import History, HistoryNeeds, MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.nouns.template import TemplateVersion
+from messaging.stores.contents import Contents
 from messaging.stores.counts import EngagementCount
 from messaging.stores.events import Events
 from messaging.stores.links import ShortLinks
@@ -344,6 +345,7 @@ class Store(ABC):
     engagements: Engagements
     short_links: ShortLinks
     products: Products
+    contents: Contents
 
     @abstractmethod
     def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:

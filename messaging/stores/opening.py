@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from messaging.clock import Clock
-from messaging.errors import SettingsError
+from messaging.errors import SettingsError, StoreBroken
 from messaging.stores.base import Store
+from messaging.stores.contents import MIGRATION
 from messaging.stores.made import Made
 from messaging.workspace.folder import Workspace
 
@@ -24,11 +25,39 @@ def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
 
     Raises:
         SettingsError: the url leads nowhere.
-        StoreBroken, StoreError: the store is damaged or gone, or cannot be read.
+        StoreBroken, StoreError: the store is damaged, gone, or not all there yet, or cannot be read.
     """
+    store = _open(url, workspace, clock, note=True)
+    try:
+        mark = store.get_note(MIGRATION)
+        if mark is not None and not mark["done"]:
+            raise StoreBroken(
+                f"{store.health()['store']}: not all of it is there yet that was to come from {mark['from']}",
+                hint="with [store] url as it was: messaging store migrate --to …, once more",
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def open_target(url: str, workspace: Workspace, clock: Clock) -> Store:
+    """The store at `url`, to be filled from another one: it may be partly there. Nothing is noted of it.
+
+    Raises:
+        SettingsError, StoreBroken, StoreError: as above; speaks of `--to`.
+    """
+    try:
+        return _open(url, workspace, clock, note=False)
+    except SettingsError as error:
+        hint = error.hint.replace("(in messaging.toml or MESSAGING__STORE__URL)", "") if error.hint else None
+        raise SettingsError(error.message.replace("[store] url", "--to", 1), hint=hint) from None
+
+
+def _open(url: str, workspace: Workspace, clock: Clock, *, note: bool) -> Store:
     scheme, _, place = url.partition(":")
     if scheme == "postgresql":
-        return _open_postgres(url, workspace)
+        return _open_postgres(url, workspace if note else None)
     if scheme != "tinydb" or not place:
         raise SettingsError(
             f"[store] url = {without_secret(url)!r}: unknown kind of store",
@@ -45,15 +74,15 @@ def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
         )
     from messaging.stores.tinydb.store import TinyStore
 
-    return TinyStore(path, clock=clock, made=made)
+    return TinyStore(path, clock=clock, made=made if note else None)
 
 
-def _open_postgres(url: str, workspace: Workspace) -> Store:
+def _open_postgres(url: str, noting: Workspace | None) -> Store:
     with _scale():
         from messaging.stores.postgres.address import read_address
         from messaging.stores.postgres.store import PostgresStore
     place = read_address(url)
-    return PostgresStore(place, made=Made(workspace.stores, place.shown))
+    return PostgresStore(place, made=Made(noting.stores, place.shown) if noting is not None else None)
 
 
 def upgrade_store(url: str) -> None:

@@ -44,6 +44,11 @@ class Place:
         """The key of the advisory lock that stands for the whole store."""
         return lock_key("store", self.schema)
 
+    @property
+    def presence(self) -> int:
+        """The key of the advisory lock that everybody shares who has the store open."""
+        return lock_key("open", self.schema)
+
 
 def lock_key(kind: str, name: str) -> int:
     """The key of an advisory lock, which is a number of 64 bits."""

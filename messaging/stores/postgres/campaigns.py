@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from messaging.nouns.campaign import Campaign
+from messaging.nouns.documents import Document
 from messaging.rules.identity import Identity
 from messaging.stores.base import Campaigns
 from messaging.stores.postgres.database import Database
@@ -59,6 +60,16 @@ class PostgresCampaigns(Campaigns):
             return [row["customer_id"] for row in session.rows(statement, values)]
 
         return self._database.read(look)
+
+
+def begin_lists(session: Session, lists: Iterable[Document]) -> None:
+    """Begin member lists: campaigns."""
+    session.insert("member_lists", {"campaign": "text"}, [(row["campaign"],) for row in lists])
+
+
+def add_members(session: Session, members: Iterable[Document]) -> None:
+    """Put who comes next on lists: campaign, position, customer."""
+    session.insert("members", _MEMBERS, [tuple(row[name] for name in _MEMBERS) for row in members])
 
 
 def forget_member(session: Session, identity: Identity) -> None:

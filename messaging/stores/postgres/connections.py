@@ -20,10 +20,12 @@ from messaging.stores.postgres.address import Place
 _SHARDS = 0x6D736773
 #: Two connections never have the same, so that they never wait for each other over a count.
 _TAKE_SHARD = """
-SELECT set_config('messaging.shard', shard::text, false)
+SELECT set_config('messaging.shard', shard::text, false), pg_backend_pid()
 FROM generate_series(0, 1000000) AS shard
 WHERE pg_try_advisory_lock(%s, shard) LIMIT 1
 """
+#: So that it is seen who has the store open.
+_BE_THERE = "SELECT pg_advisory_lock_shared(%s)"
 
 
 class Connections:
@@ -32,6 +34,8 @@ class Connections:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._closed = False
+        #: The server's numbers of those that this process made.
+        self.own: set[int] = set()
         self.engine = create_engine(
             place.url,
             isolation_level="AUTOCOMMIT",
@@ -41,7 +45,7 @@ class Connections:
             max_overflow=0,
             pool_timeout=place.timeout,
         )
-        event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "connect", self._prepare)
 
     def borrow(self) -> Borrowed:
         """A connection, to be given back.
@@ -82,6 +86,12 @@ class Connections:
     def forked(self) -> None:
         """Forget, in a new process, those of the old one, and leave them open there."""
         self.engine.dispose(close=False)
+        self.own = set()
+
+    def _prepare(self, connection: Any, _record: object) -> None:
+        set_json_loads(orjson.loads, connection)
+        self.own.add(connection.execute(_TAKE_SHARD, [_SHARDS]).fetchone()[1])
+        connection.execute(_BE_THERE, [self.place.presence])
 
 
 class Borrowed:
@@ -121,8 +131,3 @@ class Borrowed:
             self._owner.renew()
         else:
             proxy.close()
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    set_json_loads(orjson.loads, connection)
-    connection.execute(_TAKE_SHARD, [_SHARDS])

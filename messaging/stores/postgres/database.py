@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
+from psycopg.rows import dict_row
 
 from messaging.stores.postgres.address import Place
 from messaging.stores.postgres.connections import Connections
@@ -23,6 +24,8 @@ from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.transaction import Transaction
 
 T = TypeVar("T")
+#: Rows of a stream that are fetched at once.
+STREAMED = 1000
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +68,21 @@ class Database:
                 transaction.roll_back()
 
         return self.again(once)
+
+    def stream(self, statement: str, values: Mapping[str, Any] | None = None) -> Iterator[Row]:
+        """The rows of one statement as of when it begins, a page at a time, by a connection of its own."""
+        try:
+            borrowed = self.connections.borrow()
+            try:
+                connection = borrowed.connection
+                connection.execute("BEGIN READ ONLY; SET LOCAL statement_timeout = 0")
+                with connection.cursor("rows", row_factory=dict_row) as cursor:
+                    cursor.itersize = STREAMED
+                    yield from cursor.execute(statement, values)
+            finally:
+                borrowed.give_back()
+        except psycopg.Error as error:
+            raise told(error, self.place.shown) from None
 
     def write(
         self, work: Callable[[Session], T], *, serial: bool = False, durable: bool = True, in_order: bool = False

@@ -71,7 +71,7 @@ class PostgresEngagements(Engagements):
         statement = "SELECT * FROM engagements WHERE message_id = ANY(%(ids)s) ORDER BY at, seq"
         found: defaultdict[str, list[Engagement]] = defaultdict(list)
         for row in self._database.rows(statement, {"ids": askable(message_ids)}):
-            found[row["message_id"]].append(_engagement(row))
+            found[row["message_id"]].append(engagement_of(row))
         return {id: found[id] for id in message_ids if id in found}
 
     def of_address(self, address: Address) -> list[Engagement]:
@@ -80,7 +80,7 @@ class PostgresEngagements(Engagements):
             ORDER BY at, seq
         """
         rows = self._database.rows(statement, {"channel": address[0], "address": address[1]})
-        return list(map(_engagement, rows))
+        return list(map(engagement_of, rows))
 
     def judge(self, verdicts: Mapping[str, tuple[bool, tuple[str, ...]]]) -> None:
         pack({"reasons": [list(reasons) for _, reasons in verdicts.values()]}, "engagements")
@@ -158,5 +158,6 @@ def forget_engagements(session: Session, identity: Identity) -> None:
     session.run("UPDATE engagements SET address = NULL, raw = NULL WHERE key = ANY(%(keys)s)", {"keys": nobodys})
 
 
-def _engagement(row: Row) -> Engagement:
+def engagement_of(row: Row) -> Engagement:
+    """The engagement in a row."""
     return Engagement.from_document(ENGAGEMENTS.document(row))

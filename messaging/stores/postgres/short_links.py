@@ -50,10 +50,11 @@ class PostgresShortLinks(ShortLinks):
 
 def _get(session: Session, codes: list[str]) -> dict[str, ShortLink]:
     rows = session.rows("SELECT * FROM short_links WHERE code = ANY(%(codes)s)", {"codes": codes}) if codes else []
-    return {row["code"]: _link(row) for row in rows}
+    return {row["code"]: link_of(row) for row in rows}
 
 
-def _link(row: Row) -> ShortLink:
+def link_of(row: Row) -> ShortLink:
+    """The short link in a row."""
     return ShortLink(**{name: row[name] for name in LINKS.columns})
 
 

@@ -13,6 +13,7 @@ from messaging.stores.made import Made
 from messaging.stores.postgres.address import Place
 from messaging.stores.postgres.addresses import PostgresAddresses
 from messaging.stores.postgres.campaigns import PostgresCampaigns
+from messaging.stores.postgres.contents import PostgresContents
 from messaging.stores.postgres.customers import PostgresCustomers
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.engagements import PostgresEngagements
@@ -22,6 +23,7 @@ from messaging.stores.postgres.products import PostgresProducts
 from messaging.stores.postgres.schema import open_schema
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.short_links import PostgresShortLinks
+from messaging.stores.postgres.soundness import mend
 from messaging.stores.postgres.upkeep import TABLES, fold_counts, vacuum
 from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
@@ -54,6 +56,7 @@ class PostgresStore(Store):
         self.engagements = PostgresEngagements(database)
         self.short_links = PostgresShortLinks(database)
         self.customers = PostgresCustomers(database, events=events, addresses=addresses, has_sums=step >= "0002")
+        self.contents = PostgresContents(self, database)
 
     def transaction(self, *, shared: bool = False) -> AbstractContextManager[None]:
         return self._database.transaction(shared=shared)
@@ -148,6 +151,7 @@ class PostgresStore(Store):
         return self._database.read(look)
 
     def compact(self) -> None:
+        mend(self._database)
         fold_counts(self._database)
         vacuum(self._database, TABLES, analyze=True)
 

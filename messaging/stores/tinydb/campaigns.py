@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, groupby
 
 from messaging.nouns.campaign import Campaign
 from messaging.rules.identity import Identity
@@ -11,7 +11,7 @@ from messaging.stores.base import Campaigns
 from messaging.stores.tinydb.table import JournalDB
 
 #: Customers on one row of a member list.
-_PAGE = 1000
+MEMBERS = 1000
 
 
 class TinyCampaigns(Campaigns):
@@ -40,14 +40,25 @@ class TinyCampaigns(Campaigns):
         with self._journal.changing():
             if _key(campaign, 0) in self._members.documents:
                 return
-            for page, start in enumerate(range(0, max(len(customer_ids), 1), _PAGE)):
-                self._members.put(_key(campaign, page), {"ids": list(customer_ids[start : start + _PAGE])})
+            for page, start in enumerate(range(0, max(len(customer_ids), 1), MEMBERS)):
+                self._members.put(_key(campaign, page), {"ids": list(customer_ids[start : start + MEMBERS])})
 
     def members(self, campaign: str) -> list[str] | None:
         with self._journal.reading():
             if _key(campaign, 0) not in self._members.documents:
                 return None
             return [member for key in self._pages(campaign) for member in self._members.documents[key]["ids"]]
+
+    def begin_lists(self, campaigns: Iterable[str]) -> None:
+        """Begin member lists. Inside `changing`."""
+        for campaign in campaigns:
+            self._members.put(_key(campaign, 0), {"ids": []})
+
+    def add_members(self, members: Iterable[tuple[str, int, str]]) -> None:
+        """Put who comes next on lists: campaign, position, customer. Inside `changing`."""
+        for key, some in groupby(members, key=lambda member: _key(member[0], member[1] // MEMBERS)):
+            known = self._members.documents.get(key, {"ids": []})
+            self._members.put(key, {"ids": [*known["ids"], *(customer for _, _, customer in some)]})
 
     def forget(self, identity: Identity) -> None:
         """Put a customer's alias in their place on every list: the audience stays as large as it was."""
@@ -62,6 +73,12 @@ class TinyCampaigns(Campaigns):
             if key not in self._members.documents:
                 return
             yield key
+
+
+def place_of(key: str) -> tuple[str, int]:
+    """The campaign and the number of the page that a row of member lists is."""
+    campaign, _, page = key.rpartition("/")
+    return campaign, int(page)
 
 
 def _key(campaign: str, page: int) -> str:

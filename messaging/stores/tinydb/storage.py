@@ -211,6 +211,16 @@ class JournalStorage(Storage):
         """See that it can be written to. Raises StoreError."""
         self._journal.check()
 
+    def verify(self) -> None:
+        """Read the whole file anew, and see that every line is as it was written. Raises StoreBroken, StoreError."""
+        own = Journal(self.path, self._disk)
+        try:
+            if not own.missing():
+                for _ in own.open():
+                    pass
+        finally:
+            own.close()
+
     @property
     def size(self) -> int:
         """Bytes of the journal."""

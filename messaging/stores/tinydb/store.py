@@ -16,10 +16,12 @@ from messaging.stores.base import Store
 from messaging.stores.made import Made
 from messaging.stores.tinydb.addresses import TinyAddresses
 from messaging.stores.tinydb.campaigns import TinyCampaigns
+from messaging.stores.tinydb.contents import TinyContents
 from messaging.stores.tinydb.customers import TinyCustomers
 from messaging.stores.tinydb.disk import Disk, disk_error
 from messaging.stores.tinydb.engagements import TinyEngagements
 from messaging.stores.tinydb.events import TinyEvents
+from messaging.stores.tinydb.format import VERSION
 from messaging.stores.tinydb.outbox import TinyOutbox
 from messaging.stores.tinydb.short_links import TinyShortLinks
 from messaging.stores.tinydb.storage import JournalStorage
@@ -73,6 +75,7 @@ class TinyStore(Store):
             engagements=engagements,
             short_links=short_links,
         )
+        self.contents = TinyContents(self, db, campaigns=campaigns, workers=self._workers)
         try:
             self._journal.open()
         except BaseException:
@@ -168,6 +171,7 @@ class TinyStore(Store):
             self._journal.check()
             return {
                 "store": f"tinydb:{self.path}",
+                "schema": f"{VERSION}",
                 "customers": self.customers.count(),
                 "messages": len(self.db.journal_table("messages").documents),
                 "events": self.events.count(),

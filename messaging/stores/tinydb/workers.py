@@ -55,6 +55,11 @@ class Workers:
             os.close(fd)
         return False
 
+    def others(self) -> list[str]:
+        """Those of other processes that live."""
+        names = (file.stem for file in self._folder.glob("*.lock"))
+        return [name for name in names if name not in self._mine and self.is_alive(name)]
+
     def dismiss(self, worker: str) -> None:
         """End a worker of this process."""
         fd = self._mine.pop(worker, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from random import Random
 
 import pytest
 from alembic.config import Config
@@ -15,6 +16,8 @@ from messaging.stores.made import Made
 from messaging.stores.postgres.address import read_address
 from messaging.stores.postgres.schema import KNOWN, upgrade
 from messaging.stores.postgres.store import PostgresStore
+from messaging.stores.tinydb.store import TinyStore
+from tests.stores.whole import Furnisher, answers, furnish
 
 pytestmark = pytest.mark.postgres
 
@@ -102,6 +105,66 @@ def test_the_steps_are_those_that_are_known():
     steps = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert list(reversed(steps))[-len(KNOWN) :] == list(KNOWN)
     assert steps == sorted(steps, reverse=True)
+
+
+class TestTheReleaseBefore:
+    """A release works on the schema of the one before, and the one before on this one's."""
+
+    @pytest.fixture(params=range(3))
+    def seed(self, request):
+        return request.param
+
+    @pytest.fixture
+    def model(self, tmp_path, clock, monkeypatch):
+        """What the same does to another store."""
+        for module in ("tinydb", "postgres"):
+            monkeypatch.setattr(f"messaging.stores.{module}.customers.random_id", lambda: "alias")
+        store = TinyStore(tmp_path / "model.jsonl", clock=clock)
+        yield store
+        store.close()
+
+    def test_this_one_works_on_its_schema_and_upgrades_what_is_in_it(self, open_new, place, model, seed):
+        upgrade(place, KNOWN[-2])
+        store = open_new()
+        furnish(store, seed, steps=250)
+        furnish(model, seed, steps=250)
+        assert answers(store) == answers(model)
+        assert store.health()["schema"] == KNOWN[-2]
+        assert [fault.hint for fault in store.contents.faults()] == ["messaging store upgrade"]
+        upgrade(place)
+        upgraded = open_new()
+        assert upgraded.health()["schema"] == KNOWN[-1]
+        assert list(upgraded.contents.faults()) == []
+        assert answers(upgraded) == answers(model)
+
+    def test_processes_that_do_not_know_of_an_upgrade_go_on_beside_those_that_do(self, open_new, place, model, seed):
+        upgrade(place, KNOWN[-2])
+        before = open_new()
+        acting, other = Furnisher(before, Random(seed)), Furnisher(model, Random(seed))
+        acting.run(120), other.run(120)
+        upgrade(place)
+        after = open_new()
+        for store in (before, after, before):
+            acting.store = store
+            acting.run(60), other.run(60)
+        assert answers(before) == answers(after) == answers(model)
+        assert list(after.contents.faults()) == []
+
+    def test_a_command_of_it_says_which_release_to_install(self, open_new, monkeypatch):
+        open_new()
+        monkeypatch.setattr("messaging.stores.postgres.schema.KNOWN", KNOWN[:-1])
+        with pytest.raises(
+            StoreBroken, match=f"upgraded its schema to {KNOWN[-1]}, this one knows {KNOWN[-2]}"
+        ) as caught:
+            open_new()
+        assert "pip install --upgrade" in caught.value.hint
+
+    def test_an_older_one_says_to_upgrade(self, open_new, place, monkeypatch):
+        upgrade(place, KNOWN[0])
+        monkeypatch.setattr("messaging.stores.postgres.schema.KNOWN", ("0009",))
+        with pytest.raises(StoreBroken, match=f"too old \\({KNOWN[0]}\\)") as caught:
+            open_new()
+        assert caught.value.hint == "messaging store upgrade"
 
 
 def test_alembic_is_loaded_by_who_upgrades_only(open_new, new_postgres_url):

@@ -1,0 +1,69 @@
+"""The part of the store port by which all that it holds is read, brought to another store, and checked.
+
+What a store holds is told in kinds, and a row of a kind as a plain JSON document that is the same for every store.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from messaging.nouns.documents import Document
+from messaging.nouns.message import MessageState
+
+#: What a store holds, in an order in which it can be filled: an engagement is kept by its message.
+KINDS = (
+    *("versions", "customers", "consents", "suppressions", "orders", "events", "erased_events"),
+    *("campaigns", "member_lists", "members", "messages", "engagements", "short_links", "notes"),
+)
+#: The note of a store that is being filled from another one, or was: `{"from": …, "done": …}`. It is none of its rows.
+MIGRATION = "store.migration"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a store that does not fit together, in words for who looks after it."""
+
+    problem: str
+    hint: str
+
+
+class Contents(ABC):
+    """All that a store holds, kind by kind."""
+
+    @abstractmethod
+    def numbers(self) -> dict[str, int]:
+        """How many rows there are of each of `KINDS`, counted."""
+
+    @abstractmethod
+    def states(self) -> Mapping[MessageState, int]:
+        """How many messages are in each state; every state has an entry."""
+
+    @abstractmethod
+    def dump(self, kind: str) -> Iterator[Document]:
+        """All rows of a kind: in order of arrival if that matters to anybody, else of their names.
+
+        No more than a page is in memory that was not there before. Nobody is kept from changing rows meanwhile.
+        """
+
+    @abstractmethod
+    def load(self, kind: str, rows: Sequence[Document]) -> None:
+        """Add rows as `dump` gave them: the next ones of their kind, all or none. Kinds come in order of `KINDS`.
+
+        Raises:
+            InputError: one has what this store cannot keep.
+        """
+
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no transaction of another process begins; it may fail for that.
+
+        Raises:
+            InUse: others work with it.
+        """
+
+    @abstractmethod
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with how it keeps things, as far as only it can know. It may be in use meanwhile."""
