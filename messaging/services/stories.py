@@ -21,7 +21,7 @@ class Story:
         self._store = store
         self.event = event
         self.customer_id = customer_id
-        self._more = more
+        self.more = more
         self._told: list[Event] | None = None
         self._context: dict[str, Any] | None = None
 
@@ -36,5 +36,5 @@ class Story:
     def context(self) -> dict[str, Any]:
         """What a template sees of the event. Others get it too: not to be changed."""
         if self._context is None:
-            self._context = context_with(self.event, (*self.told, *self._more))
+            self._context = context_with(self.event, (*self.told, *self.more))
         return self._context

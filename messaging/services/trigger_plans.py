@@ -17,10 +17,11 @@ from messaging.clock import Clock
 from messaging.nouns.event import Event
 from messaging.nouns.message import Message, MessageState
 from messaging.rules.event_types import names_of
+from messaging.rules.subjects import kind_of, names_in
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft, Planner
 from messaging.services.triggering import PAGE, Holding, Triggering
-from messaging.services.waiting import told_as
+from messaging.services.waiting import PARTS
 from messaging.stores.base import Store
 
 _ALL = 10_000_000
@@ -91,8 +92,8 @@ class TriggerPlans:
         """What the triggers ask for, each key and customer once; of an order and its parcels, the parcels."""
         since = self._clock.now() - timedelta(days=plan.days)
         seen: set[tuple[str, str]] = set()
-        wholes: list[tuple[str, Draft]] = []
-        in_parts: set[str] = set()
+        wholes: list[tuple[tuple[str, ...], Draft]] = []
+        in_parts: set[tuple[str, ...]] = set()
         for index, trigger in enumerate(live.triggers):
             for event in chain(*(self._store.events.page(type=name, limit=_ALL) for name in names_of(trigger.event))):
                 if since <= event.time <= self._clock.now():
@@ -102,12 +103,12 @@ class TriggerPlans:
                         if once in seen:
                             continue
                         seen.add(once)
-                        whole, part = told_as(draft) if trigger.key is None else (None, None)
-                        if whole is not None:
-                            wholes.append((whole, draft))
+                        order, kind = _order(draft), kind_of(draft.trigger_key) if trigger.key is None else None
+                        if order is not None and kind == "order":
+                            wholes.append((order, draft))
                             continue
-                        if part is not None:
-                            in_parts.add(part)
+                        if order is not None and kind in PARTS:
+                            in_parts.add(order)
                         yield draft
         yield from (draft for order, draft in wholes if order not in in_parts)
 
@@ -118,7 +119,8 @@ class TriggerPlans:
             customers = []
         else:
             customers = list(self._store.customers.get([event.customer_id]).values())
-        drafts, problems = self._triggering.drafts(event, customers, live, index, now=event.time)
+        told = [(customer, self._triggering.story(event, customer.id)) for customer in customers]
+        drafts, problems = self._triggering.drafts(told, live, index, now=event.time)
         plan.warnings.update(problems)
         return drafts
 
@@ -143,6 +145,13 @@ def waiting(store: Store, template: str) -> Iterator[Message]:
     while page := store.outbox.page(template=template, state=MessageState.PLANNED, after=after, limit=PAGE):
         after = page[-1].id
         yield from (message for message in page if message.trigger is not None)
+
+
+def _order(draft: Draft) -> tuple[str, ...] | None:
+    """The customer's order that a draft tells of."""
+    context = draft.context or {}
+    names, event = names_in(context).get("order"), context["event"]
+    return (draft.customer.id, event["source"], event["shop"], next(iter(names.values()))) if names else None
 
 
 def _vetoed(message: Message, unless: str) -> Message:

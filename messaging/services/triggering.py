@@ -109,22 +109,22 @@ class Triggering:
 
     def plan(self, event: Event, customer: Customer | None, matching: Matching, *, now: datetime) -> Planned:
         """Do what `event` does to the messages of its customer, in the caller's transaction."""
-        result = Planned()
-        story = self._waiting.story(event, customer.id) if customer is not None else None
+        if customer is None:
+            why = "the event names no customer, and the trigger no audience"
+            alone = [live.template for live in matching.live for trigger in live.triggers if _sets_off(event, trigger)]
+            return Planned(warnings=tuple(f"{template}: {why}" for template in alone))
+        result, story = Planned(), self.story(event, customer.id)
         for live in matching.live:
             for index, trigger in enumerate(live.triggers):
-                if customer is not None and is_type(event.type, *trigger.cancel_on):
+                if is_type(event.type, *trigger.cancel_on):
                     result += Planned(cancelled=self._waiting.cancel(event, customer, live, index))
-                if customer is not None and story is not None and tells_another_time(trigger, event):
+                if tells_another_time(trigger, event):
                     result += self._told_anew(story, customer, live, index, now)
-                if customer is not None and asks(trigger, event):
+                if asks(trigger, event):
                     result += self._answer(event, customer, live, index, now)
             for index, trigger in enumerate(live.triggers):
-                if is_type(event.type, trigger.event) and not trigger.to_many:
-                    if customer is None:
-                        result += _warning(live, "the event names no customer, and the trigger no audience")
-                    else:
-                        result += self._set_off(event, [customer], live, index, now, story=story)
+                if _sets_off(event, trigger):
+                    result += self._set_off([(customer, story)], live, index, now)
         return result
 
     def plan_audiences(self, event: Event, matching: Matching, *, now: datetime) -> Planned:
@@ -134,7 +134,8 @@ class Triggering:
             customers = iter(self.audience(event, live, index))
             while page := list(islice(customers, PAGE)):
                 with self._store.transaction():
-                    result += self._set_off(event, page, live, index, now)
+                    told = [(customer, self.story(event, customer.id)) for customer in page]
+                    result += self._set_off(told, live, index, now)
         return result
 
     def plan_again(self, customer_ids: Iterable[str], places: Iterable[Address] = (), *, now: datetime) -> Planned:
@@ -154,7 +155,7 @@ class Triggering:
             mine = [i for i, each in enumerate(live.triggers) if is_type(event.type, each.event)] if live else []
             if live and mine and customer is not None:
                 index = message.trigger if message.trigger in mine else mine[0]
-                result += self._set_off(event, [customer], live, index, now)
+                result += self._set_off([(customer, self.story(event, customer.id))], live, index, now)
         return replace(result, warnings=())
 
     def audience(self, event: Event, live: LiveTriggers, index: int) -> Iterable[Customer]:
@@ -162,35 +163,31 @@ class Triggering:
         trigger = live.triggers[index]
         return self.members(trigger.audience) if trigger.audience is not None else self._askers(trigger, event)
 
-    def drafts(
-        self,
-        event: Event,
-        customers: Iterable[Customer],
-        live: LiveTriggers,
-        index: int,
-        *,
-        now: datetime,
-        more: Sequence[Event] = (),
-        story: Story | None = None,
-    ) -> tuple[list[Draft], list[str]]:
-        """What a trigger asks for on `event`, before policy; and why it asks for nothing.
+    def story(self, event: Event, customer_id: str, *more: Event) -> Story:
+        """An event with what else was told of what it is about: what `drafts` goes by."""
+        return Story(self._store, event, customer_id, *more)
 
-        `more` has happened, too; `story` is that of the event and its one customer, if there is one already.
-        """
-        trigger = live.triggers[index]
+    def drafts(
+        self, told: Sequence[tuple[Customer, Story]], live: LiveTriggers, index: int, *, now: datetime
+    ) -> tuple[list[Draft], list[str]]:
+        """What a trigger asks for on an event, told to some customers, before policy; and why it asks for nothing."""
+        if not told:
+            return [], []
+        trigger, (_, first) = live.triggers[index], told[0]
+        event = first.event
         if _is_too_old(trigger, event, now):
             return [], ["the event is too old"]
-        asked = self._asked(trigger, event, more)
+        asked = self._asked(trigger, event, first.more)
         order_message = live.version.message_class is MessageClass.TRANSACTIONAL and not trigger.to_many
         drafts, problems = [], []
-        for customer in customers:
+        for customer, story in told:
             request = asked.get(customer.id)
             if trigger.answers is not None and request is None:
                 continue
             key = trigger_key(trigger, event) if request is None else key_of(request, "event", request.id)
             if key is None:
                 return [], [f"the event has no {trigger.key}"]
-            context = (story or self._waiting.story(event, customer.id, *more)).context
+            context = story.context
             if request is not None:
                 context = {**context, "product": {**request.data["product"], **context["product"]}}
             due = self._due(trigger, min(event.time, now), context, customer)
@@ -272,7 +269,7 @@ class Triggering:
                 for event in self._waiting.latest(customer_id, trigger) if path is not None else ():
                     if path is None or not event.live or _is_too_old(trigger, event, now):
                         continue
-                    story = self._waiting.story(event, customer_id)
+                    story = self.story(event, customer_id)
                     told = value_in(path, story.context) is not None
                     if not told and self._waiting.cancelled_by(story, triggers, index) is None:
                         found[event.key, template] = Untold(event, template, path)
@@ -290,7 +287,7 @@ class Triggering:
         if path_of(live.triggers[index]) is None:
             return result  # it planned without
         for earlier in self._waiting.unplanned(story, live, index):
-            result += self._set_off(earlier, [customer], live, index, now, more=(event,))
+            result += self._set_off([(customer, self.story(earlier, customer.id, event))], live, index, now)
         return result
 
     def _answer(self, request: Event, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
@@ -299,40 +296,33 @@ class Triggering:
         for type in names_of(live.triggers[index].event):
             for answer in reversed(self._store.products.events(type, request)):  # the latest is news
                 if answer.live and request.happened_at <= answer.happened_at:
-                    result += self._set_off(answer, [customer], live, index, now, more=(request,))
+                    told = self.story(answer, customer.id, request)
+                    result += self._set_off([(customer, told)], live, index, now)
         return result
 
     def _set_off(
-        self,
-        event: Event,
-        customers: Sequence[Customer],
-        live: LiveTriggers,
-        index: int,
-        now: datetime,
-        *,
-        more: Sequence[Event] = (),
-        story: Story | None = None,
+        self, told: Sequence[tuple[Customer, Story]], live: LiveTriggers, index: int, now: datetime
     ) -> Planned:
         trigger = live.triggers[index]
-        drafts, problems = self.drafts(event, customers, live, index, now=now, more=more, story=story)
+        drafts, problems = self.drafts(told, live, index, now=now)
         # Not every event tells the time, and another one may: what waits for that is seen by `untold`.
         warnings = (f"{live.template}: {problem}" for problem in problems if problem != _without(trigger))
         result = Planned(warnings=tuple(warnings))
         known = self._waiting.known(drafts)
+        stories = {customer.id: story for customer, story in told}
         fresh, again = [], set()
         for draft in drafts:
-            before = known.get(draft.customer.id)
+            before, story = known.get(draft.customer.id), stories[draft.customer.id]
             if before is not None and self._waiting.is_refused(before):
-                if self._waiting.knows_more(before, event):
+                if self._waiting.knows_more(before, story.event):
                     continue
                 again.add(before.id)
                 before = None
-            told = story or self._waiting.story(event, draft.customer.id)
-            cancelled = self._waiting.cancelled_by(told, live.triggers, index, *more)
+            cancelled = self._waiting.cancelled_by(story, live.triggers, index)
             if before is not None and cancelled is not None:
                 result += Planned(cancelled=self._waiting.skip(before, cancelled))
             elif before is not None:
-                result += Planned(moved=self._waiting.move(before, draft, event))
+                result += Planned(moved=self._waiting.move(before, draft, story.event))
             elif cancelled is not None:
                 # Over already, it takes the place of what tells the same as it would have before.
                 fresh.append(replace(self._waiting.told_once(draft, trigger, now), reason=cancelled))
@@ -385,6 +375,11 @@ def _trigger_of(message: Message, triggers: Sequence[Trigger]) -> Trigger | None
     return next((trigger for trigger in triggers if is_type(trigger.event, type)), planned_by)
 
 
+def _sets_off(event: Event, trigger: Trigger) -> bool:
+    """Whether an event sets a trigger off for its own customer."""
+    return is_type(event.type, trigger.event) and not trigger.to_many
+
+
 def _is_too_old(trigger: Trigger, event: Event, now: datetime) -> bool:
     return trigger.max_age is not None and event.time < now - trigger.max_age
 
@@ -398,7 +393,3 @@ def _earliest(trigger: Trigger, now: datetime, context: Mapping[str, Any]) -> da
     if not (trigger.unless or trigger.cancel_on or awaited(trigger, partial(value_in, context=context))):
         return now
     return now + (SETTLING if trigger.at is not None else min(trigger.after or timedelta(), SETTLING))
-
-
-def _warning(live: LiveTriggers, text: str) -> Planned:
-    return Planned(warnings=(f"{live.template}: {text}",))

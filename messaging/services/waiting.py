@@ -54,10 +54,6 @@ class Waiting:
         self._due = due
         self._late = late
 
-    def story(self, event: Event, customer_id: str, *more: Event) -> Story:
-        """An event with what else was told of its order or cart; see `Story`."""
-        return Story(self._store, event, customer_id, *more)
-
     def stories(self, messages: Iterable[Message]) -> dict[str, Story]:
         """Message id -> the event that it was planned by last; without those of events that were erased."""
         last = {
@@ -67,7 +63,9 @@ class Waiting:
         }
         events = self._store.events.get({key for _, key in last.values()})
         return {
-            id: self.story(events[key], message.customer_id) for id, (message, key) in last.items() if key in events
+            id: Story(self._store, events[key], message.customer_id)
+            for id, (message, key) in last.items()
+            if key in events
         }
 
     def known(self, drafts: Sequence[Draft]) -> dict[str, Message]:
@@ -121,7 +119,7 @@ class Waiting:
             last = self._event_of(message.context or {})  # what was told of its order since is not what it is about
             if last is None or about_the_same(bare(event), bare(last)) is not True:
                 continue
-            context = self.renewed(message, self.story(last, customer.id, event))
+            context = self.renewed(message, Story(self._store, last, customer.id, event))
             due = self._due(trigger, happened_at(message), context, customer)
             if isinstance(due, datetime) and (due := max(due, earliest)) != message.due_at:
                 moved += self._store.outbox.postpone([message.id], due, expires_at=due + self._late, context=context)
@@ -209,14 +207,14 @@ class Waiting:
         )
         return [event for page in pages for event in page]
 
-    def cancelled_by(self, story: Story, triggers: Sequence[Trigger], index: int, *more: Event) -> str | None:
-        """Why what a story's event sets off is over already: what cancels it was told before, or is one of `more`."""
+    def cancelled_by(self, story: Story, triggers: Sequence[Trigger], index: int) -> str | None:
+        """Why what a story's event sets off is over already: what cancels it was told before."""
         trigger, event = triggers[index], story.event
         key = trigger_key(trigger, event)
         begun: list[_Happened] = []
         for type in (name for each in trigger.cancel_on for name in names_of(each)):
             told = self._store.events.page(customer_id=story.customer_id, type=type, limit=_LOOK_BACK)
-            for other in (*told, *(each for each in more if each.type == type)):
+            for other in (*told, *(each for each in story.more if each.type == type)):
                 begun = begun or [_Happened(event.time, bare(event)), *_with_its_key(key, story, triggers)]
                 if other.key != event.key and any(_cancels(trigger, other, each, key) for each in begun):
                     return f"cancelled by {other.type}"
@@ -252,7 +250,7 @@ class Waiting:
         yield _Happened(happened_at(message), context)
         last = self._event_of(context)
         if last is not None:
-            yield from _with_its_key(message.trigger_key, self.story(last, message.customer_id), live.triggers)
+            yield from _with_its_key(message.trigger_key, Story(self._store, last, message.customer_id), live.triggers)
 
     def skip_all(self, template: str, reason: str, *, page: int) -> int:
         """Skip a template's event-driven messages that wait; return how many."""
@@ -283,17 +281,6 @@ class Waiting:
 def _gives_way(waiting_is_due: bool, is_due: bool, *, to_part: bool) -> bool:
     """Whether what waits goes for what comes: what is due now goes first, else the parcel."""
     return to_part if waiting_is_due == is_due else is_due
-
-
-def told_as(draft: Draft) -> tuple[str | None, str | None]:
-    """The order that `draft` tells of as a whole, and the one of which it tells a part; by what both know it."""
-    context, kind = draft.context or {}, kind_of(draft.trigger_key)
-    names = names_in(context).get("order")
-    if names is None:
-        return None, None
-    event = context.get("event", {})
-    order = "/".join((draft.customer.id, str(event.get("source")), str(event.get("shop")), next(iter(names.values()))))
-    return (order if kind == "order" else None), (order if kind in PARTS else None)
 
 
 def _with_its_key(key: str | None, story: Story, triggers: Sequence[Trigger]) -> Iterator[_Happened]:
