@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 
 from messaging.clock import Clock
 from messaging.ids import message_id
@@ -44,12 +45,12 @@ class Rows:
         assert campaign.version is not None
         version = self._store.version(campaign.version)
         assert version is not None
-        members = self._store.campaigns.members(name) or []
+        members = self._store.campaigns.members(name) or iter(())
         withheld = self._store.get_note(_withheld_key(name)) or {}
         now = self._clock.now()
         gone: list[str] = []
         done, seen = self._made(name)
-        people = self._people([member for member in members if member not in done], gone)
+        people = self._people((member for member in members if member not in done), gone)
         for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen, hold=True):
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction():
@@ -89,10 +90,9 @@ class Rows:
             )
         return people, addresses
 
-    def _people(self, members: list[str], gone: list[str]) -> Iterator[Customer]:
+    def _people(self, members: Iterator[str], gone: list[str]) -> Iterator[Customer]:
         """The members as customers; ids of those who are no more go to `gone`."""
-        for start in range(0, len(members), PAGE):
-            page = members[start : start + PAGE]
+        while page := list(islice(members, PAGE)):
             found = self._store.customers.get(page)
             gone.extend(member for member in page if member not in found)
             yield from (found[member] for member in page if member in found)

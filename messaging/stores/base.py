@@ -268,8 +268,8 @@ class Campaigns(ABC):
         """Store the whole member list, once: a second call changes nothing."""
 
     @abstractmethod
-    def members(self, campaign: str) -> list[str] | None:
-        """The stored member list, or None."""
+    def members(self, campaign: str) -> Iterator[str] | None:
+        """The stored member list, read as it is asked for, or None. It may be changed meanwhile: who is erased."""
 
 
 class Addresses(ABC):
@@ -364,7 +364,7 @@ class Store(ABC):
 
     @abstractmethod
     def versions(self) -> Iterator[TemplateVersion]:
-        """All that are kept, in order of arrival."""
+        """All that are kept, in order of arrival, read as they are asked for."""
 
     @abstractmethod
     def get_note(self, key: str) -> Any:

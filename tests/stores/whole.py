@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -366,7 +367,7 @@ def answers(store: Store) -> dict[str, Any]:
         "pending": {one: sorted(found, key=lambda m: m.id) for one, found in store.outbox.pending(people).items()},
         "due": [store.outbox.next_due(), *(store.outbox.next_due(campaign=name) for name in names)],
         "campaigns": campaigns,
-        "members": [store.campaigns.members(name) for name in names],
+        "members": [_listed(store.campaigns.members(name)) for name in names],
         "addresses": store.addresses.status(addresses),
         "suppressed": sorted(store.addresses.suppressed(), key=lambda s: (s.channel, s.address)),
         "engagements": store.engagements.of_messages(ids),
@@ -378,3 +379,7 @@ def answers(store: Store) -> dict[str, Any]:
         "versions": list(store.versions()),
         "notes": {key: value for key, value in store.notes("").items() if key != "store.migration"},
     }
+
+
+def _listed(members: Iterable[str] | None) -> list[str] | None:
+    return None if members is None else list(members)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.documents import Document
@@ -15,6 +15,8 @@ from messaging.stores.postgres.values import askable
 from messaging.stores.values import pack
 
 CAMPAIGNS = Table("campaigns", {"name": "text", "state": "text", "created_at": "timestamptz", "document": "json"})
+#: Customers of a member list that are written or read at once.
+PAGE = 1000
 _MEMBERS = {"campaign": "text", "position": "integer", "customer_id": "text"}
 
 
@@ -41,25 +43,33 @@ class PostgresCampaigns(Campaigns):
         return [Campaign.from_document(row["document"]) for row in rows]
 
     def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
-        pack({"campaign": campaign, "ids": list(customer_ids)}, "members")
+        starts = range(0, len(customer_ids), PAGE)
+        pack({"campaign": campaign}, "members")
+        for start in starts:
+            pack({"ids": list(customer_ids[start : start + PAGE])}, "members")
 
         def put(session: Session) -> None:
             statement = "INSERT INTO member_lists VALUES (%(campaign)s) ON CONFLICT DO NOTHING"
             if session.run(statement, {"campaign": campaign}):
-                rows = [(campaign, position, id) for position, id in enumerate(customer_ids)]
-                session.insert("members", _MEMBERS, rows)
+                for start in starts:
+                    some = enumerate(customer_ids[start : start + PAGE], start)
+                    session.insert("members", _MEMBERS, [(campaign, position, id) for position, id in some])
 
         self._database.write(put)
 
-    def members(self, campaign: str) -> list[str] | None:
-        def look(session: Session) -> list[str] | None:
-            values = _names(campaign)
-            if session.row("SELECT FROM member_lists WHERE campaign = ANY(%(names)s)", values) is None:
-                return None
-            statement = "SELECT customer_id FROM members WHERE campaign = ANY(%(names)s) ORDER BY position"
-            return [row["customer_id"] for row in session.rows(statement, values)]
+    def members(self, campaign: str) -> Iterator[str] | None:
+        statement = "SELECT FROM member_lists WHERE campaign = ANY(%(names)s)"
+        return self._members(campaign) if self._database.rows(statement, _names(campaign)) else None
 
-        return self._database.read(look)
+    def _members(self, campaign: str) -> Iterator[str]:
+        statement = """
+            SELECT customer_id FROM members WHERE campaign = %(campaign)s AND position >= %(start)s
+            ORDER BY position LIMIT %(page)s
+        """
+        start = 0
+        while rows := self._database.rows(statement, {"campaign": campaign, "start": start, "page": PAGE}):
+            start += len(rows)
+            yield from (row["customer_id"] for row in rows)
 
 
 def begin_lists(session: Session, lists: Iterable[Document]) -> None:

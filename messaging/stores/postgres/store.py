@@ -29,6 +29,9 @@ from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
 from messaging.stores.values import pack
 
+#: Template versions that are read at once: one may be large.
+VERSIONS = 50
+
 
 class PostgresStore(Store):
     """Everything in one schema of a database."""
@@ -75,8 +78,11 @@ class PostgresStore(Store):
         return TemplateVersion.from_document(rows[0]["document"]) if rows else None
 
     def versions(self) -> Iterator[TemplateVersion]:
-        rows = self._database.rows("SELECT document FROM versions ORDER BY seq")
-        return (TemplateVersion.from_document(row["document"]) for row in rows)
+        statement = "SELECT seq, document FROM versions WHERE seq > %(after)s ORDER BY seq LIMIT %(page)s"
+        after = 0
+        while rows := self._database.rows(statement, {"after": after, "page": VERSIONS}):
+            after = rows[-1]["seq"]
+            yield from (TemplateVersion.from_document(row["document"]) for row in rows)
 
     def get_note(self, key: str) -> Any:
         rows = self._database.rows("SELECT value FROM notes WHERE key = ANY(%(keys)s)", {"keys": askable([key])})

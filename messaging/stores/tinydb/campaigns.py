@@ -43,11 +43,17 @@ class TinyCampaigns(Campaigns):
             for page, start in enumerate(range(0, max(len(customer_ids), 1), MEMBERS)):
                 self._members.put(_key(campaign, page), {"ids": list(customer_ids[start : start + MEMBERS])})
 
-    def members(self, campaign: str) -> list[str] | None:
+    def members(self, campaign: str) -> Iterator[str] | None:
         with self._journal.reading():
-            if _key(campaign, 0) not in self._members.documents:
-                return None
-            return [member for key in self._pages(campaign) for member in self._members.documents[key]["ids"]]
+            return self._each(campaign) if _key(campaign, 0) in self._members.documents else None
+
+    def _each(self, campaign: str) -> Iterator[str]:
+        for page in count():
+            with self._journal.reading():
+                document = self._members.documents.get(_key(campaign, page))
+            if document is None:
+                return
+            yield from document["ids"]
 
     def begin_lists(self, campaigns: Iterable[str]) -> None:
         """Begin member lists. Inside `changing`."""
@@ -66,13 +72,6 @@ class TinyCampaigns(Campaigns):
             if identity.customer_id in document["ids"]:
                 ids = [identity.alias if id == identity.customer_id else id for id in document["ids"]]
                 self._members.put(key, {"ids": ids})
-
-    def _pages(self, campaign: str) -> Iterator[str]:
-        for page in count():
-            key = _key(campaign, page)
-            if key not in self._members.documents:
-                return
-            yield key
 
 
 def place_of(key: str) -> tuple[str, int]:

@@ -98,8 +98,9 @@ class TinyStore(Store):
 
     def versions(self) -> Iterator[TemplateVersion]:
         with self._journal.reading():
-            documents = [document for _, document in self._versions.copies(self._versions.documents)]
-        return map(TemplateVersion.from_document, documents)
+            keys = list(self._versions.documents)
+        found = map(self.version, keys)
+        return (version for version in found if version is not None)
 
     def get_note(self, key: str) -> Any:
         with self._journal.reading():

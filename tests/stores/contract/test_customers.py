@@ -221,12 +221,12 @@ class TestForgetting:
         before = full.engagements.summary()
         full.customers.delete("ann")
         after = look()
-        assert len(after.campaigns.members("spring")) == 2
+        assert len(list(after.campaigns.members("spring"))) == 2
         assert after.addresses.status([("email", "digest")])["email", "digest"].suppression is not None
         messages = after.outbox.get(["m1", "m2", "m3", "m4"])
         alias = messages["m1"].customer_id
         assert alias not in ("ann", "bob")
-        assert after.campaigns.members("spring") == [alias, "bob"]
+        assert list(after.campaigns.members("spring")) == [alias, "bob"]
         assert [messages[id].state for id in sorted(messages)] == ["sent", "skipped", "refused", "planned"]
         assert [messages[id].reason for id in sorted(messages)] == [None, "erased", "erased", None]
         assert messages["m2"].context is None

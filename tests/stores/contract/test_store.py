@@ -166,6 +166,17 @@ class TestNotesAndVersions:
         assert look().version("v1") == make.version("v1")
         assert [version.version for version in look().versions()] == ["v2", "v1", "v3"]
 
+    def test_many_versions_come_in_order_and_while_others_come(self, store, look, make):
+        for number in range(120):
+            store.put_version(make.version(f"v{number}"))
+        there = look()
+        versions = there.versions()
+        first = next(versions).version
+        store.put_version(make.version("late"))
+        found = [first, *(version.version for version in versions)]
+        assert found[:120] == [f"v{number}" for number in range(120)]
+        assert found[120:] in ([], ["late"])
+
 
 class TestTokens:
     def test_up_to_the_burst_at_once(self, store, open_store):

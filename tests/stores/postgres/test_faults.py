@@ -122,7 +122,7 @@ def state(store):
         store.outbox.reasons("spring"),
         store.outbox.workers(),
         store.campaigns.all(),
-        store.campaigns.members("spring"),
+        list(store.campaigns.members("spring") or ()),
         store.addresses.status([("email", f"{name}@example.com") for name in ("ann", "eve")]),
         store.engagements.summary(),
         store.notes(""),
