@@ -258,6 +258,15 @@ class OutgoingSettings(_Section):
         return value
 
 
+class LoggingSettings(_Section):
+    """What is logged, on standard error. No address, token or secret is."""
+
+    #: `text`, or `json`: an object a line.
+    format: Literal["text", "json"] = "text"
+    #: From how much weight on.
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
 class Retention(_Section):
     """How long what is kept."""
 
@@ -318,6 +327,7 @@ class Settings(_Section):
     sources: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     sending: Sending = Sending()
     outgoing: OutgoingSettings = OutgoingSettings()
+    logging: LoggingSettings = LoggingSettings()
     retention: Retention = Retention()
     plugins: PluginSettings = PluginSettings()
     #: What readers see topics called: a text, or one for each language, `offers = {en = "Offers", de = "Angebote"}`.

@@ -130,6 +130,7 @@ def make_app() -> Any:
     """
     from messaging.app import Messaging
     from messaging.errors import SettingsError
+    from messaging.logs import set_up
 
     opened = Messaging.open()
     queue = opened.queue
@@ -177,6 +178,10 @@ def make_app() -> Any:
 
     from celery import signals
 
+    # Else Celery would log, and take the root logger for its own. How much is its own flag.
+    signals.setup_logging.connect(
+        lambda loglevel=None, **_: set_up(opened, verbose=loglevel is not None and loglevel <= logging.INFO), weak=False
+    )
     signals.worker_process_init.connect(in_a_child, weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)

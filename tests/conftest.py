@@ -63,6 +63,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 POSTGRES = os.environ.get("MESSAGING_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 
 
+@pytest.fixture(autouse=True)
+def _logs_are_pytests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs within a test leaves logging as it is; one that is a process of its own sets it up."""
+    monkeypatch.setattr("messaging.logs.set_up", lambda app, **options: None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> str:
     """The url of a database to make schemas in; the test is skipped, and says so, where there is none."""

@@ -36,6 +36,7 @@ FLOORS = {
     "settings": 5,
     "settings_file": 5,
     "opened": 5,
+    "logs": 5,
     "app": 5,
     "rehearsing": 5,
     "cli": 6,

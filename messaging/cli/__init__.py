@@ -117,6 +117,7 @@ def main(ctx: click.Context, workspace: str | None, no_plugins: bool, verbose: b
     """Write to a shop's customers: segments, personalised messages, honest numbers."""
     import logging
 
+    # Until the workspace is opened, which says more (`messaging.logs`).
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="messaging: %(message)s", stream=sys.stderr
     )

@@ -51,11 +51,13 @@ def must_ask(yes: bool, instead: str = "--yes") -> bool:
 def open_app(ctx: click.Context) -> Messaging:
     """The app of this invocation; opened once, closed when the command ends."""
     from messaging.app import Messaging
+    from messaging.logs import set_up
 
     root = ctx.find_root()
     app = root.meta.get("messaging.app")
     if app is None:
         app = Messaging.open(root.params.get("workspace"), no_plugins=bool(root.params.get("no_plugins")))
+        set_up(app, verbose=bool(root.params.get("verbose")))
         root.meta["messaging.app"] = app
         root.call_on_close(app.close)
     return app

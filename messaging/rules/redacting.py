@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 #: `name@host`, with a quoted name too, and what stands before an @ in a url.
-_EMAIL = re.compile(r"""(?:"[^"\n]{1,64}"|[^\s<>"(),:;@\[\]/=]+)@[^\s<>"(),:;@\[\]/]+""")
+_EMAIL = re.compile(r"""(?:"[^"\n]{1,64}"|[^\s<>"(),:;@\[\]]+)@[^\s<>"(),:;@\[\]/]+""")
 #: With a plus, or long enough: an ISO time has a T or a colon within ten digits, an id has letters.
 _PHONE = re.compile(r"\+\d(?:[ ()./-]{0,2}\d){6,16}|(?<![\w.:-])\d(?:[ ()./-]?\d){9,16}(?![\w:])")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d")
