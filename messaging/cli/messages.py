@@ -20,6 +20,7 @@ from messaging.cli.common import (
 )
 from messaging.errors import Conflict
 from messaging.nouns.message import MessageState
+from messaging.rules.retry import TWICE
 from messaging.stores.base import Outcome
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
         if decision == "sent":
             outcome = Outcome(message_id=message.id, state=MessageState.SENT, reason="resolved by hand", sent_at=now)
         else:
-            outcome = Outcome(message_id=message.id, state=MessageState.PLANNED, reason="resent by hand", due_at=now)
+            outcome = Outcome(
+                message_id=message.id, state=MessageState.PLANNED, reason=f"resent by hand; {TWICE}", due_at=now
+            )
             app.campaigning.reopen(message.campaign)
         app.store.outbox.settle([outcome])
     say(f"Message {message.id} is {outcome.state} now." + (" The next send takes it." if decision == "resend" else ""))

@@ -6,6 +6,16 @@ import random
 from datetime import timedelta
 from hashlib import blake2b
 
+#: What a row says, to the end, whose message was handed over again though an answer had been lost.
+TWICE = "it may arrive twice"
+
+
+def still_said(before: str | None, reason: str | None) -> str | None:
+    """The next `reason` of a row that says `before`: that its message may arrive twice stays said."""
+    if TWICE not in (before or "") or TWICE in (reason or ""):
+        return reason
+    return f"{reason}; {TWICE}" if reason else TWICE
+
 
 def backoff(
     message_id: str, attempt: int, *, first: timedelta, longest: timedelta, asked: timedelta | None = None

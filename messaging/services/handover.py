@@ -72,6 +72,10 @@ class Handover:
     def _start(self) -> None:
         threading.Thread(target=self._run, name=f"deliver-{self._adapter.name}", daemon=True).start()
 
+    def leave(self) -> None:
+        """Listen no more: what it did not hand over yet, it shall not."""
+        self.hung = True
+
     def __iter__(self) -> Iterator[list[Receipt]]:
         """The receipts as they come, those of a moment together."""
         waiting = dict.fromkeys(self.missing)

@@ -10,6 +10,7 @@ from messaging.nouns.campaign import CampaignState
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Message, MessageState
 from messaging.rules import policy
+from messaging.rules.retry import still_said
 from messaging.services.planning import Planner
 from messaging.services.triggering import Triggering
 from messaging.stores.base import Outcome, Store
@@ -80,9 +81,10 @@ class Rechecks:
 
 def skipped(message: Message, reason: str) -> Outcome:
     """It does not go."""
-    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=reason)
+    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=still_said(message.reason, reason))
 
 
 def held(message: Message, until: datetime, reason: str) -> Outcome:
     """It goes later."""
-    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=until)
+    said = still_said(message.reason, reason)
+    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=said, due_at=until)

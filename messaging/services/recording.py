@@ -23,6 +23,7 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.policy import restored, standing
+from messaging.rules.retry import still_said
 from messaging.services.customers import Reached, customers_at
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
 from messaging.services.reaching import Reaching, place_of
@@ -228,7 +229,12 @@ class Recorder:
                 proofs[message.id] = min(told.at, proofs.get(message.id, told.at))
         if proofs:
             self._store.outbox.settle(
-                [Outcome(message_id=id, state=MessageState.SENT, sent_at=at) for id, at in proofs.items()]
+                [
+                    Outcome(
+                        message_id=id, state=MessageState.SENT, sent_at=at, reason=still_said(messages[id].reason, None)
+                    )
+                    for id, at in proofs.items()
+                ]
             )
 
     def _move(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Address]:

@@ -25,6 +25,7 @@ from messaging.nouns.message import Lane, Message, MessageState
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
+from messaging.services.rates import Rates
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.resting import Rests, adapter_of, took_by
 from messaging.services.settling import Settling
@@ -38,9 +39,6 @@ PAGE = 256
 GROUP = 16
 #: How many are at stake when an adapter is tried after it rested: more than one, since one may be to blame itself.
 TRIAL = 4
-
-#: Share of an adapter's rate that is kept for order messages.
-ORDER_SHARE = 0.25
 
 #: Told by who works that they live, again and again: whoever watches them knows a hang from a long task.
 Alive = Callable[[], object]
@@ -72,15 +70,6 @@ class SendReport:
     @property
     def handled(self) -> int:
         return sum(self.states.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Grant:
-    """How many messages may be sent now, and the bucket their tokens are from, if the rate has a limit."""
-
-    number: int
-    bucket: str | None = None
-    burst: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +116,29 @@ class Sender:
         self._settling = settling
         self._rests = rests
         self._adapter_for = adapter_for
-        self._rates = rates
         self._timeout = timeout.total_seconds()
         self._keep_campaigns = keep_campaigns
         self._stop = stop or Event()
         self._alive = alive
         self._turn = turn or Turn()
+        self._rates = Rates(store, rates, turn=self._turn, stop=self._stop, alive=alive)
         self._hand_over = hand_over
-        self.worker = store.enlist()
+        self._worker: str | None = store.enlist()
+        #: What an adapter has in hand.
+        self._handover: Handover | None = None
 
     # What is called from outside.
+
+    @property
+    def worker(self) -> str:
+        """Who it is in the store: another one after something failed, so that what it had in hand is taken up.
+
+        Raises:
+            StoreError: it cannot be anybody now.
+        """
+        if self._worker is None:
+            self._worker = self._store.enlist()
+        return self._worker
 
     def send_campaign(self, name: str, *, progress: Callable[[int], object] | None = None) -> SendReport:
         """Send what of a campaign is due now; return when nothing of it is, or it was paused, cancelled, or stopped."""
@@ -174,8 +176,20 @@ class Sender:
 
     def close(self) -> None:
         """Unlock what is still locked, and be no worker any more."""
-        self._store.outbox.release(self.worker)
-        self._store.dismiss(self.worker)
+        try:
+            if self._worker is not None:
+                self._store.outbox.release(self._worker)
+        finally:
+            self._resign()
+
+    def _resign(self) -> None:
+        """Be no worker any more: whoever buries the dead takes up what it had."""
+        worker, self._worker = self._worker, None
+        if self._handover is not None:
+            self._handover.leave()
+            self._handover = None
+        if worker is not None:
+            self._store.dismiss(worker)
 
     # A page: tokens, lock, render, then group by group.
 
@@ -191,7 +205,11 @@ class Sender:
         """Send page after page, until nothing is due or something is in the way."""
         while adapter_name is not None and not (self._stop.is_set() or report.fault or report.unchecked):
             before = report.handled
-            more = self._page(report, adapter_name, channel, lane, campaign)
+            try:
+                more = self._page(report, adapter_name, channel, lane, campaign)
+            except BaseException:
+                self._resign()  # else what it has in hand would be in the hands of somebody alive, for ever
+                raise
             if not more or report.handled == before or self._turn.over():
                 return  # in the second case it was stopped by somebody else in the meantime
 
@@ -236,52 +254,23 @@ class Sender:
     ) -> bool:
         """Lock up to `size` messages and send them; return whether there were any."""
         lanes = None if lane is None else (lane,)
-        grant = self._tokens(adapter.name, lane, size)
+        grant = self._rates.take(adapter.name, lane, size)
         messages = self._store.outbox.claim(
             self.worker, now=now, limit=grant.number, lanes=lanes, campaign=campaign, channel=channel
         )
         if not messages:
-            self._give_back(grant, grant.number)
+            self._rates.give_back(grant, grant.number)
             return False
         if len(messages) == grant.number:
             self._turn.more()
         try:
             letters, by_id, links = self._rendered(report, messages, now, pieces=adapter.capabilities.batch_size > 1)
             # At once: another sender waits for them.
-            self._give_back(grant, grant.number - len(letters))
-            self._give_back(grant, self._send_page(report, adapter, letters, by_id, links))
+            self._rates.give_back(grant, grant.number - len(letters))
+            self._rates.give_back(grant, self._send_page(report, adapter, letters, by_id, links))
         finally:
             self._store.outbox.release(self.worker, [message.id for message in messages])
         return True
-
-    def _tokens(self, adapter: str, lane: Lane | None, page: int) -> _Grant:
-        """How many of a `page` of messages may be sent now; waits until it is at least one.
-
-        Taken before rows are locked.
-        """
-        rate = self._rates.get(adapter, 0.0)
-        if rate <= 0:
-            return _Grant(page)
-        buckets = [(f"rate:{adapter}", rate * (1 - ORDER_SHARE))]
-        if lane is Lane.ORDER:
-            buckets.insert(0, (f"rate:{adapter}:orders", rate * ORDER_SHARE))
-        while not self._stop.is_set():
-            self._alive()
-            wait = 1.0
-            for bucket, share in buckets:
-                burst = max(1, round(share))
-                taken, seconds = self._store.take_tokens(bucket, page, rate=share, burst=burst)
-                if taken:
-                    return _Grant(taken, bucket, burst)
-                wait = min(wait, seconds)
-            if self._turn.over():
-                break
-            self._stop.wait(min(wait, self._turn.left()))
-        return _Grant(0)
-
-    def _give_back(self, grant: _Grant, number: int) -> None:
-        if grant.bucket is not None and number:
-            self._store.give_back_tokens(grant.bucket, number, burst=grant.burst)
 
     def _rendered(
         self, report: SendReport, messages: Sequence[Message], now: datetime, *, pieces: bool
@@ -340,7 +329,7 @@ class Sender:
             begun = self._begin(report, [by_id[letter.id] for letter in group], links)
             if under_way is not None:
                 self._receipts(report, adapter, under_way)
-                under_way = None
+                under_way = self._handover = None
             if begun is None:
                 break
             if self._stop.is_set() or report.fault is not None:
@@ -350,7 +339,7 @@ class Sender:
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
                 handover = self._hand_over(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
-                under_way = _UnderWay(begun, handover)
+                under_way, self._handover = _UnderWay(begun, handover), handover
         if under_way is not None:
             self._receipts(report, adapter, under_way)
         return left

@@ -14,7 +14,7 @@ from messaging.nouns.consent import Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
-from messaging.rules.retry import backoff
+from messaging.rules.retry import TWICE, backoff, still_said
 from messaging.services.handover import without_secrets
 from messaging.stores.base import Outcome, Store
 
@@ -103,6 +103,7 @@ class Settling:
             return Outcome(
                 message_id=message.id,
                 state=MessageState.SENT,
+                reason=still_said(message.reason, None),
                 adapter=adapter.name,
                 provider_id=receipt.provider_id,
                 sent_at=now,
@@ -113,7 +114,7 @@ class Settling:
             return Outcome(
                 message_id=message.id,
                 state=MessageState.REFUSED,
-                reason=receipt.reason or "refused",
+                reason=still_said(message.reason, receipt.reason or "refused"),
                 adapter=adapter.name,
             )
         if receipt.verdict is Verdict.UNKNOWN:
@@ -123,6 +124,7 @@ class Settling:
     def _again(
         self, message: Message, reason: str, after: timedelta | None, now: datetime, adapter: str | None
     ) -> Outcome:
+        reason = still_said(message.reason, reason) or reason
         if message.attempts >= self._attempts:
             return Outcome(
                 message_id=message.id,
@@ -137,20 +139,21 @@ class Settling:
         unknown = Outcome(
             message_id=message.id,
             state=MessageState.UNKNOWN,
-            reason=why,
+            reason=still_said(message.reason, why),
             adapter=adapter.name if adapter else None,
             variant=message.variant,
         )
         if adapter is None:
             return unknown
-        if adapter.capabilities.idempotency_key:
+        spent = message.attempts >= self._attempts  # it is not "refused": the last time, too, it may have been taken
+        if adapter.capabilities.idempotency_key and not spent:
             return self._again(message, why, None, now, adapter.name)
         if adapter.capabilities.lookup:
             found = self._found(adapter, message.id)
             if found is not None and found.verdict is not Verdict.UNKNOWN:
                 return self._outcome(message, found, adapter, now)
-        if self._at_least_once and message.message_class is MessageClass.TRANSACTIONAL:
-            return self._again(message, f"{why}; sent again, it may arrive twice", None, now, adapter.name)
+        if self._at_least_once and not spent and message.message_class is MessageClass.TRANSACTIONAL:
+            return self._again(message, f"{why}; sent again, {TWICE}", None, now, adapter.name)
         return unknown
 
     def _found(self, adapter: Adapter, message_id: str) -> Receipt | None:

@@ -79,8 +79,9 @@ def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callab
         kind: MessageClass = MessageClass.MARKETING,
         at_least_once: bool = False,
         tries: int = 1,
+        reason: str | None = None,
     ) -> Message:
-        message = letter(id="m1", message_class=kind, attempts=tries - 1)
+        message = letter(id="m1", message_class=kind, attempts=tries - 1, reason=reason)
         store.outbox.add([message])
         worker = store.enlist()
         store.outbox.claim(worker, now=NOW, limit=1)
@@ -126,8 +127,9 @@ def test_an_adapter_that_takes_it_once_only_gets_it_again(lose: Callable[..., Me
 
 
 def test_but_not_for_ever(lose: Callable[..., Message]) -> None:
+    """And it is not refused: it may have been taken, and what was refused may be retried by hand."""
     lost = lose(Keyed(nothing), tries=ATTEMPTS)
-    assert (lost.state, lost.reason) == (MessageState.REFUSED, "gave up: the line went dead")
+    assert (lost.state, lost.reason) == (MessageState.UNKNOWN, "the line went dead")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,21 @@ def test_at_least_once_is_for_transactional_ones_and_said(lose: Callable[..., Me
         MessageState.PLANNED,
         "the line went dead; sent again, it may arrive twice",
     )
+
+
+def test_that_it_may_arrive_twice_stays_said(lose: Callable[..., Message]) -> None:
+    found = lose(Pigeon(lambda id: Receipt.accepted(id, "p-1")), reason="no answer; sent again, it may arrive twice")
+    assert (found.state, found.reason) == (MessageState.SENT, "it may arrive twice")
+
+
+def test_and_when_its_answer_is_lost_once_more(lose: Callable[..., Message]) -> None:
+    lost = lose(Pigeon(nothing), reason="no answer; sent again, it may arrive twice")
+    assert (lost.state, lost.reason) == (MessageState.UNKNOWN, "the line went dead; it may arrive twice")
+
+
+def test_at_least_once_is_not_for_ever(lose: Callable[..., Message]) -> None:
+    lost = lose(Blind(nothing), kind=MessageClass.TRANSACTIONAL, at_least_once=True, tries=ATTEMPTS)
+    assert lost.state is MessageState.UNKNOWN
 
 
 def test_a_promotion_is_never_sent_again_by_itself(lose: Callable[..., Message]) -> None:

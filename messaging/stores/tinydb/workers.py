@@ -64,8 +64,8 @@ class Workers:
         """End a worker of this process."""
         fd = self._mine.pop(worker, None)
         if fd is not None:
+            os.close(fd)  # first: the lock is what counts
             self._file(worker).unlink(missing_ok=True)
-            os.close(fd)
 
     def close(self) -> None:
         """End all workers of this process."""
