@@ -81,7 +81,7 @@ def migrate(
         if not mark["done"]:
             for kind in KINDS:
                 _copy(kind, source, target, step, page)
-            target.compact()
+            target.contents.loaded()
         compared = [_compare(kind, source, target, step) for kind in KINDS]
         if not mark["done"] and all(each.same for each in compared):
             target.put_note(MIGRATION, {**mark, "done": True})

@@ -30,6 +30,14 @@ class Fault:
     hint: str
 
 
+def addressed_twice(number: int) -> Fault:
+    """What is said of addresses to which one campaign has several messages that are not skipped."""
+    return Fault(
+        f"{number} addresses have several messages of one campaign",
+        "messaging messages list --campaign … shows them; messaging campaigns cancel … skips what has not left",
+    )
+
+
 class Contents(ABC):
     """All that a store holds, kind by kind."""
 
@@ -55,6 +63,9 @@ class Contents(ABC):
         Raises:
             InputError: one has what this store cannot keep.
         """
+
+    def loaded(self) -> None:  # noqa: B027 - most stores need not do anything
+        """All kinds were loaded. For a store that has to look at what it holds to be quick."""
 
     @abstractmethod
     def alone(self) -> AbstractContextManager[None]:

@@ -119,7 +119,7 @@ def test_cut_short_at_each_call_it_goes_on_and_nothing_is_doubled(source, tmp_pa
 
                 return call
 
-            for part, name in ((target.contents, "load"), (target, "put_note"), (target, "compact")):
+            for part, name in ((target.contents, "load"), (target, "put_note"), (target.contents, "loaded")):
                 monkeypatch.setattr(part, name, dying(getattr(part, name)))
             try:
                 migrate(source, target, now=NOW, page=700)

@@ -127,9 +127,10 @@ def test_where_all_is_well_there_is_nothing_to_say(store):
         (lambda s: s.events.put_orders([order("3", customer_id="eve")]), "1 orders are of customers who are not there, such as 3"),
         (lambda s: s.short_links.add([ShortLink(code="z", message_id="none", version="v", purpose="click")]), "1 short links are of messages that are not there, such as none"),
         (lambda s: s.outbox.add([letter("dan", address=None)]), "campaign spring: its messages by state add up to 4, its member list has 3, its audience was 3"),
+        (lambda s: s.outbox.add([letter("ann", campaign="summer"), letter("bob", campaign="summer", address="ANN@example.com")]), "1 addresses have several messages of one campaign"),
         (lambda s: s.campaigns.put(replace(s.campaigns.get("spring"), audience=4)), "campaign spring: its messages by state add up to 3, its member list has 3, its audience was 4"),
     ],
-    ids=["customer", "id", "version", "order", "short link", "row too many", "audience"],
+    ids=["customer", "id", "version", "order", "short link", "row too many", "address twice", "audience"],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_named(store, change, problem):
     change(store)

@@ -218,6 +218,8 @@ class Furnisher:
         origin = f"campaign:{campaign}" if campaign else f"trigger:letter:{random.randint(0, 9)}"
         channel, address = self.address()
         person = self.person()
+        if campaign:  # no address is in one twice
+            address = f"{person}-{channel}@example.com"
         message = Message(
             id=message_id(origin, person, channel),
             origin=origin,

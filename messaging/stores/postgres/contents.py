@@ -27,6 +27,7 @@ from messaging.stores.postgres.orders import order_of
 from messaging.stores.postgres.session import Row
 from messaging.stores.postgres.short_links import link_of
 from messaging.stores.postgres.soundness import find_faults
+from messaging.stores.postgres.upkeep import TABLES, fold_counts, vacuum
 
 
 class PostgresContents(Contents):
@@ -57,6 +58,10 @@ class PostgresContents(Contents):
             self._database.write(lambda session: add_members(session, rows))
         else:
             fill(self._store, kind, rows)
+
+    def loaded(self) -> None:
+        fold_counts(self._database)
+        vacuum(self._database, TABLES, analyze=True)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from messaging.nouns.message import Lane
-from messaging.stores.contents import Fault
+from messaging.stores.contents import Fault, addressed_twice
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.schema import KNOWN, step_of
 from messaging.stores.postgres.session import Session
@@ -108,6 +108,10 @@ _QUESTIONS = (
         """,
     ),
 )
+_TWICE = """
+SELECT FROM messages WHERE campaign IS NOT NULL AND state <> 'skipped' AND address IS NOT NULL
+GROUP BY campaign, channel, lower(address) HAVING count(*) > 1
+"""
 _INDEXES = """
 SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
 WHERE relnamespace = to_regnamespace(current_schema()) AND NOT (indisvalid AND indisready)
@@ -121,6 +125,9 @@ def find_faults(database: Database) -> Iterator[Fault]:
         yield Fault(f"its schema is {step}, this release wants {KNOWN[-1]}", "messaging store upgrade")
     for question, number in _wrong(database, step):
         yield Fault(f"{number} {question.problem}", "messaging store compact works them out anew")
+    number = database.alone(partial(_number, _TWICE))
+    if number:
+        yield addressed_twice(number)
     number = database.alone(partial(_number, _INDEXES))
     if number:
         yield Fault(f"{number} indexes are not whole", f"have the database's owner say: REINDEX SCHEMA {place.schema}")

@@ -20,7 +20,7 @@ from messaging.nouns.message import Message, MessageState
 from messaging.nouns.order import Order
 from messaging.nouns.template import TemplateVersion
 from messaging.stores.base import Store
-from messaging.stores.contents import KINDS, MIGRATION, Contents, Fault
+from messaging.stores.contents import KINDS, MIGRATION, Contents, Fault, addressed_twice
 from messaging.stores.filling import fill, link_row
 from messaging.stores.tinydb.campaigns import MEMBERS, TinyCampaigns, place_of
 from messaging.stores.tinydb.table import JournalDB, JournalTable
@@ -84,6 +84,18 @@ class TinyContents(Contents):
             self._journal.verify()
         except StoreBroken as damage:
             yield Fault(damage.message, damage.hint or "")
+        with self._journal.reading():
+            places = Counter(map(_place, self._tables["messages"].documents.values()))
+        twice = sum(number > 1 for place, number in places.items() if place is not None)
+        if twice:
+            yield addressed_twice(twice)
+
+
+def _place(document: Document) -> tuple[str, str, str] | None:
+    """Where a message of a campaign goes, if it goes anywhere."""
+    if "campaign" not in document or "address" not in document or document["state"] == MessageState.SKIPPED:
+        return None
+    return document["campaign"], document["channel"], document["address"].lower()
 
 
 def _number(kind: str, documents: Mapping[str, Document]) -> int:

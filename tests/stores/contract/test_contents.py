@@ -59,6 +59,7 @@ def test_messages_go_out_in_the_same_order(store, other, make):
     furnish(other, 1, steps=400)
     for kind in KINDS:
         store.contents.load(kind, list(other.contents.dump(kind)))
+    store.contents.loaded()
     theirs = other.outbox.claim(other.enlist(), now=make.now, limit=1000)
     assert [message.id for message in store.outbox.claim(store.enlist(), now=make.now, limit=1000)] == [
         message.id for message in theirs

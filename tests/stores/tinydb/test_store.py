@@ -63,3 +63,15 @@ def test_the_clock_does_not_begin_anew_with_the_machine(open_tiny):
     open_tiny().take_tokens("smtp", 1, rate=1.0, burst=1)
     (bucket,) = open_tiny()._buckets.documents.values()
     assert abs(bucket["at"] - time.time()) < 60
+
+
+def test_a_file_that_was_damaged_while_it_was_open_is_found(open_tiny):
+    store = open_tiny()
+    store.put_note("a", 1)
+    assert list(store.contents.faults()) == []
+    data = bytearray(store.path.read_bytes())
+    data[-10] ^= 1
+    store.path.write_bytes(data)
+    (fault,) = store.contents.faults()
+    assert "is damaged" in fault.problem
+    assert "bring back" in fault.hint
