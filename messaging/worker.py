@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -145,8 +144,13 @@ def make_app() -> Any:
     celery = queue.celery
     process = Process(opened)
 
+    forked: list[int] = []
+    before: list[Any] = []
+
     @celery.task(name=TASK)  # type: ignore[untyped-decorator]
     def work(*others: Any, kind: Any = None, channel: Any = None, **more: Any) -> None:
+        if forked and not before:
+            before.append(signal.signal(signal.SIGTERM, end))
         found = process.knows(kind, channel) if not others and not more else None
         if found is None:
             log.error("a task that is none of ours was left undone")
@@ -163,18 +167,11 @@ def make_app() -> Any:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    forked: list[int] = []
-
-    def in_a_child(**_: Any) -> None:
+    def end(number: int, frame: Any) -> None:
         """Whoever ends a group of processes ends children with their parent: what is in hand is seen through."""
-        forked.append(os.getpid())
-
-        def end(number: int, frame: Any) -> None:
-            process.stop.set()
-            if not process.busy:
-                sys.exit(0)
-
-        signal.signal(signal.SIGTERM, end)
+        process.stop.set()
+        if not process.busy:
+            before[0](number, frame)
 
     from celery import signals
 
@@ -182,7 +179,7 @@ def make_app() -> Any:
     signals.setup_logging.connect(
         lambda loglevel=None, **_: set_up(opened, verbose=loglevel is not None and loglevel <= logging.INFO), weak=False
     )
-    signals.worker_process_init.connect(in_a_child, weak=False)
+    signals.worker_process_init.connect(lambda **_: forked.append(os.getpid()), weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)
     return celery

@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 #: Marks of tests that need a program beside Python.
-_SERVICES = frozenset(["chromium", "postgres"])
+_SERVICES = frozenset(["broker", "chromium", "postgres"])
 #: Tests that were skipped although this run must have all they need.
 _missed: list[str] = []
 
@@ -55,7 +55,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _missed and session.config.getoption("--require-services"):
-        print(f"\n{len(_missed)} tests of Chromium or PostgreSQL were skipped: {_missed[0]} …")
+        print(f"\n{len(_missed)} tests of Chromium, PostgreSQL or a broker were skipped: {_missed[0]} …")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -78,6 +78,66 @@ def postgres() -> str:
     except psycopg.OperationalError as error:
         pytest.skip(f"no PostgreSQL at {POSTGRES.rpartition('@')[2]} (set MESSAGING_TEST_POSTGRES): {error}")
     return POSTGRES
+
+
+#: Brokers for tests, which have queues of a name of their own in them and delete these.
+BROKERS = {
+    "redis": os.environ.get("MESSAGING_TEST_REDIS", "redis://127.0.0.1:6379/0"),
+    "rabbitmq": os.environ.get("MESSAGING_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//"),
+}
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def any_broker(request: pytest.FixtureRequest) -> str:
+    """The url of each broker; the test is skipped, and says so, where there is none."""
+    return _broker(request.param)
+
+
+@pytest.fixture(scope="session")
+def redis_broker() -> str:
+    """The url of Redis."""
+    return _broker("redis")
+
+
+def _broker(name: str) -> str:
+    kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed")
+    url = BROKERS[name]
+    try:
+        with kombu.Connection(url, connect_timeout=3) as connection:
+            connection.default_channel  # only then it is made
+    except Exception as error:
+        pytest.skip(f"no broker at {url.rpartition('@')[2]} (set MESSAGING_TEST_{name.upper()}): {error}")
+    return url
+
+
+@pytest.fixture(scope="module")
+def module_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What names of queues begin with that are a module's own; they are deleted with it, from all brokers."""
+    prefix = f"test-{secrets.token_hex(6)}"
+    yield prefix
+    _delete_queues(prefix)
+
+
+@pytest.fixture
+def prefix() -> Iterator[str]:
+    """The same for one test."""
+    prefix = f"test-{secrets.token_hex(6)}"
+    yield prefix
+    _delete_queues(prefix)
+
+
+def _delete_queues(prefix: str) -> None:
+    import kombu
+
+    from messaging.nouns.work import all_work
+
+    for url in BROKERS.values():
+        try:
+            with kombu.Connection(url, connect_timeout=3) as connection:
+                for work in all_work(["email", "sms"]):
+                    connection.channel().queue_delete(f"{prefix}.{work.name}")
+        except Exception:
+            continue  # it is not there, or was never asked
 
 
 @pytest.fixture

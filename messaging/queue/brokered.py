@@ -1,8 +1,9 @@
 """Wakes workers by Celery. Needs the extra `scale`.
 
-A queue for each work, with one wake-up waiting in it at most: whoever takes it looks at the store, so a second could
-not tell them more. So no queue grows, whatever is away, and a backlog on one channel keeps no other waiting. Published
-is from a thread of its own, out of a set of what is to be told: nobody waits for a broker that is slow or away.
+A queue for each work, with one wake-up waiting in it (two, if two publish at once): whoever takes it looks at the
+store, so a second could not tell them more. So no queue grows, whatever is away, and a backlog on one channel keeps no
+other waiting. Published is from a thread of its own, out of a set of what is to be told: nobody waits for a broker that
+is slow or away.
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ def queue_of(prefix: str, work: Work) -> kombu.Queue:
 class Beat(Scheduler):  # type: ignore[misc]
     """Celery's clock, which keeps nothing in a file, and publishes as all do: nothing piles up where no worker is."""
 
+    producer = None  # a connection of its own would be in nobody's use
+
     def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **_: Any) -> None:
         if advance:
             self.reserve(entry)
@@ -113,6 +116,7 @@ class CeleryQueue(Queue):
         self._closed = False
         #: Of the thread alone.
         self._connection: kombu.Connection | None = None
+        self._channel: Any = None
         self._away = False
 
     def wake(self, *works: Work) -> None:
@@ -140,12 +144,19 @@ class CeleryQueue(Queue):
             self._thread.join(ENDING)
 
     def _ask(self) -> None:
-        with contextlib.closing(self._connect(1.0)) as connection:
-            connection.default_channel  # noqa: B018 - it says whether there is one
+        with contextlib.closing(self._connect(1.0)):
+            pass
 
     def _connect(self, seconds: float) -> kombu.Connection:
         names = ("read_timeout", "write_timeout") if self._url.startswith("amqp") else ("socket_timeout",)
-        return kombu.Connection(self._url, connect_timeout=seconds, transport_options=dict.fromkeys(names, seconds))
+        options = dict.fromkeys(names, seconds)
+        connection = kombu.Connection(self._url, connect_timeout=seconds, transport_options=options)
+        try:
+            connection.ensure_connection(max_retries=0)  # once: it is for us to try again
+        except BaseException:
+            connection.collect()
+            raise
+        return connection
 
     # In its own thread.
 
@@ -175,21 +186,21 @@ class CeleryQueue(Queue):
 
     def _publish(self, works: Sequence[Work]) -> None:
         """One wake-up for each, where none waits."""
-        if self._connection is not None:
+        if self._channel is not None:
             try:
-                self._publish_by(self._connection, works)
+                self._publish_by(self._channel, works)
                 return
             except Exception:  # it may have been cut while it was idle
                 self._drop()
         self._connection = self._connect(PATIENCE)
         try:
-            self._publish_by(self._connection, works)
+            self._channel = self._connection.channel()
+            self._publish_by(self._channel, works)
         except BaseException:
             self._drop()
             raise
 
-    def _publish_by(self, connection: kombu.Connection, works: Sequence[Work]) -> None:
-        channel: Any = connection.default_channel
+    def _publish_by(self, channel: Any, works: Sequence[Work]) -> None:
         producer = kombu.Producer(channel)
         for work in works:
             queue = queue_of(self.prefix, work)
@@ -207,7 +218,9 @@ class CeleryQueue(Queue):
                 )
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(Exception):  # what is broken need not be closed in good order
                 connection.release()
+            with contextlib.suppress(Exception):
+                connection.collect()

@@ -1,0 +1,87 @@
+"""The command line where workers send, and what is said where there are none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from messaging.workspace.folder import make_workspace
+from tests.worker.conftest import Hall, until
+
+BIN = Path(sys.executable).parent
+
+
+def said(folder: Path, *words: str, **settings: str) -> tuple[int, str]:
+    """Exit code, and what was said on standard error."""
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", **settings}
+    done = subprocess.run(
+        [str(BIN / words[0]), *words[1:]], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "line"),
+    [
+        (("messaging", "worker"), {}, '[queue] use = "inline": there are no workers'),
+        (("celery", "-A", "messaging.worker", "worker"), {}, '[queue] use = "inline": there are no workers'),
+        (("celery", "-A", "messaging.worker", "beat"), {}, '[queue] use = "inline": there are no workers'),
+        (("messaging", "worker"), {"USE": "celery"}, "workers need the store on PostgreSQL"),
+        (("messaging", "serve"), {"USE": "celery"}, "workers need the store on PostgreSQL"),
+        (("messaging", "campaigns", "send", "x", "--no-wait"), {}, "--no-wait: there are no workers"),
+    ],
+)
+def test_one_line_says_why_there_are_none(
+    tmp_path: Path, words: tuple[str, ...], settings: dict[str, str], line: str
+) -> None:
+    make_workspace(tmp_path / "shop")
+    code, text = said(tmp_path / "shop", *words, **{f"MESSAGING__QUEUE__{k}": v for k, v in settings.items()})
+    assert code != 0
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    assert lines[0].startswith("messaging: ")
+    assert line in lines[0]
+
+
+@pytest.mark.postgres
+@pytest.mark.broker
+class TestWithWorkers:
+    def test_a_campaign_is_handed_over_and_looked_on(self, own_hall: Hall) -> None:
+        own_hall.start("messaging", "worker", "--concurrency", "1")
+        name = own_hall.campaign(60, begin=False)
+        send = own_hall.start("messaging", "campaigns", "send", name, "--yes")
+        assert send.wait(60) == 0
+        assert own_hall.counts(name) == {"sent": 60}
+        assert send.pid not in own_hall.senders(name)
+        assert f"Campaign {name}: done" in own_hall.said()
+
+    def test_who_looks_on_may_leave(self, own_hall: Hall) -> None:
+        name = own_hall.campaign(60, begin=False)
+        send = own_hall.start("messaging", "campaigns", "send", name, "--yes")
+        until(lambda: own_hall.state(name) == "planning", own_hall.said)
+        until(lambda: send.poll() is not None or _waits_for_signals(send.pid), own_hall.said)
+        send.send_signal(signal.SIGINT)
+        assert send.wait(60) == 130
+        assert f"messaging campaigns pause {name}" in own_hall.said()
+        assert not own_hall.ledger(name)
+        own_hall.start("messaging", "worker", "--lane", "campaigns", "--concurrency", "1")
+        own_hall.done(name)
+
+    def test_nobody_need_look_on(self, own_hall: Hall) -> None:
+        name = own_hall.campaign(10, begin=False)
+        assert own_hall.start("messaging", "campaigns", "send", name, "--yes", "--no-wait").wait(60) == 0
+        assert own_hall.state(name) == "planning"
+        assert f"messaging campaigns status {name}" in own_hall.said()
+
+
+def _waits_for_signals(pid: int) -> bool:
+    """Whether a process has a handler of its own for SIGINT that is not Python's first one."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) & (1 << (signal.SIGTERM - 1)))
+    return False
