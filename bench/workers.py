@@ -42,7 +42,7 @@ from messaging.nouns.message import MessageState
 from messaging.workspace.folder import make_workspace
 
 POSTGRES = os.environ.get("MESSAGING_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
-REDIS = os.environ.get("MESSAGING_TEST_REDIS", "redis://127.0.0.1:6379")
+REDIS = os.environ.get("MESSAGING_TEST_REDIS", "redis://127.0.0.1:6379/0")
 SCHEMA = "bench_workers"
 #: Customers that are made in one commit.
 STEP = 5_000
@@ -163,7 +163,7 @@ def shop(customers: int) -> Iterator[tuple[Messaging, dict[str, str]]]:
         environment = {
             "MESSAGING__STORE__URL": f"{POSTGRES}?schema={SCHEMA}",
             "MESSAGING__QUEUE__USE": "celery",
-            "MESSAGING__QUEUE__URL": f"{REDIS}/0",
+            "MESSAGING__QUEUE__URL": REDIS,
             "MESSAGING__QUEUE__PREFIX": "bench-workers",
             "MESSAGING__CHANNELS__EMAIL__ADAPTER": "sendgrid",
             "MESSAGING__SERVER__ALLOW_INSECURE_LINKS": "true",
