@@ -19,11 +19,8 @@ import yaml
 from messaging.ids import random_id
 from tests.docs.conftest import ROOT
 
-pytestmark = pytest.mark.postgres
-
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
-REDIS = os.environ.get("MESSAGING_TEST_REDIS", "redis://127.0.0.1:6379/0")
 ORDER = {
     "id": "e1",
     "type": "order.placed",
@@ -42,7 +39,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(tmp_path: Path, new_postgres_url: str) -> Iterator[Start]:
+def start(tmp_path: Path, new_postgres_url: str, redis_broker: str) -> Iterator[Start]:
     """Starts a service of ours. Where its servers are is the one thing that is changed, and which ports are free."""
     shop = tmp_path / "shop"
     shop.mkdir()
@@ -54,7 +51,7 @@ def start(tmp_path: Path, new_postgres_url: str) -> Iterator[Start]:
         environment = {**service["environment"], "MESSAGING__QUEUE__PREFIX": prefix}
         assert re.fullmatch(r"postgresql://.*@postgres/messaging", environment["MESSAGING__STORE__URL"])
         assert re.fullmatch(r"redis://.*@redis:6379/0", environment["MESSAGING__QUEUE__URL"])
-        environment["MESSAGING__STORE__URL"], environment["MESSAGING__QUEUE__URL"] = new_postgres_url, REDIS
+        environment["MESSAGING__STORE__URL"], environment["MESSAGING__QUEUE__URL"] = new_postgres_url, redis_broker
         words = shlex.split(service["command"] if command is None else command)
         if words[0] == "serve":
             words += ["--port", "0", "--staff-port", "0"]
@@ -75,6 +72,8 @@ def start(tmp_path: Path, new_postgres_url: str) -> Iterator[Start]:
         process.communicate(timeout=90)
 
 
+@pytest.mark.postgres
+@pytest.mark.broker
 def test_an_order_goes_through_all_of_it(start: Start, tmp_path: Path) -> None:
     assert start("web", "init .").wait(60) == 0
     assert start("web", "triggers enable order-confirmation").wait(60) == 0
