@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from messaging.clock import Clock
 from messaging.errors import AdapterRests, MessagingError
+from messaging.metrics import Metrics
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.event import Accepted
@@ -33,7 +34,6 @@ from messaging.services.erasing import Eraser
 from messaging.services.following import Following
 from messaging.services.forgotten import Forgotten
 from messaging.services.handover import Handover
-from messaging.services.health import Health
 from messaging.services.importing import CustomerImport
 from messaging.services.intake import Intake
 from messaging.services.live_triggers import TriggerSwitch
@@ -330,17 +330,9 @@ class Messaging(Opened):
         adapter = campaign.adapter or self.settings.adapter_for(campaign.channel)
         return self.rests.of(adapter) if adapter and campaign.state is CampaignState.SENDING else None
 
-    def make_health(self, check_jobs: Callable[[], object]) -> Health:
-        """How this process and what it stands on are; `check_jobs` raises if one of its jobs is not well."""
-        return Health(
-            self.store,
-            self.clock,
-            rests=self.rests,
-            folder=self.workspace.data,
-            overdue=self.settings.server.overdue,
-            check_jobs=check_jobs,
-            check_broker=self.queue.check if self.queue.workers else None,
-        )
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self.store, self.clock, self.rests)
 
     @cached_property
     def recorder(self) -> Recorder:

@@ -130,6 +130,7 @@ def make_app() -> Any:
     from messaging.app import Messaging
     from messaging.errors import SettingsError
     from messaging.logs import set_up
+    from messaging.metrics import SHARED, begin
 
     opened = Messaging.open()
     queue = opened.queue
@@ -143,6 +144,8 @@ def make_app() -> Any:
     assert isinstance(queue, CeleryQueue)
     celery = queue.celery
     process = Process(opened)
+    if os.environ.get(SHARED):
+        begin()
 
     forked: list[int] = []
     before: list[Any] = []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
 from messaging.cli.common import pass_app, say
-from messaging.errors import QueueError, SettingsError
+from messaging.errors import InputError, QueueError, SettingsError
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
+    from messaging.cli.supervising import Part
 
 LANES = ("orders", "events", "campaigns")
 
@@ -23,10 +27,14 @@ LANES = ("orders", "events", "campaigns")
     type=click.IntRange(1, 256),
     help="Processes that send campaigns; as many as there are processors unless you say.",
 )
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve /metrics of all these processes there.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Where that listens.")
 @pass_app
-def worker(app: Messaging, lanes: tuple[str, ...], concurrency: int | None) -> None:
+def worker(
+    app: Messaging, lanes: tuple[str, ...], concurrency: int | None, metrics_port: int | None, metrics_host: str
+) -> None:
     """Send what is due, until stopped; order messages by a process of their own."""
-    from messaging.cli.supervising import Supervisor, parts
+    from messaging.cli.supervising import parts
 
     if not app.queue.workers:
         raise SettingsError(
@@ -41,6 +49,44 @@ def worker(app: Messaging, lanes: tuple[str, ...], concurrency: int | None) -> N
     wanted = parts(lanes or LANES, app.channels(), concurrency or os.cpu_count() or 1)
     told = [f"{part.name} by {part.processes} process{'es' if part.processes > 1 else ''}" for part in wanted]
     say(f"Sending {', '.join(told)}. Ctrl-C stops when what is under way is through.")
+    with serving(app, metrics_host, metrics_port) if metrics_port else nullcontext():
+        _run(app, wanted)
+
+
+@contextmanager
+def serving(app: Messaging, host: str, port: int) -> Iterator[None]:
+    """Serve the metrics of this process and those that it starts.
+
+    Raises:
+        InputError: the address cannot be listened on.
+        SettingsError: prometheus-client is not installed.
+    """
+    from messaging.metrics import SHARED
+
+    with TemporaryDirectory(prefix="messaging-metrics-") as folder:
+        # Before anything is counted: where to is decided then. A folder that was shared before stays so.
+        os.environ.setdefault(SHARED, folder)
+        metrics = app.metrics
+        from prometheus_client import start_http_server
+
+        try:
+            server, thread = start_http_server(port, host, metrics.registry)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"cannot listen on {host}, port {port}: {reason}", hint="choose another with --metrics-port"
+            ) from None
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _run(app: Messaging, wanted: Sequence[Part]) -> None:
+    from messaging.cli.supervising import Supervisor
+
     # Whoever is given up on has had all the time that a hand-over may take.
     patience = app.settings.sending.timeout.total_seconds() + 15.0
     Supervisor(app.queue, app.workspace.root, wanted, prefix=app.settings.queue.prefix, patience=patience).run()

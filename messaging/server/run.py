@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from messaging.app import Messaging
-from messaging.errors import InputError
+from messaging.errors import InputError, SettingsError
 from messaging.nouns.work import LANES, Kind, Work
 from messaging.queue.inline import InlineQueue
 from messaging.server.callbacks import callback_routes
@@ -26,6 +26,8 @@ from messaging.server.mails import Mailbox
 from messaging.server.public import public_app
 from messaging.server.staff import staff_app
 from messaging.server.targets import Targets
+from messaging.server.timing import Timed
+from messaging.services.health import Health
 from messaging.services.sending import Alive
 from messaging.settings import brand_values
 
@@ -82,7 +84,15 @@ def serve(app: Messaging, *, host: str, port: int, staff_port: int, announce: Ca
 def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] = ()) -> tuple[ASGIApp, ASGIApp]:
     """The public and the staff app of a workspace."""
     brand = brand_values(app.settings)
-    health = app.make_health(lambda: check(jobs))
+    health = Health(
+        app.store,
+        app.clock,
+        rests=app.rests,
+        folder=app.workspace.data,
+        overdue=app.settings.server.overdue,
+        check_jobs=lambda: check(jobs),
+        check_broker=app.queue.check if app.queue.workers else None,
+    )
     public = public_app(
         app.store,
         app.recorder,
@@ -107,12 +117,17 @@ def make_apps(app: Messaging, targets: Targets, host: str, jobs: Sequence[Job] =
         app.reporter,
         Mailbox(app.workspace.mailbox),
         health=health,
+        metrics=lambda: app.metrics.page(),
         describe_api=lambda: openapi(public.api),
         brand=brand,
         host=host,
         password=app.keys.staff_password,
     )
-    return public, staff
+    try:
+        app.metrics  # noqa: B018 - it counts from now on
+    except SettingsError:
+        return public, staff  # its page says what to install
+    return Timed(public, "public", public.routes), Timed(staff, "staff", staff.routes)
 
 
 def make_jobs(app: Messaging, targets: Targets, stop: threading.Event) -> list[Job]:

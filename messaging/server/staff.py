@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from messaging.errors import MessagingError, NotFound
+from messaging.errors import MessagingError, NotFound, SettingsError
 from messaging.server.html import HEADERS, Pages
 from messaging.server.limits import Attempts
 from messaging.server.mails import Mail, Mailbox
@@ -109,6 +109,7 @@ class StaffPages:
         mailbox: Mailbox,
         *,
         health: Health,
+        metrics: Callable[[], tuple[bytes, str]],
         describe_api: Callable[[], dict[str, Any]],
         brand: Mapping[str, Any],
     ) -> None:
@@ -116,6 +117,7 @@ class StaffPages:
         self._reporter = reporter
         self._mailbox = mailbox
         self._health = health
+        self._metrics = metrics
         self._describe_api = describe_api
         self._pages = Pages(brand, stylesheet="/style.css")
 
@@ -127,6 +129,7 @@ class StaffPages:
             Route("/mailbox/{id}/frame", self.frame),
             Route("/report", self.report),
             Route("/health", self.health),
+            Route("/metrics", self.metrics),
             Route("/docs", self.docs),
             Route("/openapi.json", self.openapi),
             Route("/style.css", self._pages.style),
@@ -225,6 +228,14 @@ class StaffPages:
         parts = await run_in_threadpool(self._health.look)
         return self._pages.response("health.html", here="health", overall=overall(parts).value, parts=parts)
 
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus; or what to install."""
+        try:
+            page, media_type = await run_in_threadpool(self._metrics)
+        except SettingsError as error:
+            return PlainTextResponse(f"{error}\n", 501)
+        return Response(page, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
+
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(self._describe_api())
 
@@ -271,13 +282,14 @@ def staff_app(
     mailbox: Mailbox,
     *,
     health: Health,
+    metrics: Callable[[], tuple[bytes, str]],
     describe_api: Callable[[], dict[str, Any]],
     brand: Mapping[str, Any],
     host: str,
     password: str,
 ) -> Starlette:
     """The app for `host`, the address it will listen on."""
-    pages = StaffPages(store, reporter, mailbox, health=health, describe_api=describe_api, brand=brand)
+    pages = StaffPages(store, reporter, mailbox, health=health, metrics=metrics, describe_api=describe_api, brand=brand)
     here = host in LOOPBACK
     guard = Middleware(Guard, names=LOOPBACK if here else frozenset[str](), password=None if here else password)
     handlers = {MessagingError: pages.failed, HTTPException: pages.refused}

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from messaging.errors import MessagingError, PluginHangs, TemplateError
+from messaging.meters import timed
 from messaging.nouns.adapter import RenderedMessage
 from messaging.nouns.customer import PROFILE_FIELDS, Customer
 from messaging.nouns.documents import Document
@@ -124,7 +125,7 @@ class Composer:
             made = (each for part in parts for each in self._watched(part, one))
         else:
             made = map(one, map(fill, messages))
-        for item, links in made:
+        for item, links in timed("render_seconds", made):
             if short_links is not None:
                 short_links += links
             yield item

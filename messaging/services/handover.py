@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from messaging.answers import LONGEST, Wrong
 from messaging.answers import adapters as answers
 from messaging.errors import AdapterUnusable, DeliveryError, PluginError
+from messaging.meters import note
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
 from messaging.patience import told
 
@@ -67,6 +68,7 @@ class Handover:
         self.hung = False
         #: Whether it has come to an end, be it after it was given up on.
         self.over = False
+        self._begun = time.monotonic()
         self._start()
 
     def _start(self) -> None:
@@ -96,9 +98,14 @@ class Handover:
                         said if said.reason is None else replace(said, reason=self._without_secrets(said.reason))
                     )
             if receipts:
+                for receipt in receipts:
+                    note("receipts", adapter=self._adapter.name, verdict=receipt.verdict.value)
                 yield receipts
                 until = time.monotonic() + self._timeout
+        note("handover_seconds", time.monotonic() - self._begun, adapter=self._adapter.name)
         self.missing = list(waiting)
+        if self.missing:
+            note("receipts", len(self.missing), adapter=self._adapter.name, verdict="none")
         if self.missing and self.fault is None:
             # The next group would fare no better.
             self.fault = self._named(f"no receipt for {len(self.missing)} of {len(self._messages)} messages", problems)

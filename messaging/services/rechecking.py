@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from messaging.errors import PluginError
+from messaging.meters import note
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Message, MessageState
@@ -13,10 +14,16 @@ from messaging.rules import policy
 from messaging.rules.retry import still_said
 from messaging.services.planning import Planner
 from messaging.services.triggering import Triggering
+from messaging.services.waiting import SUPERSEDED
 from messaging.stores.base import Outcome, Store
 
 #: When what could not be asked is asked again.
 AGAIN = timedelta(minutes=1)
+#: What reasons begin with; all others are the rules' and other plugins'.
+_CLASSES = (
+    *(policy.SUPPRESSED, policy.NO_CONSENT, policy.UNSUBSCRIBED, "late", "unless", SUPERSEDED),
+    *("cannot be rendered", "its short link"),
+)
 
 
 class Rechecks:
@@ -81,6 +88,7 @@ class Rechecks:
 
 def skipped(message: Message, reason: str) -> Outcome:
     """It does not go."""
+    note("skips", reason=next((known for known in _CLASSES if reason.startswith(known)), "rule"))
     return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=still_said(message.reason, reason))
 
 

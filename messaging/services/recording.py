@@ -18,6 +18,7 @@ from pathlib import Path
 from messaging.clock import Clock
 from messaging.errors import NotFound, StoreError
 from messaging.ids import random_id
+from messaging.meters import note
 from messaging.nouns.consent import ALL_TOPICS, BOUNCED, OPTED_OUT, Consent, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
@@ -97,6 +98,8 @@ class Recorder:
             self._spool.append(write_line(random_id(), kind, message_id, self._clock.now(), facts, slot))
         except (OSError, TypeError) as error:
             log.error("a hit on a link was lost: %s", error)
+        else:
+            note("hits", kind=kind.value)
 
     def unsubscribe(self, message_id: str, *, proof: str) -> None:
         """Withdraw consent to a message's topic on its channel. Done twice it is done once.
@@ -151,6 +154,8 @@ class Recorder:
         """
         with self._store.transaction():
             recorded = self._record(list(engagements), moves=moves)
+        for one in recorded:
+            note("engagements", kind=one.kind.value, by="machine" if one.machine else "person")
         if recorded:
             self._plugins.engagements_recorded(recorded)
         return recorded

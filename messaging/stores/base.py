@@ -158,6 +158,14 @@ class Outbox(ABC):
         """How many of a campaign's messages are in each state; every state has an entry."""
 
     @abstractmethod
+    def totals(self) -> dict[tuple[Lane, str, MessageState], int]:
+        """How many messages there are by lane, channel and state, those of which there are some. Counts nothing anew.
+
+        Event-driven messages go by their version's class: also the few that are transactional and to many, and wait
+        in the second lane, count as the first's.
+        """
+
+    @abstractmethod
     def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
         """How many of a campaign's messages are in a state for a reason."""
 

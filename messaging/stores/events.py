@@ -55,6 +55,10 @@ class Events(ABC):
         """
 
     @abstractmethod
+    def waiting(self) -> int:
+        """How many events have no effects yet, those that are put off included. It costs what waits."""
+
+    @abstractmethod
     def page(
         self,
         *,

@@ -16,6 +16,7 @@ import pytest
 from messaging.clock import FrozenClock
 from messaging.errors import Conflict
 from messaging.ids import digest, message_id
+from messaging.metrics import Metrics
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.event import Accepted, EventState
@@ -141,6 +142,7 @@ def site(tmp_path: Path, clock: FrozenClock, letter: Callable[..., Message]) -> 
             Reporter(store, recorder, clock, templates=lambda: ["order-confirmation"]),
             Mailbox(tmp_path / "mailbox"),
             health=health,
+            metrics=lambda: Metrics(store, clock, rests, age=0.0).page(),
             describe_api=lambda: openapi(public.api),
             brand=brand,
             host=host,

@@ -144,6 +144,10 @@ class PostgresEvents(Events):
         rows = self._database.rows(statement, {"now": now, "limit": limit})
         return [event_of(row) for row in sorted(rows, key=_turn)]
 
+    def waiting(self) -> int:
+        rows = self._database.rows("SELECT count(*) AS number FROM events WHERE state = 'received'")
+        return int(rows[0]["number"])
+
     def page(
         self,
         *,

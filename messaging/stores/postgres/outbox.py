@@ -9,7 +9,7 @@ from typing import Any
 
 from messaging.nouns.documents import is_storable, time_to_text
 from messaging.nouns.history import MessageFact
-from messaging.nouns.message import Lane, Message, MessageState
+from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.stores.base import Outbox, Outcome
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
@@ -33,6 +33,7 @@ class PostgresOutbox(Outbox):
     def __init__(self, database: Database, workers: Workers) -> None:
         self._database = database
         self._workers = workers
+        self._classes: dict[str, str] = {}
 
     def add(self, messages: Sequence[Message]) -> int:
         rows: dict[str, tuple[Any, ...]] = {}
@@ -98,6 +99,28 @@ class PostgresOutbox(Outbox):
             MessageState(row["state"]): row["number"] for row in self._database.rows(statement, {"campaign": campaign})
         }
         return {state: found.get(state, 0) for state in MessageState}
+
+    def totals(self) -> dict[tuple[Lane, str, MessageState], int]:
+        found: defaultdict[tuple[Lane, str, MessageState], int] = defaultdict(int)
+        rows = self._database.rows(_TOTALS)
+        self._learn({row["version"] for row in rows if not row["test"] and not row["of_campaign"]})
+        for row in rows:
+            if row["test"] or row["of_campaign"]:
+                lane = Lane.TEST if row["test"] else Lane.CAMPAIGN
+            else:
+                lane = Lane.EVENT if self._classes.get(row["version"]) == MessageClass.MARKETING else Lane.ORDER
+            found[lane, row["channel"], MessageState(row["state"])] += row["number"]
+        return dict(found)
+
+    def _learn(self, versions: set[str]) -> None:
+        """The classes of versions: they never change, and reading one takes reading the whole of it."""
+        new = versions - self._classes.keys()
+        if new:
+            statement = """
+                SELECT version, document ->> 'message_class' AS class FROM versions WHERE version = ANY(%(versions)s)
+            """
+            rows = self._database.rows(statement, {"versions": sorted(new)})
+            self._classes.update({row["version"]: row["class"] for row in rows})
 
     def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
         statement = """
@@ -303,6 +326,11 @@ def _queues(campaign: str | None, channel: str | None, lanes: Collection[Lane] |
         of_none = "AND campaign IS NULL" if lane in (Lane.ORDER, Lane.EVENT) else ""
         yield f"{_FREE} AND lane = {int(lane)} {of_none} {of_channel}"
 
+
+_TOTALS = """
+SELECT version, campaign IS NOT NULL AS of_campaign, test, channel, state, sum(number)::bigint AS number
+FROM message_counts GROUP BY 1, 2, 3, 4, 5 HAVING sum(number) <> 0
+"""
 
 #: Outcomes as arrays: one statement for a thousand. Of an erased customer's message, which has no address any more,
 #: only what counts is recorded.

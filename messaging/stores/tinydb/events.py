@@ -52,6 +52,9 @@ class _Received:
         self._ready.clear()
         self._later.clear()
 
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._later)
+
     def due(self, now: str, limit: int) -> list[str]:
         late = [key for _, key in self._later[: bisect_right(self._later, (now, "\uffff"))][:limit]]
         return [*late, *islice(self._ready, limit - len(late))]
@@ -150,6 +153,10 @@ class TinyEvents(Events):
         with self._journal.reading():
             keys = self._received.due(time_to_text(now) or "", limit)
             return [Event.from_document(document) for _, document in self._table.copies(keys)]
+
+    def waiting(self) -> int:
+        with self._journal.reading():
+            return len(self._received)
 
     def page(
         self,

@@ -68,11 +68,14 @@ class TinyOutbox(Outbox):
         self.tally: Tally[Batch, tuple[str, str | None]] = Tally(
             _batch, ["template", "version", "channel", "campaign", "state", "lane", "variant"]
         )
+        self._totals: Tally[Lane, tuple[str, str]] = Tally(
+            _total, ["lane", "campaign", "message_class", "channel", "state"]
+        )
         self._table = db.journal_table(
             "messages",
             indexes=(
                 *(self._by_customer, self._by_campaign, self._ids),
-                *(self._lineup, self._contexts, self._progress, self.tally),
+                *(self._lineup, self._contexts, self._progress, self.tally, self._totals),
             ),
             shared=_SHARED,
         )
@@ -130,6 +133,14 @@ class TinyOutbox(Outbox):
             for (state, _), number in self._progress.of(campaign).items():
                 counts[MessageState(state)] += number
         return counts
+
+    def totals(self) -> dict[tuple[Lane, str, MessageState], int]:
+        with self._journal.reading():
+            return {
+                (lane, channel, MessageState(state)): number
+                for lane, states in self._totals.groups.items()
+                for (channel, state), number in states.items()
+            }
 
     def reasons(self, campaign: str) -> dict[tuple[MessageState, str], int]:
         with self._journal.reading():
@@ -349,6 +360,13 @@ def _marks(document: Document) -> tuple[str | tuple[str], ...]:
 def _progress(document: Document) -> tuple[str, tuple[str, str]] | None:
     campaign = document.get("campaign")
     return (campaign, (document["state"], document.get("reason", ""))) if campaign is not None else None
+
+
+def _total(document: Document) -> tuple[Lane, tuple[str, str]]:
+    lane = Lane.EVENT if document["message_class"] == MessageClass.MARKETING else Lane.ORDER
+    if document["lane"] == Lane.TEST or document.get("campaign") is not None:
+        lane = Lane.TEST if document["lane"] == Lane.TEST else Lane.CAMPAIGN
+    return lane, (document["channel"], document["state"])
 
 
 def _batch(document: Document) -> tuple[Batch, tuple[str, str | None]] | None:

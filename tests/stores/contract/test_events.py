@@ -195,3 +195,12 @@ class TestOrders:
         order = make.order("1", total=Decimal(0), currency=None, refunds={"r": Refund(Decimal(5), make.now)})
         store.events.put_orders([order])
         assert look().events.orders([order.key])[order.key] == order
+
+
+def test_how_many_events_wait(store, look, make):
+    assert store.events.waiting() == 0
+    store.events.add([make.event(str(number)) for number in range(5)])
+    store.events.settle(make.event("0").key, EventState.DONE)
+    store.events.settle(make.event("1").key, EventState.FAILED, error="no")
+    store.events.put_off([make.event("2")], make.now + timedelta(hours=1))
+    assert look().events.waiting() == 3

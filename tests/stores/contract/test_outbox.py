@@ -22,6 +22,39 @@ def ids(messages):
     return [message.id for message in messages]
 
 
+class TestTotals:
+    def test_messages_by_lane_channel_and_state(self, store, look, make, worker):
+        versions = {MessageClass.TRANSACTIONAL: "order", MessageClass.MARKETING: "news"}
+        for kind, name in versions.items():
+            store.put_version(replace(make.version(name), message_class=kind))
+        assert store.outbox.totals() == {}
+
+        def event(id, kind, **fields):
+            return make.message(id, lane=Lane.EVENT, message_class=kind, version=versions[kind], **fields)
+
+        store.outbox.add(
+            [
+                event("m1", MessageClass.TRANSACTIONAL),
+                event("m2", MessageClass.TRANSACTIONAL, channel="sms"),
+                event("m3", MessageClass.MARKETING),
+                event("m4", MessageClass.MARKETING, state=MessageState.SENT, sent_at=make.now),
+                make.message("m5"),
+                make.message("m6"),
+                make.message("m7", lane=Lane.TEST, version="order"),
+            ]
+        )
+        store.outbox.settle([make.sent("m5"), make.sent("m1")])
+        assert look().outbox.totals() == {
+            (Lane.ORDER, "email", MessageState.SENT): 1,
+            (Lane.ORDER, "sms", MessageState.PLANNED): 1,
+            (Lane.EVENT, "email", MessageState.PLANNED): 1,
+            (Lane.EVENT, "email", MessageState.SENT): 1,
+            (Lane.CAMPAIGN, "email", MessageState.SENT): 1,
+            (Lane.CAMPAIGN, "email", MessageState.PLANNED): 1,
+            (Lane.TEST, "email", MessageState.PLANNED): 1,
+        }
+
+
 class TestAdding:
     def test_every_field_comes_back(self, store, look, make):
         message = make.message(
