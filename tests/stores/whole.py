@@ -362,6 +362,12 @@ def answers(store: Store) -> dict[str, Any]:
         "orders": store.events.orders(orders),
         "orders of": store.events.orders_of(people),
         "messages": messages,
+        "of templates": [
+            [message.id for message in store.outbox.page(template=template, state=state, after=after, limit=5)]
+            for template in ("letter", "receipt", "none")
+            for state in (None, *MessageState)
+            for after in (None, "5")
+        ],
         "counts": [store.outbox.counts(name) for name in names],
         "reasons": [store.outbox.reasons(name) for name in names],
         "waiting": [store.outbox.waiting(customer_id=one) for one in people],

@@ -27,6 +27,20 @@ _STILL_PLANNED = "state || '' = 'planned'"
 _STILL_FREE = f"{_STILL_PLANNED} AND worker IS NULL"
 
 
+#: States with an index of their own that a template's messages are found by.
+_WITH_INDEX = (MessageState.PLANNED, MessageState.UNKNOWN)
+#: A template's messages: those of its campaigns, each a stretch of an index, and those that have none.
+_OF_TEMPLATE = """
+SELECT * FROM messages WHERE id = ANY(ARRAY(
+    (SELECT id FROM messages {where} AND campaign IS NULL ORDER BY id LIMIT %(limit)s)
+    UNION ALL
+    SELECT theirs.id FROM (SELECT DISTINCT campaign AS name FROM message_counts WHERE template = %(template)s) AS known,
+        LATERAL (SELECT id FROM messages {within} AND campaign = known.name ORDER BY id LIMIT %(limit)s) AS theirs
+    ORDER BY id LIMIT %(limit)s
+)) ORDER BY id
+"""
+
+
 class PostgresOutbox(Outbox):
     """The `messages` and `message_counts` tables."""
 
@@ -89,6 +103,10 @@ class PostgresOutbox(Outbox):
             conditions.append("id > %(after)s")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = f"SELECT * FROM messages {where} ORDER BY id LIMIT %(limit)s"
+        if list(given) == ["template"] and state not in _WITH_INDEX:
+            # Of a campaign all are, so that nobody should count on few.
+            within = where.replace("template =", "template || '' =")
+            statement = _OF_TEMPLATE.format(where=where, within=within)
         return messages_of(self._database.rows(statement, {**given, "after": after, "limit": limit}))
 
     def counts(self, campaign: str) -> dict[MessageState, int]:

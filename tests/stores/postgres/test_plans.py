@@ -127,6 +127,12 @@ QUERIES = {
         lambda s, m: s.outbox.page(template="promotion", state=MessageState.PLANNED),
         "messages_page_planned",
     ),
+    "page of a template": (lambda s, m: s.outbox.page(template="promotion", after="8"), "messages_page_campaign"),
+    "page of a template of events": (lambda s, m: s.outbox.page(template="welcome"), "messages_page_template"),
+    "page of a template and a state": (
+        lambda s, m: s.outbox.page(template="promotion", state=MessageState.REFUSED),
+        "messages_page_refused",
+    ),
     "page of a customer": (lambda s, m: s.outbox.page(customer_id="c7"), "messages_page_customer"),
     "waiting": (lambda s, m: s.outbox.waiting(customer_id="c7"), "messages_page_customer"),
     "recent": (lambda s, m: s.outbox.recent(["c7", "c8"], m.now - timedelta(days=7)), "messages_page_customer"),

@@ -64,4 +64,4 @@ def test_a_schema_that_is_behind_is_named(store, tables):
         assert "0001" in fault.problem
         assert fault.hint == "messaging store upgrade"
     finally:
-        tables("UPDATE alembic_version SET version_num = '0002'")
+        tables("UPDATE alembic_version SET version_num = '0003'")
