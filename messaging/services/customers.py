@@ -21,8 +21,6 @@ from messaging.stores.base import Address, Store
 
 #: An address that more people have than this is nobody's: a placeholder, or the shop's own.
 _FAMILY = 8
-#: Customers with one address who are looked at for what concerns that.
-_MOST = 20
 #: Told of customers, by id, and of addresses that may perhaps be written to now, in the transaction that lets them:
 #: `Triggering.plan_again`, the one rule for whoever could not be.
 Reached = Callable[[Collection[str], Collection[Address]], object]
@@ -40,14 +38,6 @@ def find_customer(store: Store, text: str) -> list[Customer]:
     if known:
         return list(known.values())
     return store.customers.find(email=text.lower()) if "@" in text else store.customers.find(phone=text)
-
-
-def customers_at(store: Store, place: Address) -> list[Customer]:
-    """Customers who have an address: some, if they are more than a family. Only email and phones are looked for."""
-    channel, address = place
-    if channel == "email":
-        return store.customers.find(email=address, limit=_MOST)
-    return store.customers.find(phone=address, limit=_MOST) if channel == "sms" else []
 
 
 def shop_ids(store: Store, customer_id: str) -> list[str]:

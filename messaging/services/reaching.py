@@ -8,7 +8,6 @@ from messaging.nouns.consent import UNREACHABLE, Suppression
 from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message
 from messaging.rules.reach import shows_reach, soft_bounces
-from messaging.services.customers import customers_at
 from messaging.stores.base import Address, Store
 
 #: Messages to each customer that are looked at.
@@ -74,7 +73,7 @@ class Reaching:
         )
 
     def _row(self, place: Address, owners: set[str]) -> Sequence[Engagement]:
-        known = customers_at(self._store, place)
+        known = self._store.customers.at([place])
         theirs = [
             message.id
             for customer_id in sorted(owners | {customer.id for customer in known})

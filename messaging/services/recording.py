@@ -25,7 +25,7 @@ from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.policy import restored, standing
 from messaging.rules.retry import still_said
-from messaging.services.customers import Reached, customers_at
+from messaging.services.customers import Reached
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
 from messaging.services.reaching import Reaching, place_of
 from messaging.stores.base import Address, Outcome, Store
@@ -203,7 +203,7 @@ class Recorder:
         if message is not None:
             return replace(told, customer_id=message.customer_id)
         place = place_of(told, messages)
-        owners = customers_at(self._store, place) if place is not None else []
+        owners = self._store.customers.at([place]) if place is not None else []
         return replace(told, customer_id=owners[0].id) if len(owners) == 1 else told
 
     def _asking_anew(self, engagements: Sequence[Engagement], messages: Mapping[str, Message]) -> list[Engagement]:

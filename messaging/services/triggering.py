@@ -23,7 +23,6 @@ from messaging.nouns.template import Trigger
 from messaging.rules.event_types import is_type, names_of
 from messaging.rules.subjects import context_of, key_of, trigger_key, value_in
 from messaging.rules.timing import awaited, due_time, path_of
-from messaging.services.customers import customers_at
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
 from messaging.services.stories import Story
@@ -147,8 +146,7 @@ class Triggering:
         result = Planned()
         if not self.switch.enabled():
             return result
-        owners = (one.id for place in places for one in customers_at(self._store, place))
-        ids = sorted({*customer_ids, *owners})
+        ids = sorted({*customer_ids, *(one.id for one in self._store.customers.at(places))})
         customers = self._store.customers.get(ids)
         for message, event in self._waiting.refused(ids, now):
             live, customer = self.switch.kept(message.template), customers.get(message.customer_id)

@@ -74,6 +74,15 @@ class Customers(ABC):
         With `limit`, any so many of them: to see whether there are more costs no more than that.
         """
 
+    def at(self, places: Iterable[Address], *, limit: int = 20) -> list[Customer]:
+        """Who has one of these addresses, each once; of each address any `limit`, as one that more share is nobody's.
+
+        Only email addresses and phone numbers are looked for.
+        """
+        fields = {"email": "email", "sms": "phone"}
+        wanted = ({fields[channel]: address} for channel, address in places if channel in fields)
+        return list({one.id: one for each in wanted for one in self.find(**each, limit=limit)}.values())
+
     @abstractmethod
     def put(self, customers: Iterable[Customer]) -> None:
         """Insert or replace."""

@@ -80,6 +80,24 @@ class PostgresCustomers(Customers):
         )
         return list(map(_customer, rows))
 
+    def at(self, places: Iterable[Address], *, limit: int = 20) -> list[Customer]:
+        wanted = list(places)
+        emails = askable([address.lower() for channel, address in wanted if channel == "email"])
+        phones = askable([address for channel, address in wanted if channel == "sms"])
+        rows = self._database.rows(
+            """
+            SELECT * FROM customers WHERE id IN (
+                SELECT found.id FROM unnest(%(emails)s::text[]) AS wanted (email) CROSS JOIN LATERAL
+                    (SELECT id FROM customers WHERE email_folded = wanted.email LIMIT %(limit)s) AS found
+                UNION
+                SELECT found.id FROM unnest(%(phones)s::text[]) AS wanted (phone) CROSS JOIN LATERAL
+                    (SELECT id FROM customers WHERE phone = wanted.phone LIMIT %(limit)s) AS found
+            )
+            """,
+            {"emails": emails, "phones": phones, "limit": limit},
+        )
+        return list(map(_customer, rows))
+
     def put(self, customers: Iterable[Customer]) -> None:
         rows = last_of_each(
             CUSTOMERS.row(customer.to_document(), customer.email.lower() if customer.email else None)

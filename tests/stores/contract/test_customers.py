@@ -71,6 +71,19 @@ class TestFinding:
         assert customers.find(email="eve@example.com") == []
         assert customers.find() == []
 
+    def test_at(self, store, look, make):
+        ann = make.customer("ann", email="Ann@example.com", phone="+12025550101")
+        family = [make.customer(f"c{n}", email=None, phone="+12025550102") for n in range(5)]
+        store.customers.put([ann, *family, make.customer("nobody", email=None)])
+        customers = look().customers
+        assert customers.at([]) == []
+        both = [("email", "ann@example.com"), ("sms", "+12025550101"), ("email", "eve@example.com"), ("push", "x")]
+        assert customers.at(both) == [ann]
+        assert {one.id for one in customers.at([("sms", "+12025550102")])} == {f"c{n}" for n in range(5)}
+        some = customers.at([("sms", "+12025550102"), *both], limit=2)
+        assert len(some) == 3
+        assert ann in some
+
     def test_oldest_first(self, store, look, make):
         younger = make.customer("a", email="x@example.com", created_at=make.now + timedelta(days=1))
         older = make.customer("b", email="x@example.com")
