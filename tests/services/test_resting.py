@@ -15,6 +15,7 @@ from messaging.errors import AdapterRests
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services.sending import GROUP, TRIAL, unwatched
+from messaging.services.turns import Turn
 from messaging.services.why import Why
 
 ANSWERS = {
@@ -300,3 +301,45 @@ def test_a_batch_is_one_hand_over(live_shop: Any) -> None:
     live_shop.answer(ANSWERS["no answer"])
     campaign_rounds(live_shop.app)()
     assert live_shop.counts() == {"unknown": 30, "planned": 30}
+
+
+def test_workers_that_send_a_campaign_together_leave_it_alone_too(live_shop: Any) -> None:
+    live_shop.add_customers(10 * GROUP)
+    live_shop.campaign()
+    live_shop.answer(ANSWERS["turned away"])
+    send = live_shop.app.dispatcher.shard_round(threading.Event(), unwatched, Turn())
+    send()
+    handed = len(live_shop.pigeon.handed)
+    assert handed == live_shop.app.settings.sending.failures * GROUP
+    send()
+    live_shop.open().dispatcher.shard_round(threading.Event(), unwatched, Turn())()
+    assert len(live_shop.pigeon.handed) == handed
+    assert live_shop.app.campaigning.get("spring").state is CampaignState.SENDING
+    assert "connection refused" in str(live_shop.app.resting("spring"))
+    live_shop.answer(lambda message: Receipt.accepted(message.id))
+    live_shop.clock.advance(live_shop.app.settings.sending.rest_max)
+    send()
+    assert live_shop.app.rests.all() == {}
+    assert live_shop.app.resting("spring") is None
+
+
+def test_who_looks_on_is_told_that_it_waits_for_an_adapter(live_shop: Any) -> None:
+    live_shop.add_customers(2)
+    live_shop.campaign()
+    live_shop.app.rests.record("pigeon", live_shop_took(at_once=True))
+    stop, told = threading.Event(), []
+
+    def waits(wait: Any) -> None:
+        told.append(wait)
+        stop.set()
+
+    live_shop.app.following.follow(
+        "spring",
+        stop=stop,
+        listed=lambda number: None,
+        sent=lambda number: None,
+        waits=waits,
+        idle=lambda: pytest.fail("it waits for its adapter"),
+    )
+    assert [(wait.messages, wait.reason) for wait in told] == [(2, "connection refused")]
+    assert told[0].until == live_shop.app.rests.all()["pigeon"].until
