@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from messaging.errors import PLUGIN_FAULTS, MessagingError
@@ -185,7 +186,14 @@ def make_app() -> Any:
     signals.worker_process_init.connect(lambda **_: forked.append(os.getpid()), weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)
+    signals.worker_ready.connect(_look_up, weak=False)
     return celery
+
+
+def _look_up(sender: Any, **_: Any) -> None:
+    """A signal does not wake Celery's loop, which sleeps for up to ten seconds: let it look up after one."""
+    if getattr(sender, "hub", None) is not None:
+        sender.hub.fire_timers = partial(sender.hub.fire_timers, max_delay=1)
 
 
 def _watch() -> None:

@@ -84,8 +84,10 @@ class Shards:
         def send() -> None:
             due = list(self._campaigning.due(shared=True))
             random.shuffle(due)  # each gets its share of the turns
+            sent = False
             for name in due:
-                if stop.is_set() or turn.over():
+                # However long it took to find them: a turn gets one of them ahead.
+                if stop.is_set() or (sent and turn.over()):
                     return
                 if name in alone:
                     continue
@@ -95,6 +97,7 @@ class Shards:
                         preparing[name] = self._begin(name, stop, alone)
                     continue
                 self._note(name, self._send(name, sender, turn), alone)
+                sent = True
 
         return send
 
@@ -104,7 +107,7 @@ class Shards:
             self._runs.progress(name, sender.worker)  # what waits for an adapter is not late by that
         if report.fault is not None:
             return report.fault
-        if not turn.over():  # nothing of it is due
+        if not (report.handled and turn.over()):  # nothing of it is due
             state = self._campaigning.finish(name).state
             if state is CampaignState.CANCELLED:
                 self._campaigning.sweep()

@@ -1,0 +1,122 @@
+"""What a process of a worker does when it is woken, and which processes there are; without a broker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+pytest.importorskip("celery", reason="the extra `scale` is not installed")
+
+from messaging.cli.supervising import parts
+from messaging.errors import StoreError
+from messaging.nouns.message import Lane
+from messaging.nouns.work import Kind, Work, all_work
+from messaging.worker import Hand, Process
+
+ORDERS = Work(Kind.ORDERS, "email")
+
+
+class TestHands:
+    def test_whoever_comes_meanwhile_has_it_looked_at_once_more(self) -> None:
+        begun, go_on, steps = threading.Event(), threading.Event(), []
+
+        def step() -> None:
+            steps.append(threading.current_thread().name)
+            begun.set()
+            assert go_on.wait(30)
+
+        hand = Hand("orders", step)
+        first = threading.Thread(target=hand, name="first")
+        first.start()
+        assert begun.wait(30)
+        for _ in range(5):
+            hand()  # does not wait
+        go_on.set()
+        first.join(30)
+        assert steps == ["first", "first"]
+
+    def test_a_fault_is_said_once_for_as_long_as_it_stays(self, caplog: pytest.LogCaptureFixture) -> None:
+        faults: list[Exception | None] = [StoreError("away"), StoreError("away"), None, StoreError("away")]
+
+        def step() -> None:
+            fault = faults.pop(0)
+            if fault is not None:
+                raise fault
+
+        hand = Hand("orders.email", step)
+        for _ in range(4):
+            hand()
+        assert caplog.messages == ["orders.email: away"] * 2
+
+    def test_what_a_plugin_raises_ends_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
+        def step() -> None:
+            raise SystemExit(3)
+
+        hand = Hand("orders.email", step)
+        hand()
+        hand()
+        assert caplog.messages == ["orders.email failed"] * 2
+
+
+class TestProcesses:
+    def test_each_kind_of_work_can_be_done(self, live_shop: Any, caplog: pytest.LogCaptureFixture) -> None:
+        live_shop.due(Lane.ORDER, "ann")
+        live_shop.due(Lane.EVENT, "bob")
+        process = Process(live_shop.app)
+        with caplog.at_level(logging.WARNING):
+            for work in all_work(["email"]):
+                process.work(work)
+        assert sorted(live_shop.handed()) == ["ann", "bob"]
+        assert caplog.messages == []
+
+    def test_one_that_is_to_stop_takes_nothing_new(self, live_shop: Any) -> None:
+        live_shop.due(Lane.ORDER, "ann")
+        process = Process(live_shop.app)
+        process.stop.set()
+        process.work(ORDERS)
+        assert live_shop.handed() == []
+
+    @pytest.mark.parametrize(
+        ("kind", "channel"),
+        [
+            ("orders", "carrier-pigeon"),
+            ("orders", None),
+            ("campaigns", "email"),
+            (None, None),
+            (["orders"], "email"),
+            ({}, {}),
+            ("tidy; rm", None),
+        ],
+    )
+    def test_what_names_no_work_is_none(self, live_shop: Any, kind: object, channel: object) -> None:
+        assert Process(live_shop.app).knows(kind, channel) is None
+
+    def test_what_names_work_is_known(self, live_shop: Any) -> None:
+        process = Process(live_shop.app)
+        for work in all_work(["email"]):
+            assert process.knows(work.kind.value, work.channel) == work
+
+
+class TestParts:
+    CHANNELS = ("email", "sms")
+
+    def test_orders_have_a_process_of_their_own(self) -> None:
+        prompt, campaigns = parts(("orders", "events", "campaigns"), self.CHANNELS, 3)
+        assert (prompt.processes, campaigns.processes) == (1, 3)
+        assert campaigns.works == (Work(Kind.CAMPAIGNS),)
+        assert set(prompt.works) == {*all_work(list(self.CHANNELS))} - {*campaigns.works}
+
+    @pytest.mark.parametrize("lanes", [("orders",), ("events",), ("campaigns",), ("events", "campaigns")])
+    def test_whoever_is_there_keeps_all_going(self, lanes: tuple[str, ...]) -> None:
+        found = parts(lanes, self.CHANNELS, 2)
+        done = [work.kind for part in found for work in part.works]
+        for kind in (Kind.SWEEP, Kind.RECOVERY, Kind.TIDY):
+            assert done.count(kind) == 1
+
+    def test_a_lane_is_only_what_was_asked_for(self) -> None:
+        (part,) = parts(("orders",), self.CHANNELS, 2)
+        assert not {Kind.EVENTS, Kind.CAMPAIGNS} & {work.kind for work in part.works}
+        assert {Work(Kind.ORDERS, "email"), Work(Kind.ORDERS, "sms"), Work(Kind.INTAKE)} <= set(part.works)
