@@ -76,6 +76,7 @@ class Plugins:
         self._untouched: Untouched | None = None
         self.found: list[Plugin] = []
         self._owners: dict[str, Plugin] = {}
+        self._known: dict[str, list[tuple[str, Callable[..., Any]]]] = {}  # implementations by hook
         #: Told to whoever misses one.
         self._unloaded = f"; off: {'all, by --no-plugins' if none else ', '.join(off)}" if none or off else ""
         if none:
@@ -109,6 +110,7 @@ class Plugins:
             raise self._wrong(plugin, f"loading it changes {changed[0]}, which is not its own", _off(plugin))
         self._call(plugin, LOADED, partial(self._register, plugin))
         self._owners[plugin.name] = plugin
+        self._known.clear()
 
     def _register(self, plugin: Plugin) -> None:
         """Tell pluggy of it, if all its hooks are hooks."""
@@ -144,11 +146,13 @@ class Plugins:
 
     def _implementations(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
         """Each working plugin's implementation of `hook`, in the order pluggy would call them."""
-        caller = getattr(self._manager.hook, hook)
-        for implementation in reversed(caller.get_hookimpls()):
-            plugin = self._owners.get(implementation.plugin_name)
+        if hook not in self._known:
+            found = reversed(getattr(self._manager.hook, hook).get_hookimpls())
+            self._known[hook] = [(one.plugin_name, _by_name(one)) for one in found]
+        for name, call in self._known[hook]:
+            plugin = self._owners.get(name)
             if plugin is not None and plugin.fault is None:
-                yield plugin, _by_name(implementation)
+                yield plugin, call
 
     def _answer(self, plugin: Plugin, hook: str, look: Callable[[Any], T]) -> T | None:
         """What one plugin answers to `hook`, as `look` makes of it; None if it has no such hook."""
@@ -353,8 +357,7 @@ class Plugins:
 
     def take_part(self) -> bool:
         """Whether any of them has a part in rendering."""
-        parts = ("register_filters", "prepare_environment", "prepare_context")
-        return any(True for hook in parts for _ in self._implementations(hook))
+        return any(map(self.hears, ("register_filters", "prepare_environment", "prepare_context")))
 
     def watch(self, render: Callable[[], T]) -> T:
         """What `render` returns or raises, in which plugins take part, each time for as long as a hook may take.
@@ -384,10 +387,11 @@ class Plugins:
         if self._missed:
             raise self._missed[0]
         asked, ids = tuple(messages), {message.id for message in messages}
-        facts = replace(facts, customers=MappingProxyType(facts.customers), addresses=MappingProxyType(facts.addresses))
+        customers, addresses = MappingProxyType(facts.customers), MappingProxyType(facts.addresses)
         decisions: list[Decision] = []
         for plugin, check in self._implementations("check_messages"):
-            ask = partial(check, messages=asked, facts=replace(facts, settings=settings(plugin.name)))
+            theirs = replace(facts, customers=customers, addresses=addresses, settings=settings(plugin.name))
+            ask = partial(check, messages=asked, facts=theirs)
             decisions += self._call(
                 plugin, "check_messages", partial(_looked_at, partial(hooks.decisions, ids=ids), ask)
             )
@@ -395,7 +399,7 @@ class Plugins:
 
     def has_checks(self) -> bool:
         """Whether any plugin checks messages: if not, the facts need not be loaded."""
-        return bool(self._missed) or any(True for _ in self._implementations("check_messages"))
+        return self.hears("check_messages") or bool(self._missed)
 
     @property
     def _missed(self) -> list[PluginError]:
@@ -405,6 +409,10 @@ class Plugins:
             for plugin in self.found
             if plugin.fault and ("check_messages" in plugin.hooks or plugin.name in self._tables - self._owners.keys())
         ]
+
+    def hears(self, hook: str) -> bool:
+        """Whether any plugin that works has this hook: if not, what it would be told need not be put together."""
+        return any(True for _ in self._implementations(hook))
 
     def messages_sent(self, messages: Sequence[Message]) -> None:
         """Tell plugins."""
@@ -434,11 +442,7 @@ def _off(plugin: Plugin) -> str:
 
 def _by_name(implementation: pluggy.HookImpl) -> Callable[..., Any]:
     """Call an implementation with those of the hook's arguments that it takes."""
-
-    def call(**given: Any) -> Any:
-        return implementation.function(**{name: given[name] for name in implementation.argnames})
-
-    return call
+    return lambda **given: implementation.function(**{name: given[name] for name in implementation.argnames})
 
 
 def _looked_at(look: Callable[[Any], T], ask: Callable[..., Any], **given: Any) -> T:

@@ -248,6 +248,8 @@ def test_a_notice_that_fails_is_logged_and_the_others_are_told(
         b_tells=notice.format(body=f"__import__('pathlib').Path({str(told)!r}).write_text(messages[0].id)"),
         c_fails=notice.format(body="raise SystemExit"),
     )
+    assert plugins.hears("messages_sent")
+    assert not plugins.hears("prepare_context")
     plugins.messages_sent([MESSAGE])
     assert told.read_text("utf-8") == "m1"
     assert "plugin a_fails" in caplog.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import MappingProxyType
@@ -104,10 +104,13 @@ class Customer:
         if "birthday" in values:
             values["birthday"] = date.fromisoformat(values["birthday"])
         if "told_at" in values:
-            values["told_at"] = {
-                name: datetime.fromisoformat(text) for text, names in values["told_at"].items() for name in names
-            }
+            values["told_at"] = told_at_of(values["told_at"])
         return cls(**values)
+
+
+def told_at_of(by_time: Mapping[str, Sequence[str]]) -> dict[str, datetime]:
+    """What `to_document` wrote of `told_at`."""
+    return {name: datetime.fromisoformat(text) for text, names in by_time.items() for name in names}
 
 
 def _by_time(told_at: Mapping[str, datetime]) -> dict[str, list[str]]:

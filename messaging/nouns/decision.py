@@ -36,7 +36,7 @@ Decision = Deny | NotBefore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFacts:
-    """What checks may know about a batch. `recent` and `pending` are loaded when they are first looked at."""
+    """What checks may know about a batch. `recent`, `pending` and `addresses` are loaded when first looked at."""
 
     #: Business time.
     now: datetime

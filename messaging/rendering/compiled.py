@@ -94,17 +94,13 @@ class Compiled:
         A constant that a template shows (`{{ 'Ms' if … }}`) is the template's. What a `{% set %}` or `{% filter %}`
         block took in comes as one value.
         """
-        own = self._own
         flat: list[str] = []
-        piece: list[str] = []
-        written = True
-        for chunk in chunks:
-            if (id(chunk) in own) is not written:
-                flat.append("".join(piece))
-                piece.clear()
-                written = not written
-            piece.append(chunk)
-        flat.append("".join(piece))
+        start, written = 0, True
+        for end, own in enumerate(map(self._own.__contains__, map(id, chunks))):
+            if own is not written:
+                flat.append(chunks[start] if end == start + 1 else "".join(chunks[start:end]))
+                start, written = end, own
+        flat.append("".join(chunks[start:]))
         return flat if written else [*flat, ""]
 
     def _error(self, error: Exception) -> TemplateError:

@@ -23,7 +23,7 @@ from messaging.patience import Hung, told
 from messaging.rendering import formats, listing, wording
 from messaging.rendering.addresses import guarded_image, guarded_images, pixel, tracked
 from messaging.rendering.operators import concatenate, decimal
-from messaging.rendering.run import Run, digits_of, text_of
+from messaging.rendering.run import LIGHT, Run, digits_of, text_of
 
 #: What a value may have inside a style.
 _STYLE_VALUE = re.compile(r"[\w #%.,-]*")
@@ -37,11 +37,13 @@ def metered(name: str, function: Filter) -> Filter:
     @wraps(function)
     def call(run: Run, /, *args: Any, **kwargs: Any) -> Any:
         for value in args:
-            run.weigh(value)
+            if type(value) is not str or len(value) > LIGHT:
+                run.weigh(value)
         for value in kwargs.values():
             run.weigh(value)
         try:
-            return run.bounded(run.weigh(function(run, *args, **kwargs)))
+            made = function(run, *args, **kwargs)
+            return made if type(made) is str and len(made) <= LIGHT else run.bounded(run.weigh(made))
         except (TypeError, ValueError, AttributeError) as error:
             problem = _misfit(function, run, *args, **kwargs) or str(error)
             raise TemplateRuntimeError(f"filter {name}: {problem}") from error

@@ -75,6 +75,11 @@ def finished_pieces(part: str, flat: list[str], text: str, *, channel: str = "em
             if channel == "sms":
                 flat = _replaced(flat, _NO_BREAK, " ")
             flat = _stripped(_replaced(flat, _BLANK_LINES, "\n\n"), "\n" if "\n" in raw else None)
+    return pieces_of(flat)
+
+
+def pieces_of(flat: list[str]) -> Pieces:
+    """Skeleton and values, which come in turn."""
     return Pieces(tuple(flat[::2]), tuple(flat[1::2]))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator as functions
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateRuntimeError, Undefined
 from markupsafe import Markup, escape
 
-from messaging.rendering.run import Run, showable, text_of
+from messaging.rendering.run import LIGHT, Run, showable, text_of
 
 _FUNCTIONS = {
     "+": functions.add,
@@ -73,8 +74,14 @@ def decimal(value: Any) -> Decimal:
     Raises:
         TemplateRuntimeError: it is none.
     """
+    if type(value) is str and len(value) <= LIGHT:
+        return _read(value)  # prices come again and again
     if isinstance(value, Undefined):
         raise TemplateRuntimeError(f"{value._undefined_name} is missing")
+    return _number(value)
+
+
+def _number(value: Any) -> Decimal:
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except ArithmeticError:
@@ -82,6 +89,9 @@ def decimal(value: Any) -> Decimal:
     if not showable(number) or abs(number) >= _LARGEST:
         raise TemplateRuntimeError(f"{_short(value)} is not a number a message can show")
     return number
+
+
+_read = lru_cache(4096)(_number)
 
 
 def concatenate(run: Run, /, *values: Any) -> str:

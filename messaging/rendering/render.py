@@ -20,7 +20,7 @@ from messaging.nouns.template import TemplateVersion
 from messaging.rendering.compiled import Compiled
 from messaging.rendering.environment import Missing, Recommended, Sandbox
 from messaging.rendering.fallbacks import Fallbacks
-from messaging.rendering.finishing import LINES, finished, finished_pieces
+from messaging.rendering.finishing import LINES, finished, finished_pieces, pieces_of
 from messaging.rendering.run import Run
 
 #: Compiled variants that are kept: a version has one per channel and locale.
@@ -95,11 +95,13 @@ class Renderer:
 
         def render(part: str, compiled: Compiled) -> None:
             chunks: list[str] | None = None if pieces is None else []
-            text = finished(part, compiled.render(values, run, chunks), version.template, channel=channel)
+            raw = compiled.render(values, run, chunks)
+            text = finished(part, raw, version.template, channel=channel)
             name = "body" if part == "json" else part
             parts[name] = text
             if pieces is not None and chunks is not None and text:
-                pieces[name] = finished_pieces(part, compiled.apart(chunks), text, channel=channel)
+                flat = compiled.apart(chunks)
+                pieces[name] = pieces_of(flat) if text is raw else finished_pieces(part, flat, text, channel=channel)
 
         for part, compiled in variant.lines:
             render(part, compiled)

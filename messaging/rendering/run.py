@@ -29,6 +29,8 @@ MAX_STEPS = 2_000_000
 #: Characters of one value, and of one part of a message. Gmail clips at 102,000 bytes.
 MAX_TEXT = 100_000
 MAX_OUTPUT = 1_000_000
+#: A text of up to so many characters costs nothing to touch.
+LIGHT = 64
 #: Items of one list that a template makes.
 MAX_ITEMS = 10_000
 #: Bytes of all texts and lists that a message makes on its way, whether it keeps them or not.
@@ -123,7 +125,7 @@ class Run:
         """
         kind = type(value)
         if kind is str or kind is Markup:
-            if len(value) > 64:
+            if len(value) > LIGHT:
                 self.spend(len(value) >> 5)
         elif kind not in _SCALARS and not isinstance(value, Undefined):
             self._weigh_all(value)
@@ -155,7 +157,7 @@ class Run:
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
                 raise OverLimit(f"it makes a text of {len(value):,} characters; {MAX_TEXT:,} are the most")
-            if len(value) > 64:
+            if len(value) > LIGHT:
                 self._take(value)
         elif isinstance(value, (list, tuple, dict)):
             if len(value) > MAX_ITEMS:

@@ -192,9 +192,10 @@ class Composer:
         short = self._shortener.for_message(message.id, message.version) if message.channel in CHANNELS else None
         links = short or self._links.for_message(message.id, message.version)
         context = self.context(message, customer, version, links, now=now)
-        ours = {name: context[name] for name in OURS}
-        self._plugins.prepare_context(context, message)
-        context |= ours
+        if self._plugins.hears("prepare_context"):
+            ours = {name: context[name] for name in OURS}
+            self._plugins.prepare_context(context, message)
+            context |= ours
         parts = self._renderer.render(
             version, channel=message.channel, locale=context["locale"], context=context, links=links, pieces=pieces
         )

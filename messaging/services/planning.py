@@ -178,8 +178,8 @@ class Planner:
         facts = MessageFacts(
             now=now,
             customers=customers,
-            recent=_Later(lambda: self._store.outbox.recent(people, now - RECENT)),
-            pending=_Later(lambda: self._pending(people)),
+            recent=Later(lambda: self._store.outbox.recent(people, now - RECENT)),
+            pending=Later(lambda: self._pending(people)),
             addresses=statuses,
             timezone=self._timezone,
         )
@@ -201,27 +201,27 @@ class Planner:
         }
 
 
-class _Later(Mapping[str, Any]):
+class Later(Mapping[Any, Any]):
     """A mapping that is loaded when it is first looked at: most checks ask for one, or for none.
 
     By the thread that asks the checks: it may be in a transaction.
     """
 
-    def __init__(self, load: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, load: Callable[[], Mapping[Any, Any]]) -> None:
         self._load = load
-        self._known: Mapping[str, Any] | None = None
+        self._known: Mapping[Any, Any] | None = None
 
     @property
-    def _loaded(self) -> Mapping[str, Any]:
+    def _loaded(self) -> Mapping[Any, Any]:
         # No cached_property: before Python 3.12 all of these would share one lock while they ask the store.
         if self._known is None:
             self._known = at_home(self._load)
         return self._known
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: Any) -> Any:
         return self._loaded[key]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._loaded)
 
     def __len__(self) -> int:

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from messaging.errors import PluginError
 from messaging.meters import note
 from messaging.nouns.campaign import CampaignState
+from messaging.nouns.consent import AddressStatus
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Message, MessageState
 from messaging.rules import policy
 from messaging.rules.retry import still_said
-from messaging.services.planning import Planner
+from messaging.services.planning import Later, Planner
 from messaging.services.triggering import Triggering
 from messaging.services.waiting import SUPERSEDED
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Address, Outcome, Store
 
 #: When what could not be asked is asked again.
 AGAIN = timedelta(minutes=1)
@@ -51,7 +52,8 @@ class Rechecks:
         timely = [message for message in timely if message.id not in vetoed]
         ready = []
         try:
-            statuses = self._store.addresses.status({(m.channel, m.address or "") for m in timely})
+            # Consent itself is asked in the transaction that marks them; a plugin's check may want to see it now.
+            statuses = Later(lambda: self._statuses(timely))
             checked = self._planner.check(timely, customers, statuses, now=now)
         except PluginError as error:
             # A check that fails holds the batch: it is asked again, and nobody is written to meanwhile.
@@ -76,7 +78,7 @@ class Rechecks:
 
     def refused(self, messages: Collection[Message]) -> list[Outcome]:
         """What becomes of those whose address must not be written to (any more)."""
-        statuses = self._store.addresses.status({(m.channel, m.address or "") for m in messages})
+        statuses = self._statuses(messages)
         refused = []
         for message in messages:
             status = statuses[message.channel, message.address or ""]
@@ -84,6 +86,9 @@ class Rechecks:
             if why is not None:
                 refused.append(skipped(message, why))
         return refused
+
+    def _statuses(self, messages: Collection[Message]) -> dict[Address, AddressStatus]:
+        return self._store.addresses.status({(message.channel, message.address or "") for message in messages})
 
 
 def skipped(message: Message, reason: str) -> Outcome:

@@ -297,7 +297,6 @@ class Sender:
                 failed.append(self._unrendered(report, by_id[item.id], item.error, now))
             else:
                 letters.append(item)
-                by_id[item.id] = replace(by_id[item.id], variant=item.variant)
         self._settle(report, failed)
         return letters, by_id, links
 
@@ -326,7 +325,8 @@ class Sender:
                 break
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
-            begun = self._begin(report, [by_id[letter.id] for letter in group], links)
+            begun = self._begin(report, {letter.id: letter.variant for letter in group}, by_id, links)
+            waited = under_way is not None
             if under_way is not None:
                 self._receipts(report, adapter, under_way)
                 under_way = self._handover = None
@@ -335,7 +335,8 @@ class Sender:
             if self._stop.is_set() or report.fault is not None:
                 self._take_back(begun.values())
                 break
-            begun = self._still(report, begun)
+            if waited:
+                begun = self._still(report, begun)
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
                 handover = self._hand_over(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
@@ -351,14 +352,16 @@ class Sender:
         return replace(message, context=with_snapshot(filled, customer))
 
     def _begin(
-        self, report: SendReport, messages: Sequence[Message], links: Sequence[ShortLink]
+        self, report: SendReport, variants: Mapping[str, str], by_id: Mapping[str, Message], links: Sequence[ShortLink]
     ) -> dict[str, Message] | None:
-        """Mark a group as `sending`, asking policy once more in the same transaction, and keep its short links.
+        """Mark a group (message id -> the variant it was rendered in) as `sending`, asking policy once more in the same
+        transaction, and keep its short links.
 
         None: its campaign is no longer being sent.
         """
         now = self._clock.now()
-        ids = {message.id for message in messages}
+        messages = [by_id[id] for id in variants]
+        ids = set(variants)
         with self._store.transaction(shared=True):
             if self._rechecks.stopped(messages):
                 return None
@@ -373,7 +376,9 @@ class Sender:
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])
         return {
-            message.id: replace(message, state=MessageState.SENDING, attempts=message.attempts + 1)
+            message.id: replace(
+                message, state=MessageState.SENDING, attempts=message.attempts + 1, variant=variants[message.id]
+            )
             for message in messages
             if message.id in begun
         }

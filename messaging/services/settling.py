@@ -97,7 +97,8 @@ class Settling:
 
     def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
         if receipt.verdict is Verdict.ACCEPTED:
-            self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+            if self._plugins.hears("messages_sent"):
+                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
             if receipt.delivered:
                 self._delivered.append(_delivery(message, adapter, now))
             return Outcome(

@@ -21,7 +21,7 @@ from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.template import Trigger
 from messaging.rules.event_types import is_type, names_of
-from messaging.rules.subjects import context_of, key_of, trigger_key, value_in
+from messaging.rules.subjects import key_of, trigger_key, value_at, value_in
 from messaging.rules.timing import awaited, due_time, path_of
 from messaging.services.live_triggers import LiveTriggers, Matching, TriggerSwitch, asks, tells_another_time
 from messaging.services.planning import Draft, Planner
@@ -192,7 +192,7 @@ class Triggering:
             if isinstance(due, str):
                 problems.append(due)
                 continue
-            due = max(due, _earliest(trigger, now, context))
+            due = max(due, _earliest(trigger, now, partial(value_in, context=context)))
             drafts.append(
                 Draft(
                     origin=live.origin(key),
@@ -280,7 +280,7 @@ class Triggering:
     def _told_anew(self, story: Story, customer: Customer, live: LiveTriggers, index: int, now: datetime) -> Planned:
         """Move what waits for a time of which a story tells another; plan what had to wait for it to be told at all."""
         event = story.event
-        earliest = _earliest(live.triggers[index], now, context_of(event))
+        earliest = _earliest(live.triggers[index], now, partial(value_at, event=event))
         result = Planned(moved=self._waiting.told_anew(event, customer, live, index, earliest))
         if path_of(live.triggers[index]) is None:
             return result  # it planned without
@@ -386,8 +386,8 @@ def _without(trigger: Trigger) -> str:
     return f"the event has no {path_of(trigger)}"
 
 
-def _earliest(trigger: Trigger, now: datetime, context: Mapping[str, Any]) -> datetime:
-    """When what a trigger asks for may go that is told now, by an event of that context."""
-    if not (trigger.unless or trigger.cancel_on or awaited(trigger, partial(value_in, context=context))):
+def _earliest(trigger: Trigger, now: datetime, lookup: Callable[[str], Any]) -> datetime:
+    """When what a trigger asks for may go that is told now; `lookup` finds what is told at a path."""
+    if not (trigger.unless or trigger.cancel_on or awaited(trigger, lookup)):
         return now
     return now + (SETTLING if trigger.at is not None else min(trigger.after or timedelta(), SETTLING))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import datetime
 
 import orjson
@@ -70,6 +71,15 @@ def test_in_order_of_time(app):
         ("sent", "Thanks for 1"),
         ("skipped", None),
     ]
+
+
+def test_memory_is_looked_through_as_usual_afterwards(app):
+    before = gc.get_threshold()
+    told(app)
+    assert gc.get_threshold() == before
+    with rehearse(app, ["thanks"]) as rehearsal, pytest.raises(InputError):
+        tell_history(rehearsal, [])
+    assert gc.get_threshold() == before
 
 
 def test_what_was_before_is_history(app):

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from messaging.nouns.template import Trigger
 from messaging.rules.envelope import read_event
-from messaging.rules.subjects import cancels, context_of, kind_of, names_in, same, subjects, trigger_key, value_at
+from messaging.rules.subjects import (
+    cancels,
+    context_of,
+    kind_of,
+    names_in,
+    same,
+    subjects,
+    trigger_key,
+    value_at,
+    value_in,
+)
 
 ORDER = {"order": {"number": "#1001", "id": "5001"}}
 
@@ -41,6 +53,23 @@ def event(type="shop.told", **data):
 )
 def test_by_default_the_narrowest_subject(data, key):
     assert trigger_key(Trigger(event="x"), event(**data)) == key
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"order": {"number": "1", "items": [{"sku": "a", "backordered_until": "2026-03-09"}]}},
+        {"shipment": {"tracking_number": "1Z999AA10123456784", "carrier": "ups", "eta": "2026-03-05"}},
+        {"shipment": {"tracking_url": "javascript:x", "items": [{"sku": "a"}]}},
+        {"shipment": None, "order": "1", "token": {"a": {"b": 1}}},
+    ],
+)
+def test_what_stands_at_a_path_is_what_a_template_sees_there(data):
+    told = replace(event(**ORDER), data=data)
+    seen = context_of(told)
+    fields = ("eta", "items", "carrier", "tracking_url", "tracking_number", "number", "backordered_until", "a.b", "x.y")
+    for path in (*data, *(f"{kind}.{field}" for kind in (*data, "cart") for field in fields)):
+        assert value_at(path, told) == value_in(path, seen), path
 
 
 def test_a_key_of_its_own():

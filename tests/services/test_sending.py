@@ -460,6 +460,24 @@ def test_an_unsubscribe_stops_a_message_that_is_already_marked(live_shop: Any) -
     assert victims[0] not in live_shop.handed()
 
 
+@pytest.mark.parametrize(("batch", "times"), [(600, 1), (1, 3)])
+def test_consent_is_asked_when_it_counts(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch, batch: int, times: int
+) -> None:
+    """In the transaction that marks a group, and anew if it had to wait for the one before."""
+    live_shop.add_customers(2 * GROUP)
+    live_shop.campaign()
+    live_shop.pigeon.Pigeon.capabilities = Capabilities(batch_size=batch)
+    live_shop.app.campaigning.start("spring")
+    live_shop.app.campaigning.fill("spring")
+    addresses, asked = live_shop.app.store.addresses, []
+    status = addresses.status
+    monkeypatch.setattr(addresses, "status", lambda wanted: asked.append(len(wanted)) or status(wanted))
+    live_shop.app.send_campaign("spring")
+    assert live_shop.counts() == {"sent": 2 * GROUP}
+    assert asked == ([2 * GROUP] if batch > 1 else [GROUP] * times)
+
+
 def test_an_order_message_is_shown_as_it_went_out(live_shop: Any) -> None:
     live_shop.app.triggers.enable("order-confirmation")
     event = {

@@ -26,6 +26,9 @@ class Told(Plugins):
         super().__init__(none=True)
         self.sent: list[Message] = []
 
+    def hears(self, hook: str) -> bool:
+        return True
+
     def messages_sent(self, messages: Sequence[Message]) -> None:
         self.sent += messages
 

@@ -131,7 +131,18 @@ def _known(session: Session, addresses: Collection[Address]) -> dict[Address, Ad
     ):
         place = row["channel"], row["address"]
         if row["key"] is not None:
-            consents[place].append(Consent.from_document(CONSENTS.document(row)))
+            consents[place].append(
+                Consent(
+                    channel=place[0],
+                    address=place[1],
+                    topic=row["topic"],
+                    granted=row["granted"],
+                    at=row["at"],
+                    dated=row["dated"],
+                    source=row["source"],
+                    message_id=row["message_id"],
+                )
+            )
         if row["reason"] is not None and place not in suppressions:
             suppressions[place] = Suppression(
                 channel=place[0], address=place[1], reason=row["reason"], at=row["suppressed_at"], source=row["told_by"]
