@@ -20,6 +20,7 @@ from messaging.nouns.campaign import Campaign
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.nouns.template import TemplateVersion
+from messaging.services.compact import Seen
 from messaging.services.composing import Composer, Unrenderable
 from messaging.services.measuring import Measures, Sum
 from messaging.services.planning import Draft, Planner
@@ -234,11 +235,11 @@ def decide(
     members: Iterable[Customer],
     *,
     now: datetime,
-    seen: set[str] | None = None,
+    seen: Seen | None = None,
     hold: bool = False,
 ) -> Iterator[tuple[list[Message], list[Customer]]]:
     """The campaign's messages, page by page: one a person, and one an address. `hold`: see `Planner.plan`."""
-    seen = set() if seen is None else seen
+    seen = Seen() if seen is None else seen
     people = iter(members)
     while page := list(islice(people, PAGE)):
         drafts = [
@@ -256,14 +257,10 @@ def decide(
         yield [_once(message, seen) for message in planner.plan(drafts, now=now, hold=hold)], page
 
 
-def _once(message: Message, seen: set[str]) -> Message:
-    if message.state is not MessageState.PLANNED or message.address is None:
+def _once(message: Message, seen: Seen) -> Message:
+    if message.state is not MessageState.PLANNED or message.address is None or seen.add(message.address.casefold()):
         return message
-    address = message.address.casefold()
-    if address in seen:
-        return replace(message, state=MessageState.SKIPPED, reason="same address as another customer")
-    seen.add(address)
-    return message
+    return replace(message, state=MessageState.SKIPPED, reason="same address as another customer")
 
 
 def _warnings(plan: Plan, held: Counter[str], largest: int) -> list[str]:

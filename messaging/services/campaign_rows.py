@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.nouns.template import TemplateVersion
 from messaging.services.campaign_plans import PAGE, decide
+from messaging.services.compact import Seen
 from messaging.services.planning import Planner
 from messaging.stores.base import Store
 
@@ -26,32 +27,26 @@ class Rows:
         self._clock = clock
         self._planner = planner
 
-    def keep(
-        self, campaign: Campaign, version: TemplateVersion, members: Sequence[str], why: Mapping[str, str]
-    ) -> None:
-        """Store who gets it and what; `why` says of members that are skipped in any case the reason."""
+    def keep(self, campaign: Campaign, version: TemplateVersion, why: Mapping[str, str]) -> None:
+        """Store what it sends; `why` says of members that are skipped in any case the reason."""
         with self._store.transaction():
             self._store.put_version(version)
-            self._store.campaigns.put_members(campaign.name, members)
             if why:
                 self._store.put_note(_withheld_key(campaign.name), dict(why))
 
     def fill(self, campaign: Campaign, *, progress: Callable[[int], object] | None = None) -> Campaign:
         """Make those that are missing, for as long as it is in this state; return how it is then.
 
-        One that is being planned is sent from then on.
+        One that is being planned is sent from then on, and its audience is who was on the list.
         """
         name = campaign.name
         assert campaign.version is not None
         version = self._store.version(campaign.version)
         assert version is not None
-        members = self._store.campaigns.members(name) or iter(())
         withheld = self._store.get_note(_withheld_key(name)) or {}
         now = self._clock.now()
-        gone: list[str] = []
-        done, seen = self._made(name)
-        people = self._people((member for member in members if member not in done), gone)
-        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=seen, hold=True):
+        people = _People(self._store, campaign, again=any(self._store.outbox.counts(name).values()))
+        for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=people.addresses, hold=True):
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction():
                 found = self._found(name)
@@ -64,9 +59,10 @@ class Rows:
             found = self._found(name)
             if found.state is not campaign.state:
                 return found
-            self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
-            if found.state is CampaignState.PLANNING:
-                found = replace(found, state=CampaignState.SENDING)
+            self._store.outbox.add([_gone(campaign, version, member, now) for member in people.gone])
+            state = CampaignState.SENDING if found.state is CampaignState.PLANNING else found.state
+            if (state, people.listed) != (found.state, found.audience):
+                found = replace(found, state=state, audience=people.listed)
                 self._store.campaigns.put(found)
         return found
 
@@ -75,27 +71,40 @@ class Rows:
         assert campaign is not None
         return campaign
 
-    def _made(self, name: str) -> tuple[set[str], set[str]]:
-        """Who has a row already, when this was cut short before, and which addresses those rows go to."""
-        people: set[str] = set()
-        addresses: set[str] = set()
-        after: str | None = None
-        while page := self._store.outbox.page(campaign=name, after=after, limit=1000):
-            after = page[-1].id
-            people.update(message.customer_id for message in page)
-            addresses.update(
-                message.address.casefold()
-                for message in page
-                if message.address and message.state is not MessageState.SKIPPED
-            )
-        return people, addresses
 
-    def _people(self, members: Iterator[str], gone: list[str]) -> Iterator[Customer]:
-        """The members as customers; ids of those who are no more go to `gone`."""
+class _People:
+    """Those on the list who have no row yet, as customers, once."""
+
+    def __init__(self, store: Store, campaign: Campaign, *, again: bool) -> None:
+        """`again`: it was cut short before, and has rows."""
+        self._store = store
+        self._campaign = campaign
+        self._again = again
+        #: Where those rows go to.
+        self.addresses = Seen(self._written_to() if again else ())
+        #: How many are on the list, and the ids of those of them who are no customers any more.
+        self.listed = 0
+        self.gone: list[str] = []
+
+    def __iter__(self) -> Iterator[Customer]:
+        members = self._store.campaigns.members(self._campaign.name) or iter(())
         while page := list(islice(members, PAGE)):
+            self.listed += len(page)
+            if self._again:
+                rows = {member: message_id(self._campaign.origin, member, self._campaign.channel) for member in page}
+                made = self._store.outbox.get(rows.values())
+                page = [member for member in page if rows[member] not in made]
             found = self._store.customers.get(page)
-            gone.extend(member for member in page if member not in found)
+            self.gone += [member for member in page if member not in found]
             yield from (found[member] for member in page if member in found)
+
+    def _written_to(self) -> Iterator[str]:
+        after: str | None = None
+        while page := self._store.outbox.page(campaign=self._campaign.name, after=after, limit=PAGE):
+            after = page[-1].id
+            for message in page:
+                if message.address and message.state is not MessageState.SKIPPED:
+                    yield message.address.casefold()
 
 
 def forget_withheld(store: Store, customer_id: str) -> None:

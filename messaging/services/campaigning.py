@@ -17,6 +17,7 @@ from messaging.services.audience import Audience
 from messaging.services.campaign_plans import PAGE, Plan, Plans, content_of
 from messaging.services.campaign_rows import Rows
 from messaging.services.campaign_runs import Runs
+from messaging.services.compact import Ids, Seen
 from messaging.services.library import TemplateLibrary
 from messaging.stores.base import Outcome, Store
 
@@ -173,11 +174,7 @@ class Campaigning:
         _say_why(version, campaign.service_notice)
         self._has_adapter(campaign.channel, campaign.adapter)
         plan_hash = campaign.plan if plan_hash is None else plan_hash
-        members = [customer.id for customer in self._audience.members(campaign.segment)]
-        withheld: dict[str, str] = {}
-        if plan_hash is not None:
-            plan = self._plans.load(name, plan_hash)
-            members, withheld = self._compare(campaign, version, plan, members)
+        members, withheld = self._members(campaign, version, plan_hash)
         if campaign.at is not None and campaign.at > now:
             scheduled = replace(campaign, state=CampaignState.SCHEDULED, plan=plan_hash)
             self._move(campaign, scheduled)
@@ -192,19 +189,29 @@ class Campaigning:
         )
         with self._store.transaction():
             self._move(campaign, started)
-            self._rows.keep(started, version, members, withheld)
+            self._rows.keep(started, version, withheld)
+        # By itself: a million takes seconds, in which orders come in. If nobody gets to it, `fill` does.
+        self._store.campaigns.put_members(name, members)
         return started
+
+    def _members(
+        self, campaign: Campaign, version: TemplateVersion, plan_hash: str | None
+    ) -> tuple[Collection[str], dict[str, str]]:
+        """Who gets it, and why some of them are skipped in any case."""
+        members = Ids(customer.id for customer in self._audience.members(campaign.segment))
+        if plan_hash is None:
+            return members, {}
+        return self._compare(campaign, version, self._plans.load(campaign.name, plan_hash), members)
 
     def _compare(
         self, campaign: Campaign, version: TemplateVersion, plan: Plan, members: Collection[str]
-    ) -> tuple[list[str], dict[str, str]]:
+    ) -> tuple[Collection[str], dict[str, str]]:
         """The plan's members, and why some of them are skipped now."""
         again = f"plan again: messaging campaigns plan {campaign.name}"
         if content_of(campaign, version, self._audience.definition(campaign.segment)) != plan.content:
             raise Conflict("the template, the segment or the brand changed since the plan", hint=again)
-        known = set(plan.members)
-        present = set(members)
-        added = len(present - known)
+        known, present = Seen(plan.members), Seen(members)
+        added = sum(member not in known for member in members)
         if added:
             who = "1 person" if added == 1 else f"{added} people"
             raise Conflict(f"{who} joined the segment since the plan", hint=again)
@@ -215,7 +222,15 @@ class Campaigning:
     def fill(self, name: str, *, progress: Callable[[int], object] | None = None) -> Campaign:
         """Make the rows of a campaign that is being planned; nothing of it leaves before all are there."""
         campaign = self.get(name)
-        return self._rows.fill(campaign, progress=progress) if campaign.state is CampaignState.PLANNING else campaign
+        if campaign.state is not CampaignState.PLANNING:
+            return campaign
+        if self._store.campaigns.members(name) is None:  # whoever started it died before they had stored the list
+            version = self._store.version(str(campaign.version))
+            assert version is not None
+            members, withheld = self._members(campaign, version, campaign.plan)
+            self._rows.keep(campaign, version, withheld)
+            self._store.campaigns.put_members(name, members)
+        return self._rows.fill(campaign, progress=progress)
 
     def pause(self, name: str, reason: str | None = None) -> Campaign:
         """Stop sending within seconds, everywhere."""
@@ -258,8 +273,7 @@ class Campaigning:
             # Its rows must add up to its audience also now, if they were not all made. Nobody sends it meanwhile.
             paused = replace(campaign, state=CampaignState.PAUSED)
             self._move(campaign, paused)
-            self._rows.fill(paused)
-            campaign = paused
+            campaign = replace(paused, audience=self._rows.fill(paused).audience)
         cancelled = replace(campaign, state=CampaignState.CANCELLED, reason=None, finished_at=self._clock.now())
         with self._store.transaction():
             self._move(campaign, cancelled)

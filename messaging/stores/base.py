@@ -281,8 +281,8 @@ class Campaigns(ABC):
         """By time of creation."""
 
     @abstractmethod
-    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
-        """Store the whole member list, once: a second call changes nothing."""
+    def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:
+        """Store the whole member list, once. By itself, not in a transaction, it holds up nobody."""
 
     @abstractmethod
     def members(self, campaign: str) -> Iterator[str] | None:

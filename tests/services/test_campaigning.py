@@ -364,3 +364,56 @@ def test_what_began_is_not_planned_again(live_shop: Any) -> None:
     live_shop.campaign()
     with pytest.raises(Conflict, match="began already"):
         live_shop.app.campaigning.plan("spring")
+
+
+class Died(Exception):
+    """Whoever started it is gone."""
+
+
+def died_before_the_list(shop: Any, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.app.store.campaigns, "put_members", die)
+        with pytest.raises(Died):
+            shop.app.campaigning.start("spring", **options)
+    assert shop.app.campaigning.get("spring").state is CampaignState.PLANNING
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_list_that_was_not_stored_is_made_by_who_takes_it_up(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch, planned: bool
+) -> None:
+    live_shop.add_customers(3)
+    live_shop.write_segment("all", "country is not defined")
+    create(live_shop)
+    plan = live_shop.app.campaigning.plan("spring").hash if planned else None
+    died_before_the_list(live_shop, monkeypatch, plan_hash=plan)
+    person = live_shop.app.store.customers.get(["c0001"])["c0001"]
+    live_shop.app.store.customers.put([replace(person, country="DE")])
+    live_shop.app.campaigning.start("spring", plan_hash=plan)
+    campaign = live_shop.app.campaigning.fill("spring")
+    assert campaign.state is CampaignState.SENDING
+    assert live_shop.counts() == ({"planned": 2, "skipped": 1} if planned else {"planned": 2})
+    assert campaign.audience == sum(live_shop.counts().values())
+
+
+def test_cancelled_before_the_list_was_stored_nobody_was_its_audience(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(3)
+    create(live_shop)
+    died_before_the_list(live_shop, monkeypatch)
+    assert live_shop.app.campaigning.cancel("spring").audience == 0
+    assert live_shop.counts() == {}
+
+
+def test_paused_before_the_list_was_stored_it_goes_on_to_all(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live_shop.add_customers(3)
+    create(live_shop)
+    died_before_the_list(live_shop, monkeypatch)
+    live_shop.app.campaigning.pause("spring")
+    assert live_shop.app.campaigning.resume("spring").state is CampaignState.PLANNING
+    live_shop.app.campaigning.fill("spring")
+    assert live_shop.counts() == {"planned": 3}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count, islice
 
 from messaging.nouns.campaign import Campaign
 from messaging.nouns.documents import Document
@@ -42,18 +43,17 @@ class PostgresCampaigns(Campaigns):
         rows = self._database.rows("SELECT document FROM campaigns ORDER BY created_at, name")
         return [Campaign.from_document(row["document"]) for row in rows]
 
-    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
-        starts = range(0, len(customer_ids), PAGE)
+    def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:
         pack({"campaign": campaign}, "members")
-        for start in starts:
-            pack({"ids": list(customer_ids[start : start + PAGE])}, "members")
+        for page in _pages(customer_ids):
+            pack({"ids": page}, "members")
 
         def put(session: Session) -> None:
             statement = "INSERT INTO member_lists VALUES (%(campaign)s) ON CONFLICT DO NOTHING"
             if session.run(statement, {"campaign": campaign}):
-                for start in starts:
-                    some = enumerate(customer_ids[start : start + PAGE], start)
-                    session.insert("members", _MEMBERS, [(campaign, position, id) for position, id in some])
+                position = count()
+                for page in _pages(customer_ids):
+                    session.insert("members", _MEMBERS, [(campaign, next(position), id) for id in page])
 
         self._database.write(put)
 
@@ -88,6 +88,12 @@ def forget_member(session: Session, identity: Identity) -> None:
         "UPDATE members SET customer_id = %(alias)s WHERE customer_id = %(id)s",
         {"id": identity.customer_id, "alias": identity.alias},
     )
+
+
+def _pages(ids: Collection[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while page := list(islice(rest, PAGE)):
+        yield page
 
 
 def _names(name: str) -> dict[str, list[str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count, groupby
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count, groupby, islice
+from math import ceil
 
 from messaging.nouns.campaign import Campaign
 from messaging.rules.identity import Identity
@@ -36,12 +37,13 @@ class TinyCampaigns(Campaigns):
             campaigns = [Campaign.from_document(document) for document in self._table.documents.values()]
         return sorted(campaigns, key=lambda campaign: (campaign.created_at, campaign.name))
 
-    def put_members(self, campaign: str, customer_ids: Sequence[str]) -> None:
+    def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:
         with self._journal.changing():
             if _key(campaign, 0) in self._members.documents:
                 return
-            for page, start in enumerate(range(0, max(len(customer_ids), 1), MEMBERS)):
-                self._members.put(_key(campaign, page), {"ids": list(customer_ids[start : start + MEMBERS])})
+            rest = iter(customer_ids)
+            for page in range(max(1, ceil(len(customer_ids) / MEMBERS))):
+                self._members.put(_key(campaign, page), {"ids": list(islice(rest, MEMBERS))})
 
     def members(self, campaign: str) -> Iterator[str] | None:
         with self._journal.reading():
