@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types wheel docs bench clean
+.PHONY: demo test lint types wheel docs bench prove clean
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +40,9 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+prove: $(READY)
+	$(BIN)/python -m tests.proving $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,136 @@
+"""One run: a campaign and orders, faults by the seed, rest, and the verdict."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.proving.checking import Verdict, come_to_rest, judge
+from tests.proving.faults import Breaker, Fault, Watch, plan
+from tests.proving.services import Postgres, RabbitMQ, Redis, Service, until
+from tests.proving.shop import Orders, Shop
+
+#: How long all may take to come to rest when everything is well again, in seconds.
+REST = 240.0
+#: How long a campaign takes for each fault, in seconds.
+PAUSE = 1.5
+BROKERS = {"redis": Redis, "rabbitmq": RabbitMQ}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a run is made on."""
+
+    store: str
+    broker: str | None = None
+    people: int = 3000
+    faults: int = 12
+    unknown: str = "at_most_once"
+    only: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.store if self.broker is None else f"{self.store}, workers over {self.broker}"
+
+
+@dataclass
+class Run:
+    """How one went."""
+
+    kind: Kind
+    seed: int
+    plan: list[Fault] = field(default_factory=list)
+    done: dict[str, int] = field(default_factory=dict)
+    verdict: Verdict = field(default_factory=Verdict)
+    seconds: float = 0.0
+    accepted: int = 0
+    tries: int = 0
+    #: Kept for whoever looks what went wrong.
+    folder: Path | None = None
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that another user's database can be in."""
+    folder = Path(tempfile.mkdtemp(prefix="proof-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def prove(kind: Kind, seed: int) -> Run:
+    """Run it once.
+
+    Raises:
+        Missing: a service that it needs cannot be started.
+    """
+    run = Run(kind, seed)
+    begun = time.monotonic()
+    with scratch() as folder, ExitStack() as stack:
+
+        def started(service: type[Service]) -> Service:
+            made = service(folder)
+            stack.callback(made.stop)
+            return made
+
+        postgres = started(Postgres) if kind.store == "postgres" else None
+        broker = started(BROKERS[kind.broker]) if kind.broker else None
+        shop = Shop(
+            folder / "shop",
+            kind.people,
+            store=postgres.url if postgres else "tinydb:data/store.jsonl",
+            queue=broker.url if broker else None,
+            seconds=kind.faults * PAUSE,
+            unknown=kind.unknown,
+        )
+        stack.callback(shop.close)
+        breaker = Breaker(shop, postgres, broker)  # type: ignore[arg-type]
+        kinds = [name for name in breaker.kinds() if not kind.only or name in kind.only]
+        run.plan = plan(seed, kind.faults, kinds)
+        _run(shop, breaker, run)
+        run.done = breaker.done
+        if not run.verdict.breaches:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            stack.callback(shop.close)
+        else:
+            run.folder = folder
+    run.seconds = time.monotonic() - begun
+    return run
+
+
+def _run(shop: Shop, breaker: Breaker, run: Run) -> None:
+    breaker.keep_going()
+    until(lambda: _answers(shop), 60, "messaging serve")
+    orders = Orders(shop)
+    orders.start()
+    # Slow enough that the faults find it under way, whatever the machine.
+    with Watch(breaker):
+        for fault in run.plan:
+            time.sleep(fault.pause)  # the plan's own rhythm, not a wait for anything
+            breaker.do(fault)
+        breaker.mend()
+        taken = orders.stop(150)
+        left = come_to_rest(shop, REST)
+    codes = shop.stop()
+    run.verdict = judge(shop, orders)
+    run.verdict.must(taken, "the last orders were not accepted")
+    run.verdict.must(not left, f"it never came to rest: {left}")
+    for name, code in codes.items():
+        run.verdict.must(code in (0, 1, 3, 130, -15) and code >= -15, f"{name} did not end in good order: {code}")
+    run.accepted, run.tries = len(orders.accepted), orders.tries
+
+
+def _answers(shop: Shop) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", shop.port), 0.5).close()
+    except OSError:
+        return False
+    return True
