@@ -34,13 +34,14 @@ def worker(
     app: Messaging, lanes: tuple[str, ...], concurrency: int | None, metrics_port: int | None, metrics_host: str
 ) -> None:
     """Send what is due, until stopped; order messages by a process of their own."""
-    from messaging.cli.supervising import parts
-
     if not app.queue.workers:
         raise SettingsError(
             '[queue] use = "inline": there are no workers',
             hint='set [queue] use = "celery" and its url, or let messaging serve send',
         )
+    # Only now: it needs Celery, and what that takes is said by what is above.
+    from messaging.cli.supervising import parts
+
     app.store.health()
     try:
         app.queue.check()

@@ -48,6 +48,36 @@ def test_one_line_says_why_there_are_none(
     assert line in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, '[queue] use = "inline": there are no workers'),
+        ({"MESSAGING__QUEUE__USE": "celery"}, "workers need the store on PostgreSQL"),
+        (
+            {
+                "MESSAGING__QUEUE__USE": "celery",
+                "MESSAGING__QUEUE__URL": "redis://broker.example",
+                "MESSAGING__STORE__URL": "postgresql://db.example/shop",
+            },
+            'Pip install "customer-messaging[scale]"',
+        ),
+    ],
+)
+def test_one_line_says_so_where_the_extra_is_missing(tmp_path: Path, settings: dict[str, str], line: str) -> None:
+    make_workspace(tmp_path / "shop")
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('celery', 'kombu')))  # as if they were not installed\n"
+        "from messaging.cli.ending import run; sys.argv[1:] = ['worker']; run()"
+    )
+    environment = {**os.environ, **settings}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "shop", env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert line in done.stderr
+
+
 @pytest.mark.postgres
 @pytest.mark.broker
 class TestWithWorkers:
