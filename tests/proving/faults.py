@@ -122,9 +122,9 @@ class Breaker:
                 pass
 
     def _apart(self, draw: float) -> None:
-        """The next sender's clock is some minutes off, before or after."""
+        """The next sender's clock is half a minute off, before or after; what it puts off, it puts off by that much more."""
         self.shop.kill("sender")
-        off = timedelta(minutes=2 if draw < 0.5 else -2)
+        off = timedelta(seconds=30 if draw < 0.5 else -30)
         self.shop.start_sender(MESSAGING_NOW=(datetime.now(UTC) + off).isoformat())
 
     def _refuse_some(self, draw: float) -> None:
