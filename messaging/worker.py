@@ -151,7 +151,7 @@ def make_app() -> Any:
     forked: list[int] = []
     before: list[Any] = []
 
-    @celery.task(name=TASK)  # type: ignore[untyped-decorator]
+    @celery.task(name=TASK, Request="messaging.queue.acknowledging:Request")  # type: ignore[untyped-decorator]
     def work(*others: Any, kind: Any = None, channel: Any = None, **more: Any) -> None:
         if forked and not before:
             before.append(signal.signal(signal.SIGTERM, end))
