@@ -30,6 +30,8 @@ log = logging.getLogger("messaging.worker")
 TURN = 1.0
 #: Set by `messaging worker` for the processes that it starts: they end when it does, however it does.
 WATCHED = "MESSAGING_WORKER_WATCHED"
+#: Set by it for those that send campaigns: by so much they stand back for others on the same processors (`nice`).
+PATIENT = "MESSAGING_WORKER_PATIENT"
 
 
 class Hand:
@@ -186,6 +188,7 @@ def make_app() -> Any:
     signals.worker_process_init.connect(lambda **_: forked.append(os.getpid()), weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)
+    os.nice(int(os.environ.get(PATIENT) or 0))
     signals.worker_ready.connect(_look_up, weak=False)
     return celery
 

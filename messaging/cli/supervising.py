@@ -19,12 +19,14 @@ from messaging.errors import MessagingError
 from messaging.nouns.work import LANES, Kind, Work, all_work
 from messaging.queue.base import Queue
 from messaging.queue.brokered import EVERY
-from messaging.worker import WATCHED
+from messaging.worker import PATIENT, WATCHED
 
 log = logging.getLogger("messaging.worker")
 
 #: How long a process that died is left dead, the first time in a row and at most, in seconds.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+#: How much those that send campaigns stand back for who tells of orders, on processors that they share.
+NICE = 10
 #: One that lived so long was well, in seconds.
 WELL = 60.0
 
@@ -146,6 +148,8 @@ class Supervisor:
         command += ["--loglevel", "INFO" if loud else "WARNING"]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         environment = {**os.environ, "MESSAGING_WORKSPACE": str(self._workspace), WATCHED: "1"}
+        if child.part.name == "campaigns":
+            environment[PATIENT] = str(NICE)
         # A session of its own: Ctrl-C is for us, who tell it. It ends when we do, as its input does.
         return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)
 
