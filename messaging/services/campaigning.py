@@ -282,9 +282,8 @@ class Campaigning:
 
     def sweep(self) -> None:
         """Skip what cancelled campaigns still have planned: a sender had it locked when they were cancelled."""
-        for campaign in self._store.campaigns.all():
-            if campaign.state is CampaignState.CANCELLED:
-                self._store.outbox.stop(campaign.name, CANCELLED)
+        for campaign in self._store.campaigns.all([CampaignState.CANCELLED]):
+            self._store.outbox.stop(campaign.name, CANCELLED)
 
     def hold(self, name: str, reason: str, *, states: Collection[CampaignState] = (CampaignState.SCHEDULED,)) -> bool:
         """Leave a campaign that is due to a person to decide about; false if it is in another state by now."""
@@ -337,7 +336,7 @@ class Campaigning:
 
         Those that are too late are held instead. `shared`: one that is being sent is for whoever comes.
         """
-        for campaign in self._store.campaigns.all():
+        for campaign in self._store.campaigns.all(_GOING):
             name = campaign.name
             campaign = self.get(name)
             since = self._since(campaign, shared=shared) if campaign.state in _GOING else None

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.expressions.inquiry import Inquiry
-from messaging.nouns.campaign import Campaign
+from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.consent import AddressStatus, Consent, Suppression
 from messaging.nouns.customer import Customer
 from messaging.nouns.engagement import Engagement
@@ -277,8 +277,8 @@ class Campaigns(ABC):
     def put(self, campaign: Campaign) -> None: ...
 
     @abstractmethod
-    def all(self) -> list[Campaign]:
-        """By time of creation."""
+    def all(self, states: Collection[CampaignState] | None = None) -> list[Campaign]:
+        """Those in one of these states, or all, by time of creation."""
 
     @abstractmethod
     def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:

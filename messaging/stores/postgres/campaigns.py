@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count, islice
 
-from messaging.nouns.campaign import Campaign
+from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.documents import Document
 from messaging.rules.identity import Identity
 from messaging.stores.base import Campaigns
@@ -39,8 +39,10 @@ class PostgresCampaigns(Campaigns):
             lambda session: session.insert("campaigns", CAMPAIGNS.columns, [row], conflict), serial=True
         )
 
-    def all(self) -> list[Campaign]:
-        rows = self._database.rows("SELECT document FROM campaigns ORDER BY created_at, name")
+    def all(self, states: Collection[CampaignState] | None = None) -> list[Campaign]:
+        which = "WHERE state = ANY(%(states)s)" if states is not None else ""
+        statement = f"SELECT document FROM campaigns {which} ORDER BY created_at, name"
+        rows = self._database.rows(statement, {"states": [state.value for state in states or ()]})
         return [Campaign.from_document(row["document"]) for row in rows]
 
     def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:

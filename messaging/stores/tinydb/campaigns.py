@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import count, groupby, islice
 from math import ceil
 
-from messaging.nouns.campaign import Campaign
+from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.rules.identity import Identity
 from messaging.stores.base import Campaigns
 from messaging.stores.tinydb.table import JournalDB
@@ -32,9 +32,13 @@ class TinyCampaigns(Campaigns):
         with self._journal.changing():
             self._table.put(campaign.name, campaign.to_document())
 
-    def all(self) -> list[Campaign]:
+    def all(self, states: Collection[CampaignState] | None = None) -> list[Campaign]:
         with self._journal.reading():
-            campaigns = [Campaign.from_document(document) for document in self._table.documents.values()]
+            campaigns = [
+                Campaign.from_document(document)
+                for document in self._table.documents.values()
+                if states is None or document["state"] in states
+            ]
         return sorted(campaigns, key=lambda campaign: (campaign.created_at, campaign.name))
 
     def put_members(self, campaign: str, customer_ids: Collection[str]) -> None:

@@ -38,6 +38,15 @@ def test_all_by_time_of_creation(store, look, make):
     assert [campaign.name for campaign in look().campaigns.all()] == ["b", "a"]
 
 
+def test_those_in_some_states(store, look, make):
+    for number, state in enumerate(CampaignState):
+        store.campaigns.put(replace(make.campaign(f"c{number}"), state=state))
+    wanted = [CampaignState.DONE, CampaignState.DRAFT]
+    assert {campaign.state for campaign in look().campaigns.all(wanted)} == set(wanted)
+    assert look().campaigns.all([]) == []
+    assert len(look().campaigns.all()) == len(CampaignState)
+
+
 def test_members_are_stored_once_in_their_order(store, look):
     members = [f"c{n}" for n in range(2500, 0, -1)]
     assert look().campaigns.members("spring") is None
