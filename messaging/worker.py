@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from messaging.errors import PLUGIN_FAULTS, MessagingError
-from messaging.nouns.work import LANES, Kind, Work, all_work
+from messaging.nouns.work import LANES, Kind, Work
 from messaging.services.sending import unwatched
 from messaging.services.turns import Turn
 
@@ -95,10 +95,6 @@ class Process:
             with self._lock:
                 self.busy -= 1
 
-    def knows(self, kind: object, channel: object) -> Work | None:
-        """The work that a task names, if there is such."""
-        return next((one for one in all_work(self.app.channels()) if (one.kind, one.channel) == (kind, channel)), None)
-
     def _step(self, work: Work) -> Callable[[], object]:
         app, dispatcher = self.app, self.app.dispatcher
         turn = Turn(TURN, more=lambda: app.queue.wake(work))
@@ -142,7 +138,8 @@ def make_app() -> Any:
             '[queue] use = "inline": there are no workers',
             hint='set [queue] use = "celery" and its url, or let messaging serve send',
         )
-    from messaging.queue.brokered import TASK, CeleryQueue
+    from messaging.queue.brokered import CeleryQueue
+    from messaging.queue.taking import TASK
 
     assert isinstance(queue, CeleryQueue)
     celery = queue.celery
@@ -154,17 +151,14 @@ def make_app() -> Any:
     before: list[Any] = []
 
     @celery.task(name=TASK, Request="messaging.queue.acknowledging:Request")  # type: ignore[untyped-decorator]
-    def work(*others: Any, kind: Any = None, channel: Any = None, **more: Any) -> None:
+    def work(kind: str, channel: str | None) -> None:
         if forked and not before:
             before.append(signal.signal(signal.SIGTERM, end))
-        found = process.knows(kind, channel) if not others and not more else None
-        if found is None:
-            log.error("a task that is none of ours was left undone")
-            return
+        one = Work(Kind(kind), channel)
         try:
-            process.work(found)
+            process.work(one)
         except MessagingError as error:
-            log.error("%s: %s", found.name, error)
+            log.error("%s: %s", one.name, error)
         _end_if_told()
 
     def _end_if_told() -> None:

@@ -23,11 +23,10 @@ from messaging.errors import QueueError
 from messaging.nouns.work import Kind, Work, all_work
 from messaging.patience import Call
 from messaging.queue.base import Queue
+from messaging.queue.taking import TASK
 
 log = logging.getLogger("messaging.queue")
 
-#: The one task there is: `messaging.work(kind, channel)`.
-TASK = "messaging.work"
 #: What is done again and again, by whoever keeps the time, and how often, in seconds.
 EVERY = {Kind.SWEEP: 1.0, Kind.TIDY: 3600.0}
 #: When it was done last, as far as a clock that was started just now knows.
@@ -45,6 +44,7 @@ _URGENT = {Kind.ORDERS: 2, Kind.INTAKE: 2, Kind.CAMPAIGNS: 0}
 def make_celery(url: str, *, prefix: str, channels: Sequence[str]) -> Celery:
     """The Celery app that both sides use: JSON only, no results, late acknowledgement, nothing that can be steered."""
     app = Celery("messaging", set_as_current=False, fixups=[])
+    app.works = all_work(list(channels))  # for `Taking`
     app.conf.update(
         broker_url=url,
         task_serializer="json",
@@ -58,10 +58,11 @@ def make_celery(url: str, *, prefix: str, channels: Sequence[str]) -> Celery:
         task_create_missing_queues=False,
         task_default_queue=f"{prefix}.{Kind.SWEEP}",
         task_default_exchange="",
-        task_queues=[queue_of(prefix, work) for work in all_work(list(channels))],
+        task_queues=[queue_of(prefix, work) for work in app.works],
         task_default_delivery_mode="transient",
         task_publish_retry=False,
         # Whoever can write to the broker can wake workers, and do nothing else.
+        worker_consumer="messaging.queue.taking:Taking",
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_timeout=PATIENCE,

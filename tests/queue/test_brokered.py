@@ -20,7 +20,8 @@ kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed"
 
 from messaging.errors import QueueError  # noqa: E402
 from messaging.nouns.work import Kind, Work, all_work  # noqa: E402
-from messaging.queue.brokered import EVERY, TASK, Beat, CeleryQueue  # noqa: E402
+from messaging.queue.brokered import EVERY, Beat, CeleryQueue  # noqa: E402
+from messaging.queue.taking import TASK  # noqa: E402
 
 ORDERS, CAMPAIGNS = Work(Kind.ORDERS, "email"), Work(Kind.CAMPAIGNS)
 

@@ -79,26 +79,6 @@ class TestProcesses:
         process.work(ORDERS)
         assert live_shop.handed() == []
 
-    @pytest.mark.parametrize(
-        ("kind", "channel"),
-        [
-            ("orders", "carrier-pigeon"),
-            ("orders", None),
-            ("campaigns", "email"),
-            (None, None),
-            (["orders"], "email"),
-            ({}, {}),
-            ("tidy; rm", None),
-        ],
-    )
-    def test_what_names_no_work_is_none(self, live_shop: Any, kind: object, channel: object) -> None:
-        assert Process(live_shop.app).knows(kind, channel) is None
-
-    def test_what_names_work_is_known(self, live_shop: Any) -> None:
-        process = Process(live_shop.app)
-        for work in all_work(["email"]):
-            assert process.knows(work.kind.value, work.channel) == work
-
 
 class TestParts:
     CHANNELS = ("email", "sms")

@@ -1,0 +1,54 @@
+"""What a worker takes from the broker: wake-ups as they are published here, and nothing else.
+
+Celery believes what a task says of itself: when it is due, how long it may take before its process is killed, what is
+to be run behind it. And it ends at what it cannot read, gives that back to the broker, and ends at it again. So each is
+looked at before Celery does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+from celery.worker.consumer import Consumer
+from kombu.utils.uuid import uuid
+
+from messaging.nouns.work import Work
+
+log = logging.getLogger("messaging.worker")
+
+#: The one task there is: `messaging.work(kind, channel)`.
+TASK = "messaging.work"
+
+
+class Taking(Consumer):  # type: ignore[misc]
+    """Celery's consumer, behind a door."""
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], object]:
+        take = super().create_task_handler(*args, **options)
+
+        def look(message: Any) -> None:
+            if is_wake_up(message, self.app.works):
+                # Nothing else of what it says of itself goes on.
+                message.headers = {"lang": "py", "task": TASK, "id": uuid()}
+                take(message)
+            else:
+                log.error("a task that is none of ours was left undone")
+                message.reject_log_error(log, self.connection_errors)
+
+        return look
+
+
+def is_wake_up(message: Any, works: Collection[Work]) -> bool:
+    """Whether it wakes for one of `works`, and says no more than that."""
+    try:
+        args, kwargs, then = message.payload
+        return (
+            message.headers["task"] == TASK
+            and kwargs in [{"kind": work.kind.value, "channel": work.channel} for work in works]
+            and not args
+            and not any(then.values())
+        )
+    except Exception:  # whatever somebody made of it
+        return False

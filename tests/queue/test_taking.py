@@ -1,0 +1,74 @@
+"""What is let through to Celery: wake-ups, and nothing that says more."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed")
+
+from messaging.nouns.work import all_work  # noqa: E402
+from messaging.queue.taking import TASK, is_wake_up  # noqa: E402
+
+WORKS = all_work(["email"])
+NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+ORDERS = {"kind": "orders", "channel": "email"}
+
+
+def made(body: Any, headers: Any = None, content_type: str = "application/json") -> Any:
+    return kombu.Message(
+        body if isinstance(body, bytes) else json.dumps(body),
+        content_type=content_type,
+        content_encoding="utf-8",
+        headers={"task": TASK, "id": "1"} if headers is None else headers,
+        accept={"application/json"},
+    )
+
+
+def test_what_names_work_is_taken() -> None:
+    for work in WORKS:
+        assert is_wake_up(made([[], {"kind": work.kind.value, "channel": work.channel}, NOTHING]), WORKS)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"kind": "orders", "channel": "carrier-pigeon"},
+        {"kind": "orders", "channel": None},
+        {"kind": "orders"},
+        {"kind": "campaigns", "channel": "email"},
+        {"kind": None, "channel": None},
+        {"kind": ["orders"], "channel": "email"},
+        {"kind": {}, "channel": {}},
+        {"kind": "tidy; rm", "channel": None},
+        {**ORDERS, "campaign": "x"},
+        {},
+        None,
+    ],
+)
+def test_what_names_no_work_is_none(named: object) -> None:
+    assert not is_wake_up(made([[], named, NOTHING]), WORKS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        made([["email"], ORDERS, NOTHING]),
+        made([[], ORDERS, {**NOTHING, "callbacks": [{"task": "os.system"}]}]),
+        made([[], ORDERS, {**NOTHING, "chain": [{"task": TASK}]}]),
+        made([[], ORDERS, NOTHING], {"task": "celery.map", "id": "1"}),
+        made([[], ORDERS, NOTHING], {"task": [TASK], "id": "1"}),
+        made([[], ORDERS, NOTHING], {}),
+        made([[], ORDERS, NOTHING], []),
+        made([[], ORDERS]),
+        made("orders"),
+        made({"task": TASK, "id": "1", "args": [], "kwargs": ORDERS}, {}),
+        made(b"{"),
+        made(b"\xff"),
+        made(b"", content_type="application/x-python-serialize"),
+    ],
+)
+def test_what_is_more_or_less_is_none(message: Any) -> None:
+    assert not is_wake_up(message, WORKS)
