@@ -20,7 +20,7 @@ from messaging.errors import RequestRejected
 from messaging.nouns.engagement import Engagement
 from messaging.nouns.http import HttpClient, Offline
 from messaging.nouns.message import MessageClass
-from messaging.nouns.pieces import Pieces
+from messaging.nouns.pieces import Joined, Pieces
 from messaging.nouns.request import Request
 from messaging.nouns.template import DEFAULT_VARIANT
 
@@ -114,6 +114,14 @@ class RenderedMessage:
     #: email: what a Message-ID says before its @, where the adapter writes one: `id` and a proof that it is ours, by
     #: which mail that comes back is believed. Empty: `id` alone.
     mail_id: str = ""
+
+    def apart(self, part: str) -> Pieces | None:
+        """The pieces that a part surely is joined of; None: there are none."""
+        pieces = self.pieces.get(part)
+        if pieces is None or (isinstance(self.parts, Joined) and self.parts.pieces is self.pieces):
+            return pieces
+        whole = len(pieces.skeleton) == len(pieces.values) + 1 and pieces.text == self.parts.get(part)
+        return pieces if whole else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

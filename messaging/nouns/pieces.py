@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -17,6 +18,10 @@ class Pieces:
     skeleton: tuple[str, ...]
     values: tuple[str, ...]
 
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
+        return any(self.skeleton) or any(self.values)
+
     @property
     def text(self) -> str:
         """The part."""
@@ -24,3 +29,27 @@ class Pieces:
         flat[::2] = self.skeleton
         flat[1::2] = self.values
         return "".join(flat)
+
+
+class Joined(Mapping[str, str]):
+    """The parts of a message that are in pieces, by name: each is joined when it is asked for."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: Mapping[str, Pieces]) -> None:
+        self.pieces = pieces
+
+    def __getitem__(self, name: str) -> str:
+        return self.pieces[name].text
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.pieces
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.pieces)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

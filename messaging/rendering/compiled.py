@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import CodeType, TracebackType
 from typing import Any
@@ -17,7 +17,7 @@ from messaging.rendering.guard import guard
 from messaging.rendering.pieces import Origins
 from messaging.rendering.run import MAX_OUTPUT, OverLimit, Run
 
-#: Chunks that are joined before the length is looked at.
+#: Chunks that are taken before the length is looked at.
 _CHUNKS = 64
 
 
@@ -60,10 +60,10 @@ class Compiled:
         #: What the template wrote, by identity: the constants live as long as the code does. Those of one letter are
         #: the interpreter's, which customers' values are made of too.
         self._code = code
-        self._own = frozenset(id(text) for text in _texts(code) if len(text) > 1)
+        self.own = frozenset(id(text) for text in _texts(code) if len(text) > 1)
 
-    def render(self, context: Mapping[str, Any], run: Run, chunks: list[str] | None = None) -> str:
-        """The text for one message; `chunks` gets what it is joined of, for `apart`.
+    def chunks(self, context: Mapping[str, Any], run: Run) -> list[str]:
+        """What the template writes for one message, in order: texts of its own (by identity `own`), and values.
 
         Raises:
             TemplateError: names file and line.
@@ -73,35 +73,18 @@ class Compiled:
         values = {**self._environment.globals, **context, RUN: run}
         try:
             stream = self.root_render_func(self._environment.context_class(self._environment, values, self._frame, {}))
-            parts: list[str] = []
+            chunks: list[str] = []
             length = 0
             while batch := list(islice(stream, _CHUNKS)):
-                parts.append("".join(batch))
-                if chunks is not None:
-                    chunks += batch
-                length += len(parts[-1])
+                chunks += batch
+                length += sum(map(len, batch))
                 if length > MAX_OUTPUT:
                     raise OverLimit(f"the part is longer than {MAX_OUTPUT:,} characters")
-            return "".join(parts)
+            return chunks
         except (MessagingError, Hung):
             raise
         except Exception as error:  # of the template, or of a filter in it: named with its line
             raise self._error(error) from error
-
-    def apart(self, chunks: Sequence[str]) -> list[str]:
-        """Chunks as what the template wrote and what values wrote, in turn; it begins and ends with the first kind.
-
-        A constant that a template shows (`{{ 'Ms' if … }}`) is the template's. What a `{% set %}` or `{% filter %}`
-        block took in comes as one value.
-        """
-        flat: list[str] = []
-        start, written = 0, True
-        for end, own in enumerate(map(self._own.__contains__, map(id, chunks))):
-            if own is not written:
-                flat.append(chunks[start] if end == start + 1 else "".join(chunks[start:end]))
-                start, written = end, own
-        flat.append("".join(chunks[start:]))
-        return flat if written else [*flat, ""]
 
     def _error(self, error: Exception) -> TemplateError:
         file, line = self._origins.of(self._line(error.__traceback__))

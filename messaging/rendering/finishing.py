@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -62,24 +62,37 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", _encodable(text)).split()).replace("=?", "= ?")
 
 
-def finished_pieces(part: str, flat: list[str], text: str, *, channel: str = "email") -> Pieces:
-    """The pieces of `text`, which `finished` made of what `flat` (skeleton and values in turn) joins to."""
-    raw = "".join(flat)
-    if raw != text:
-        flat = _replaced(flat, _HALVES, "?")
-        if part in LINES:
-            flat = _replaced(flat, _CONTROL, " ")
-            flat = _replaced(_stripped(flat, None), _SPACES, " ")
-            flat = _replaced(flat, _ENCODED_WORD, " ")
-        elif part in ("text", "body"):
-            if channel == "sms":
-                flat = _replaced(flat, _NO_BREAK, " ")
-            flat = _stripped(_replaced(flat, _BLANK_LINES, "\n\n"), "\n" if "\n" in raw else None)
-    return pieces_of(flat)
+def inert(part: str, values: Sequence[str], *, channel: str = "email") -> bool:
+    """Whether such values surely go out as they are, and what stands around them as it would around letters."""
+    joined = "".join(values)
+    if part == "json" or _encodable(joined) != joined:
+        return False
+    if part in LINES:
+        bare = joined.isprintable() and "=" not in joined and "?" not in joined
+        return bare and all(value and " ".join(value.split()) == value for value in values)
+    if part in ("text", "body"):
+        if "\n" in joined or (channel == "sms" and not joined.isascii()):
+            return False
+        return all(value and value.strip() == value for value in values)
+    return True
 
 
-def pieces_of(flat: list[str]) -> Pieces:
-    """Skeleton and values, which come in turn."""
+def finished_pieces(part: str, raw: Pieces, text: str, *, channel: str = "email") -> Pieces:
+    """The pieces of `text`, which `finished` made of what those of `raw` join to."""
+    whole = raw.text
+    if whole == text:
+        return raw
+    flat = [""] * (len(raw.skeleton) + len(raw.values))
+    flat[::2], flat[1::2] = raw.skeleton, raw.values
+    flat = _replaced(flat, _HALVES, "?")
+    if part in LINES:
+        flat = _replaced(flat, _CONTROL, " ")
+        flat = _replaced(_stripped(flat, None), _SPACES, " ")
+        flat = _replaced(flat, _ENCODED_WORD, " ")
+    elif part in ("text", "body"):
+        if channel == "sms":
+            flat = _replaced(flat, _NO_BREAK, " ")
+        flat = _stripped(_replaced(flat, _BLANK_LINES, "\n\n"), "\n" if "\n" in whole else None)
     return Pieces(tuple(flat[::2]), tuple(flat[1::2]))
 
 

@@ -15,12 +15,13 @@ from babel import Locale, UnknownLocaleError
 
 from messaging.errors import TemplateError
 from messaging.nouns.links import MessageLinks
-from messaging.nouns.pieces import Pieces
+from messaging.nouns.pieces import Joined, Pieces
 from messaging.nouns.template import TemplateVersion
+from messaging.rendering.apart import Apart
 from messaging.rendering.compiled import Compiled
 from messaging.rendering.environment import Missing, Recommended, Sandbox
 from messaging.rendering.fallbacks import Fallbacks
-from messaging.rendering.finishing import LINES, finished, finished_pieces, pieces_of
+from messaging.rendering.finishing import LINES, finished
 from messaging.rendering.run import Run
 
 #: Compiled variants that are kept: a version has one per channel and locale.
@@ -28,12 +29,19 @@ _KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    name: str
+    compiled: Compiled
+    apart: Apart
+
+
+@dataclass(frozen=True, slots=True)
 class _Variant:
     """One channel and locale of a version, compiled."""
 
     locale: str
-    lines: tuple[tuple[str, Compiled], ...]
-    bodies: tuple[tuple[str, Compiled], ...]
+    lines: tuple[_Part, ...]
+    bodies: tuple[_Part, ...]
     fallbacks: Fallbacks
 
 
@@ -66,7 +74,7 @@ class Renderer:
         links: MessageLinks,
         generic: bool = False,
         pieces: dict[str, Pieces] | None = None,
-    ) -> dict[str, str]:
+    ) -> Mapping[str, str]:
         """The parts of one message: email `subject`, `preheader`, `html`, `text`; sms `text`; others `body`.
 
         Args:
@@ -74,7 +82,7 @@ class Renderer:
             context: plain values; `timezone` in it says in which zone times are told.
             generic: replace every value that has a fallback by it: the twin that shows what personalising
             adds.
-            pieces: gets each part taken apart.
+            pieces: gets each part taken apart; what is returned is joined of them when it is asked for.
 
         Raises:
             TemplateError: a value is missing, or cannot be shown; names file and line.
@@ -92,26 +100,29 @@ class Renderer:
         values["recommended"] = Recommended(recommended if isinstance(recommended, list) else ())
         run = _run(version, variant.locale, channel, values, links)
         parts: dict[str, str] = {}
+        made = parts if pieces is None else Joined(pieces)
 
-        def render(part: str, compiled: Compiled) -> None:
-            chunks: list[str] | None = None if pieces is None else []
-            raw = compiled.render(values, run, chunks)
-            text = finished(part, raw, version.template, channel=channel)
-            name = "body" if part == "json" else part
-            parts[name] = text
-            if pieces is not None and chunks is not None and text:
-                flat = compiled.apart(chunks)
-                pieces[name] = pieces_of(flat) if text is raw else finished_pieces(part, flat, text, channel=channel)
+        def render(part: _Part) -> None:
+            chunks = part.compiled.chunks(values, run)
+            name = "body" if part.name == "json" else part.name
+            if pieces is None:
+                text = finished(part.name, "".join(chunks), version.template, channel=channel)
+                if text:
+                    parts[name] = text
+                return
+            apart = part.apart(chunks)
+            if apart:
+                pieces[name] = apart
 
-        for part, compiled in variant.lines:
-            render(part, compiled)
-        preheader = parts.get("preheader", "")
+        for part in variant.lines:
+            render(part)
+        preheader = made.get("preheader", "")
         values["preheader"] = preheader
         values["message"] = {**(values.get("message") or {}), "preheader": preheader}
-        for part, compiled in variant.bodies:
-            run.html = part == "html"
-            render(part, compiled)
-        return {name: text for name, text in parts.items() if text}
+        for part in variant.bodies:
+            run.html = part.name == "html"
+            render(part)
+        return made
 
     def _variant(self, version: TemplateVersion, channel: str, locale: str) -> _Variant:
         key = (version.version, channel, locale)
@@ -128,13 +139,17 @@ class Renderer:
         return made
 
     def _compile(self, version: TemplateVersion, channel: str, locale: str) -> _Variant:
-        lines: list[tuple[str, Compiled]] = []
-        bodies: list[tuple[str, Compiled]] = []
+        parts: list[_Part] = []
         for part, source in version.parts[channel][locale].items():
             environment = self._html if part == "html" else self._text
             compiled = Compiled(environment, source, f"{version.template} ({channel} {part})")
-            (lines if part in LINES else bodies).append((part, compiled))
-        return _Variant(locale, tuple(lines), tuple(bodies), Fallbacks(version.fallbacks))
+            parts.append(_Part(part, compiled, Apart(compiled.own, part, version.template, channel)))
+        return _Variant(
+            locale,
+            tuple(part for part in parts if part.name in LINES),
+            tuple(part for part in parts if part.name not in LINES),
+            Fallbacks(version.fallbacks),
+        )
 
 
 def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> str:

@@ -213,7 +213,7 @@ class Composer:
             message_class=version.message_class,
             template=version.template,
             parts=parts,
-            pieces=pieces or {},
+            pieces={} if pieces is None else pieces,
             from_=version.from_,
             reply_to=version.reply_to,
             headers=headers,

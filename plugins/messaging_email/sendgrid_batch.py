@@ -16,14 +16,24 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import orjson
 
-from messaging import RenderedMessage
-from messaging_email.sendgrid_body import PARTS, mail_body
+from messaging import Pieces, RenderedMessage
+from messaging_email.sendgrid_body import (
+    PARTS,
+    encodable,
+    mail_body,
+    parties_of,
+    personalization,
+    shared_body,
+    subject_of,
+)
 
 #: What a key begins with, and what follows: never that letter again, in either case.
 _FIRST = "Q"
@@ -54,18 +64,35 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Letter:
-    """A message, and the request that would carry it alone."""
+    """A message that was checked."""
 
     message: RenderedMessage
-    body: dict[str, Any]
+    sandbox: bool
     #: What letters that can share a request have in common; None: it shares none.
-    shape: Hashable
-    #: Its own values: of the subject, then of each content.
+    shape: Shape | None = None
+    #: What is its own in a request with others: of the recipient, and of the subject and then each content.
+    personalization: Mapping[str, Any] = field(default_factory=dict)
     values: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         return self.message.id
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request that carries it alone."""
+        return mail_body(self.message, sandbox=self.sandbox)
+
+
+class Shape(NamedTuple):
+    """What is the same in all letters of a request."""
+
+    from_: str
+    reply_to: str | None
+    #: Types of its contents.
+    kinds: tuple[str, ...]
+    #: Of the subject, then of each content.
+    skeletons: tuple[tuple[str, ...], ...]
 
 
 #: Letters that go in one request.
@@ -79,17 +106,26 @@ def letter_of(message: RenderedMessage, *, sandbox: bool = False) -> Letter:
         Unmailable: it cannot be a mail.
         AdapterUnusable: SendGrid does not support the sender.
     """
-    body = mail_body(message, sandbox=sandbox)
-    skeletons: list[tuple[str, ...]] = []
-    values: list[str] = []
-    for name, text in _parts(body):
-        pieces = message.pieces.get(name)
-        if pieces is None or len(pieces.skeleton) != len(pieces.values) + 1 or pieces.text != text:
-            return Letter(message, body, None)
-        skeletons.append(pieces.skeleton)
-        values += pieces.values
-    kinds = tuple(part["type"] for part in body["content"])
-    return Letter(message, body, (message.from_, message.reply_to, kinds, tuple(skeletons)), tuple(values))
+    contents = {
+        kind: pieces
+        for kind, part in PARTS.items()
+        if (pieces := message.apart(part)) or (pieces is None and message.parts.get(part))
+    }
+    parts = [each for each in (message.apart("subject"), *contents.values()) if each]
+    if 1 < len(parts) == 1 + len(contents) and parts[0].text == subject_of(message):
+        skeletons = tuple(each.skeleton for each in parts)
+        values = tuple(chain.from_iterable(each.values for each in parts))
+        if _encodable(skeletons) and encodable(joined := "".join(values)) == joined:
+            parties_of(message.from_, message.reply_to)
+            shape = Shape(message.from_, message.reply_to, tuple(contents), skeletons)
+            return Letter(message, sandbox, shape, personalization(message), values)
+    mail_body(message, sandbox=sandbox)
+    return Letter(message, sandbox)
+
+
+@lru_cache(256)
+def _encodable(skeletons: tuple[tuple[str, ...], ...]) -> bool:
+    return all(encodable(text) == text for skeleton in skeletons for text in skeleton)
 
 
 def loads(letters: Iterable[Letter], limits: Limits) -> Iterator[Load]:
@@ -108,31 +144,23 @@ def loads(letters: Iterable[Letter], limits: Limits) -> Iterator[Load]:
 def request_body(load: Load) -> dict[str, Any]:
     """The body of the request for a load that `loads` made, or for some of its letters."""
     first = load[0]
-    if len(load) == 1:
+    if len(load) == 1 or first.shape is None:
         return first.body
     slots, own = _slots(load)
     prefix = _prefix(load)
     keys = [f"{prefix}{number:03}" for number in range(len(own))]
-    shown = [value if slot is None else keys[slot] for slot, value in zip(slots, first.values, strict=True)]
-    texts = []
-    left = iter(shown)
-    for name, _ in _parts(first.body):
-        skeleton = first.message.pieces[name].skeleton
-        texts.append("".join([*(text + next(left) for text in skeleton[:-1]), skeleton[-1]]))
-    subject, *contents = texts
+    shown = iter([value if slot is None else keys[slot] for slot, value in zip(slots, first.values, strict=True)])
+    subject, *contents = (
+        Pieces(skeleton, tuple(islice(shown, len(skeleton) - 1))).text for skeleton in first.shape.skeletons
+    )
     personalizations = []
     for letter in load:
-        one = dict(letter.body["personalizations"][0])
+        one = dict(letter.personalization)
         if keys:
             one["substitutions"] = dict(zip(keys, [letter.values[index] for index in own], strict=True))
         personalizations.append(one)
-    kinds = [part["type"] for part in first.body["content"]]
-    return {
-        **first.body,
-        "personalizations": personalizations,
-        "subject": subject,
-        "content": [{"type": kind, "value": text} for kind, text in zip(kinds, contents, strict=True)],
-    }
+    content = dict(zip(first.shape.kinds, contents, strict=True))
+    return shared_body(first.message, personalizations, subject, content, sandbox=first.sandbox)
 
 
 def _packed(alike: Sequence[Letter], limits: Limits) -> Iterator[Load]:
@@ -150,7 +178,7 @@ def _packed(alike: Sequence[Letter], limits: Limits) -> Iterator[Load]:
         if len(values) > MOST_KEYS or size > limits.substitution_bytes or _TAG.search("\0".join(values)):
             yield (letter,)
             continue
-        size += len(orjson.dumps(letter.body["personalizations"][0])) + _AROUND
+        size += len(orjson.dumps(letter.personalization)) + _AROUND
         if load and (len(load) == limits.recipients or taken + size > room):
             yield tuple(load)
             load, taken = [], 0
@@ -181,23 +209,18 @@ def _slots(load: Sequence[Letter]) -> tuple[list[int | None], list[int]]:
 
 def _prefix(load: Load) -> str:
     """What all keys of a request begin with: random, and nowhere in what its recipients get."""
+    shape, width = load[0].shape, len(_FIRST) + _DRAWN - 1
+    assert shape is not None
+    shared = "\0".join((shape.from_, shape.reply_to or "", *chain.from_iterable(shape.skeletons)))
+    # Beside that it can only be where values are: of a long text between two, the ends decide.
+    seams = [""]
+    for skeleton in shape.skeletons:
+        ends = [text if len(text) <= 2 * width else f"{text[:width]}\0{text[-width:]}" for text in skeleton]
+        seams[-1] += f"\0{ends[0]}"
+        seams += ends[1:]
+    around = tuple(seams)
+    own = ["\0".join((Pieces(around, one.values).text, *one.message.headers.values())) for one in load]
     while True:
         prefix = _FIRST + "".join(secrets.choice(_LETTERS) for _ in range(_DRAWN))
-        if not any(prefix in text for letter in load for text in _texts(letter)):
+        if prefix not in shared and not any(prefix in text for text in own):
             return prefix
-
-
-def _texts(letter: Letter) -> Iterator[str]:
-    """All of a letter that SendGrid could look for keys in."""
-    for _, text in _parts(letter.body):
-        yield text
-    yield letter.message.from_
-    yield letter.message.reply_to or ""
-    yield from letter.message.headers.values()
-
-
-def _parts(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Subject and contents of a request, by the names of the message's parts."""
-    yield "subject", body["subject"]
-    for part in body["content"]:
-        yield PARTS[part["type"]], part["value"]

@@ -5,6 +5,8 @@ What concerns one recipient stands in the personalization, so that more of them 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from messaging import AdapterUnusable, RenderedMessage
@@ -37,24 +39,53 @@ def mail_body(message: RenderedMessage, *, sandbox: bool = False) -> dict[str, A
         Unmailable: an address is wrong, a header is not safe, or there is no subject, or neither text nor html.
         AdapterUnusable: SendGrid does not support the sender.
     """
-    subject = headers.guard(message.parts.get("subject", ""))
-    if not subject:
-        raise Unmailable("SendGrid takes no mail without a subject")
-    body: dict[str, Any] = {
-        "personalizations": [_personalization(message)],
-        "from": _sender(read_named(message.from_)),
+    content = {kind: encodable(text) for kind, part in PARTS.items() if (text := message.parts.get(part))}
+    if not content:
+        raise Unmailable("there is neither a text nor an html part")
+    return shared_body(message, [personalization(message)], subject_of(message), content, sandbox=sandbox)
+
+
+def shared_body(
+    message: RenderedMessage,
+    personalizations: list[dict[str, Any]],
+    subject: str,
+    content: Mapping[str, str],
+    *,
+    sandbox: bool,
+) -> dict[str, Any]:
+    """The request for messages that have all but their personalizations in common with `message`; `content` by type."""
+    parties = parties_of(message.from_, message.reply_to)
+    body = {
+        "personalizations": personalizations,
+        "from": parties["from"],
         "subject": subject,
-        "content": _content(message),
+        "content": [{"type": kind, "value": text} for kind, text in content.items()],
         "tracking_settings": _NO_TRACKING,
+        **parties,
     }
-    if message.reply_to:
-        body["reply_to"] = _mailbox(read_named(message.reply_to, "reply_to"))
     if sandbox:
         body["mail_settings"] = {"sandbox_mode": {"enable": True}}
     return body
 
 
-def _personalization(message: RenderedMessage) -> dict[str, Any]:
+def subject_of(message: RenderedMessage) -> str:
+    """The subject, guarded.
+
+    Raises:
+        Unmailable: there is none.
+    """
+    subject = headers.guard(message.parts.get("subject", ""))
+    if not subject:
+        raise Unmailable("SendGrid takes no mail without a subject")
+    return subject
+
+
+def personalization(message: RenderedMessage) -> dict[str, Any]:
+    """What concerns the recipient.
+
+    Raises:
+        Unmailable: the address is wrong, or a header is not safe.
+    """
     recipient = read_address(message.to, "the recipient's address")
     # Only our opaque id: SendGrid keeps custom_args for long and cannot redact them.
     found: dict[str, Any] = {
@@ -67,6 +98,20 @@ def _personalization(message: RenderedMessage) -> dict[str, Any]:
         headers.verbatim(name, value)
         found.setdefault("headers", {})[name] = value
     return found
+
+
+@lru_cache(256)
+def parties_of(from_: str, reply_to: str | None) -> Mapping[str, dict[str, str]]:
+    """The sender, and who gets the answers, as a request names them.
+
+    Raises:
+        Unmailable: an address is wrong.
+        AdapterUnusable: SendGrid does not support the sender.
+    """
+    parties = {"from": _sender(read_named(from_))}
+    if reply_to:
+        parties["reply_to"] = _mailbox(read_named(reply_to, "reply_to"))
+    return parties
 
 
 def _sender(address: Address) -> dict[str, str]:
@@ -86,16 +131,7 @@ def _mailbox(address: Address) -> dict[str, str]:
     return {"email": address.spec, "name": address.name} if address.name else {"email": address.spec}
 
 
-def _content(message: RenderedMessage) -> list[dict[str, str]]:
-    content = [
-        {"type": kind, "value": _encodable(text)} for kind, part in PARTS.items() if (text := message.parts.get(part))
-    ]
-    if not content:
-        raise Unmailable("there is neither a text nor an html part")
-    return content
-
-
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """`text` without halves of surrogate pairs, which JSON cannot carry."""
     try:
         text.encode()

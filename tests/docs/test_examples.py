@@ -162,6 +162,6 @@ def _values(fence: Any) -> None:
     run.html = html
     context = {**CONTEXT, "now": datetime(2026, 11, 22, 9, tzinfo=UTC), "locale": str(locale)}
     for source, shown in _lines(fence.text, "→"):
-        told = Compiled(Sandbox(html=html), source, fence.place).render(context, run)
+        told = "".join(Compiled(Sandbox(html=html), source, fence.place).chunks(context, run))
         told = " ".join(told.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ").split())
         assert told == shown, f"{fence.place}: {source}"

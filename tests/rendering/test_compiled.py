@@ -59,7 +59,7 @@ def version(request: pytest.FixtureRequest) -> TemplateVersion:
 
 def apart(
     renderer: Renderer, version: TemplateVersion, context: Mapping[str, Any], channel: str = "email"
-) -> tuple[dict[str, str], dict[str, Pieces]]:
+) -> tuple[Mapping[str, str], dict[str, Pieces]]:
     pieces: dict[str, Pieces] = {}
     values = {"customer": {}, "now": datetime(2026, 3, 2, 10, tzinfo=UTC), **context}
     links: MessageLinks = Links()
@@ -86,6 +86,21 @@ class TestPieces:
         _, two = apart(RENDERER, version, {"name": f"x{name}x", "city": f"x{name}x", "things": other})
         assert one["html"].skeleton == two["html"].skeleton
         assert one["html"].values != two["html"].values
+
+    def test_a_part_is_joined_when_it_is_asked_for(self, version: TemplateVersion) -> None:
+        parts, pieces = apart(RENDERER, version, {"name": "Ann", "city": "Linz", "things": []})
+        assert list(parts) == list(pieces) == ["subject", "html", "text"]
+        assert "html" in parts
+        assert "preheader" not in parts
+        assert parts.get("preheader") is None
+        assert len(parts) == 3
+        assert dict(parts) == {name: piece.text for name, piece in pieces.items()}
+
+    def test_more_ways_than_are_kept(self, version: TemplateVersion) -> None:
+        for count in (*range(70), 0, 69):
+            things = [{"name": "Tea", "note": "", "count": n} for n in range(count)]
+            parts, pieces = apart(RENDERER, version, {"name": "Ann", "city": "Linz", "things": things})
+            assert pieces["html"].text == parts["html"]
 
     def test_branches_and_loops_have_skeletons_of_their_own(self, version: TemplateVersion) -> None:
         things = [{"name": f"Tea {n}", "note": "x", "count": n} for n in range(3)]

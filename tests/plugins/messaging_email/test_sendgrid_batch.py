@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from messaging import MessageClass, Pieces, RenderedMessage
+from messaging.nouns.pieces import Joined
 from messaging.testing.standins.sendgrid_filling import recipients
 from messaging.testing.standins.sendgrid_rules import problems
 from messaging_email import sendgrid_batch
@@ -215,3 +217,44 @@ def test_a_key_that_is_in_a_message_is_drawn_again() -> None:
         found = letters(usual(1, "Q" + "a" * 11), usual(2), usual(3, headers={"X-Tea": "Q" + "b" * 11}))
         body = request_body(tuple(found))
     assert {key[:12] for key in body["personalizations"][0]["substitutions"]} == {"Q" + "c" * 11}
+
+
+def test_a_key_that_comes_about_where_a_text_and_a_value_meet_is_drawn_again() -> None:
+    def long(number: int, name: str) -> RenderedMessage:
+        html = Pieces(("<p>" + "tea " * 20 + "Qaaaaa", "aaaaa" + "tea" * 20 + "</p>"), (name,))
+        subject = Pieces(("Tea",), ())
+        parts = {"subject": "Tea", "html": html.text}
+        return usual(number, parts=parts, pieces={"subject": subject, "html": html})
+
+    drawn = "a" * 11 + "b" * 11
+    with mock.patch("messaging_email.sendgrid_batch.secrets.choice", side_effect=drawn):
+        body = request_body(tuple(letters(long(1, "x"), long(2, "a"))))
+    assert {key[:12] for key in body["personalizations"][0]["substitutions"]} == {"Q" + "b" * 11}
+
+
+def test_parts_in_pieces_are_as_good_as_whole_ones() -> None:
+    whole = [usual(number) for number in range(3)]
+    apart = [replace(message, parts=Joined(message.pieces)) for message in whole]
+    (one,), (two,) = (list(loads(letters(*some), Limits())) for some in (whole, apart))
+    with mock.patch("messaging_email.sendgrid_batch.secrets.choice", return_value="a"):
+        assert request_body(one) == request_body(two)
+    assert [letter.body for letter in one] == [letter.body for letter in two]
+
+
+def test_what_no_encoding_can_carry_goes_alone() -> None:
+    def odd(number: int, name: str, after: str) -> RenderedMessage:
+        pieces = {"subject": Pieces(("Tea",), ()), "html": Pieces(("<p>", after), (name,))}
+        return usual(number, parts=Joined(pieces), pieces=pieces)
+
+    found = letters(
+        odd(1, "a", "."), odd(2, "b\ud800", "."), odd(3, "c", "."), *(odd(n, "d", "\udfff") for n in (4, 5))
+    )
+    made = check_same(found, 0)
+    assert sorted([letter.id for letter in load] for load in made) == [["m1", "m3"], ["m2"], ["m4"], ["m5"]]
+
+
+def test_empty_contents_are_left_out() -> None:
+    pieces = {"subject": Pieces(("Tea",), ()), "text": Pieces(("",), ()), "html": Pieces(("<p>", "</p>"), ("a",))}
+    found = letters(*(usual(number, parts=Joined(pieces), pieces=pieces) for number in range(2)))
+    (load,) = check_same(found, 0)
+    assert [part["type"] for part in request_body(load)["content"]] == ["text/html"]
