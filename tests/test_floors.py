@@ -18,6 +18,7 @@ FLOORS = {
     "clock": 0,
     "ids": 0,
     "recent": 0,
+    "garbage": 0,
     "patience": 0,
     "meters": 0,
     "nouns": 1,

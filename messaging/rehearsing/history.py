@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 from messaging.errors import Conflict, InputError
+from messaging.garbage import collected_seldom
 from messaging.nouns.event import Event, EventState
 from messaging.rehearsing.app import Rehearsal
 from messaging.rules.envelope import parse_json, read_event
@@ -37,20 +36,7 @@ class Told:
     last: datetime | None = None
 
 
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """What a rehearsal keeps grows and grows, and is no garbage: to look through all of it as often as usual takes a
-    tenth of the time.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@_collecting_seldom()
+@collected_seldom()  # what it keeps grows and grows, and is no garbage
 def tell_history(
     rehearsal: Rehearsal,
     lines: Iterable[bytes],

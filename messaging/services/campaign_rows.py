@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from messaging.clock import Clock
+from messaging.garbage import collected_seldom
 from messaging.ids import message_id
 from messaging.nouns.campaign import Campaign, CampaignState
 from messaging.nouns.customer import Customer
@@ -34,6 +35,7 @@ class Rows:
             if why:
                 self._store.put_note(_withheld_key(campaign.name), dict(why))
 
+    @collected_seldom()
     def fill(self, campaign: Campaign, *, progress: Callable[[int], object] | None = None) -> Campaign:
         """Make those that are missing, for as long as it is in this state; return how it is then.
 

@@ -18,6 +18,7 @@ from threading import Event
 
 from messaging.clock import Clock
 from messaging.errors import AdapterUnusable, MessagingError, PluginError, PluginHangs
+from messaging.garbage import collected_seldom
 from messaging.nouns.adapter import Adapter, Receipt, RenderedMessage
 from messaging.nouns.customer import Customer
 from messaging.nouns.links import ShortLink
@@ -140,6 +141,7 @@ class Sender:
             self._worker = self._store.enlist()
         return self._worker
 
+    @collected_seldom()
     def send_campaign(self, name: str, *, progress: Callable[[int], object] | None = None) -> SendReport:
         """Send what of a campaign is due now; return when nothing of it is, or it was paused, cancelled, or stopped."""
         report = SendReport(progress)
