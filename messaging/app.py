@@ -303,6 +303,7 @@ class Messaging(Opened):
             runs=self.runs,
             make_sender=self.make_sender,
             channels=self.channels,
+            resting=self.resting,
             work_off=self.backlog.work_off,
             keep_contexts=self.settings.retention.content,
             wake=self.queue.wake,

@@ -58,13 +58,15 @@ class Dispatcher:
         runs: Runs,
         make_sender: Callable[[threading.Event, Alive, Turn | None], Sender],
         channels: Callable[[], Sequence[str]],
+        resting: Callable[[str], AdapterRests | None],
         work_off: Callable[[Alive, Callable[[], bool]], object],
         keep_contexts: timedelta,
         wake: Callable[..., object] = lambda *works: None,
         patience: timedelta = timedelta(minutes=10),
     ) -> None:
-        """`work_off` works off the events that wait; `keep_contexts`: how long messages' are kept;
-        `wake` has workers look after some work; `patience`: how long a run waits for another try.
+        """`resting` says whether a campaign waits for its adapter; `work_off` works off the events that wait;
+        `keep_contexts`: how long messages' are kept; `wake` has workers look after some work; `patience`: how long a
+        run waits for another try.
         """
         self._store = store
         self._clock = clock
@@ -72,6 +74,7 @@ class Dispatcher:
         self._runs = runs
         self._make_sender = make_sender
         self._channels = channels
+        self._resting = resting
         self._work_off = work_off
         self._keep_contexts = keep_contexts
         self._wake = wake
@@ -238,7 +241,7 @@ class Dispatcher:
 
     def campaign_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
         """Sends what is due of campaigns that nobody else is sending."""
-        alone = LeftAlone(self._clock)
+        alone = LeftAlone(self._clock, self._resting)
 
         def send() -> None:
             for name in self._campaigning.due():
@@ -261,6 +264,7 @@ class Dispatcher:
             campaigning=self._campaigning,
             runs=self._runs,
             make_sender=self._make_sender,
+            resting=self._resting,
             tell=self._tell,
             wake=lambda: self._wake(Work(Kind.CAMPAIGNS)),
         )

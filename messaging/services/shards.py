@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 from messaging.clock import Clock
 from messaging.errors import AdapterRests, Conflict, MessagingError
@@ -27,25 +26,32 @@ FAULT_PAUSE = 30.0
 
 
 class LeftAlone:
-    """Campaigns that met a fault, for a while; those that wait for an adapter, for no longer than it rests."""
+    """Campaigns that met a fault, for a while; those that wait for an adapter, for no longer than it rests.
 
-    def __init__(self, clock: Clock) -> None:
+    `resting` says of a campaign whether its adapter does: a person may end a rest, from wherever they are.
+    """
+
+    def __init__(self, clock: Clock, resting: Callable[[str], AdapterRests | None]) -> None:
         self._clock = clock
+        self._resting = resting
         self._not_before: dict[str, float] = {}
-        self._until: dict[str, datetime] = {}
+        self._waiting: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         if time.monotonic() >= self._not_before.get(name, 0.0):
             return False
-        return name not in self._until or self._clock.now() < self._until[name]
+        if name not in self._waiting:
+            return True
+        rests = self._resting(name)
+        return rests is not None and self._clock.now() < rests.until
 
     def note(self, name: str, fault: MessagingError | None) -> None:
         """What it met, if anything."""
-        self._until.pop(name, None)
+        self._waiting.discard(name)
         if fault is not None:
             self._not_before[name] = time.monotonic() + FAULT_PAUSE
         if isinstance(fault, AdapterRests):
-            self._until[name] = fault.until
+            self._waiting.add(name)
 
 
 class _Stopped(Exception):
@@ -63,22 +69,26 @@ class Shards:
         campaigning: Campaigning,
         runs: Runs,
         make_sender: Callable[[threading.Event, Alive, Turn | None], Sender],
+        resting: Callable[[str], AdapterRests | None],
         tell: Callable[[str, MessagingError | None], object],
         wake: Callable[[], object],
     ) -> None:
-        """`tell` logs a fault, once; `wake` has another look taken, by whoever is free."""
+        """`resting` says whether a campaign waits for its adapter; `tell` logs a fault, once; `wake` has another look
+        taken, by whoever is free.
+        """
         self._store = store
         self._clock = clock
         self._campaigning = campaigning
         self._runs = runs
         self._make_sender = make_sender
+        self._resting = resting
         self._tell = tell
         self._wake = wake
 
     def round(self, stop: threading.Event, alive: Alive, turn: Turn) -> Callable[[], object]:
         """Sends what is due of campaigns, whoever else does, until the turn is over."""
         sender = self._make_sender(stop, alive, turn)
-        alone = LeftAlone(self._clock)
+        alone = LeftAlone(self._clock, self._resting)
         preparing: dict[str, threading.Thread] = {}
 
         def send() -> None:

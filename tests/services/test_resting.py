@@ -203,6 +203,21 @@ def test_a_provider_that_says_when_is_left_alone_until_then(live_shop: Any, well
     assert len(live_shop.pigeon.handed) == GROUP
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_rest_that_a_person_ends_is_over_at_once_for_all_who_send(live_shop: Any, together: bool) -> None:
+    live_shop.add_customers(GROUP)
+    live_shop.campaign()
+    app, turn = live_shop.app, Turn()
+    make = app.dispatcher.shard_round if together else app.dispatcher.campaign_round
+    send = make(threading.Event(), unwatched, turn) if together else make(threading.Event(), unwatched)
+    app.rests.record("pigeon", live_shop_took(at_once=True))
+    send()
+    assert live_shop.counts() == {"planned": GROUP}
+    live_shop.open().rests.forget("pigeon")
+    send()
+    assert live_shop.counts() == {"sent": GROUP}
+
+
 def test_who_has_many_receivers_rests_only_when_it_fails_itself(live_shop: Any) -> None:
     made = live_shop.app.adapters.unsent("pigeon")
     made.capabilities = replace(made.capabilities, many_receivers=True)
