@@ -35,7 +35,6 @@ from bench.stages import Stages
 from messaging.app import Messaging
 from messaging.nouns.message import MessageState
 from messaging.rendering.render import Renderer
-from messaging.rules.tokens import LinkSigner, SignedLinks
 from messaging.services.audience import Audience
 from messaging.services.campaign_rows import Rows
 from messaging.services.composing import Composer
@@ -67,9 +66,8 @@ def places(store: Store) -> dict[tuple[object, str], str]:
         (Rechecks, "ready"): "rules, asked again",
         (Rechecks, "refused"): "rules, asked again",
         (Composer, "compose"): "context, headers",
-        (Renderer, "render"): "render",
-        (LinkSigner, "for_message"): "links",
-        **{(SignedLinks, name): "links" for name in ("click", "unsubscribe", "preferences", "pixel")},
+        # Its links too: to measure each would take as long as to make it.
+        (Renderer, "render"): "render, links",
         (outbox, "begin"): "store: mark",
         (sendgrid, "letter_of"): "JSON",
         (sendgrid, "loads"): "JSON",
