@@ -133,8 +133,10 @@ class CeleryQueue(Queue):
             # In a thread that can be left behind: finding a host may take longer than any timeout.
             Call(self._ask).result(seconds + 0.5)
         except Exception as error:
+            # Its kind tells a wrong password from a host that is away; its words may have the password in them.
             raise QueueError(
-                "the broker cannot be reached", hint="messages wait in the store, and go when it is back"
+                f"the broker cannot be reached: {type(error.__cause__ or error).__name__}",
+                hint="messages wait in the store, and go when it is back",
             ) from error
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -88,6 +89,16 @@ class TestWithABroker:
     def test_it_can_be_reached(self, any_broker: str, prefix: str) -> None:
         with open_queue(any_broker, prefix) as queue:
             queue.check()
+
+    def test_one_that_lets_nobody_in_is_told_from_one_that_is_away(self, any_broker: str, prefix: str) -> None:
+        parts = urlsplit(any_broker)
+        url = parts._replace(netloc=f"nobody:hush-hush@{parts.hostname}:{parts.port}").geturl()
+        with (
+            open_queue(url, prefix) as queue,
+            pytest.raises(QueueError, match="AccessRefused|Authentication") as raised,
+        ):
+            queue.check()
+        assert "hush" not in str(raised.value)
 
     def test_a_connection_that_was_cut_is_made_anew(self, any_broker: str, prefix: str) -> None:
         with open_queue(any_broker, prefix) as queue:
