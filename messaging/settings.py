@@ -157,8 +157,9 @@ class Queue(_Section):
     #: The broker that workers are woken by: `redis://[user:password@]host:port/number` or
     #: `amqp://user:password@host:port/vhost` (`rediss`, `amqps`: over TLS).
     url: SecretStr | None = None
-    #: What the names of its queues begin with. Workspaces that share a broker have one each.
-    prefix: str = Field(default="messaging", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    #: What the names of its queues begin with; of the database and its schema unless you say. Workspaces that share a
+    #: broker have one each.
+    prefix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,60}$")
 
     @field_validator("url")
     @classmethod

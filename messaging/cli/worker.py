@@ -87,7 +87,9 @@ def serving(app: Messaging, host: str, port: int) -> Iterator[None]:
 
 def _run(app: Messaging, wanted: Sequence[Part]) -> None:
     from messaging.cli.supervising import Supervisor
+    from messaging.queue.brokered import CeleryQueue
 
+    assert isinstance(app.queue, CeleryQueue)
     # Whoever is given up on has had all the time that a hand-over may take.
     patience = app.settings.sending.timeout.total_seconds() + 15.0
-    Supervisor(app.queue, app.workspace.root, wanted, prefix=app.settings.queue.prefix, patience=patience).run()
+    Supervisor(app.queue, app.workspace.root, wanted, prefix=app.queue.prefix, patience=patience).run()

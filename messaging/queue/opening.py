@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from messaging.errors import SettingsError
@@ -12,8 +13,11 @@ from messaging.queue.inline import InlineQueue
 SCALE = '"customer-messaging[scale]"'
 
 
-def open_queue(use: str, url: str | None, *, prefix: str, channels: Sequence[str], store_url: str) -> Queue:
+def open_queue(use: str, url: str | None, *, prefix: str | None, channels: Sequence[str], store_url: str) -> Queue:
     """The queue: `inline`, or `celery` over the broker at `url`; its queues' names begin with `prefix`.
+
+    Where none is given, they are named after the store: two workspaces that share a broker would take each other's
+    wake-ups, and find nothing due.
 
     Raises:
         SettingsError: workers cannot work like that, or what they need is not installed.
@@ -38,4 +42,12 @@ def open_queue(use: str, url: str | None, *, prefix: str, channels: Sequence[str
         raise SettingsError(
             '[queue] use = "celery": workers need what is not installed', hint=f"pip install {SCALE}"
         ) from None
-    return CeleryQueue(url, prefix=prefix, channels=channels)
+    return CeleryQueue(url, prefix=prefix or _named_after(store_url), channels=channels)
+
+
+def _named_after(store_url: str) -> str:
+    """A prefix of the database's name and its schema's: hosts are called this here and that there."""
+    from messaging.stores.postgres.address import read_address
+
+    place = read_address(store_url)
+    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{place.url.database}-{place.schema}")[:60]

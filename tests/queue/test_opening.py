@@ -79,3 +79,19 @@ def test_the_url_is_not_shown(workspace: Workspace) -> None:
     for text in (str(raised.value), repr(app.settings), str(app.settings)):
         assert "hush-hush" not in text
     app.close()
+
+
+@pytest.mark.parametrize(
+    ("store_url", "prefix"),
+    [
+        ("postgresql://shop:secret@db.example/shop", "shop-messaging"),
+        ("postgresql://other@10.0.0.7:5433/shop?schema=tea&pool=3", "shop-tea"),
+        ("postgresql://db.example/Té%20shop", "T__shop-messaging"),
+        (f"postgresql://db.example/{'s' * 80}", "s" * 60),
+    ],
+)
+def test_queues_are_named_after_the_store(store_url: str, prefix: str) -> None:
+    pytest.importorskip("celery", reason="the extra `scale` is not installed")
+    queue = open_queue("celery", "redis://127.0.0.1/0", prefix=None, channels=["email"], store_url=store_url)
+    assert queue.prefix == prefix
+    queue.close()
