@@ -82,6 +82,7 @@ def read_address(text: str) -> Place:
         "idle_in_transaction_session_timeout": f"{_IDLE}s",
         "jit": "off",  # compiling takes longer than any of our statements, and a cost that is made up starts it
         "random_page_cost": "1.1",  # no spinning disk: a thousand looks into an index cost less than the whole table
+        "plan_cache_mode": "force_custom_plan",  # one made while a table was small would read all of it ever after
     }
     options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), query.pop("options", "")])
     connect_args = {"connect_timeout": 10, "application_name": "messaging", **_KEEPALIVES, "options": options, **query}

@@ -178,3 +178,22 @@ def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, mo
     tables = {node.get("Relation Name") for node in watched.nodes}
     assert "message_counts" in tables
     assert not tables & {"messages", "events", "customers"}
+
+
+def test_no_plan_outlives_the_size_of_its_tables(new_postgres_url: str, make: Any) -> None:
+    """One that was made for a table of a page reads a hundred thousand rows for one id, until somebody analyzes."""
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.store import PostgresStore
+
+    store = PostgresStore(read_address(new_postgres_url.replace("pool=4", "pool=1")))
+    try:
+        store.outbox.add([make.message(f"m{n}") for n in range(10)])
+        store._database.write(lambda session: session.run("ANALYZE messages"))
+        for _ in range(20):
+            store.outbox.get(["m0"])
+        statement = "SELECT sum(generic_plans) AS generic, sum(custom_plans) AS custom FROM pg_prepared_statements"
+        (row,) = store._database.rows(statement)
+        assert row["custom"] > 0
+        assert row["generic"] == 0
+    finally:
+        store.close()
