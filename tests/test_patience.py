@@ -78,6 +78,15 @@ def test_a_thread_that_hangs_gets_no_other_call() -> None:
         assert [Call(lambda: 1).result(LONG) for _ in range(3)] == [1, 1, 1]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also where whoever started the tests has it ignored: in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_users_interrupt_is_the_users() -> None:
     with hanging() as (hang, _):
         call = Call(hang)
