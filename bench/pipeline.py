@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -202,7 +203,7 @@ def measure(customers: int, adapter: str, url: str | None) -> None:
         campaign(app, "first", customers)  # what is made once, and a database's first look at its new rows
         ours, theirs = [], []
         for number in range(ROUNDS):
-            ours.append(taken(lambda number=number: campaign(app, f"round-{number}", customers)))  # type: ignore[misc]
+            ours.append(taken(partial(campaign, app, f"round-{number}", customers)))
             theirs.append(taken(stock))
         stages = Stages()
         with stages.measuring(places(app.store)):

@@ -90,7 +90,7 @@ class Metrics:
         #: All of it, for whoever serves it.
         self.registry = CollectorRegistry()
         if os.environ.get(SHARED):
-            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # the package has none there
         else:
             self.registry.register(registry)
         self.registry.register(self)

@@ -150,6 +150,7 @@ def make_app() -> Any:
     forked: list[int] = []
     before: list[Any] = []
 
+    # Celery is typed in part.
     @celery.task(name=TASK, Request="messaging.queue.acknowledging:Request")  # type: ignore[untyped-decorator]
     def work(kind: str, channel: str | None) -> None:
         if forked and not before:

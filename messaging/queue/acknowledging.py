@@ -6,7 +6,7 @@ from celery.worker import request
 from kombu.transport import virtual
 
 
-class Request(request.Request):  # type: ignore[misc]
+class Request(request.Request):  # type: ignore[misc] # Celery is typed in part
     """Celery's, but for one that cannot be told because the connection is gone.
 
     kombu (5.7, over Redis) goes on counting that one as in hand, so the worker takes no other, and never notices that

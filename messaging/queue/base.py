@@ -20,12 +20,12 @@ class Queue(ABC):
 
     # For one that has a broker.
 
-    def check(self, seconds: float = 1.0) -> None:  # noqa: B027 - see above
+    def check(self, seconds: float = 1.0) -> None:  # noqa: B027 - one in this process has none
         """See whether who sends can be woken, in `seconds` or little more.
 
         Raises:
             QueueError: the broker cannot be reached.
         """
 
-    def close(self) -> None:  # noqa: B027 - see above
+    def close(self) -> None:  # noqa: B027 - one in this process has none
         """Let what was woken for last get away, for a second or two."""

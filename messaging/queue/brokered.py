@@ -90,7 +90,7 @@ def queue_of(prefix: str, work: Work) -> kombu.Queue:
     )
 
 
-class Beat(Scheduler):  # type: ignore[misc]
+class Beat(Scheduler):  # type: ignore[misc] # Celery is typed in part
     """Celery's clock, which keeps nothing in a file, and publishes as all do: nothing piles up where no worker is."""
 
     producer = None  # a connection of its own would be in nobody's use

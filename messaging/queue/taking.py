@@ -22,7 +22,7 @@ log = logging.getLogger("messaging.worker")
 TASK = "messaging.work"
 
 
-class Taking(Consumer):  # type: ignore[misc]
+class Taking(Consumer):  # type: ignore[misc] # Celery is typed in part
     """Celery's consumer, behind a door."""
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], object]:

@@ -225,12 +225,20 @@ class Campaigning:
         if campaign.state is not CampaignState.PLANNING:
             return campaign
         if self._store.campaigns.members(name) is None:  # whoever started it died before they had stored the list
-            version = self._store.version(str(campaign.version))
-            assert version is not None
-            members, withheld = self._members(campaign, version, campaign.plan)
-            self._rows.keep(campaign, version, withheld)
-            self._store.campaigns.put_members(name, members)
+            self._list(campaign)
         return self._rows.fill(campaign, progress=progress)
+
+    def _list(self, campaign: Campaign) -> None:
+        """Store the list of a campaign that began without; one that is no longer what its plan showed is held."""
+        version = self._store.version(str(campaign.version))
+        assert version is not None
+        try:
+            members, withheld = self._members(campaign, version, campaign.plan)
+        except Conflict as error:
+            self.hold(campaign.name, error.message, states=[CampaignState.PLANNING])
+            raise
+        self._rows.keep(campaign, version, withheld)
+        self._store.campaigns.put_members(campaign.name, members)
 
     def pause(self, name: str, reason: str | None = None) -> Campaign:
         """Stop sending within seconds, everywhere."""

@@ -25,7 +25,7 @@ log = logging.getLogger("messaging.dispatching")
 
 EVENT_LANES = tuple(LANES.values())
 
-#: How often a run that waits for another one looks whether that is through, in seconds.
+#: How often who waits for another one looks how far that is, in seconds.
 POLL = 0.5
 
 

@@ -13,11 +13,9 @@ from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.nouns.work import Kind, Work
 from messaging.services.campaigning import Campaigning
-from messaging.services.dispatching import Waits, wait_of
+from messaging.services.dispatching import POLL, Waits, wait_of
 from messaging.stores.base import Store
 
-#: How often it is looked at, in seconds.
-POLL = 0.5
 #: Who follows is told that nothing happens when nothing did for so long, in seconds.
 IDLE = 15.0
 

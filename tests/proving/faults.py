@@ -89,7 +89,10 @@ class Breaker:
 
     def _deeds(self) -> dict[str, Callable[[float], object]]:
         shop, provider = self.shop, self.shop.provider
-        few = lambda draw: 1 + int(draw * 3)  # noqa: E731
+
+        def few(draw: float) -> int:
+            return 1 + int(draw * 3)
+
         return {
             "server killed": lambda draw: shop.kill("server"),
             "sender killed": lambda draw: shop.kill("sender"),

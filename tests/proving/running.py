@@ -92,7 +92,7 @@ def prove(kind: Kind, seed: int) -> Run:
             unknown=kind.unknown,
         )
         stack.callback(shop.close)
-        breaker = Breaker(shop, postgres, broker)  # type: ignore[arg-type]
+        breaker = Breaker(shop, postgres, broker)
         kinds = [name for name in breaker.kinds() if not kind.only or name in kind.only]
         run.plan = plan(seed, kind.faults, kinds)
         _run(shop, breaker, run)

@@ -96,7 +96,7 @@ class Service(ABC):
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, env=self.environment(), text=True, timeout=PATIENCE, capture_output=True, **self.options()
-        )  # type: ignore[call-overload]
+        )
 
     def _is_up(self) -> bool:
         assert self._process is not None

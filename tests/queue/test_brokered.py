@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import kombu
 import pytest
 
-kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed")
-
-from messaging.errors import QueueError  # noqa: E402
-from messaging.nouns.work import Kind, Work, all_work  # noqa: E402
-from messaging.queue.brokered import EVERY, Beat, CeleryQueue  # noqa: E402
-from messaging.queue.taking import TASK  # noqa: E402
+from messaging.errors import QueueError
+from messaging.nouns.work import Kind, Work, all_work
+from messaging.queue.brokered import EVERY, Beat, CeleryQueue
+from messaging.queue.taking import TASK
 
 ORDERS, CAMPAIGNS = Work(Kind.ORDERS, "email"), Work(Kind.CAMPAIGNS)
 

@@ -51,7 +51,6 @@ def test_celery_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_making_one_asks_nobody() -> None:
-    pytest.importorskip("celery")
     queue = opened("celery")  # at a host that does not exist
     assert queue.workers
     queue.close()
@@ -91,7 +90,6 @@ def test_the_url_is_not_shown(workspace: Workspace) -> None:
     ],
 )
 def test_queues_are_named_after_the_store(store_url: str, prefix: str) -> None:
-    pytest.importorskip("celery", reason="the extra `scale` is not installed")
     queue = open_queue("celery", "redis://127.0.0.1/0", prefix=None, channels=["email"], store_url=store_url)
     assert queue.prefix == prefix
     queue.close()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import kombu
 import pytest
 
-kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed")
-
-from messaging.nouns.work import all_work  # noqa: E402
-from messaging.queue.taking import TASK, is_wake_up  # noqa: E402
+from messaging.nouns.work import all_work
+from messaging.queue.taking import TASK, is_wake_up
 
 WORKS = all_work(["email"])
 NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}

@@ -399,6 +399,20 @@ def test_a_list_that_was_not_stored_is_made_by_who_takes_it_up(
     assert campaign.audience == sum(live_shop.counts().values())
 
 
+def test_a_list_that_is_no_longer_what_the_plan_showed_is_for_a_person(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_shop.add_customers(3)
+    create(live_shop)
+    died_before_the_list(live_shop, monkeypatch, plan_hash=live_shop.app.campaigning.plan("spring").hash)
+    live_shop.add_customers(1, first=3)
+    with pytest.raises(Conflict, match="1 person joined the segment since the plan"):
+        live_shop.app.campaigning.fill("spring")
+    campaign = live_shop.app.campaigning.get("spring")
+    assert (campaign.state, campaign.reason) == (CampaignState.HELD, "1 person joined the segment since the plan")
+    assert live_shop.counts() == {}
+
+
 def test_cancelled_before_the_list_was_stored_nobody_was_its_audience(
     live_shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,7 +152,7 @@ class Failing:
                 self._wrap(getattr(store, part), name, f"{part}.{name}")
         for name in self.OWN:
             self._wrap(store, name, name)
-        store.transaction = self._transaction(store.transaction)  # type: ignore[method-assign]
+        store.transaction = self._transaction(store.transaction)
 
     def at(self, number: int, *, afterwards: bool) -> None:
         self.count.left, self.afterwards, self.failed = number, afterwards, ""

@@ -58,7 +58,7 @@ def tell(shop: Any, type: str, *, customer: str = "ann", **data: Any) -> None:
 
 def of(shop: Any, template: str, customer: str = "ann") -> Message:
     (message,) = shop.app.store.outbox.page(customer_id=customer, template=template)
-    return message  # type: ignore[no-any-return]
+    return message
 
 
 # The doors.

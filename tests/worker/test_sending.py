@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import kombu
 import pytest
 
-kombu = pytest.importorskip("kombu", reason="the extra `scale` is not installed")
-
-from messaging.nouns.work import Kind, Work, all_work  # noqa: E402
-from tests.worker.conftest import Hall, until  # noqa: E402
+from messaging.nouns.work import Kind, Work, all_work
+from tests.worker.conftest import Hall, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.broker]
 
@@ -132,7 +131,7 @@ def test_the_same_wake_up_many_times_over_sends_once(hall: Hall) -> None:
 
 
 def test_nobody_need_be_woken(hall: Hall) -> None:
-    hall.app.queue.wake = lambda *works: None  # type: ignore[method-assign]
+    hall.app.queue.wake = lambda *works: None
     hall.app.__dict__.pop("effects", None)
     try:
         name = hall.campaign(20)
