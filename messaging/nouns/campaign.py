@@ -16,7 +16,7 @@ class CampaignState(StrEnum):
 
     DRAFT = "draft"  # made; nothing stored but itself
     SCHEDULED = "scheduled"  # `send` was said with a time to come
-    PLANNING = "planning"  # its member list is stored, its rows are being made; resumable, nothing leaves yet
+    PLANNING = "planning"  # its member list is stored and its rows are made; resumable, nothing leaves yet
     SENDING = "sending"  # all rows are there and they go out
     PAUSED = "paused"  # by a person: `reason` says
     HELD = "held"  # its time had passed by hours when somebody looked: a person decides

@@ -39,7 +39,7 @@ class Work:
 
 def all_work(channels: list[str]) -> list[Work]:
     """All there is, in order of its urgency."""
-    kinds: list[Work] = []
+    works: list[Work] = []
     for kind in Kind:
-        kinds += [Work(kind, channel) for channel in channels] if kind in LANES else [Work(kind)]
-    return kinds
+        works += [Work(kind, channel) for channel in channels] if kind in LANES else [Work(kind)]
+    return works

@@ -61,7 +61,7 @@ def make_celery(url: str, *, prefix: str, channels: Sequence[str]) -> Celery:
         task_queues=[queue_of(prefix, work) for work in app.works],
         task_default_delivery_mode="transient",
         task_publish_retry=False,
-        # Whoever can write to the broker can wake workers, and do nothing else.
+        # Of whoever can write to the broker nothing is run but wake-ups.
         worker_consumer="messaging.queue.taking:Taking",
         worker_enable_remote_control=False,
         worker_send_task_events=False,
