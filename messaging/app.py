@@ -312,7 +312,12 @@ class Messaging(Opened):
     @cached_property
     def following(self) -> Following:
         return Following(
-            self.store, self.clock, campaigning=self.campaigning, resting=self.resting, wake=self.queue.wake
+            self.store,
+            self.clock,
+            campaigning=self.campaigning,
+            runs=self.runs,
+            resting=self.resting,
+            wake=self.queue.wake,
         )
 
     @cached_property

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from messaging.clock import Clock
-from messaging.errors import AdapterRests
+from messaging.errors import AdapterRests, Conflict
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.nouns.work import Kind, Work
+from messaging.services.campaign_runs import Runs
 from messaging.services.campaigning import Campaigning
 from messaging.services.dispatching import POLL, Waits, wait_of
 from messaging.stores.base import Store
@@ -29,6 +30,7 @@ class Following:
         clock: Clock,
         *,
         campaigning: Campaigning,
+        runs: Runs,
         resting: Callable[[str], AdapterRests | None],
         wake: Callable[[Work], object],
         patience: timedelta = timedelta(minutes=10),
@@ -40,6 +42,7 @@ class Following:
         self._store = store
         self._clock = clock
         self._campaigning = campaigning
+        self._runs = runs
         self._resting = resting
         self._wake = wake
         self._patience = patience
@@ -50,7 +53,15 @@ class Following:
         Raises:
             Conflict: it cannot be started, or not as the plan showed it.
         """
-        self._campaigning.start(name, plan_hash=plan_hash)
+        worker = self._store.enlist()
+        try:
+            # Workers leave it alone until its list is stored.
+            mine = self._runs.begin(name, worker)
+            if not mine and self._campaigning.get(name).state in (CampaignState.DRAFT, CampaignState.SCHEDULED):
+                raise Conflict(f"campaign {name} is just being started by somebody else", hint="look at its status")
+            self._campaigning.start(name, plan_hash=plan_hash)
+        finally:
+            self._store.dismiss(worker)
         self._wake(Work(Kind.CAMPAIGNS))
 
     def follow(
