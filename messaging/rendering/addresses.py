@@ -67,5 +67,7 @@ def plain_address(value: Any) -> str:
     """A value as an address: without the escaping of captured HTML, and without what no address contains."""
     if value is None or isinstance(value, Undefined):
         return str(value) if value is not None else ""
-    text = html.unescape(str(value)) if isinstance(value, Markup) else str(value)
-    return _CONTROL.sub(lambda match: "%20" if match[0] == " " else "", text.strip())
+    text = (html.unescape(str(value)) if isinstance(value, Markup) else str(value)).strip()
+    if text.isprintable() and " " not in text:
+        return text
+    return _CONTROL.sub(lambda match: "%20" if match[0] == " " else "", text)

@@ -19,6 +19,9 @@ _WAYS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Way:
+    #: The chunks that the template wrote, and of each chunk whether it is one of them.
+    constants: tuple[str, ...]
+    own: tuple[bool, ...]
     #: What the template wrote, where that is all one, as it is before it is finished.
     skeleton: tuple[str, ...]
     #: The same as it goes out around values that are `inert`; None: it never is.
@@ -39,6 +42,8 @@ class Apart:
         self._template = template
         self._channel = channel
         self._ways: dict[tuple[int | None, ...], _Way] = {}
+        #: The way that was last taken, by its number of chunks: most messages go like the one before.
+        self._last: dict[int, _Way] = {}
 
     def __call__(self, chunks: Sequence[str]) -> Pieces:
         """The pieces of the part that these chunks make, finished.
@@ -49,12 +54,10 @@ class Apart:
         Raises:
             TemplateError: it shall be JSON, and is none.
         """
-        written = tuple(map(self._own.get, map(id, chunks)))
-        way = self._ways.get(written)
-        if way is None:
-            if len(self._ways) >= _WAYS:
-                self._ways.clear()
-            way = self._ways[written] = self._way(chunks, written)
+        way = self._last.get(len(chunks))
+        # Who wrote a text that is the same makes no difference.
+        if way is None or tuple(compress(chunks, way.own)) != way.constants:
+            way = self._last[len(chunks)] = self._taken(chunks)
         if way.joined is None:
             values = tuple(compress(chunks, way.shown))
         else:
@@ -62,6 +65,16 @@ class Apart:
         if way.finished is not None and inert(self._part, values, channel=self._channel):
             return Pieces(way.finished, values)
         return self._finished(way.skeleton, values)
+
+    def _taken(self, chunks: Sequence[str]) -> _Way:
+        written = tuple(map(self._own.get, map(id, chunks)))
+        way = self._ways.get(written)
+        if way is None:
+            if len(self._ways) >= _WAYS:
+                self._ways.clear()
+                self._last.clear()
+            way = self._ways[written] = self._way(chunks, written)
+        return way
 
     def _way(self, chunks: Sequence[str], written: Sequence[int | None]) -> _Way:
         shown = tuple(each is None for each in written)
@@ -76,7 +89,10 @@ class Apart:
                 skeleton[-1] = "".join(chunks[start:end])
         letters = ("x",) * len(spans)
         made = None if self._part == "json" else self._finished(tuple(skeleton), letters)
+        own = tuple(not each for each in shown)
         return _Way(
+            constants=tuple(compress(chunks, own)),
+            own=own,
             skeleton=tuple(skeleton),
             finished=made.skeleton if made is not None and made.values == letters else None,
             shown=shown,

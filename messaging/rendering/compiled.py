@@ -57,10 +57,10 @@ class Compiled:
         self.template = environment.template_class.from_code(environment, code, environment.globals)
         self.root_render_func = self.template.root_render_func
         self.root_render_func.__globals__["show"] = environment.show
-        #: What the template wrote, by identity: the constants live as long as the code does. Those of one letter are
-        #: the interpreter's, which customers' values are made of too.
+        #: What the template wrote, by identity: the constants live as long as the code does. Those of one letter or
+        #: digit are the interpreter's, which customers' values are made of too.
         self._code = code
-        self.own = frozenset(id(text) for text in _texts(code) if len(text) > 1)
+        self.own = frozenset(id(text) for text in _texts(code) if len(text) > 1 or not text.isalnum())
 
     def chunks(self, context: Mapping[str, Any], run: Run) -> list[str]:
         """What the template writes for one message, in order: texts of its own (by identity `own`), and values.

@@ -39,7 +39,7 @@ class Fallbacks:
 def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     value: Any = values
     for name in path:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(name)
     return value

@@ -96,11 +96,10 @@ _read = lru_cache(4096)(_number)
 
 def concatenate(run: Run, /, *values: Any) -> str:
     """`a ~ b`."""
-    texts = [value if isinstance(value, Markup) else text_of(value) for value in values]
-    run.spend(sum(len(text) for text in texts) >> 2)
-    if any(isinstance(text, Markup) for text in texts):
-        texts = [escape(text) for text in texts]
-        return run.bounded(Markup("").join(texts))
+    texts = [value if type(value) is Markup else text_of(value) for value in values]
+    run.spend(sum(map(len, texts)) >> 2)
+    if Markup in map(type, texts):
+        return run.bounded(Markup("").join(map(escape, texts)))
     return run.bounded("".join(texts))
 
 

@@ -116,7 +116,7 @@ class Renderer:
 
         for part in variant.lines:
             render(part)
-        preheader = made.get("preheader", "")
+        preheader = made["preheader"] if "preheader" in made else ""  # noqa: SIM401 - a Mapping's get raises and catches
         values["preheader"] = preheader
         values["message"] = {**(values.get("message") or {}), "preheader": preheader}
         for part in variant.bodies:
@@ -161,32 +161,43 @@ def best_locale(version: TemplateVersion, channel: str, locale: str | None) -> s
     variants = version.parts.get(channel)
     if not variants:
         raise TemplateError(f"template {version.template} has no {channel} part")
-    known = {name.lower(): name for name in variants}
-    wanted = (locale or "").replace("_", "-").lower()
-    while wanted and wanted not in known:
-        wanted = wanted.rpartition("-")[0]
-    if wanted not in known:
+    best = _best(tuple(variants), locale)
+    if best is None:
         raise TemplateError(
             f"template {version.template} has no {channel} part for readers of {locale or 'any language'}",
             hint="write one outside of the locale folders: it is for everybody else",
         )
-    return known[wanted]
+    return best
+
+
+@lru_cache(1024)
+def _best(locales: tuple[str, ...], locale: str | None) -> str | None:
+    known = {name.lower(): name for name in locales}
+    wanted = (locale or "").replace("_", "-").lower()
+    while wanted and wanted not in known:
+        wanted = wanted.rpartition("-")[0]
+    return known.get(wanted)
 
 
 def _run(version: TemplateVersion, variant: str, channel: str, values: Mapping[str, Any], links: MessageLinks) -> Run:
     brand = version.brand
-    customer_locale = parse_locale(str(values["locale"]))
-    text_locale = parse_locale(variant or str(brand.get("locale") or "en"))
-    same = customer_locale.language == text_locale.language
+    locale, date_locale = _locales(str(values["locale"]), variant or str(brand.get("locale") or "en"))
     return Run(
         links=links,
-        locale=customer_locale,
-        date_locale=customer_locale if same else text_locale,
+        locale=locale,
+        date_locale=date_locale,
         zone=_zone(str(values.get("timezone") or brand.get("timezone") or "UTC")),
         currency=str(brand.get("currency") or "EUR"),
         channel=channel,
         undefined=Missing,
     )
+
+
+@lru_cache(512)
+def _locales(reader: str, text: str) -> tuple[Locale, Locale]:
+    """How numbers are written, and how dates are, for a reader of a text in a language."""
+    readers, written = parse_locale(reader), parse_locale(text)
+    return readers, readers if readers.language == written.language else written
 
 
 @lru_cache(512)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import textwrap
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -93,9 +94,15 @@ def striptags(run: Run, value: Any, /) -> str:
 
 
 def urlencode(run: Run, value: Any, /) -> str:
-    if isinstance(value, Mapping):
+    if type(value) is not str and isinstance(value, Mapping):
         return "&".join(f"{quote(text_of(k), safe='')}={quote(text_of(v), safe='')}" for k, v in value.items())
-    return quote(text_of(value), safe="/")
+    return _quoted(text_of(value))
+
+
+@lru_cache(1024)
+def _quoted(text: str) -> str:
+    """A message often has one value in several addresses."""
+    return quote(text, safe="/")
 
 
 def wordwrap(run: Run, value: Any, /, width: int = 79) -> str:

@@ -12,8 +12,9 @@ tag over it. Nobody can make a token that leads elsewhere.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,7 @@ VERSION_BYTES = 7
 MAX_SLOT = 4000
 MAX_TURN = 4095
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TAG = 18
 _HEAD = 1 + 16 + VERSION_BYTES
 _FIXED = _HEAD + 3 + _TAG
@@ -200,7 +202,8 @@ def _place_bytes(place: int, turn: int) -> bytes:
 
 
 def _encode(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    """In base64url, without padding (RFC 4648, section 5)."""
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 _PLACE_TEXTS = tuple(_encode(_place_bytes(place, 0)) for place in range(_BLOCK))

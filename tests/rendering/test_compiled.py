@@ -122,4 +122,4 @@ class TestPieces:
         version = prepared(json='{"name": "{{ name }}", "n": {{ n }}}')
         parts, pieces = apart(RENDERER, version, {"name": 'A"b', "n": 7}, "webhook")
         assert pieces["body"].text == parts["body"] == '{"name": "A\\"b", "n": 7}'
-        assert pieces["body"].values == ('A\\"b', "7}")
+        assert pieces["body"].values == ('A\\"b', "7")
