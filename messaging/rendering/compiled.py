@@ -80,6 +80,8 @@ class Compiled:
                 length += sum(map(len, batch))
                 if length > MAX_OUTPUT:
                     raise OverLimit(f"the part is longer than {MAX_OUTPUT:,} characters")
+                if len(batch) < _CHUNKS:
+                    break
             return chunks
         except (MessagingError, Hung):
             raise

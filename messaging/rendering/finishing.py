@@ -69,11 +69,11 @@ def inert(part: str, values: Sequence[str], *, channel: str = "email") -> bool:
         return False
     if part in LINES:
         bare = joined.isprintable() and "=" not in joined and "?" not in joined
-        return bare and all(value and " ".join(value.split()) == value for value in values)
+        return bare and all(values) and all(" ".join(value.split()) == value for value in values)
     if part in ("text", "body"):
         if "\n" in joined or (channel == "sms" and not joined.isascii()):
             return False
-        return all(value and value.strip() == value for value in values)
+        return all(values) and list(map(str.strip, values)) == list(values)
     return True
 
 

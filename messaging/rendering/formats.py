@@ -18,7 +18,7 @@ from babel.numbers import format_currency, format_decimal, format_percent, get_c
 from jinja2 import TemplateRuntimeError, Undefined
 
 from messaging.rendering.operators import decimal
-from messaging.rendering.run import Run
+from messaging.rendering.run import LIGHT, Run
 
 _MAX_PATTERN = 60
 #: Beside letters, those that the alphabet of text messages has (3GPP TS 23.038).
@@ -34,13 +34,23 @@ def money(run: Run, amount: Any, /, currency: Any = None) -> str:
     """
     if currency is None or isinstance(currency, Undefined) or currency == "":
         currency = run.currency
-    if not isinstance(currency, str) or not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
-        raise TemplateRuntimeError(f"money: {str(currency)[:20]!r} is not a currency (three letters: EUR)")
-    return _money(decimal(amount), currency.upper(), run.locale, run.channel == "sms")
+    if not isinstance(currency, str):
+        raise _no_currency(currency)
+    written = amount if type(amount) is str and len(amount) <= LIGHT else decimal(amount)
+    return _money(written, currency, run.locale_name, run.channel == "sms")
+
+
+def _no_currency(found: Any) -> TemplateRuntimeError:
+    return TemplateRuntimeError(f"money: {str(found)[:20]!r} is not a currency (three letters: EUR)")
 
 
 @lru_cache(4096)
-def _money(amount: Decimal, currency: str, locale: Locale, texting: bool) -> str:
+def _money(written: str | Decimal, currency: str, locale_name: str, texting: bool) -> str:
+    """Prices come again and again. By the locale's name: a `Locale` is slow to look up by."""
+    amount, locale = decimal(written), Locale.parse(locale_name)
+    if not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        raise _no_currency(currency)
+    currency = currency.upper()
     symbol = get_currency_symbol(currency, locale)
     pattern = None
     if texting and not (symbol.isascii() or symbol in _SYMBOLS_TEXTED):

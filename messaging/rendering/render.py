@@ -181,10 +181,11 @@ def _best(locales: tuple[str, ...], locale: str | None) -> str | None:
 
 def _run(version: TemplateVersion, variant: str, channel: str, values: Mapping[str, Any], links: MessageLinks) -> Run:
     brand = version.brand
-    locale, date_locale = _locales(str(values["locale"]), variant or str(brand.get("locale") or "en"))
+    locale, locale_name, date_locale = _locales(str(values["locale"]), variant or str(brand.get("locale") or "en"))
     return Run(
         links=links,
         locale=locale,
+        locale_name=locale_name,
         date_locale=date_locale,
         zone=_zone(str(values.get("timezone") or brand.get("timezone") or "UTC")),
         currency=str(brand.get("currency") or "EUR"),
@@ -194,10 +195,10 @@ def _run(version: TemplateVersion, variant: str, channel: str, values: Mapping[s
 
 
 @lru_cache(512)
-def _locales(reader: str, text: str) -> tuple[Locale, Locale]:
-    """How numbers are written, and how dates are, for a reader of a text in a language."""
+def _locales(reader: str, text: str) -> tuple[Locale, str, Locale]:
+    """How numbers are written, by what name Babel knows that, and how dates are, for a reader of a text."""
     readers, written = parse_locale(reader), parse_locale(text)
-    return readers, readers if readers.language == written.language else written
+    return readers, str(readers), readers if readers.language == written.language else written
 
 
 @lru_cache(512)

@@ -60,6 +60,7 @@ class Run:
         "html",
         "links",
         "locale",
+        "locale_name",
         "room",
         "steps",
         "turns",
@@ -76,11 +77,13 @@ class Run:
         zone: tzinfo,
         currency: str,
         channel: str = "email",
+        locale_name: str = "",
         undefined: type[Undefined] = StrictUndefined,
     ) -> None:
         self.undefined = undefined
         #: How numbers are written: the customer's way.
         self.locale = locale
+        self.locale_name = locale_name or str(locale)
         #: How dates are written: they have words in them, so in the text's language.
         self.date_locale = date_locale
         self.zone = zone

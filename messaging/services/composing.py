@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from messaging.errors import MessagingError, PluginHangs, TemplateError
@@ -39,6 +40,8 @@ OURS = ("message", "now", "unsubscribe_url", "preferences_url")
 TOGETHER = 32
 #: Template versions that are kept in memory.
 VERSIONS = 256
+
+_profile = attrgetter(*PROFILE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +264,9 @@ def with_snapshot(message: Message, customer: Customer) -> Document:
 
 def customer_values(customer: Customer) -> dict[str, Any]:
     """A customer as templates see one: attributes and profile side by side; what is not known is not there."""
-    values: dict[str, Any] = dict(customer.attributes)
-    values["id"] = customer.id
-    for name in PROFILE_FIELDS:
-        value = getattr(customer, name)
-        if value is not None:
-            values[name] = value
-    return values
+    profile = zip(PROFILE_FIELDS, _profile(customer), strict=True)
+    known = {name: value for name, value in profile if value is not None}
+    return {**customer.attributes, "id": customer.id, **known}
 
 
 def rendered(
