@@ -8,8 +8,8 @@ parser, so they are not accepted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from messaging_email.headers import Unmailable, guard
 
@@ -22,13 +22,12 @@ _LONGEST_LOCAL = 64
 _LONGEST = 254
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(NamedTuple):
     """One mailbox: its name for people (may be empty) and its address with the domain in ASCII."""
 
-    name: str = ""
     local: str
     domain: str
+    name: str = ""
 
     @property
     def spec(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 
 from messaging import InputError
 
@@ -64,12 +65,14 @@ def verbatim(name: str, value: str) -> bytes:
     Raises:
         Unmailable: the name is none, or the value cannot stand in a header as it is.
     """
-    if _NAME.fullmatch(name) is None:
+    if not _is_name(name):
         raise Unmailable("the name of a header is not made of letters, digits and dashes")
     if not value.isascii() or not value.isprintable() or "=?" in value:
         raise Unmailable(f"header {name} has characters that a header cannot carry")
     line = f"{name}: {value}"
-    folded = f"{line}\r\n".encode("ascii") if len(line) <= _LINE else _fold(line, longest=_LONGEST_LINE)
+    if len(line) <= (_LINE if " " in value else _LONGEST_LINE):
+        return f"{line}\r\n".encode("ascii")
+    folded = _fold(line, longest=_LONGEST_LINE)
     if folded is None:
         raise Unmailable(f"header {name} has more than {_LONGEST_LINE} characters in a line")
     return folded
@@ -102,6 +105,11 @@ def names(block: bytes) -> list[str]:
     return [name.decode("ascii") for _, name in fields]
 
 
+@lru_cache(256)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
+
+
 def _phrase(display: str) -> str:
     """`display` as words, or as a quoted string where it has anything else (RFC 5322 3.2.5)."""
     if _WORDS.fullmatch(display):
@@ -121,7 +129,7 @@ def _fold(line: str, *, longest: int = _LINE) -> bytes | None:
             lines[-1] += f" {word}"
         else:
             lines.append(f" {word}")
-    if any(len(piece) > longest for piece in lines):
+    if max(map(len, lines)) > longest:
         return None
     return "\r\n".join([*lines, ""]).encode("ascii")
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -48,9 +47,16 @@ _PAIR, _AROUND = 3, 40
 #: What SendGrid, or a template of its, could take for a tag: `[unsubscribe]`, `<%asm…%>`, `{{name}}`; and, standing
 #: alone, `-name-`, `%name%`, `#name#`, `:name:`. Addresses are full of the latter's signs.
 _ALONE = r"(?<![\w/=?&.~%-].)[A-Za-z_][\w ]*"
-_TAG = re.compile(
-    rf"\[[^\[\]\n]+\]|<%|%>|\{{[{{%]|\}}\}}|-{_ALONE}-(?!\w)|%{_ALONE}%(?!\w)|#{_ALONE}#(?!\w)|:{_ALONE}:(?!\w)"
-)
+#: By a sign that each has, so that only those are looked for whose sign is there: in one pattern they take three times
+#: as long.
+_TAGS = {
+    "[": re.compile(r"\[[^\[\]\n]+\]"),
+    "<": re.compile("<%"),
+    ">": re.compile("%>"),
+    "{": re.compile(r"\{[{%]"),
+    "}": re.compile(r"\}\}"),
+    **{sign: re.compile(rf"{sign}{_ALONE}{sign}(?!\w)") for sign in "-%#:"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Limits:
     request_bytes: int = 30_000_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Letter:
     """A message that was checked."""
 
@@ -111,27 +117,20 @@ def letter_of(message: RenderedMessage, *, sandbox: bool = False) -> Letter:
         for kind, part in PARTS.items()
         if (pieces := message.apart(part)) or (pieces is None and message.parts.get(part))
     }
-    parts = [each for each in (message.apart("subject"), *contents.values()) if each]
-    if 1 < len(parts) == 1 + len(contents) and parts[0].text == subject_of(message):
-        skeletons = tuple(each.skeleton for each in parts)
-        values = tuple(chain.from_iterable(each.values for each in parts))
-        if _encodable(skeletons) and encodable(joined := "".join(values)) == joined:
-            parties_of(message.from_, message.reply_to)
-            shape = Shape(message.from_, message.reply_to, tuple(contents), skeletons)
-            return Letter(message, sandbox, shape, personalization(message), values)
+    parts = [each for each in (message.apart("subject"), *contents.values()) if each is not None]
+    if 1 < len(parts) == 1 + len(contents) and subject_of(message) == message.parts["subject"]:
+        parties_of(message.from_, message.reply_to)
+        shape = Shape(message.from_, message.reply_to, tuple(contents), tuple([each.skeleton for each in parts]))
+        values = tuple(chain.from_iterable([each.values for each in parts]))
+        return Letter(message, sandbox, shape, personalization(message), values)
     mail_body(message, sandbox=sandbox)
     return Letter(message, sandbox)
-
-
-@lru_cache(256)
-def _encodable(skeletons: tuple[tuple[str, ...], ...]) -> bool:
-    return all(encodable(text) == text for skeleton in skeletons for text in skeleton)
 
 
 def loads(letters: Iterable[Letter], limits: Limits) -> Iterator[Load]:
     """The letters as requests: as few as there can be, and each address at most once in one."""
     groups: dict[Hashable, list[Letter]] = {}
-    seen: Counter[str] = Counter()
+    seen: defaultdict[str, int] = defaultdict(int)
     for letter in letters:
         address = letter.message.to.lower()
         group = id(letter) if letter.shape is None else (seen[address], letter.shape)
@@ -165,17 +164,22 @@ def request_body(load: Load) -> dict[str, Any]:
 
 def _packed(alike: Sequence[Letter], limits: Limits) -> Iterator[Load]:
     """Letters of one shape as loads. Whoever fits among many fits among some of them: keys only become fewer."""
-    if len(alike) == 1 or limits.recipients == 1:
+    first = alike[0]
+    if first.shape is None or len(alike) == 1 or limits.recipients == 1:
         yield from ((letter,) for letter in alike)
         return
-    _, own = _slots(alike)
-    room = limits.request_bytes - len(orjson.dumps(alike[0].body)) - len(alike[0].values) * _KEY
+    slots, own = _slots(alike)
+    written = [text for skeleton in first.shape.skeletons for text in skeleton]
+    shared = "".join([*written, *[text for slot, text in zip(slots, first.values, strict=True) if slot is None]])
+    if encodable(shared) != shared:
+        yield from ((letter,) for letter in alike)
+        return
+    room = limits.request_bytes - len(orjson.dumps(first.body)) - len(first.values) * _KEY
     taken = 0
     load: list[Letter] = []
     for letter in alike:
-        values = [letter.values[index] for index in own]
-        size = len(orjson.dumps(values)) + len(values) * (_KEY + _PAIR)
-        if len(values) > MOST_KEYS or size > limits.substitution_bytes or _TAG.search("\0".join(values)):
+        size = _size([letter.values[index] for index in own], limits.substitution_bytes)
+        if size is None:
             yield (letter,)
             continue
         size += len(orjson.dumps(letter.personalization)) + _AROUND
@@ -186,6 +190,17 @@ def _packed(alike: Sequence[Letter], limits: Limits) -> Iterator[Load]:
         taken += size
     if load:
         yield tuple(load)
+
+
+def _size(values: Sequence[str], most: int) -> int | None:
+    """Bytes of JSON that one recipient's own values take, with their keys; None: they cannot share a request."""
+    try:
+        size = len(orjson.dumps(values)) + len(values) * (_KEY + _PAIR)
+    except orjson.JSONEncodeError:  # halves of surrogate pairs
+        return None
+    text = "\0".join(values)
+    tagged = any(sign in text and tag.search(text) for sign, tag in _TAGS.items())
+    return None if tagged or size > most or len(values) > MOST_KEYS else size
 
 
 def _slots(load: Sequence[Letter]) -> tuple[list[int | None], list[int]]:
@@ -209,18 +224,26 @@ def _slots(load: Sequence[Letter]) -> tuple[list[int | None], list[int]]:
 
 def _prefix(load: Load) -> str:
     """What all keys of a request begin with: random, and nowhere in what its recipients get."""
-    shape, width = load[0].shape, len(_FIRST) + _DRAWN - 1
+    shape = load[0].shape
     assert shape is not None
-    shared = "\0".join((shape.from_, shape.reply_to or "", *chain.from_iterable(shape.skeletons)))
+    written = [shape.from_, shape.reply_to or "", *chain.from_iterable(shape.skeletons)]
+    shared = "\0".join(chain(written, *[letter.message.headers.values() for letter in load]))
     # Beside that it can only be where values are: of a long text between two, the ends decide.
+    width = len(_FIRST) + _DRAWN - 1
     seams = [""]
     for skeleton in shape.skeletons:
         ends = [text if len(text) <= 2 * width else f"{text[:width]}\0{text[-width:]}" for text in skeleton]
         seams[-1] += f"\0{ends[0]}"
         seams += ends[1:]
-    around = tuple(seams)
-    own = ["\0".join((Pieces(around, one.values).text, *one.message.headers.values())) for one in load]
+    own = [""] * (2 * len(seams) - 1)
+    own[::2] = seams
     while True:
         prefix = _FIRST + "".join(secrets.choice(_LETTERS) for _ in range(_DRAWN))
-        if prefix not in shared and not any(prefix in text for text in own):
+        if prefix in shared:
+            continue
+        for letter in load:
+            own[1::2] = letter.values
+            if prefix in "".join(own):
+                break
+        else:
             return prefix

@@ -96,7 +96,8 @@ def personalization(message: RenderedMessage) -> dict[str, Any]:
         if name.lower() in _THEIRS:
             raise Unmailable(f"header {name} cannot be set through SendGrid")
         headers.verbatim(name, value)
-        found.setdefault("headers", {})[name] = value
+    if message.headers:
+        found["headers"] = dict(message.headers)
     return found
 
 
