@@ -62,7 +62,7 @@ def fields(what: str, answer: object, kinds: Kinds) -> None:
     """Each field is of a kind that it may be; a whole number is no `bool`."""
     for name, allowed in kinds.items():
         value = getattr(answer, name)
-        if not isinstance(value, allowed) or (value.__class__ is bool and bool not in allowed):
+        if type(value) not in allowed and (type(value) is bool or not isinstance(value, allowed)):
             raise Wrong(f"{what} whose {name} is {shown(value)}")
 
 

@@ -66,6 +66,18 @@ class Receipt:
     def unknown(cls, message_id: str, reason: str) -> Receipt:
         return cls(message_id=message_id, verdict=Verdict.UNKNOWN, reason=reason)
 
+    def about(self, message_id: str) -> Receipt:
+        """The same answer for another message."""
+        return Receipt(
+            message_id=message_id,
+            verdict=self.verdict,
+            provider_id=self.provider_id,
+            reason=self.reason,
+            after=self.after,
+            suppress=self.suppress,
+            delivered=self.delivered,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:

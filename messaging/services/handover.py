@@ -11,6 +11,7 @@ import queue
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -98,8 +99,8 @@ class Handover:
                         said if said.reason is None else replace(said, reason=self._without_secrets(said.reason))
                     )
             if receipts:
-                for receipt in receipts:
-                    note("receipts", adapter=self._adapter.name, verdict=receipt.verdict.value)
+                for verdict, number in Counter([receipt.verdict for receipt in receipts]).items():
+                    note("receipts", number, adapter=self._adapter.name, verdict=verdict.value)
                 yield receipts
                 until = time.monotonic() + self._timeout
         note("handover_seconds", time.monotonic() - self._begun, adapter=self._adapter.name)

@@ -29,7 +29,7 @@ from messaging.services.handover import Handover
 from messaging.services.rates import Rates
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.resting import Rests, adapter_of, took_by
-from messaging.services.settling import Settling
+from messaging.services.settling import Handed, Settling
 from messaging.services.turns import Turn
 from messaging.stores.base import Outcome, Store
 
@@ -62,9 +62,10 @@ class SendReport:
     unchecked: PluginError | None = None
 
     def count(self, states: Sequence[MessageState]) -> None:
-        for state in states:
-            self.states[state] = self.states.get(state, 0) + 1
-        through = sum(state is not MessageState.PLANNED for state in states)
+        for state in MessageState:
+            if number := states.count(state):
+                self.states[state] = self.states.get(state, 0) + number
+        through = len(states) - states.count(MessageState.PLANNED)
         if self.progress is not None and through:
             self.progress(through)
 
@@ -77,7 +78,7 @@ class SendReport:
 class _UnderWay:
     """A group that an adapter has in hand."""
 
-    messages: Mapping[str, Message]
+    handed: Mapping[str, Handed]
     handover: Handover
 
 
@@ -355,7 +356,7 @@ class Sender:
 
     def _begin(
         self, report: SendReport, variants: Mapping[str, str], by_id: Mapping[str, Message], links: Sequence[ShortLink]
-    ) -> dict[str, Message] | None:
+    ) -> dict[str, Handed] | None:
         """Mark a group (message id -> the variant it was rendered in) as `sending`, asking policy once more in the same
         transaction, and keep its short links.
 
@@ -378,33 +379,32 @@ class Sender:
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])
         return {
-            message.id: replace(
-                message, state=MessageState.SENDING, attempts=message.attempts + 1, variant=variants[message.id]
-            )
+            message.id: Handed(message, message.attempts + 1, variants[message.id])
             for message in messages
             if message.id in begun
         }
 
-    def _still(self, report: SendReport, begun: dict[str, Message]) -> dict[str, Message]:
+    def _still(self, report: SendReport, begun: dict[str, Handed]) -> dict[str, Handed]:
         """Those of a marked group that may still go, now that the group before is through."""
+        messages = [one.message for one in begun.values()]
         with self._store.transaction(shared=True):
-            if self._rechecks.stopped(begun.values()):
+            if self._rechecks.stopped(messages):
                 self._take_back(begun.values())
                 return {}
-            refused = self._rechecks.refused(begun.values())
+            refused = self._rechecks.refused(messages)
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])
         gone = {outcome.message_id for outcome in refused}
-        return {id: message for id, message in begun.items() if id not in gone}
+        return {id: one for id, one in begun.items() if id not in gone}
 
     def _receipts(self, report: SendReport, adapter: Adapter, under_way: _UnderWay) -> None:
         """Record what becomes of a group that was handed over."""
-        messages, handover = under_way.messages, under_way.handover
+        handed, handover = under_way.handed, under_way.handover
         told: list[Receipt] = []
         for receipts in handover:
             self._alive()
             told += receipts
-            report.count(self._settling.receipts(receipts, messages, adapter, now=self._clock.now()))
+            report.count(self._settling.receipts(receipts, handed, adapter, now=self._clock.now()))
         self._settling.tell()
         rests = self._rests.record(adapter.name, took_by(adapter, told, handover))
         report.fault = handover.fault or rests
@@ -412,16 +412,16 @@ class Sender:
             self._adapters.give_up_on(adapter.name, handover)
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
-            left = [messages[id] for id in handover.missing]
-            self._store.outbox.settle([_kept(one, one.due_at, handover.fault.message) for one in left])
+            left = [handed[id] for id in handover.missing]
+            self._store.outbox.settle([_kept(one, handover.fault.message) for one in left])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
-            lost = [messages[id] for id in handover.missing]
+            lost = [handed[id] for id in handover.missing]
             report.count(self._settling.lost(lost, why, adapter, now=self._clock.now()))
 
-    def _take_back(self, messages: Iterable[Message]) -> None:
+    def _take_back(self, marked: Iterable[Handed]) -> None:
         """These were marked but never handed to the adapter: they are planned as before."""
-        self._store.outbox.settle([_kept(message, message.due_at, "") for message in messages])
+        self._store.outbox.settle([_kept(one, "") for one in marked])
 
     def _settle_unknown(self, messages: Sequence[Message]) -> None:
         by = adapter_of(self._store, self._adapter_for)
@@ -432,7 +432,7 @@ class Sender:
                 adapter = self._adapters.get(name) if name else None
             except MessagingError:
                 adapter = None
-            self._settling.lost([message], "its sender died", adapter, now=self._clock.now())
+            self._settling.lost([Handed.read(message)], "its sender died", adapter, now=self._clock.now())
 
     def _settle(self, report: SendReport, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
@@ -440,6 +440,6 @@ class Sender:
             report.count([outcome.state for outcome in outcomes])
 
 
-def _kept(message: Message, until: datetime, reason: str) -> Outcome:
+def _kept(marked: Handed, reason: str) -> Outcome:
     """A message that was marked and surely not taken is planned, and had no attempt."""
-    return replace(held(message, until, reason), attempts=message.attempts - 1)
+    return replace(held(marked.message, marked.message.due_at, reason), attempts=marked.attempt - 1)

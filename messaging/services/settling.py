@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from messaging.answers import adapters as answers
 from messaging.errors import MessagingError
@@ -19,6 +20,23 @@ from messaging.services.handover import without_secrets
 from messaging.stores.base import Outcome, Store
 
 log = logging.getLogger("messaging.settling")
+
+
+class Handed(NamedTuple):
+    """A message that is marked. Its row says so only where it was read since: a copy of each would cost as much as all
+    that is done with it.
+    """
+
+    message: Message
+    #: Which hand-over it is, from 1.
+    attempt: int
+    #: The template's variant it was rendered in, if that is known.
+    variant: str | None
+
+    @classmethod
+    def read(cls, row: Message) -> Handed:
+        """From a row that says it."""
+        return cls(row, row.attempts, row.variant)
 
 
 class Settling:
@@ -51,15 +69,15 @@ class Settling:
         self._delivered: list[Engagement] = []
 
     def receipts(
-        self, receipts: Sequence[Receipt], messages: Mapping[str, Message], adapter: Adapter, *, now: datetime
+        self, receipts: Sequence[Receipt], handed: Mapping[str, Handed], adapter: Adapter, *, now: datetime
     ) -> list[MessageState]:
         """Record receipts of messages (by id) that were handed over; return the messages' new states, in order."""
         outcomes = []
         suppressions: dict[str, Suppression] = {}
         for receipt in receipts:
-            message = messages[receipt.message_id]
-            outcome = self._outcome(message, receipt, adapter, now)
-            outcomes.append(outcome)
+            one = handed[receipt.message_id]
+            outcomes.append(self._outcome(one, receipt, adapter, now))
+            message = one.message
             if receipt.suppress and message.address:
                 suppressions[message.id] = Suppression(
                     channel=message.channel,
@@ -77,11 +95,9 @@ class Settling:
             self._store.outbox.settle(outcomes)
         return [outcome.state for outcome in outcomes]
 
-    def lost(
-        self, messages: Sequence[Message], why: str, adapter: Adapter | None, *, now: datetime
-    ) -> list[MessageState]:
+    def lost(self, handed: Sequence[Handed], why: str, adapter: Adapter | None, *, now: datetime) -> list[MessageState]:
         """Settle messages whose answer was lost, as far as that can be done without doubling one."""
-        outcomes = [self._lost(message, why, adapter, now) for message in messages]
+        outcomes = [self._lost(one, why, adapter, now) for one in handed]
         self._store.outbox.settle(outcomes)
         self.tell()  # of those that an adapter, when asked, says it took
         return [outcome.state for outcome in outcomes]
@@ -95,10 +111,11 @@ class Settling:
             delivered, self._delivered = self._delivered, []
             self._record(delivered)
 
-    def _outcome(self, message: Message, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
+    def _outcome(self, handed: Handed, receipt: Receipt, adapter: Adapter, now: datetime) -> Outcome:
+        message = handed.message
         if receipt.verdict is Verdict.ACCEPTED:
             if self._plugins.hears("messages_sent"):
-                self._sent.append(replace(message, state=MessageState.SENT, adapter=adapter.name, sent_at=now))
+                self._sent.append(_sent(handed, adapter, now))
             if receipt.delivered:
                 self._delivered.append(_delivery(message, adapter, now))
             return Outcome(
@@ -109,7 +126,7 @@ class Settling:
                 provider_id=receipt.provider_id,
                 sent_at=now,
                 context=message.context,
-                variant=message.variant,
+                variant=handed.variant,
             )
         if receipt.verdict is Verdict.REFUSED:
             return Outcome(
@@ -119,42 +136,44 @@ class Settling:
                 adapter=adapter.name,
             )
         if receipt.verdict is Verdict.UNKNOWN:
-            return self._lost(message, receipt.reason or "no answer", adapter, now)
-        return self._again(message, receipt.reason or "try again", receipt.after, now, adapter.name)
+            return self._lost(handed, receipt.reason or "no answer", adapter, now)
+        return self._again(handed, receipt.reason or "try again", receipt.after, now, adapter.name)
 
     def _again(
-        self, message: Message, reason: str, after: timedelta | None, now: datetime, adapter: str | None
+        self, handed: Handed, reason: str, after: timedelta | None, now: datetime, adapter: str | None
     ) -> Outcome:
+        message = handed.message
         reason = still_said(message.reason, reason) or reason
-        if message.attempts >= self._attempts:
+        if handed.attempt >= self._attempts:
             return Outcome(
                 message_id=message.id,
                 state=MessageState.REFUSED,
                 reason=f"gave up: {reason}",
                 adapter=adapter,
             )
-        wait = backoff(message.id, message.attempts, first=self._first_wait, longest=self._longest_wait, asked=after)
+        wait = backoff(message.id, handed.attempt, first=self._first_wait, longest=self._longest_wait, asked=after)
         return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=now + wait)
 
-    def _lost(self, message: Message, why: str, adapter: Adapter | None, now: datetime) -> Outcome:
+    def _lost(self, handed: Handed, why: str, adapter: Adapter | None, now: datetime) -> Outcome:
+        message = handed.message
         unknown = Outcome(
             message_id=message.id,
             state=MessageState.UNKNOWN,
             reason=still_said(message.reason, why),
             adapter=adapter.name if adapter else None,
-            variant=message.variant,
+            variant=handed.variant,
         )
         if adapter is None:
             return unknown
-        spent = message.attempts >= self._attempts  # it is not "refused": the last time, too, it may have been taken
+        spent = handed.attempt >= self._attempts  # it is not "refused": the last time, too, it may have been taken
         if adapter.capabilities.idempotency_key and not spent:
-            return self._again(message, why, None, now, adapter.name)
+            return self._again(handed, why, None, now, adapter.name)
         if adapter.capabilities.lookup:
             found = self._found(adapter, message.id)
             if found is not None and found.verdict is not Verdict.UNKNOWN:
-                return self._outcome(message, found, adapter, now)
+                return self._outcome(handed, found, adapter, now)
         if self._at_least_once and not spent and message.message_class is MessageClass.TRANSACTIONAL:
-            return self._again(message, f"{why}; sent again, {TWICE}", None, now, adapter.name)
+            return self._again(handed, f"{why}; sent again, {TWICE}", None, now, adapter.name)
         return unknown
 
     def _found(self, adapter: Adapter, message_id: str) -> Receipt | None:
@@ -169,6 +188,17 @@ class Settling:
         if found is not None and found.reason is not None:
             return replace(found, reason=without_secrets(found.reason, adapter.settings))
         return found
+
+
+def _sent(handed: Handed, adapter: Adapter, at: datetime) -> Message:
+    return replace(
+        handed.message,
+        state=MessageState.SENT,
+        attempts=handed.attempt,
+        adapter=adapter.name,
+        sent_at=at,
+        variant=handed.variant,
+    )
 
 
 def _delivery(message: Message, adapter: Adapter, at: datetime) -> Engagement:

@@ -173,7 +173,7 @@ class SendGrid(Adapter):
             feed.appendleft(load)
             raise
         for letter in load:
-            yield replace(receipt, message_id=letter.id)
+            yield receipt.about(letter.id)
         if strange is not None:
             raise strange
 
@@ -219,7 +219,7 @@ class SendGrid(Adapter):
                 feed.extendleft(tuple(half) for half in (left[middle:], left[:middle]) if half)
                 return
         for letter in left:
-            yield replace(refusal, message_id=letter.id)
+            yield refusal.about(letter.id)
 
 
 def _ids(load: Load) -> Iterator[str]:

@@ -104,3 +104,17 @@ def test_a_time_is_told_in_utc() -> None:
 def test_a_time_that_is_none(at: datetime) -> None:
     with pytest.raises(Wrong, match=r"whose time (has no zone|is out of all bounds): 'e1'"):
         engagement(Engagement(id="e1", kind=EngagementKind.OPENED, at=at))
+
+
+def test_the_same_answer_for_another_message_has_all_that_it_says() -> None:
+    said = Receipt(
+        message_id="a",
+        verdict=Verdict.REFUSED,
+        provider_id="p-1",
+        reason="no",
+        after=timedelta(1),
+        suppress="bounced",
+        delivered=True,
+    )
+    assert {each.name for each in fields(said) if getattr(said, each.name) == each.default} == set()
+    assert said.about("b") == replace(said, message_id="b")

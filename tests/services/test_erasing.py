@@ -26,7 +26,7 @@ from messaging.services.erasing import Eraser
 from messaging.services.import_consent import Grant
 from messaging.services.importing import CustomerImport
 from messaging.services.rejected import RejectedFile
-from messaging.services.settling import Settling
+from messaging.services.settling import Handed, Settling
 from messaging.stores.base import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
@@ -262,7 +262,7 @@ def test_a_receipt_that_comes_afterwards_brings_nothing_back(shop, eraser, tmp_p
         record=lambda told: None,
     )
     bounced = Receipt.refused(message.id, f"no {message.address} here", suppress=True)
-    settling.receipts([bounced], {message.id: message}, Nobodys(), now=shop.clock.now())
+    settling.receipts([bounced], {message.id: Handed(message, 1, "default")}, Nobodys(), now=shop.clock.now())
     assert shop.store.outbox.get([message.id])[message.id].state is MessageState.REFUSED
     assert leftovers(tmp_path) == []
 

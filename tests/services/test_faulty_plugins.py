@@ -15,6 +15,7 @@ import messaging.services.sources
 from messaging import MessageState, NotFound, PluginError, patience
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.request import Request
+from messaging.services.settling import Handed
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -297,9 +298,8 @@ def test_an_adapter_that_fails_when_it_is_asked(
     live_shop.campaign("summer", adapter="owl")
     (row, *_) = app.store.outbox.page(campaign="summer")
     sender = app.make_sender(threading.Event())
-    assert sender._settling.lost([row], "the line went dead", app.adapters.get("owl"), now=row.due_at) == [
-        MessageState.UNKNOWN
-    ]
+    lost = sender._settling.lost([Handed.read(row)], "the line went dead", app.adapters.get("owl"), now=row.due_at)
+    assert lost == [MessageState.UNKNOWN]
     assert f"adapter owl: lookup {ENDINGS[body]}" in caplog.text
     app.campaigning.create("autumn", template="letter", segment="all", channel="email", adapter="owl")
     assert app.campaigning.plan("autumn").planned == 20
@@ -430,7 +430,9 @@ def test_a_lookup_that_lies_settles_nothing(
     live_shop.campaign("summer", adapter="owl")
     (row, *_) = app.store.outbox.page(campaign="summer")
     settling = app.make_sender(threading.Event())._settling
-    assert settling.lost([row], "the line went dead", app.adapters.get("owl"), now=row.due_at) == [MessageState.UNKNOWN]
+    assert settling.lost([Handed.read(row)], "the line went dead", app.adapters.get("owl"), now=row.due_at) == [
+        MessageState.UNKNOWN
+    ]
     assert f"adapter owl: {problem}" in caplog.text
     assert "plugin bad" in caplog.text
 

@@ -12,7 +12,7 @@ from messaging.clock import FrozenClock
 from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Capabilities, Receipt, RenderedMessage
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
-from messaging.services.settling import Settling
+from messaging.services.settling import Handed, Settling
 from messaging.stores.tinydb.store import TinyStore
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -60,6 +60,19 @@ class Keyed(Blind):
     capabilities = Capabilities(idempotency_key=True)
 
 
+def make_settling(store: TinyStore, told: Told, *, at_least_once: bool = False) -> Settling:
+    return Settling(
+        store,
+        told,
+        attempts=ATTEMPTS,
+        first_wait=timedelta(minutes=1),
+        longest_wait=timedelta(hours=1),
+        at_least_once=at_least_once,
+        timeout=timedelta(minutes=1),
+        record=lambda told: None,
+    )
+
+
 @pytest.fixture
 def store(tmp_path: Path, clock: FrozenClock) -> Iterator[TinyStore]:
     store = TinyStore(tmp_path / "store.jsonl", clock=clock)
@@ -70,6 +83,11 @@ def store(tmp_path: Path, clock: FrozenClock) -> Iterator[TinyStore]:
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+@pytest.fixture
+def settling(store: TinyStore, told: Told) -> Settling:
+    return make_settling(store, told)
 
 
 @pytest.fixture
@@ -89,18 +107,9 @@ def lose(store: TinyStore, told: Told, letter: Callable[..., Message]) -> Callab
         worker = store.enlist()
         store.outbox.claim(worker, now=NOW, limit=1)
         store.outbox.begin(worker, ["m1"], now=NOW)
-        settling = Settling(
-            store,
-            told,
-            attempts=ATTEMPTS,
-            first_wait=timedelta(minutes=1),
-            longest_wait=timedelta(hours=1),
-            at_least_once=at_least_once,
-            timeout=timedelta(minutes=1),
-            record=lambda told: None,
-        )
+        settling = make_settling(store, told, at_least_once=at_least_once)
         before = store.outbox.get(["m1"])["m1"]
-        (state,) = settling.lost([before], "the line went dead", adapter, now=NOW)
+        (state,) = settling.lost([Handed.read(before)], "the line went dead", adapter, now=NOW)
         after = store.outbox.get(["m1"])["m1"]
         assert after.state is state
         return after
@@ -198,3 +207,22 @@ def test_at_least_once_is_not_for_ever(lose: Callable[..., Message]) -> None:
 
 def test_a_promotion_is_never_sent_again_by_itself(lose: Callable[..., Message]) -> None:
     assert lose(Blind(nothing), at_least_once=True).state is MessageState.UNKNOWN
+
+
+def test_a_receipt_says_of_a_message_which_hand_over_it_was_and_what_it_was_rendered_in(
+    store: TinyStore, told: Told, settling: Settling, letter: Callable[..., Message]
+) -> None:
+    store.outbox.add([letter(id="m1", attempts=ATTEMPTS - 2), letter(id="m2", attempts=ATTEMPTS - 1)])
+    worker = store.enlist()
+    locked = store.outbox.claim(worker, now=NOW, limit=2)
+    store.outbox.begin(worker, [message.id for message in locked], now=NOW)
+    handed = {message.id: Handed(message, message.attempts + 1, "de") for message in locked}
+    busy = Receipt.try_again("m2", "busy")
+    states = settling.receipts([Receipt.accepted("m1"), busy], handed, Blind(nothing), now=NOW)
+    assert states == [MessageState.SENT, MessageState.REFUSED]  # attempts are used up by the one that was marked
+    settling.tell()
+    rows = store.outbox.get(["m1", "m2"])
+    (sent,) = told.sent
+    assert (sent.id, sent.attempts, sent.variant, sent.sent_at) == ("m1", ATTEMPTS - 1, "de", NOW)
+    assert (rows["m1"].attempts, rows["m1"].variant) == (sent.attempts, sent.variant)
+    assert rows["m2"].reason == "gave up: busy"
