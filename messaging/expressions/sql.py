@@ -53,6 +53,8 @@ class Said:
     places: int = 0
     #: Of a number that is 0 where there is no row for it: the column, which is NULL there, and its type.
     column: tuple[str, str] | None = None
+    #: That there is the row without which that number is 0, or less if it is in doubt, or this condition does not hold.
+    row: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Condition:
 
     possible: str
     certain: str
+    #: What `Said.row` says of everybody who may meet it.
+    rows: frozenset[str] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -194,7 +198,8 @@ class Writer(ABC):
         if values.compare(relation, Decimal(0), number) or (kind == "bigint" and not _is_bigint(number)):
             return None
         value = int(number) if kind == "bigint" else number
-        return Said(f"({column} {RELATIONS[relation]} {self.parameter(value, kind)})", said.doubts)
+        row = said.row if not said.doubts or (relation in ("==", ">", ">=") and number >= 0) else None
+        return Said(f"({column} {RELATIONS[relation]} {self.parameter(value, kind)})", said.doubts, row=row)
 
     # Values
 
@@ -314,20 +319,27 @@ def _either(text: str, *said: Said) -> Said:
 
 def trusted(said: Said) -> Condition:
     """A value that is a condition: without its doubts possible, and with none of them certain."""
+    rows = frozenset([said.row] if said.row else ())
     if not said.doubts:
-        return Condition(said.text, said.text)
+        return Condition(said.text, said.text, rows)
     doubt = " OR ".join(dict.fromkeys(said.doubts))
-    return Condition(f"({said.text} OR {doubt})", f"({said.text} AND {_untrue(doubt)})")
+    possible = f"({said.text} OR {doubt})"
+    if said.row:
+        possible = f"({said.row} AND {possible})"
+    return Condition(possible, f"({said.text} AND {_untrue(doubt)})", rows)
 
 
 def _joined(word: str, parts: Sequence[Condition]) -> Condition:
+    of_each = [part.rows for part in parts]
+    rows = frozenset.union(*of_each) if word == "AND" else frozenset.intersection(*of_each)
     if all(part.exact for part in parts):
         text = f"({f' {word} '.join(part.possible for part in parts)})"
-        return Condition(text, text)
+        return Condition(text, text, rows)
     parts = sorted(parts, key=lambda part: not part.exact)  # what is said in fewer words is asked first
     return Condition(
         f"({f' {word} '.join(part.possible for part in parts)})",
         f"({f' {word} '.join(part.certain for part in parts)})",
+        rows,
     )
 
 

@@ -24,6 +24,11 @@ _DATE = "'^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$'"
 _COUNTS = "o.cancelled_at IS NULL AND o.placed_at IS NOT NULL"
 #: Digits of sums of money, before and behind the point: see the step that adds `order_sums`.
 _MONEY = (20, 8)
+#: Whose money is for Python to add up, when all are asked. Said so that the planner takes some of them for granted:
+#: should it believe that there are none, it compares each of those that there are with everybody.
+_ODD = " AND (odd.total IS NULL)::integer = 1"
+#: A limit that is none, but keeps each parallel worker from adding up the orders of all for its own share of customers.
+_ONCE = f"LIMIT {2**63 - 1}"
 
 
 class Asking(Writer):
@@ -34,33 +39,38 @@ class Asking(Writer):
         super().__init__(inquiry)
         self._has_sums = has_sums
         self._uses_sums = False
+        self._uses_odd = False
         #: Windows over orders -> the condition that they make.
         self._windows: dict[Window, str] = {}
+        self._needed: frozenset[str] = frozenset()
 
-    def sums(self) -> str:
-        """What stands before a SELECT about all customers: what their orders add up to in each window, once."""
-        made = [
-            f"w{number} AS MATERIALIZED (SELECT o.customer_id, {self._added_up} FROM orders AS o WHERE {_COUNTS}{when} "
-            "GROUP BY o.customer_id)"
-            for number, when in enumerate(self._windows.values())
-        ]
-        return f"WITH {', '.join(made)}" if made else ""
+    def write(self) -> Condition:
+        condition = super().write()
+        self._needed = condition.rows
+        return condition
 
-    def source(self, *, whole: bool) -> str:
-        """What follows FROM, once the condition is written: a row for each customer.
+    def source(self, *, whole: bool) -> tuple[str, str]:
+        """What stands before SELECT and what follows FROM, once the condition is written: a row for each customer.
 
-        `whole`: all of them are asked, behind `sums`; else their orders are looked at one by one, by the index.
+        `whole`: all of them are asked, so what their orders add up to in each window is added up once for all; else
+        their orders are looked at one by one, by the index.
         """
-        text = "customers AS c"
+        text, before = "customers AS c", []
         if self._uses_sums:
             text += " LEFT JOIN order_sums AS s ON s.customer_id = c.id"
+        if self._uses_odd:
+            text += f" LEFT JOIN order_sums AS odd ON odd.customer_id = c.id{_ODD if whole else ''}"
         for number, when in enumerate(self._windows.values()):
-            if whole:
-                text += f" LEFT JOIN w{number} ON w{number}.customer_id = c.id"
+            name, added_up = f"w{number}", f"{self._added_up} FROM orders AS o WHERE {_COUNTS}{when}"
+            of_all = f"SELECT o.customer_id, {added_up} GROUP BY o.customer_id"
+            if not whole:
+                text += f" LEFT JOIN LATERAL (SELECT {added_up} AND o.customer_id = c.id) AS {name} ON true"
+            elif _there(name) in self._needed:
+                text += f" JOIN ({of_all} {_ONCE}) AS {name} ON {name}.customer_id = c.id"
             else:
-                of = f"SELECT {self._added_up} FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS}{when}"
-                text += f" LEFT JOIN LATERAL ({of}) AS w{number} ON true"
-        return text
+                before.append(f"{name} AS MATERIALIZED ({of_all})")
+                text += f" LEFT JOIN {name} ON {name}.customer_id = c.id"
+        return f"WITH {', '.join(before)}" if before else "", text
 
     def fact(self, node: Fact | tree.Field) -> Said:
         match node:
@@ -74,7 +84,7 @@ class Asking(Writer):
                 return Said(self._address(channel))
             case tree.OrdersCount(window):
                 column = (self._column("orders", window), "bigint") if window or self._sums() else None
-                return Said(f"{self._count(window)}::numeric", (), 12, column=column)
+                return Said(f"{self._count(window)}::numeric", (), 12, column=column, row=self._row(window))
             case tree.OrdersMoney(which, window, currency):
                 return self._money(which, window, currency)
             case tree.OrdersMoment(which):
@@ -104,12 +114,12 @@ class Asking(Writer):
             return Condition(same, same)
         if not (isinstance(constant, Decimal) and node.type is Type.NUMBER and relation in RELATIONS):
             return None
-        number, compared = f"{value}::numeric", f"{RELATIONS[relation]} {self.parameter(constant, 'numeric')}"
-        fits = f"abs({number}) < 1e{DIGITS + 1} AND (abs({number}) >= 1e-{DIGITS} OR {number} = 0)"
         read = _read_number(f"({value} #>> '{{}}')")
-        spelled = trusted(Said(f"({read.text} {compared})", read.doubts))
-        case = f"CASE jsonb_typeof({value}) WHEN 'number' THEN {number} {compared} AND {fits} WHEN 'string' THEN"
-        return Condition(f"({case} {spelled.possible} END)", f"({case} {spelled.certain} END)")
+        compared = f"{read.text} {RELATIONS[relation]} {self.parameter(constant, 'numeric')}"
+        spelled = trusted(Said(f"({compared})", read.doubts))
+        number = f"c.attributes @@ {self.parameter(_path(node.name, relation, constant), 'jsonpath')}"
+        text = f"coalesce({number}, CASE jsonb_typeof({value}) WHEN 'string' THEN"  # the first is NULL of what is none
+        return Condition(f"{text} {spelled.possible} END)", f"{text} {spelled.certain} END)")
 
     def _address(self, channel: str) -> str:
         columns = {"email": "c.email", "sms": "c.phone"}
@@ -145,6 +155,9 @@ class Asking(Writer):
     def _column(self, name: str, window: Window | None) -> str:
         return f"{'s' if window is None else self._within(window)}.{name}"
 
+    def _row(self, window: Window | None) -> str | None:
+        return None if window is None else _there(self._within(window))
+
     def _count(self, window: Window | None = None) -> str:
         if window is None and not self._sums():
             return self._orders("count(*)")
@@ -158,15 +171,18 @@ class Asking(Writer):
         return self._orders("min(o.placed_at)" if which == "first_at" else "max(o.placed_at)")
 
     def _money(self, which: str, window: Window | None, currency: str | None) -> Said:
-        """Of a customer whose orders are all in one currency; of anybody else `s.total` is NULL."""
-        if not self._sums():
+        """Of a customer whose orders are all in one currency; of anybody else the total of their sums is NULL."""
+        if not self._has_sums:
             raise NotSaid
         column = self._column("total", window)
         total, count = f"coalesce({column}, 0)", self._count(window)
-        doubts = ("(s.customer_id IS NOT NULL AND s.total IS NULL)",)
+        self._uses_sums, self._uses_odd = self._uses_sums or window is None, self._uses_odd or window is not None
+        sums = "s" if window is None else "odd"
+        doubts = (f"({sums}.customer_id IS NOT NULL AND {sums}.total IS NULL)",)
         if which == "total" and currency is None:
-            return Said(total, doubts, *_MONEY, column=(column, "numeric"))
+            return Said(total, doubts, *_MONEY, column=(column, "numeric"), row=self._row(window))
         if currency is not None:
+            self._uses_sums = True
             brand, wanted = self.parameter(self.inquiry.currency, "text"), self.parameter(currency, "text")
             same = f"CASE WHEN coalesce(s.currency, {brand}) = {wanted} THEN"
             total, count = f"({same} {total} ELSE 0 END)", f"({same} {count} ELSE 0 END)"
@@ -239,6 +255,18 @@ class Asking(Writer):
             f"AND NOT EXISTS (SELECT FROM consents AS taken WHERE {same} AND taken.topic = ANY({about}) "
             "AND NOT taken.granted AND (NOT given.dated OR taken.at >= given.at)))) IS TRUE"
         )
+
+
+def _there(window: str) -> str:
+    """That a customer has orders in it."""
+    return f"{window}.orders > 0"
+
+
+def _path(name: str, relation: str, constant: Decimal) -> str:
+    """The condition that an attribute is a number that is so, and none that Python would not read: see `values`."""
+    it, edges = f"$.{orjson.dumps(name).decode()}", (f"1e-{DIGITS}", f"1e{DIGITS + 1}")
+    fits = f"{it} == 0 || {it} >= {edges[0]} && {it} < {edges[1]} || {it} <= -{edges[0]} && {it} > -{edges[1]}"
+    return f"strict {it} {relation} {constant:f} && ({fits})"
 
 
 def _is_json(text: str) -> bool:

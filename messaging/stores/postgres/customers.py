@@ -129,7 +129,7 @@ class PostgresCustomers(Customers):
             where = f"({where} AND ({condition.certain}) IS NOT TRUE)"
         sure = "true" if condition.exact else f"(({condition.certain}) IS TRUE)"
         statement = f"""
-            SELECT c.*, {"false" if unsure else sure} AS is_sure FROM {asking.source(whole=False)}
+            SELECT c.*, {"false" if unsure else sure} AS is_sure FROM {asking.source(whole=False)[1]}
             WHERE c.id > %(after)s AND {where} ORDER BY c.id LIMIT %(limit)s
         """
         rows = self._database.rows(statement, {**asking.parameters, "after": after or "", "limit": limit})
@@ -139,9 +139,9 @@ class PostgresCustomers(Customers):
         asking = Asking(inquiry, has_sums=self._has_sums)
         condition = asking.write()
         sure = "" if condition.exact else f" FILTER (WHERE {condition.certain})"
+        before, source = asking.source(whole=True)
         statement = f"""
-            {asking.sums()} SELECT count(*){sure} AS sure, count(*) AS possible
-            FROM {asking.source(whole=True)} WHERE {condition.possible}
+            {before} SELECT count(*){sure} AS sure, count(*) AS possible FROM {source} WHERE {condition.possible}
         """
         (row,) = self._database.rows(statement, asking.parameters)
         return row["sure"], row["possible"] - row["sure"]

@@ -17,7 +17,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 
 #: Steps this release can work on, the last is its own. `migrations/versions` has a file for each.
-KNOWN = ("0001", "0002", "0003")
+KNOWN = ("0001", "0002", "0003", "0004")
 
 _UPGRADE = "messaging store upgrade"
 _TABLES = """

@@ -28,7 +28,7 @@ from messaging.nouns.order import Order, Refund
 from messaging.stores.base import Store
 from messaging.stores.postgres.address import read_address
 from messaging.stores.postgres.asking import Asking
-from messaging.stores.postgres.schema import upgrade
+from messaging.stores.postgres.schema import KNOWN, upgrade
 from messaging.stores.postgres.store import PostgresStore
 from tests.conftest import _schema
 from tests.expressions.test_agreement import CONDITIONS, CUTS, MAYBE_TIMES, NOW, TIMES, WINDOWS, _expression, nodes
@@ -210,7 +210,7 @@ def worlds(draw: st.DrawFn) -> Callable[[Store], None]:
     return fill
 
 
-@pytest.fixture(params=["0001", "0002"], scope="module")
+@pytest.fixture(params=["0001", "0002", KNOWN[-1]], scope="module")
 def known(request: pytest.FixtureRequest, postgres: str) -> Iterator[Store]:
     """A store whose schema has so many steps."""
     with _schema(postgres) as schema:
@@ -480,6 +480,22 @@ def test_a_store_that_does_not_know_the_sums_keeps_them_right(new_postgres_url):
         store.close()
 
 
+@pytest.mark.parametrize("name", ["points", "po\"in\\ts' $", "💌\x01.*"])
+def test_whatever_is_kept_beside_a_number(known, name):
+    """A number, text that spells one, and all that is none: JSON's null least of all."""
+    empty(known)
+    kept: list[Any] = [*ODD_NUMBERS, *ODD_TEXTS, None, True, [], [2], {}, {name: 2}]
+    known.customers.put(
+        [Customer(id="nothing"), *(Customer(id=f"c{n}", attributes={name: value}) for n, value in enumerate(kept))]
+    )
+    edges = ("0", "2", "-3", "1.5", "1e15", "1e60", "-1e60", "1e-60")
+    relations: tuple[tree.Relation, ...] = ("<", "<=", ">", ">=", "==", "!=")
+    for how, edge in product(relations, map(Decimal, edges)):
+        compared = tree.Compare(tree.Attribute(name, Type.NUMBER), ((how, tree.Constant(edge, Type.NUMBER)),))
+        for root in (compared, tree.Not(compared)):
+            agree(known, root, NOBODY, graded=False)
+
+
 @pytest.mark.parametrize("days", [Decimal(0), Decimal(-1), Decimal("0.5"), Decimal("0.000000000012"), Decimal("1E-13")])
 def test_days_since_to_the_microsecond(known, days):
     empty(known)
@@ -531,6 +547,38 @@ def test_what_some_people_make_unsure(where):
     assert (condition.possible, condition.certain) != ("true", "false")
 
 
+@pytest.mark.parametrize(
+    ("where", "needed"),
+    [
+        ("orders.count(days=9) >= 2", True),
+        ("orders.count(days=9) >= 2 and country == 'DE' and orders.total(days=9) > 5", True),
+        ("orders.total(days=9) > 5", True),
+        ("orders.total(days=9) == 5", True),
+        ("orders.count(days=9) > 5 or orders.total(days=9) > 50", True),
+        ("orders.count(days=9) > 5 or country == 'DE'", False),
+        ("orders.count(days=9) >= 0", False),
+        ("not (orders.count(days=9) > 5)", False),
+        ("orders.total(days=9) != 0", False),  # a refund of an order that we know nothing else of makes it less
+        ("orders.total(days=9) < -5", False),
+    ],
+)
+def test_whose_orders_in_a_window_are_needed(where, needed):
+    written = asking(where)
+    written.write()
+    before, source = written.source(whole=True)
+    assert (" JOIN (SELECT" in source, "MATERIALIZED" in before) == (needed, not needed)
+    assert "LATERAL" in written.source(whole=False)[1]
+
+
+def test_a_page_reads_no_sums_but_its_own():
+    """A join with those that are odd alone would look through all of them for the next."""
+    written = asking("orders.total(days=9) > 5")
+    written.write()
+    (whole, page) = (written.source(whole=whole)[1] for whole in (True, False))
+    assert "odd.customer_id = c.id AND (odd.total IS NULL)" in whole
+    assert "odd.customer_id = c.id LEFT JOIN" in page
+
+
 HOSTILE = [
     "'); DROP TABLE customers; --",
     "%(c0)s %s %%",
@@ -551,6 +599,7 @@ def test_constants_are_never_pasted(store, hostile):
         tree.Compare(constant, (("in", tree.ListOf((constant,), Type.TEXT)),)),
         tree.Affix(field, "startswith", constant),
         tree.Compare(tree.Attribute(hostile, Type.TEXT), (("==", constant),)),
+        tree.Not(tree.Compare(tree.Attribute(hostile, Type.NUMBER), ((">", tree.Constant(Decimal(1), Type.NUMBER)),))),
         tree.Compare(tree.Address(hostile), (("==", constant),)),
         tree.Not(tree.Bought(hostile, None)),
         tree.Not(tree.Happened(hostile)),

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from messaging.expressions import Schema, parse
+from messaging.expressions.inquiry import Inquiry
 from messaging.nouns.message import Lane, MessageState
 from messaging.stores.base import Outcome
 
@@ -35,6 +37,10 @@ INSERT INTO engagements (key, id, kind, at, message_id, customer_id, source, per
 SELECT md5(n::text), n::text, 'clicked', now(), md5(n::text), 'c' || n % 20000, 'links', false, false, false, 'promotion', 'v',
     'email', 'old', false
 FROM generate_series(1, {SENT}) AS n;
+INSERT INTO orders (key, source, shop, customer_id, placed_at, total, currency, document)
+SELECT n::text, 'api', 'default', 'c' || n % 20000, now() - n % 1000 * interval '1 day', 10, 'EUR',
+    json_build_object('note', repeat('x', 400))
+FROM generate_series(1, 40000) AS n;
 ANALYZE;
 """
 #: A large campaign that was planned just now: the planner does not know of it yet.
@@ -88,6 +94,8 @@ def large(postgres: str) -> Any:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"SET search_path = {schema}")
         connection.execute(FILL)
+        # As after a vacuum, which can do it only when nobody else's transaction is older.
+        connection.execute("UPDATE pg_class SET relallvisible = relpages WHERE oid = 'orders'::regclass")
         connection.execute(PLANNED)
         yield store
         store.close()
@@ -178,6 +186,16 @@ def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, mo
     tables = {node.get("Relation Name") for node in watched.nodes}
     assert "message_counts" in tables
     assert not tables & {"messages", "events", "customers"}
+
+
+@pytest.mark.parametrize("where", ["orders.total(days=365) > 5", "orders.count(days=365) == 0"])
+def test_what_orders_in_a_window_add_up_to_is_read_from_an_index(large, make, monkeypatch, where):
+    root = parse(where, Schema(attributes={})).root
+    inquiry = Inquiry(root=root, segments={}, now=make.now, currency="EUR", cuts=None)
+    watched = Watched(monkeypatch)
+    large.customers.count_candidates(inquiry)
+    assert "orders_in_window" in watched.indexes()
+    assert {node["Node Type"] for node in watched.nodes if node.get("Relation Name") == "orders"} == {"Index Only Scan"}
 
 
 def test_no_plan_outlives_the_size_of_its_tables(new_postgres_url: str, make: Any) -> None:
