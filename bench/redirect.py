@@ -132,7 +132,7 @@ def _ours(folder: Path) -> Served:
     from messaging.services.preferences import Preferences
     from messaging.services.recording import Recorder
     from messaging.services.resting import Rests
-    from messaging.stores.base import Outcome
+    from messaging.stores.outbox import Outcome
     from messaging.stores.tinydb.store import TinyStore
 
     def no_events(document: object) -> Accepted:

@@ -29,7 +29,8 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.event import Event
 from messaging.nouns.history import HistoryNeeds
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 ROOT = Path(__file__).resolve().parents[1]

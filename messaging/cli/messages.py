@@ -21,7 +21,7 @@ from messaging.cli.common import (
 from messaging.errors import Conflict
 from messaging.nouns.message import MessageState
 from messaging.rules.retry import TWICE
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 if TYPE_CHECKING:
     from messaging.app import Messaging

@@ -198,7 +198,7 @@ def send_test(
 ) -> None:
     """Send a template to yourself, the way every message goes, with example data."""
     from messaging.nouns.message import Lane, MessageState
-    from messaging.stores.base import Outcome
+    from messaging.stores.outbox import Outcome
 
     template, version = app.library.get(name), app.library.version(name)
     chosen = channel or version.channels[0]

@@ -19,7 +19,8 @@ from messaging.services.campaign_rows import Rows
 from messaging.services.campaign_runs import Runs
 from messaging.services.compact import Ids, Seen
 from messaging.services.library import TemplateLibrary
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 log = logging.getLogger("messaging.campaigning")
 

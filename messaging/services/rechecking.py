@@ -16,7 +16,8 @@ from messaging.rules.retry import still_said
 from messaging.services.planning import Later, Planner
 from messaging.services.triggering import Triggering
 from messaging.services.waiting import SUPERSEDED
-from messaging.stores.base import Address, Outcome, Store
+from messaging.stores.base import Address, Store
+from messaging.stores.outbox import Outcome
 
 #: When what could not be asked is asked again.
 AGAIN = timedelta(minutes=1)
@@ -94,10 +95,13 @@ class Rechecks:
 def skipped(message: Message, reason: str) -> Outcome:
     """It does not go."""
     note("skips", reason=next((known for known in _CLASSES if reason.startswith(known)), "rule"))
-    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=still_said(message.reason, reason))
+    said = still_said(message.reason, reason)
+    return Outcome(message_id=message.id, state=MessageState.SKIPPED, reason=said, of_attempt=message.attempts)
 
 
 def held(message: Message, until: datetime, reason: str) -> Outcome:
     """It goes later."""
     said = still_said(message.reason, reason)
-    return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=said, due_at=until)
+    return Outcome(
+        message_id=message.id, state=MessageState.PLANNED, reason=said, due_at=until, of_attempt=message.attempts
+    )

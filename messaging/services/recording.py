@@ -28,7 +28,8 @@ from messaging.rules.retry import still_said
 from messaging.services.customers import Reached
 from messaging.services.hits import LINKS, Verdicts, is_hit, judge_again, judge_new, read_lines, write_line
 from messaging.services.reaching import Reaching, place_of
-from messaging.stores.base import Address, Outcome, Store
+from messaging.stores.base import Address, Store
+from messaging.stores.outbox import Outcome
 from messaging.stores.spool import Spool
 
 log = logging.getLogger("messaging.recording")

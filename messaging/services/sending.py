@@ -31,7 +31,8 @@ from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.resting import Rests, adapter_of, took_by
 from messaging.services.settling import Handed, Settling
 from messaging.services.turns import Turn
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 #: Messages locked and rendered at a time.
 PAGE = 256
@@ -170,11 +171,15 @@ class Sender:
     def bury_the_dead(self) -> int:
         """Free what dead workers had locked, settle what they had in hand; return how many of those."""
         lost = 0
-        for worker in self._store.outbox.workers():
-            if worker != self.worker and not self._store.is_alive(worker):
-                messages = self._store.outbox.bury(worker)
-                lost += len(messages)
-                self._settle_unknown(messages)
+        try:
+            for worker in self._store.outbox.workers():
+                if worker != self.worker and not self._store.is_alive(worker):
+                    messages = self._store.outbox.bury(worker, by=self.worker)
+                    lost += len(messages)
+                    self._settle_unknown(messages)
+        except BaseException:
+            self._resign()  # what is not settled is for whoever buries us
+            raise
         return lost
 
     def close(self) -> None:
@@ -391,7 +396,10 @@ class Sender:
             if self._rechecks.stopped(messages):
                 self._take_back(begun.values())
                 return {}
-            refused = self._rechecks.refused(messages)
+            refused = [
+                replace(outcome, of_attempt=begun[outcome.message_id].attempt)
+                for outcome in self._rechecks.refused(messages)
+            ]
             self._store.outbox.settle(refused)
         report.count([outcome.state for outcome in refused])
         gone = {outcome.message_id for outcome in refused}
@@ -442,4 +450,5 @@ class Sender:
 
 def _kept(marked: Handed, reason: str) -> Outcome:
     """A message that was marked and surely not taken is planned, and had no attempt."""
-    return replace(held(marked.message, marked.message.due_at, reason), attempts=marked.attempt - 1)
+    kept = held(marked.message, marked.message.due_at, reason)
+    return replace(kept, attempts=marked.attempt - 1, of_attempt=marked.attempt)

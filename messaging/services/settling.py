@@ -17,7 +17,8 @@ from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.rules.retry import TWICE, backoff, still_said
 from messaging.services.handover import without_secrets
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 log = logging.getLogger("messaging.settling")
 
@@ -127,6 +128,7 @@ class Settling:
                 sent_at=now,
                 context=message.context,
                 variant=handed.variant,
+                of_attempt=handed.attempt,
             )
         if receipt.verdict is Verdict.REFUSED:
             return Outcome(
@@ -134,6 +136,7 @@ class Settling:
                 state=MessageState.REFUSED,
                 reason=still_said(message.reason, receipt.reason or "refused"),
                 adapter=adapter.name,
+                of_attempt=handed.attempt,
             )
         if receipt.verdict is Verdict.UNKNOWN:
             return self._lost(handed, receipt.reason or "no answer", adapter, now)
@@ -150,9 +153,16 @@ class Settling:
                 state=MessageState.REFUSED,
                 reason=f"gave up: {reason}",
                 adapter=adapter,
+                of_attempt=handed.attempt,
             )
         wait = backoff(message.id, handed.attempt, first=self._first_wait, longest=self._longest_wait, asked=after)
-        return Outcome(message_id=message.id, state=MessageState.PLANNED, reason=reason, due_at=now + wait)
+        return Outcome(
+            message_id=message.id,
+            state=MessageState.PLANNED,
+            reason=reason,
+            due_at=now + wait,
+            of_attempt=handed.attempt,
+        )
 
     def _lost(self, handed: Handed, why: str, adapter: Adapter | None, now: datetime) -> Outcome:
         message = handed.message
@@ -162,6 +172,7 @@ class Settling:
             reason=still_said(message.reason, why),
             adapter=adapter.name if adapter else None,
             variant=handed.variant,
+            of_attempt=handed.attempt,
         )
         if adapter is None:
             return unknown

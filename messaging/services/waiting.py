@@ -24,7 +24,8 @@ from messaging.rules.subjects import about_the_same, bare, cancels, kind_of, nam
 from messaging.services.live_triggers import LiveTriggers
 from messaging.services.planning import Draft
 from messaging.services.stories import Story
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 #: Why a message was skipped whose news is none any more.
 SUPERSEDED = "superseded"

@@ -10,8 +10,8 @@ import pytest
 
 from messaging.clock import clock_from_environment
 from messaging.nouns.message import MessageState
-from messaging.stores.base import Outcome
 from messaging.stores.contents import KINDS, MIGRATION
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 PEOPLE = "id,email,first_name\n" + "".join(f"c{n},c{n}@example.com,Ann\n" for n in range(30))

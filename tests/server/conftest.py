@@ -36,7 +36,7 @@ from messaging.services.preferences import Preferences
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
 from messaging.services.resting import Rests
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 KEYS = SigningKeys(current=1, keys={1: b"k" * 32})

@@ -16,7 +16,7 @@ from messaging.nouns.message import MessageState
 from messaging.rules.policy import standing
 from messaging.server.run import make_apps
 from messaging.server.targets import Targets
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 if TYPE_CHECKING:
     from tests.conftest import Shop

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from messaging.nouns.message import MessageState
 from messaging.nouns.template import Trigger
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 WAIT = timedelta(minutes=10)
 TRIGGERS = tuple(

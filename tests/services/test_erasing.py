@@ -27,7 +27,7 @@ from messaging.services.import_consent import Grant
 from messaging.services.importing import CustomerImport
 from messaging.services.rejected import RejectedFile
 from messaging.services.settling import Handed, Settling
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 #: Nobody is called so by chance.

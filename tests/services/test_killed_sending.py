@@ -22,9 +22,10 @@ from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services import shards
 from messaging.services.sending import GROUP
-from messaging.stores.base import Addresses, Campaigns, Customers, Engagements, Outbox, Store
+from messaging.stores.base import Addresses, Campaigns, Customers, Engagements, Store
 from messaging.stores.events import Events
 from messaging.stores.links import ShortLinks
+from messaging.stores.outbox import Outbox
 from messaging.stores.tinydb.disk import Disk
 
 pytestmark = pytest.mark.slow

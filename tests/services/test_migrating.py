@@ -246,7 +246,7 @@ def test_nothing_goes_while_a_message_is_on_its_way(source, open_target):
         migrate(source, target, now=NOW)
     assert "send-due" in caught.value.hint
     assert target.get_note(MIGRATION) is None
-    source.outbox.bury(worker)
+    source.outbox.bury(worker, by=worker)
     assert all(each.same for each in migrate(source, target, now=NOW))
     assert target.contents.states()[MessageState.UNKNOWN] >= 1
 

@@ -17,7 +17,7 @@ from messaging.nouns.decision import Decision, Deny, MessageFacts, NotBefore
 from messaging.nouns.message import Lane, Message, MessageState
 from messaging.plugins import Plugins
 from messaging.services.planning import Draft, Planner
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -17,7 +17,8 @@ from messaging.nouns.engagement import Engagement, EngagementKind
 from messaging.nouns.message import Message, MessageState
 from messaging.plugins import Plugins
 from messaging.services.recording import Recorder
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 ANN = ("sms", "+15005550006")
 BOUNCED, DELIVERED = EngagementKind.BOUNCED, EngagementKind.DELIVERED

@@ -21,7 +21,8 @@ from messaging.services import hits as hits_module
 from messaging.services.preferences import Preferences
 from messaging.services.recording import Recorder
 from messaging.services.reporting import Reporter
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 ANN = ("email", "ann@example.com")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from messaging import AdapterUnusable, Capabilities, Conflict, Receipt, RenderedMessage
+from messaging.errors import StoreError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services.sending import GROUP
@@ -223,6 +224,42 @@ def test_a_dead_workers_messages(live_shop: Any) -> None:
     assert {message.id for message in live_shop.pigeon.handed}.isdisjoint(begun)
     assert live_shop.app.store.outbox.get([claimed[0]])[claimed[0]].provider_id == "it did arrive"
     assert live_shop.app.store.outbox.get([claimed[1]])[claimed[1]].state is MessageState.UNKNOWN
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_who_buries_the_dead_may_die_of_it(live_shop: Any, monkeypatch: pytest.MonkeyPatch, dies: bool) -> None:
+    """What they had not asked about yet is asked about by the next; also if it is only the store that was away."""
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    dead, second = live_shop.open(), live_shop.open()
+    worker = dead.store.enlist()
+    now = live_shop.clock.now()
+    lost = [message.id for message in dead.store.outbox.claim(worker, now=now, limit=3, campaign="spring")]
+    dead.store.outbox.begin(worker, lost, now=now)
+    dead.close()
+    for id in lost:
+        for app in (live_shop.app, second):
+            live_shop.pigeon_of(app).found[id] = Receipt.accepted(id)
+    sender = second.make_sender(threading.Event())
+    settle, calls = second.store.outbox.settle, iter([None])
+
+    def once(outcomes: Any) -> None:
+        if next(calls, settle) is settle:
+            raise StoreError("the store is away")
+        settle(outcomes)
+
+    monkeypatch.setattr(second.store.outbox, "settle", once)
+    with pytest.raises(StoreError):
+        sender.bury_the_dead()
+    assert live_shop.counts() == {"sent": 1, "unknown": 2}
+    if dies:
+        second.close()
+        live_shop.app.make_sender(threading.Event()).bury_the_dead()
+    else:
+        monkeypatch.undo()
+        sender.bury_the_dead()
+    assert live_shop.counts() == {"sent": 3}
+    assert live_shop.app.store.outbox.workers() == {}
 
 
 def test_two_senders_at_once_double_nobody(live_shop: Any) -> None:

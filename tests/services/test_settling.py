@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from messaging.clock import FrozenClock
-from messaging.nouns.adapter import Adapter, AdapterContext, AdapterSettings, Capabilities, Receipt, RenderedMessage
+from messaging.nouns.adapter import (
+    Adapter,
+    AdapterContext,
+    AdapterSettings,
+    Capabilities,
+    Receipt,
+    RenderedMessage,
+    Verdict,
+)
 from messaging.nouns.message import Message, MessageClass, MessageState
 from messaging.plugins import Plugins
 from messaging.services.settling import Handed, Settling
@@ -226,3 +234,35 @@ def test_a_receipt_says_of_a_message_which_hand_over_it_was_and_what_it_was_rend
     assert (sent.id, sent.attempts, sent.variant, sent.sent_at) == ("m1", ATTEMPTS - 1, "de", NOW)
     assert (rows["m1"].attempts, rows["m1"].variant) == (sent.attempts, sent.variant)
     assert rows["m2"].reason == "gave up: busy"
+
+
+@pytest.mark.parametrize("answer", [Receipt.accepted("m1"), Receipt.refused("m1", "no such user"), None])
+def test_who_was_taken_for_dead_overwrites_nothing_newer(
+    store: TinyStore, told: Told, letter: Callable[..., Message], answer: Receipt | None
+) -> None:
+    """They hear from their provider when others have sent the message again, and know what became of it."""
+    settling = make_settling(store, told)
+    store.outbox.add([letter(id="m1")])
+    attempts = []
+    for _ in (1, 2):
+        worker = store.enlist()
+        store.outbox.claim(worker, now=NOW + timedelta(hours=1), limit=1)
+        store.outbox.begin(worker, ["m1"], now=NOW)
+        attempts.append(store.outbox.get(["m1"])["m1"])
+        if len(attempts) == 1:
+            settling.lost(
+                list(map(Handed.read, store.outbox.bury(worker, by=store.enlist()))),
+                "its sender died",
+                Keyed(nothing),
+                now=NOW,
+            )
+    settling.receipts(
+        [Receipt.refused("m1", "mailbox full")], {"m1": Handed.read(attempts[1])}, Keyed(nothing), now=NOW
+    )
+    if answer is None:
+        settling.lost([Handed.read(attempts[0])], "no answer", Keyed(nothing), now=NOW)
+    else:
+        settling.receipts([answer], {"m1": Handed.read(attempts[0])}, Keyed(nothing), now=NOW)
+    after = store.outbox.get(["m1"])["m1"]
+    taken = answer is not None and answer.verdict is Verdict.ACCEPTED
+    assert (after.state, after.reason) == (MessageState.SENT if taken else MessageState.REFUSED, "mailbox full")

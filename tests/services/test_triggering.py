@@ -13,7 +13,7 @@ from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.template import Trigger
 from messaging.plugins import Plugins
 from messaging.rules.envelope import read_event
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 HOUR = timedelta(hours=1)
 CART = Trigger(

@@ -18,7 +18,7 @@ from messaging.nouns.message import Lane, MessageState
 from messaging.nouns.template import Trigger
 from messaging.rehearsing.app import _Unsynced
 from messaging.services.trigger_plans import TriggerPlans
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 from messaging.workspace.starter import starter
 from messaging.workspace.template_files import read_template, template_names

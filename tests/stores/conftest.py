@@ -23,7 +23,8 @@ from messaging.nouns.event import Event
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.order import Order, order_key
 from messaging.nouns.template import LinkSlot, TemplateVersion
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

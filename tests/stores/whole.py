@@ -19,7 +19,8 @@ from messaging.nouns.links import ShortLink
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.nouns.order import Order, Refund, order_key
 from messaging.nouns.template import LinkSlot, TemplateVersion
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 #: Texts that are easily kept otherwise than they were.

@@ -10,7 +10,7 @@ from typing import Any
 from messaging.nouns.documents import is_storable, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
-from messaging.stores.base import Outbox, Outcome
+from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
 from messaging.stores.postgres.session import Row, Session
@@ -121,7 +121,7 @@ class PostgresOutbox(Outbox):
     def totals(self) -> dict[tuple[Lane, str, MessageState], int]:
         found: defaultdict[tuple[Lane, str, MessageState], int] = defaultdict(int)
         rows = self._database.rows(_TOTALS)
-        self._learn({row["version"] for row in rows if not row["test"] and not row["of_campaign"]})
+        self._learn({row["version"] for row in rows if row["version"] is not None})
         for row in rows:
             if row["test"] or row["of_campaign"]:
                 lane = Lane.TEST if row["test"] else Lane.CAMPAIGN
@@ -218,15 +218,16 @@ class PostgresOutbox(Outbox):
         """
         return {row["worker"]: (row["planned"], row["sending"]) for row in self._database.rows(statement)}
 
-    def bury(self, worker: str) -> list[Message]:
+    def bury(self, worker: str, *, by: str) -> list[Message]:
         def bury(session: Session) -> list[Row]:
-            values = {"worker": worker}
+            values = {"worker": worker, "by": by}
             lost = session.rows(
-                "UPDATE messages SET state = 'unknown', reason = 'the sender died', worker = NULL "
-                "WHERE worker = %(worker)s AND state = 'sending' RETURNING *",
+                "UPDATE messages SET state = 'unknown', worker = %(by)s, "
+                "reason = CASE state WHEN 'sending' THEN 'the sender died' ELSE reason END "
+                f"WHERE worker = %(worker)s AND NOT {_STILL_PLANNED} RETURNING *",
                 values,
             )
-            session.run("UPDATE messages SET worker = NULL WHERE worker = %(worker)s", values)
+            session.run(f"UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND {_STILL_PLANNED}", values)
             return lost
 
         return messages_of(self._database.write(bury)) if is_storable(worker) else []
@@ -346,7 +347,8 @@ def _queues(campaign: str | None, channel: str | None, lanes: Collection[Lane] |
 
 
 _TOTALS = """
-SELECT version, campaign IS NOT NULL AS of_campaign, test, channel, state, sum(number)::bigint AS number
+SELECT CASE WHEN campaign IS NULL AND NOT test THEN version END AS version, campaign IS NOT NULL AS of_campaign, test,
+    channel, state, sum(number)::bigint AS number
 FROM message_counts GROUP BY 1, 2, 3, 4, 5 HAVING sum(number) <> 0
 """
 
@@ -355,14 +357,14 @@ FROM message_counts GROUP BY 1, 2, 3, 4, 5 HAVING sum(number) <> 0
 _OUTCOME = {
     **dict.fromkeys(("id", "state", "reason", "adapter", "provider_id", "variant", "context"), "text"),
     **dict.fromkeys(("due_at", "sent_at"), "timestamptz"),
-    "attempts": "integer",
+    **dict.fromkeys(("attempts", "of_attempt"), "integer"),
 }
 _SETTLE = f"""
 UPDATE messages AS old SET
     worker = NULL,
     state = CASE WHEN address IS NULL AND new.state = 'planned' THEN 'skipped' ELSE new.state END,
     reason = CASE WHEN address IS NULL AND (new.state = 'planned' OR new.reason IS NOT NULL)
-        THEN 'erased' ELSE new.reason END,
+        THEN 'erased' WHEN old.attempts <> new.of_attempt THEN old.reason ELSE new.reason END,
     due_at = CASE WHEN address IS NULL THEN old.due_at ELSE coalesce(new.due_at, old.due_at) END,
     attempts = coalesce(new.attempts, old.attempts),
     adapter = coalesce(new.adapter, old.adapter),
@@ -371,7 +373,11 @@ UPDATE messages AS old SET
     context = CASE WHEN address IS NULL THEN old.context ELSE coalesce(new.context::json, old.context) END,
     variant = coalesce(new.variant, old.variant)
 FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _OUTCOME.items())}) AS new ({", ".join(_OUTCOME)})
-WHERE old.id = new.id AND old.state <> 'sent'
+WHERE old.id = new.id AND old.state <> 'sent' AND (
+    new.of_attempt IS NULL OR new.state = 'sent' OR old.attempts = new.of_attempt AND (
+        old.state IN ('sending', 'unknown') OR old.state = 'planned' AND new.state <> 'unknown'
+    )
+)
 """
 
 
@@ -407,6 +413,7 @@ def _settled(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
             "due_at": time_to_text(outcome.due_at),
             "sent_at": time_to_text(outcome.sent_at),
             "attempts": outcome.attempts,
+            "of_attempt": outcome.of_attempt,
         }
         rows.append(row)
     return {name: [row[name] for row in rows] for name in _OUTCOME}

@@ -17,7 +17,6 @@ from messaging.nouns.message import Lane, MessageState
 _Entry = tuple[str, int, str]
 
 _PLANNED = MessageState.PLANNED.value
-_SENDING = MessageState.SENDING.value
 _NOTHING: dict[str, None] = {}
 
 
@@ -68,7 +67,7 @@ class Lineup:
 
     def __init__(self) -> None:
         self._lines: dict[tuple[int, str | None, str], Line] = {}
-        #: Worker -> its messages, locked or sending.
+        #: Worker -> its messages: locked, sending, or unknown and not settled yet.
         self.held: dict[str, dict[str, None]] = {}
 
     def lines(
@@ -148,9 +147,9 @@ def _line_of(document: Document) -> tuple[int, str | None, str]:
 
 def _place(document: Document | None) -> tuple[str | None, str] | None:
     """What decides where a message stands: its worker, and its due time while it is planned."""
-    if document is None or document["state"] not in (_PLANNED, _SENDING):
+    if document is None:
         return None
     worker = document.get("worker")
-    if worker is None and document["state"] == _SENDING:
+    if worker is None and document["state"] != _PLANNED:
         return None
     return worker, document["due_at"]

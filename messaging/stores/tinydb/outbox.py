@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -11,7 +12,7 @@ from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
-from messaging.stores.base import Outbox, Outcome
+from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import MarkedGroups, Ordered, OrderedGroups, Tally, copied
@@ -23,7 +24,8 @@ _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value
 _SENT = MessageState.SENT.value
 _SKIPPED = MessageState.SKIPPED.value
-_PENDING = (_PLANNED, _SENDING, MessageState.UNKNOWN.value)
+_UNKNOWN = MessageState.UNKNOWN.value
+_PENDING = (_PLANNED, _SENDING, _UNKNOWN)
 #: Contexts that are forgotten at once: others wait for the store meanwhile.
 FORGOTTEN = 1000
 #: Texts that many messages have in common.
@@ -179,8 +181,10 @@ class TinyOutbox(Outbox):
         with self._journal.changing(durable=False):
             for outcome in outcomes:
                 document = self._table.documents.get(outcome.message_id)
-                if document is not None and document["state"] != _SENT:
+                if document is not None and _may_settle(document, outcome):
                     fields = _settled(outcome)
+                    if outcome.of_attempt not in (None, document.get("attempts", 0)):
+                        fields["reason"] = document.get("reason")
                     self._table.patch([outcome.message_id], fields if "address" in document else _erased(fields))
 
     def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
@@ -194,19 +198,21 @@ class TinyOutbox(Outbox):
         with self._journal.reading():
             found = {}
             for worker, keys in self._lineup.held.items():
-                sending = sum(self._table.documents[key]["state"] == _SENDING for key in keys)
-                found[worker] = (len(keys) - sending, sending)
+                has = Counter(self._table.documents[key]["state"] for key in keys)
+                found[worker] = (has[_PLANNED], has[_SENDING])
             return found
 
-    def bury(self, worker: str) -> list[Message]:
+    def bury(self, worker: str, *, by: str) -> list[Message]:
         with self._journal.changing():
             documents = self._table.documents
-            held = list(self._lineup.of_worker(worker))
-            sending = [key for key in held if documents[key]["state"] == _SENDING]
-            fields = {"state": MessageState.UNKNOWN.value, "reason": "the sender died", "worker": None}
-            self._table.patch(sending, fields)
-            self._table.patch((key for key in held if key not in set(sending)), {"worker": None})
-            return [Message.from_document(document) for _, document in self._table.copies(sending)]
+            held: dict[str, list[str]] = {_PLANNED: [], _SENDING: [], _UNKNOWN: []}
+            for key in self._lineup.of_worker(worker):
+                held[documents[key]["state"]].append(key)
+            self._table.patch(held[_PLANNED], {"worker": None})
+            self._table.patch(held[_SENDING], {"state": _UNKNOWN, "reason": "the sender died", "worker": by})
+            self._table.patch(held[_UNKNOWN], {"worker": by})
+            lost = held[_SENDING] + held[_UNKNOWN]
+            return [Message.from_document(document) for _, document in self._table.copies(lost)]
 
     def next_due(
         self,
@@ -383,6 +389,15 @@ def _is_free(document: Document | None) -> bool:
 
 def _locked_by(document: Document | None, worker: str) -> bool:
     return document is not None and document["state"] == _PLANNED and document.get("worker") == worker
+
+
+def _may_settle(document: Document, outcome: Outcome) -> bool:
+    """Whether what is said of a message still counts."""
+    state: str = document["state"]
+    if outcome.of_attempt is None or state == _SENT or outcome.state is MessageState.SENT:
+        return state != _SENT
+    open_ = (_SENDING, _UNKNOWN) if outcome.state is MessageState.UNKNOWN else _PENDING
+    return state in open_ and outcome.of_attempt == document.get("attempts", 0)
 
 
 def _settled(outcome: Outcome) -> Document:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count, product
 
 import pytest
 
 from messaging.nouns.message import Lane, MessageClass, MessageState
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 HOUR = timedelta(hours=1)
 
@@ -256,12 +257,90 @@ class TestSending:
         store.outbox.add([make.message("m1"), make.message("m2")])
         store.outbox.claim(worker, now=make.now, limit=2)
         store.outbox.begin(worker, ["m1"], now=make.now)
-        (lost,) = store.outbox.bury(worker)
-        assert (lost.id, lost.state, lost.worker) == ("m1", MessageState.UNKNOWN, None)
-        assert look().outbox.get(["m1"])["m1"].reason
-        assert look().outbox.workers() == {}
+        (lost,) = store.outbox.bury(worker, by="second")
+        assert (lost.id, lost.state, lost.worker) == ("m1", MessageState.UNKNOWN, "second")
+        assert look().outbox.get(["m1"]) == {"m1": lost}
         assert ids(look().outbox.claim("other", now=make.now, limit=2)) == ["m2"]
-        assert store.outbox.bury(worker) == []
+        assert store.outbox.bury(worker, by="third") == []
+        # They died as well, before they had settled it.
+        assert look().outbox.workers()["second"] == (0, 0)
+        assert store.outbox.bury("second", by="third") == [replace(lost, worker="third")]
+        store.outbox.release("third")
+        store.outbox.settle([Outcome(message_id="m1", state=MessageState.UNKNOWN, reason=lost.reason, of_attempt=1)])
+        assert look().outbox.get(["m1"]) == {"m1": replace(lost, worker=None)}
+        assert look().outbox.workers() == {"other": (1, 0)}
+
+    @pytest.fixture
+    def now_is(self, store, make):
+        """`now_is(state)`: another message that was handed over twice, the first time by one who was taken for dead,
+        and that is in this state since.
+        """
+        numbers = count()
+
+        def now_is(state):
+            id = f"m{next(numbers)}"
+            store.outbox.add([make.message(id, campaign=id)])
+            for attempt in (1, 2):
+                worker = store.enlist()
+                assert ids(store.outbox.claim(worker, now=make.now, limit=1, campaign=id)) == [id]
+                assert store.outbox.begin(worker, [id], now=make.now) == [id]
+                if attempt == 1:
+                    store.outbox.bury(worker, by=worker)
+                    again = Outcome(message_id=id, state=MessageState.PLANNED, reason="twice", due_at=make.now)
+                    store.outbox.settle([again])
+            if state is not MessageState.SENDING:
+                store.outbox.settle([Outcome(message_id=id, state=state, reason="twice", due_at=make.now)])
+            return store.outbox.get([id])[id]
+
+        return now_is
+
+    def test_what_is_said_of_an_earlier_hand_over_is_over(self, store, look, now_is, make):
+        for state, said in product(MessageState, set(MessageState) - {MessageState.SENT}):
+            before = now_is(state)
+            late = Outcome(message_id=before.id, state=said, reason="late", due_at=make.now + HOUR, adapter="smtp")
+            store.outbox.settle([replace(late, of_attempt=1)])
+            assert look().outbox.get([before.id])[before.id] == before, said
+
+    def test_that_it_was_taken_counts_whenever_it_was(self, store, look, now_is, make):
+        for state in MessageState:
+            before = now_is(state)
+            store.outbox.settle([make.sent(before.id, provider_id="first", reason=None, of_attempt=1)])
+            after = look().outbox.get([before.id])[before.id]
+            assert after.state is MessageState.SENT
+            assert after.provider_id == (None if state is MessageState.SENT else "first")
+            # What is said of the later hand-over (that it may arrive twice) stays said.
+            assert (after.reason, after.attempts, after.worker) == ("twice", 2, None)
+            # Whoever has it in hand cannot say any more that it was not taken.
+            store.outbox.settle([Outcome(message_id=before.id, state=MessageState.REFUSED, of_attempt=2)])
+            assert look().outbox.get([before.id])[before.id] == after
+
+    def test_that_it_was_taken_keeps_it_from_whoever_locked_it(self, store, now_is, worker, make):
+        message = now_is(MessageState.PLANNED)
+        assert ids(store.outbox.claim(worker, now=make.now, limit=1)) == [message.id]
+        store.outbox.settle([make.sent(message.id, of_attempt=1)])
+        assert store.outbox.begin(worker, [message.id], now=make.now) == []
+
+    def test_a_late_answer_about_the_last_hand_over_settles_what_is_open(self, store, look, now_is, make):
+        said = (MessageState.REFUSED, MessageState.PLANNED, MessageState.UNKNOWN)
+        for before, new in product((MessageState.SENDING, MessageState.PLANNED, MessageState.UNKNOWN), said):
+            message = now_is(before)
+            store.outbox.settle(
+                [Outcome(message_id=message.id, state=new, reason="late", due_at=make.now + HOUR, of_attempt=2)]
+            )
+            after = look().outbox.get([message.id])[message.id]
+            if (before, new) == (MessageState.PLANNED, MessageState.UNKNOWN):
+                assert after == message  # somebody decided to send it again, knowing that
+            else:
+                assert (after.state, after.reason, after.worker) == (new, "late", None)
+
+    def test_what_is_decided_only_an_acceptance_changes(self, store, look, now_is, make):
+        decided = (MessageState.SENT, MessageState.REFUSED, MessageState.SKIPPED)
+        for state, said in product(decided, set(MessageState) - {MessageState.SENT}):
+            before = now_is(state)
+            store.outbox.settle(
+                [Outcome(message_id=before.id, state=said, reason="late", due_at=make.now, of_attempt=2)]
+            )
+            assert look().outbox.get([before.id])[before.id] == before, said
 
 
 class TestCounting:

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from messaging.ids import message_id
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, Message, MessageState
-from messaging.stores.base import Outcome, Store
+from messaging.stores.base import Store
+from messaging.stores.outbox import Outcome
 from messaging.stores.tinydb.store import TinyStore
 
 pytestmark = pytest.mark.slow
@@ -49,11 +50,11 @@ LANES = st.sampled_from([Lane.ORDER, Lane.EVENT, Lane.CAMPAIGN])
 WORDS = st.sampled_from(["accepted", "refused", "again", "lost", "stopped"])
 #: What may become of a message from one moment to the next, whatever was done.
 MAY_BECOME = {
-    PLANNED: set(MessageState) - {SENT, MessageState.REFUSED, UNKNOWN},
+    PLANNED: set(MessageState) - {UNKNOWN},
     SENDING: set(MessageState),
     SENT: {SENT},
-    MessageState.REFUSED: {MessageState.REFUSED},
-    MessageState.SKIPPED: {MessageState.SKIPPED, PLANNED},
+    MessageState.REFUSED: {MessageState.REFUSED, SENT},
+    MessageState.SKIPPED: {MessageState.SKIPPED, PLANNED, SENT},
     UNKNOWN: {UNKNOWN, SENT, MessageState.REFUSED, MessageState.SKIPPED, PLANNED},
 }
 
@@ -181,6 +182,14 @@ class OutboxMachine(RuleBasedStateMachine):
         """A late receipt, a provider's event, or a person resolves what is unknown; what was sent stays sent."""
         self._settle(which, way, [self._outcome(self.rows[self._pick((UNKNOWN, SENT), pick)], word)])
 
+    @precondition(lambda self: any(row.attempts for row in self.rows.values()))
+    @rule(which=WHICH, way=WAYS, pick=PICK, word=WORDS, before=st.integers(0, 1))
+    def hear_of_an_attempt(self, which, way, pick, word, before):
+        """A sender that was taken for dead speaks, of the last hand-over or the one before."""
+        tried = [row for row in self.rows.values() if row.attempts]
+        row = tried[pick % len(tried)]
+        self._settle(which, way, [replace(self._outcome(row, word), of_attempt=row.attempts - before)])
+
     @precondition(lambda self: self._busy(PLANNED))
     @rule(pick=PICK, way=WAYS, some=st.booleans())
     def release(self, pick, way, some):
@@ -192,11 +201,11 @@ class OutboxMachine(RuleBasedStateMachine):
         freed = {row.id: replace(row, worker=None) for row in locked}
         self._do(which, way, lambda s: s.outbox.release(worker, ids), freed)
 
-    @precondition(lambda self: self._busy(PLANNED, SENDING))
+    @precondition(lambda self: self._busy(PLANNED, SENDING, UNKNOWN))
     @rule(pick=PICK)
     def die(self, pick):
         """What it has stays with it until somebody buries it."""
-        worker, which = self._worker(pick, self._busy(PLANNED, SENDING))
+        worker, which = self._worker(pick, self._busy(PLANNED, SENDING, UNKNOWN))
         self.stores[which].dismiss(worker)
         del self.living[worker]
         self.living[self.stores[which].enlist()] = which
@@ -204,15 +213,17 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: set(self._workers()) - set(self.living))
     @rule(which=WHICH, way=WAYS)
     def bury_the_dead(self, which, way):
+        by = next(worker for worker, whose in self.living.items() if whose == which)
         for worker in self.stores[which].outbox.workers():
             assert self.stores[which].is_alive(worker) == (worker in self.living)
             if worker not in self.living:
                 held = [row for row in self.rows.values() if row.worker == worker]
                 buried = {row.id: replace(row, worker=None) for row in held}
-                lost = {row.id for row in held if row.state is SENDING}
+                lost = {row.id for row in held if row.state is not PLANNED}
                 for id in lost:
-                    buried[id] = replace(buried[id], state=UNKNOWN, reason="the sender died")
-                told = self._do(which, way, lambda s, dead=worker: s.outbox.bury(dead), buried)
+                    reason = "the sender died" if self.rows[id].state is SENDING else self.rows[id].reason
+                    buried[id] = replace(buried[id], state=UNKNOWN, reason=reason, worker=by)
+                told = self._do(which, way, lambda s, dead=worker: s.outbox.bury(dead, by=by), buried)
                 assert {row.id: row for row in told} == {id: buried[id] for id in lost}
 
     # What others do meanwhile.
@@ -269,7 +280,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """Clocks are set back as well."""
         self.now += hours * HOUR
 
-    @precondition(lambda self: self._busy(PLANNED, SENDING))
+    @precondition(lambda self: self._busy(PLANNED, SENDING, UNKNOWN))
     @rule(which=WHICH)
     def reopen(self, which):
         """Its workers are gone with it."""
@@ -316,7 +327,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for id, before in self.before.items():
             assert rows[id].state in MAY_BECOME[before], f"{before} became {rows[id].state}"
         assert all(row.worker for row in rows.values() if row.state is SENDING), "sending, and nobody sends it"
-        assert all(row.state in (PLANNED, SENDING) for row in rows.values() if row.worker)
+        assert all(row.state in (PLANNED, SENDING, UNKNOWN) for row in rows.values() if row.worker)
         named = [(row.origin, row.customer_id, row.channel) for row in rows.values() if row.address is not None]
         assert len(named) == len(set(named)), "somebody has a message twice"
         self.before = {id: row.state for id, row in rows.items()}
@@ -372,9 +383,16 @@ class OutboxMachine(RuleBasedStateMachine):
             row = self.rows[outcome.message_id]
             if row.state is SENT:
                 continue
+            late = outcome.of_attempt is not None and outcome.state is not SENT
+            if late and (outcome.of_attempt != row.attempts or row.state not in (PLANNED, SENDING, UNKNOWN)):
+                continue
+            if late and (row.state, outcome.state) == (PLANNED, UNKNOWN):
+                continue
             given = ("due_at", "attempts", "adapter", "provider_id", "sent_at", "context", "variant")
             fields = {name: value for name in given if (value := getattr(outcome, name)) is not None}
             fields |= {"state": outcome.state, "reason": outcome.reason, "worker": None}
+            if outcome.of_attempt not in (None, row.attempts):
+                fields["reason"] = row.reason
             if row.address is None:  # erased: what counts is recorded, and nothing is planned again
                 fields = {name: value for name, value in fields.items() if name not in ("provider_id", "due_at")}
                 fields["reason"] = "erased" if outcome.reason else None

@@ -90,7 +90,7 @@ METHODS = {
     "outbox.begin": lambda store, make: store.outbox.begin("w", ["m1", "m0"], now=make.now),
     "outbox.settle": lambda store, make: store.outbox.settle([make.sent("m0"), make.sent("m0", reason="late")]),
     "outbox.release": lambda store, make: store.outbox.release("w"),
-    "outbox.bury": lambda store, make: [m.id for m in store.outbox.bury("w")],
+    "outbox.bury": lambda store, make: [m.id for m in store.outbox.bury("w", by="x")],
     "outbox.postpone": lambda store, make: store.outbox.postpone(["m3"], make.now),
     "outbox.stop": lambda store, make: store.outbox.stop("spring", "cancelled"),
     "campaigns.put_members": lambda store, make: store.campaigns.put_members("spring", ["ann", "bob"]),

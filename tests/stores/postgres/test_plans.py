@@ -12,7 +12,7 @@ import pytest
 from messaging.expressions import Schema, parse
 from messaging.expressions.inquiry import Inquiry
 from messaging.nouns.message import Lane, MessageState
-from messaging.stores.base import Outcome
+from messaging.stores.outbox import Outcome
 
 pytestmark = pytest.mark.postgres
 
@@ -122,7 +122,7 @@ QUERIES = {
         "messages_pkey",
     ),
     "release": (lambda s, m: s.outbox.release("w"), "messages_worker"),
-    "bury": (lambda s, m: s.outbox.bury("w"), "messages_worker"),
+    "bury": (lambda s, m: s.outbox.bury("w", by="x"), "messages_worker"),
     "workers": (lambda s, m: s.outbox.workers(), "messages_worker"),
     "stop": (lambda s, m: s.outbox.stop("none", "cancelled"), None),
     "page": (lambda s, m: s.outbox.page(after="8"), "messages_pkey"),

@@ -99,7 +99,9 @@ def test_what_a_killed_one_had_is_free_and_what_it_sent_is_unknown(run, store, m
     process.wait()
     while store.is_alive(worker):
         pass  # until the server has heard of it
-    assert [(message.id, message.state) for message in store.outbox.bury(worker)] == [(in_hand, MessageState.UNKNOWN)]
+    assert [(message.id, message.state) for message in store.outbox.bury(worker, by=store.enlist())] == [
+        (in_hand, MessageState.UNKNOWN)
+    ]
     assert [message.id for message in store.outbox.claim("other", now=make.now, limit=9)] == [locked]
 
 

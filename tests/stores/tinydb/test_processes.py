@@ -106,7 +106,7 @@ def test_a_killed_worker_is_dead_and_its_messages_can_be_freed(run, open_tiny, m
     process.kill()
     process.wait()
     assert not store.is_alive(worker)
-    assert [message.id for message in store.outbox.bury(worker)] == ["m1"]
+    assert [message.id for message in store.outbox.bury(worker, by=store.enlist())] == ["m1"]
 
 
 @pytest.mark.alone
