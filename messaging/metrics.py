@@ -31,6 +31,9 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 #: From the fastest page to the slowest provider.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+#: Of campaigns that are over there are ever more, and nothing to watch.
+_NOT_OVER = [state for state in CampaignState if state not in (CampaignState.DONE, CampaignState.CANCELLED)]
+
 _begun: list[CollectorRegistry] = []
 _beginning = threading.Lock()
 
@@ -128,9 +131,9 @@ class Metrics:
             late.add_metric((lane.name.lower(),), max(0.0, (now - due).total_seconds()) if due else 0.0)
         yield late
         yield _gauge("events_waiting", "Accepted events without effects yet.", self._store.events.waiting())
-        states = Counter(campaign.state for campaign in self._store.campaigns.all())
-        campaigns = _gauge("campaigns", "Campaigns by state.", labels=("state",))
-        for one in CampaignState:
+        states = Counter(campaign.state for campaign in self._store.campaigns.all(_NOT_OVER))
+        campaigns = _gauge("campaigns", "Campaigns that are not over, by state.", labels=("state",))
+        for one in _NOT_OVER:
             campaigns.add_metric((one.value,), states[one])
         yield campaigns
         resting = _gauge("adapter_resting", "Adapters that are not well: 1 while one rests.", labels=("adapter",))

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from messaging import Receipt, meters, metrics
 from messaging.errors import SettingsError, StoreError
 from messaging.metrics import Metrics
+from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
 from messaging.rules.resting import Took
 
@@ -52,6 +53,7 @@ def test_what_the_store_knows(live_shop: Any, scrape: Any) -> None:
     other = live_shop.open()
     live_shop.pigeon_of(other).answer = lambda messages: (Receipt.accepted(message.id) for message in messages)
     other.send_campaign("spring")  # as another process
+    app.campaigning.create("summer", template="letter", segment="all")
     live_shop.due(Lane.ORDER, "ann", "bob")
     live_shop.clock.advance(timedelta(minutes=3))
     app.rests.record("pigeon", Took(well=False, at_once=True, reason="ann@example.com"))
@@ -61,7 +63,9 @@ def test_what_the_store_knows(live_shop: Any, scrape: Any) -> None:
     assert found["messaging_oldest_due_seconds", "order"] == 180
     assert found["messaging_oldest_due_seconds", "campaign"] == 0
     assert found["messaging_events_waiting",] == 0
-    assert (found["messaging_campaigns", "done"], found["messaging_campaigns", "sending"]) == (1, 0)
+    # Those that are over are not read: there are ever more of them.
+    assert ("messaging_campaigns", "done") not in found
+    assert (found["messaging_campaigns", "draft"], found["messaging_campaigns", "sending"]) == (1, 0)
     assert found["messaging_adapter_resting", "pigeon"] == 1
     assert found["messaging_store_up",] == 1
 
@@ -96,6 +100,18 @@ def test_no_label_is_an_address_an_id_or_a_campaign(live_shop: Any, scrape: Any)
     live_shop.app.dispatcher.run_due()
     values = {value for key in scrape() for value in key[1:]}
     assert not {value for value in values if "@" in value or "summer" in value or len(value) > 30}
+
+
+def test_campaigns_that_are_over_are_not_read(
+    live_shop: Any, scrape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+    all = live_shop.app.store.campaigns.all
+    monkeypatch.setattr(
+        live_shop.app.store.campaigns, "all", lambda states=CampaignState: asked.append(set(states)) or all(states)
+    )
+    scrape()
+    assert asked == [set(CampaignState) - {CampaignState.DONE, CampaignState.CANCELLED}]
 
 
 def test_it_is_asked_at_most_once_in_a_while(live_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
