@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _IDLE = "Nothing has happened for a while. Is messaging worker running?"
 
 
+no_wait_option = click.option("--no-wait", is_flag=True, help="Leave it to the workers, where there are workers.")
+
+
 @click.group()
 def campaigns() -> None:
     """One template to one segment, now or at a time."""
@@ -99,14 +102,13 @@ def plan(app: Messaging, name: str, as_json: bool) -> None:
 @campaigns.command()
 @click.argument("name")
 @click.option("--plan", "plan_hash", metavar="HASH", help="Send only what this plan showed.")
-@click.option("--no-wait", is_flag=True, help="Leave it to the workers, where there are workers.")
+@no_wait_option
 @yes_option
 @json_option
 @pass_app
 def send(app: Messaging, name: str, plan_hash: str | None, no_wait: bool, yes: bool, as_json: bool) -> None:
     """Send NAME, or the rest of it. After any interruption say it again: nobody gets it twice."""
-    if no_wait and not app.queue.workers:
-        raise InputError("--no-wait: there are no workers", hint='they are set up by [queue] use = "celery"')
+    _check_workers(app, no_wait)
     campaign = app.campaigning.get(name)
     if campaign.state in (CampaignState.DRAFT, CampaignState.HELD):
         # Whoever names a plan has looked at it.
@@ -121,6 +123,11 @@ def send(app: Messaging, name: str, plan_hash: str | None, no_wait: bool, yes: b
     _go_on(app, name, as_json, plan_hash=plan_hash, wait=not no_wait)
 
 
+def _check_workers(app: Messaging, no_wait: bool) -> None:
+    if no_wait and not app.queue.workers:
+        raise InputError("--no-wait: there are no workers", hint='they are set up by [queue] use = "celery"')
+
+
 def _question(app: Messaging, campaign: Campaign) -> str:
     if campaign.state is CampaignState.HELD:
         return f"{campaign.name} is held: {campaign.reason}. Send it now?"
@@ -130,23 +137,27 @@ def _question(app: Messaging, campaign: Campaign) -> str:
 
 @campaigns.command()
 @click.argument("name")
+@no_wait_option
 @json_option
 @pass_app
-def resume(app: Messaging, name: str, as_json: bool) -> None:
+def resume(app: Messaging, name: str, no_wait: bool, as_json: bool) -> None:
     """Let a paused or held campaign go on, and send the rest of it."""
+    _check_workers(app, no_wait)
     app.campaigning.resume(name)
-    _go_on(app, name, as_json)
+    _go_on(app, name, as_json, wait=not no_wait)
 
 
 @campaigns.command()
 @click.argument("name")
+@no_wait_option
 @json_option
 @pass_app
-def retry(app: Messaging, name: str, as_json: bool) -> None:
+def retry(app: Messaging, name: str, no_wait: bool, as_json: bool) -> None:
     """Send again to those the provider refused, or that it gave up on."""
+    _check_workers(app, no_wait)
     number = app.campaigning.retry(name)
     say(f"{number} to send again.")
-    _go_on(app, name, as_json)
+    _go_on(app, name, as_json, wait=not no_wait)
 
 
 @campaigns.command()

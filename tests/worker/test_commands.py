@@ -34,6 +34,7 @@ def said(folder: Path, *words: str, **settings: str) -> tuple[int, str]:
         (("messaging", "worker"), {"USE": "celery"}, "workers need the store on PostgreSQL"),
         (("messaging", "serve"), {"USE": "celery"}, "workers need the store on PostgreSQL"),
         (("messaging", "campaigns", "send", "x", "--no-wait"), {}, "--no-wait: there are no workers"),
+        (("messaging", "campaigns", "resume", "x", "--no-wait"), {}, "--no-wait: there are no workers"),
     ],
 )
 def test_one_line_says_why_there_are_none(
@@ -106,6 +107,16 @@ class TestWithWorkers:
         name = own_hall.campaign(10, begin=False)
         assert own_hall.start("messaging", "campaigns", "send", name, "--yes", "--no-wait").wait(60) == 0
         assert own_hall.state(name) == "planning"
+        assert f"messaging campaigns status {name}" in own_hall.said()
+
+    @pytest.mark.parametrize("command", ["resume", "retry"])
+    def test_nor_if_it_goes_on(self, own_hall: Hall, command: str) -> None:
+        name = own_hall.campaign(2)
+        own_hall.app.campaigning.fill(name)
+        if command == "resume":
+            own_hall.app.campaigning.pause(name)
+        assert own_hall.start("messaging", "campaigns", command, name, "--no-wait").wait(60) == 0
+        assert own_hall.state(name) == "sending"
         assert f"messaging campaigns status {name}" in own_hall.said()
 
 
