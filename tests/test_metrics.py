@@ -102,9 +102,7 @@ def test_no_label_is_an_address_an_id_or_a_campaign(live_shop: Any, scrape: Any)
     assert not {value for value in values if "@" in value or "summer" in value or len(value) > 30}
 
 
-def test_campaigns_that_are_over_are_not_read(
-    live_shop: Any, scrape: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_campaigns_that_are_over_are_not_read(live_shop: Any, scrape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[set[str]] = []
     all = live_shop.app.store.campaigns.all
     monkeypatch.setattr(

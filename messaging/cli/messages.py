@@ -19,6 +19,7 @@ from messaging.cli.common import (
     the_template,
 )
 from messaging.errors import Conflict
+from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import MessageState
 from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outcome
@@ -136,6 +137,9 @@ def resolve(app: Messaging, id: str, decision: str | None) -> None:
         if decision == "sent":
             outcome = Outcome(message_id=message.id, state=MessageState.SENT, reason="resolved by hand", sent_at=now)
         else:
+            campaign = app.store.campaigns.get(message.campaign) if message.campaign else None
+            if campaign is not None and campaign.state is CampaignState.CANCELLED:
+                raise Conflict(f"campaign {campaign.name} is cancelled: nothing of it is sent any more")
             outcome = Outcome(
                 message_id=message.id, state=MessageState.PLANNED, reason=f"resent by hand; {TWICE}", due_at=now
             )

@@ -19,13 +19,13 @@ from messaging.services.campaign_rows import Rows
 from messaging.services.campaign_runs import Runs
 from messaging.services.compact import Ids, Seen
 from messaging.services.library import TemplateLibrary
+from messaging.services.recovering import CANCELLED, skip_cancelled
 from messaging.stores.base import Store
 from messaging.stores.outbox import Outcome
 
 log = logging.getLogger("messaging.campaigning")
 
 LEFT = "left the segment since the plan"
-CANCELLED = "cancelled"
 
 #: States in which a server or a timer takes a campaign up by itself.
 _GOING = (CampaignState.SCHEDULED, CampaignState.PLANNING, CampaignState.SENDING)
@@ -290,9 +290,10 @@ class Campaigning:
         return cancelled
 
     def sweep(self) -> None:
-        """Skip what cancelled campaigns still have planned: a sender had it locked when they were cancelled."""
-        for campaign in self._store.campaigns.all([CampaignState.CANCELLED]):
-            self._store.outbox.stop(campaign.name, CANCELLED)
+        """Skip what cancelled campaigns have planned, should a sender have died when it had just planned it again."""
+        skip_cancelled(
+            self._store, [campaign.name for campaign in self._store.campaigns.all([CampaignState.CANCELLED])]
+        )
 
     def hold(self, name: str, reason: str, *, states: Collection[CampaignState] = (CampaignState.SCHEDULED,)) -> bool:
         """Leave a campaign that is due to a person to decide about; false if it is in another state by now."""

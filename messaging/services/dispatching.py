@@ -123,7 +123,6 @@ class Dispatcher:
             return self._send(sender, name, stop, noting(sent), waits, patience)
         finally:
             sender.close()
-            self._campaigning.sweep()
 
     def _send(
         self,
@@ -229,11 +228,7 @@ class Dispatcher:
         """Takes up the messages that others had in hand when they died."""
         sender = self._make_sender(stop, alive, None)
 
-        def recover() -> None:
-            if sender.bury_the_dead():
-                self._campaigning.sweep()
-
-        return recover
+        return sender.bury_the_dead
 
     def events_round(self, stop: threading.Event, alive: Alive, turn: Turn | None = None) -> Callable[[], object]:
         """Works off the events that wait."""
@@ -290,8 +285,9 @@ class Dispatcher:
         self._store.tidy()
 
     def _forget(self) -> None:
-        """Drop rendering contexts that were kept long enough."""
+        """Drop rendering contexts that were kept long enough, and skip what somebody left of cancelled campaigns."""
         self._store.outbox.forget_contexts(self._clock.now() - self._keep_contexts)
+        self._campaigning.sweep()
 
     def _tell(self, what: str, fault: MessagingError | None) -> None:
         """Log a fault, once for as long as it stays the same: an adapter that rests again and again does."""

@@ -28,7 +28,8 @@ from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
 from messaging.services.rates import Rates
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
-from messaging.services.resting import Rests, adapter_of, took_by
+from messaging.services.recovering import Recovery, skip_cancelled
+from messaging.services.resting import Rests, took_by
 from messaging.services.settling import Handed, Settling
 from messaging.services.turns import Turn
 from messaging.stores.base import Store
@@ -126,6 +127,15 @@ class Sender:
         self._turn = turn or Turn()
         self._rates = Rates(store, rates, turn=self._turn, stop=self._stop, alive=alive)
         self._hand_over = hand_over
+        self._recovery = Recovery(
+            store,
+            clock,
+            adapters=adapters,
+            adapter_for=adapter_for,
+            settling=settling,
+            alive=alive,
+            ends=lambda: self._stop.is_set() or self._turn.over(),
+        )
         self._worker: str | None = store.enlist()
         #: What an adapter has in hand.
         self._handover: Handover | None = None
@@ -151,6 +161,7 @@ class Sender:
         assert campaign is not None
         adapter_name = campaign.adapter or self._adapter_for(campaign.channel)
         self._pages(report, adapter_name, campaign.channel, campaign=name)
+        skip_cancelled(self._store, [name])
         return report
 
     def send_lanes(self, lanes: Sequence[Lane], channels: Sequence[str]) -> SendReport:
@@ -169,18 +180,12 @@ class Sender:
         return report
 
     def bury_the_dead(self) -> int:
-        """Free what dead workers had locked, settle what they had in hand; return how many of those."""
-        lost = 0
+        """Free what dead workers had locked, settle what they had in hand, for a turn; return how many of those."""
         try:
-            for worker in self._store.outbox.workers():
-                if worker != self.worker and not self._store.is_alive(worker):
-                    messages = self._store.outbox.bury(worker, by=self.worker)
-                    lost += len(messages)
-                    self._settle_unknown(messages)
+            return self._recovery.take_up(self.worker)
         except BaseException:
             self._resign()  # what is not settled is for whoever buries us
             raise
-        return lost
 
     def close(self) -> None:
         """Unlock what is still locked, and be no worker any more."""
@@ -430,17 +435,6 @@ class Sender:
     def _take_back(self, marked: Iterable[Handed]) -> None:
         """These were marked but never handed to the adapter: they are planned as before."""
         self._store.outbox.settle([_kept(one, "") for one in marked])
-
-    def _settle_unknown(self, messages: Sequence[Message]) -> None:
-        by = adapter_of(self._store, self._adapter_for)
-        for message in messages:
-            self._alive()
-            name = message.adapter or by(message)
-            try:
-                adapter = self._adapters.get(name) if name else None
-            except MessagingError:
-                adapter = None
-            self._settling.lost([Handed.read(message)], "its sender died", adapter, now=self._clock.now())
 
     def _settle(self, report: SendReport, outcomes: Sequence[Outcome]) -> None:
         if outcomes:

@@ -118,9 +118,7 @@ class Shards:
         if report.fault is not None:
             return report.fault
         if not (report.handled and turn.over()):  # nothing of it is due
-            state = self._campaigning.finish(name).state
-            if state is CampaignState.CANCELLED:
-                self._campaigning.sweep()
+            self._campaigning.finish(name)
         return report.unchecked
 
     def _note(self, name: str, fault: MessagingError | None, alone: LeftAlone) -> None:

@@ -157,7 +157,7 @@ class Outbox(ABC):
 
     @abstractmethod
     def stop(self, campaign: str, reason: str) -> int:
-        """Skip all of a campaign's messages that are still planned and unlocked; return how many."""
+        """Skip all of a campaign's messages that are still planned; return how many. Who has one locked has lost it."""
 
     @abstractmethod
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:

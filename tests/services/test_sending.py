@@ -16,6 +16,7 @@ from messaging.errors import StoreError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane, MessageState
 from messaging.services.sending import GROUP
+from messaging.services.turns import Turn
 
 
 def test_a_campaign_goes_out_once(live_shop: Any) -> None:
@@ -473,6 +474,57 @@ def test_cancelling_while_it_is_being_sent_leaves_nothing_planned(live_shop: Any
     assert set(counts) == {"sent", "skipped"}
     assert counts["sent"] + counts["skipped"] == 5 * GROUP
     assert counts["sent"] <= 2 * GROUP
+
+
+@pytest.mark.parametrize("answer", [Receipt.try_again, Receipt.accepted])
+def test_what_others_have_in_hand_when_it_is_cancelled_is_planned_no_more(live_shop: Any, answer: Any) -> None:
+    """Neither what is locked or marked, nor what the provider wants again; whoever dies, and without anybody's look."""
+    live_shop.add_customers(5 * GROUP)
+    live_shop.campaign()
+    other, third = live_shop.open(), live_shop.open()
+    locked = third.store.outbox.claim(third.store.enlist(), now=live_shop.clock.now(), limit=GROUP, campaign="spring")
+    sender = live_shop.app.make_sender(threading.Event(), turn=Turn(0.0))
+
+    def cancel(messages: Sequence[RenderedMessage]) -> Iterator[Receipt]:
+        other.campaigning.cancel("spring")
+        assert all(one.state is MessageState.SKIPPED for one in other.store.outbox.get([m.id for m in locked]).values())
+        for message in messages:
+            yield answer(message.id, "busy")
+
+    live_shop.pigeon.answer = cancel
+    with sender._turn:
+        sender.send_campaign("spring")
+    assert set(live_shop.counts()) == ({"sent", "skipped"} if answer == Receipt.accepted else {"skipped"})
+    third.close()
+    assert live_shop.app.store.outbox.workers() == {}
+
+
+def test_what_died_in_hand_and_would_be_sent_again_is_not_if_it_was_cancelled(live_shop: Any) -> None:
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    app, dead = live_shop.app, live_shop.open()
+    worker = dead.store.enlist()
+    lost = [message.id for message in dead.store.outbox.claim(worker, now=live_shop.clock.now(), limit=2)]
+    dead.store.outbox.begin(worker, lost, now=live_shop.clock.now())
+    dead.close()
+    live_shop.pigeon.Pigeon.capabilities = Capabilities(idempotency_key=True)
+    app.campaigning.cancel("spring")
+    assert live_shop.counts() == {"sending": 2, "skipped": 1}
+    sender = app.make_sender(threading.Event())
+    assert sender.bury_the_dead() == 2
+    assert live_shop.counts() == {"skipped": 3}
+
+
+def test_what_a_sender_planned_again_and_died_is_skipped_in_time(live_shop: Any) -> None:
+    live_shop.add_customers(1)
+    live_shop.campaign()
+    app = live_shop.app
+    (message,) = app.store.outbox.claim(app.store.enlist(), now=live_shop.clock.now(), limit=1)
+    app.campaigning.cancel("spring")
+    app.store.outbox.replan([replace(message, worker=None)])  # as it stands between its receipt and its sender's end
+    assert live_shop.counts() == {"planned": 1}
+    app.dispatcher.tidy()
+    assert live_shop.counts() == {"skipped": 1}
 
 
 def test_an_unsubscribe_stops_a_message_that_is_already_marked(live_shop: Any) -> None:

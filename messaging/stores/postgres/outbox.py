@@ -280,10 +280,16 @@ class PostgresOutbox(Outbox):
     def stop(self, campaign: str, reason: str) -> int:
         pack({"reason": reason}, "messages")
         statement = (
-            f"UPDATE messages SET state = 'skipped', reason = %(reason)s WHERE campaign = %(campaign)s AND {_FREE}"
+            "UPDATE messages SET state = 'skipped', reason = %(reason)s, worker = NULL WHERE campaign = %(campaign)s"
         )
         values = {"campaign": campaign, "reason": reason}
-        return self._database.write(lambda session: session.run_long(statement, values))
+
+        def stop(session: Session) -> int:
+            # Each by an index of its own: the locked ones are few.
+            locked = session.run(f"{statement} AND worker IS NOT NULL AND {_STILL_PLANNED}", values)
+            return locked + session.run_long(f"{statement} AND {_FREE}", values)
+
+        return self._database.write(stop)
 
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
         statement = """

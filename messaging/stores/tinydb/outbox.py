@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from messaging.nouns.documents import Document, time_from_text, time_to_text
@@ -256,7 +256,11 @@ class TinyOutbox(Outbox):
     def stop(self, campaign: str, reason: str) -> int:
         with self._journal.changing():
             keys = [key for _, line in self._lineup.lines(None, campaign, None) for key in line]
-            self._table.patch(keys, {"state": MessageState.SKIPPED.value, "reason": reason})
+            for key in chain.from_iterable(self._lineup.held.values()):
+                document = self._table.documents[key]
+                if document["state"] == _PLANNED and document.get("campaign") == campaign:
+                    keys.append(key)
+            self._table.patch(keys, {"state": _SKIPPED, "reason": reason, "worker": None})
         return len(keys)
 
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:

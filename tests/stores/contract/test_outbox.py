@@ -357,11 +357,20 @@ class TestCounting:
 
     def test_stop(self, store, look, worker, make):
         store.outbox.add([make.message(f"m{n}") for n in range(4)] + [make.message("x", campaign="other")])
-        store.outbox.claim(worker, now=make.now, limit=1, campaign="spring")
+        begun, locked = ids(store.outbox.claim(worker, now=make.now, limit=2, campaign="spring"))
+        others = ids(store.outbox.claim(worker, now=make.now, limit=2, campaign="other"))
+        store.outbox.begin(worker, [begun], now=make.now)
         assert store.outbox.stop("spring", "cancelled") == 3
         assert look().outbox.reasons("spring") == {(MessageState.SKIPPED, "cancelled"): 3}
         assert look().outbox.counts("other")[MessageState.PLANNED] == 1
         assert store.outbox.stop("spring", "cancelled") == 0
+        # Whoever had one locked can neither send it nor plan it again.
+        assert store.outbox.begin(worker, [locked, *others], now=make.now) == others
+        held = Outcome(message_id=locked, state=MessageState.PLANNED, due_at=make.now + HOUR, of_attempt=0)
+        store.outbox.settle([held])
+        store.outbox.release(worker, [locked])
+        assert look().outbox.counts("spring")[MessageState.SKIPPED] == 3
+        assert look().outbox.workers() == {worker: (0, 2)}
 
 
 class TestWaiting:

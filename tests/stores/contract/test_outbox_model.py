@@ -243,8 +243,8 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(which=WHICH, way=WAYS, campaign=st.sampled_from(CAMPAIGNS), pause=st.booleans())
     def stop(self, which, way, campaign, pause):
         """A campaign is paused, which changes no row, or cancelled."""
-        free = [] if pause else self._waiting(None, campaign)
-        stopped = {row.id: replace(row, state=MessageState.SKIPPED, reason="cancelled") for row in free}
+        left = [row for row in self.rows.values() if row.campaign == campaign and row.state is PLANNED and not pause]
+        stopped = {row.id: replace(row, state=MessageState.SKIPPED, reason="cancelled", worker=None) for row in left}
         state = CampaignState.PAUSED if pause else CampaignState.CANCELLED
 
         def act(store):
