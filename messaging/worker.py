@@ -102,7 +102,7 @@ class Process:
             case Kind.SWEEP:
                 return dispatcher.look
             case Kind.RECOVERY:
-                return dispatcher.recovery_round(self.stop, unwatched)
+                do = dispatcher.recovery_round(self.stop, unwatched, turn)
             case Kind.TIDY:
                 return dispatcher.tidy
             case Kind.CAMPAIGNS:

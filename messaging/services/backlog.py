@@ -74,22 +74,25 @@ class Backlog:
     def work_off(self, alive: Callable[[], object] = lambda: None, stopped: Callable[[], bool] = lambda: False) -> int:
         """Work off all that waits and may be worked off by now, until `stopped`; return how many events.
 
-        `alive` is called on the way.
+        `alive` is called on the way. `stopped` is asked after each step, so that one is always taken.
 
         Raises:
             StoreError: the store cannot be used.
         """
         count = 0
         with self._working:
-            while not stopped() and (events := self._due()):
+            while events := self._due():
                 complete = [event for event in events if event.incomplete is None]
                 for start in range(0, len(complete), GROUP):
-                    if stopped():
-                        break
-                    self._effects.work_off(complete[start : start + GROUP])
+                    group = complete[start : start + GROUP]
+                    self._effects.work_off(group)
+                    count += len(group)
                     alive()
-                self._ask([event for event in events if event.incomplete is not None], alive)
-                count += len(events)
+                    if stopped():
+                        return count
+                count += self._ask([event for event in events if event.incomplete is not None], alive, stopped)
+                if stopped():
+                    break
         return count
 
     def _due(self) -> list[Event]:
@@ -102,18 +105,27 @@ class Backlog:
             for event in self._store.events.get([key]).values():
                 self._ask_one(event) if event.incomplete is not None else self._effects.work_off([event])
 
-    def _ask(self, events: Sequence[Event], alive: Callable[[], object]) -> None:
-        """Ask the shops of `events` for the rest of them, one by one; of who is away or busy, all wait."""
+    def _ask(self, events: Sequence[Event], alive: Callable[[], object], stopped: Callable[[], bool]) -> int:
+        """Ask the shops of `events` for the rest of them, one by one, until `stopped`; where one is away, all wait.
+
+        Return how many have an answer or wait.
+        """
+        asked, ends = 0, False
         waiting: dict[tuple[str, str], tuple[timedelta, list[Event]]] = {}
         for event in events:
             shop = (event.source, event.shop)
             if shop in waiting:
                 waiting[shop][1].append(event)
-            elif (wait := self._ask_one(event)) is not None:
-                waiting[shop] = (wait, [])
-            alive()
+            elif not ends:
+                if (wait := self._ask_one(event)) is not None:
+                    waiting[shop] = (wait, [])
+                asked += 1
+                alive()
+                ends = stopped()
         for wait, others in waiting.values():
             self._store.events.put_off(others, self._clock.now() + wait)
+            asked += len(others)
+        return asked
 
     def _ask_one(self, event: Event) -> timedelta | None:
         """Complete an event and work it off; how long the shop's others wait, None if not at all."""

@@ -224,11 +224,9 @@ class Dispatcher:
 
         return send
 
-    def recovery_round(self, stop: threading.Event, alive: Alive) -> Callable[[], object]:
+    def recovery_round(self, stop: threading.Event, alive: Alive, turn: Turn | None = None) -> Callable[[], object]:
         """Takes up the messages that others had in hand when they died."""
-        sender = self._make_sender(stop, alive, None)
-
-        return sender.bury_the_dead
+        return self._make_sender(stop, alive, turn).bury_the_dead
 
     def events_round(self, stop: threading.Event, alive: Alive, turn: Turn | None = None) -> Callable[[], object]:
         """Works off the events that wait."""

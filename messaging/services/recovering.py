@@ -50,7 +50,7 @@ class Recovery:
         try:
             settled = self._settle()
             for dead in self._store.outbox.workers():
-                if self._ends():
+                if settled and self._ends():
                     break
                 if dead != worker and not self._store.is_alive(dead):
                     self._lost.extend(self._store.outbox.bury(dead, by=worker))

@@ -236,6 +236,25 @@ def test_a_busy_shop_is_left_alone_as_long_as_it_asks(shop, asks, waits):
     assert {event.state for event in rows(shop).values()} == {EventState.DONE}
 
 
+def test_shops_are_asked_in_turns_and_a_busy_one_is_left_alone_all_the_same(shop):
+    asked = []
+
+    def complete(event):
+        asked.append(event.id)
+        if event.shop == "busy":
+            raise DeliveryError("the shop answered 429", after=timedelta(minutes=1))
+        return whole(event)
+
+    shop.complete = complete
+    shop.intake.accept([shop.event(id=f"w{n}", customer={"id": str(n)}) for n in range(GROUP + 1)])
+    shop.intake.accept([thin(shop, "a", of="here"), *(thin(shop, f"b{n}", of="busy") for n in range(3))])
+    shop.intake.accept([thin(shop, "c", of="here")])
+    numbers = [shop.backlog.work_off(stopped=lambda: True) for _ in range(6)]
+    # Each turn gets something ahead: a group of whole events, or the answer to one question.
+    assert numbers == [GROUP, 1, 1, 3, 1, 0]
+    assert asked == ["a", "b0", "c"]
+
+
 def test_a_shop_that_is_away_is_not_asked_for_each_and_keeps_no_other_waiting(shop, caplog):
     caplog.set_level(logging.INFO)
     asked = []

@@ -9,7 +9,7 @@ import pytest
 
 from messaging import Receipt
 from messaging.nouns.message import Lane
-from messaging.services.sending import GROUP, PAGE
+from messaging.services.sending import GROUP, PAGE, unwatched
 from messaging.services.turns import Turn
 
 
@@ -85,6 +85,27 @@ def test_others_are_woken_as_soon_as_there_is_more_than_one_can_take(live_shop: 
         sender.send_campaign("spring")
     assert handed_when_told == [0]  # before the first was handed over; of the last page nobody need know
     sender.close()
+
+
+def test_who_asks_about_what_died_does_so_in_turns(live_shop: Any) -> None:
+    """A provider that is asked about each of many messages must not keep orders waiting until it told of all."""
+    live_shop.add_customers(3)
+    live_shop.campaign()
+    app, dead = live_shop.app, live_shop.open()
+    worker, now = dead.store.enlist(), live_shop.clock.now()
+    lost = [message.id for message in dead.store.outbox.claim(worker, now=now, limit=3)]
+    dead.store.outbox.begin(worker, lost, now=now)
+    dead.close()
+    live_shop.pigeon.found.update((id, Receipt.accepted(id)) for id in lost)
+    woken: list[str] = []
+    turn = Turn(0.0, more=lambda: woken.append("recovery"))
+    recover = app.dispatcher.recovery_round(threading.Event(), unwatched, turn)
+    for sent in (1, 2, 3):
+        with turn:
+            recover()
+        assert live_shop.counts() == {"sent": sent, **({"unknown": 3 - sent} if sent < 3 else {})}
+    assert woken == ["recovery"] * 3
+    assert app.store.outbox.workers() == {}
 
 
 def test_the_last_group_of_a_turn_has_its_receipts(live_shop: Any) -> None:
