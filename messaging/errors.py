@@ -108,6 +108,10 @@ class StoreBroken(StoreError):
     """The store's file is damaged. It is left as it is: nothing is started empty in its place."""
 
 
+class Moved(StoreError):
+    """All that the store holds was brought to another one, which is worked with since."""
+
+
 class InUse(StoreError):
     """Others work with the store, and would have to be stopped first."""
 

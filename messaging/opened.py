@@ -49,6 +49,9 @@ class Opened:
         self.no_plugins = no_plugins
         _OPEN.add(self)
 
+    #: Whether its store may be one that was brought to another one: for whoever only looks at it, or brings it.
+    left_store = False
+
     @classmethod
     def open(
         cls,
@@ -108,7 +111,7 @@ class Opened:
 
     @cached_property
     def store(self) -> Store:
-        return open_store(self.settings.store.url, self.workspace, self.clock)
+        return open_store(self.settings.store.url, self.workspace, self.clock, left=self.left_store)
 
     @cached_property
     def queue(self) -> Queue:

@@ -11,7 +11,7 @@ import click
 from messaging.cli.common import json_option, pass_app, print_json, print_table, progress_bar, say
 from messaging.errors import Conflict
 from messaging.stores.contents import MIGRATION
-from messaging.stores.opening import open_store, open_target, upgrade_store
+from messaging.stores.opening import moved, open_store, open_target, upgrade_store
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -28,14 +28,19 @@ def store() -> None:
 @pass_app
 def status(app: Messaging, as_json: bool) -> None:
     """Show where it is, its schema, how much is in it, and since when the oldest message that is due waits."""
+    app.left_store = True
     health, contents = app.store.health(), app.store.contents
+    mark = app.store.get_note(MIGRATION) or {}
+    left = {"to": mark["to"], "when": mark["moved"]} if "to" in mark else None
     rows, states, due = contents.numbers(), contents.states(), app.store.outbox.next_due()
     waits = due if due is not None and due <= app.clock.now() else None
     if as_json:
         messages = {state.value: number for state, number in states.items()}
-        print_json({**health, "rows": rows, "states": messages, "next_due": due, "waits_since": waits})
+        print_json({**health, "rows": rows, "states": messages, "next_due": due, "waits_since": waits, "moved": left})
         return
     facts = {name: value for name, value in health.items() if name not in rows}
+    if left is not None:
+        facts["brought to"] = f"{left['to']}, {left['when']}: messaging store reopen goes on with this one"
     if waits is not None:
         facts["waits since"] = f"{waits:%Y-%m-%d %H:%M:%S} UTC"
     elif due is not None:
@@ -52,6 +57,11 @@ def check(app: Messaging, as_json: bool) -> None:
     """Read all of it and name what does not fit together; the exit code is 1 then."""
     from messaging.services.soundness import find_faults
 
+    app.left_store = True
+    mark = app.store.get_note(MIGRATION) or {}
+    if "to" in mark:
+        left = moved(app.store.health()["store"], mark)
+        say(f"Note: {left.message} ({left.hint})")
     with progress_bar("checking", sum(app.store.contents.numbers().values())) as step:
         faults = list(find_faults(app.store, step=step))
     if as_json:
@@ -72,10 +82,11 @@ def migrate(app: Messaging, url: str, as_json: bool) -> None:
     """Copy all of it into another store, and compare the two.
 
     Stop the server and all that sends first. Should it be cut short, run it again: it goes on. The settings stay as
-    they are, and so does this store.
+    they are; when all is there this store is left, and says so to whoever opens it.
     """
     from messaging.services.migrating import migrate as bring
 
+    app.left_store = True
     numbers = app.store.contents.numbers()
     with closing(open_target(url, app.workspace, app.clock)) as target:
         place = target.health()["store"]
@@ -100,12 +111,24 @@ def migrate(app: Messaging, url: str, as_json: bool) -> None:
         if not url.startswith("tinydb:"):
             say("Its password and what else it said go there too, or all of the url into MESSAGING__STORE__URL.")
         say("Work with one of the two only from now on: both have the messages that are planned.")
+        say("This one is not opened any more, unless you say so: messaging store reopen.")
         say("The keys, and what lies in the workspace outside of the store, stay where they are.")
 
 
 def _line(each: Compared) -> tuple[str, str, str, str]:
     checksum = each.checksum if each.same else f"{each.checksum} is {each.checksum_there} there"
     return each.kind.replace("_", " "), f"{each.here:,}", f"{each.there:,}", checksum
+
+
+@store.command()
+@pass_app
+def reopen(app: Messaging) -> None:
+    """Go on with this store, though all of it was brought to another one."""
+    from messaging.services.migrating import reopen as take_back
+
+    app.left_store = True
+    place = take_back(app.store)
+    say(f"This store is opened again. Work with one of the two only: {place} has the messages that are planned, too.")
 
 
 @store.command()

@@ -16,6 +16,7 @@ from messaging.nouns.documents import Document, time_to_text
 from messaging.nouns.message import MessageState
 from messaging.stores.base import Store
 from messaging.stores.contents import KINDS, MIGRATION
+from messaging.stores.opening import moved
 
 #: Rows that are written at once, all or none.
 PAGE = 1000
@@ -46,17 +47,22 @@ def migrate(
     """Copy what is not in `target` yet, then read both and compare them, kind by kind.
 
     Killed at any moment, it goes on from there when it is called again: what is in `target` is the beginning of what
-    is in `source`, page by page, so no other mark is kept of how far it came. One that is done is compared only.
+    is in `source`, page by page, so no other mark is kept of how far it came. One that is done is compared only. When
+    all is there, `source` is marked: it is opened no more by whoever was not told of it.
 
     Raises:
         InUse: `source` is worked with, or a message is on its way.
         Conflict: `target` holds something else.
+        Moved: `source` was brought to another one.
         InputError: it cannot keep a value that `source` holds.
         StoreError: one of the two cannot be read or written.
     """
-    place = source.health()["store"]
-    if target.health()["store"] == place:
+    place, there = source.health()["store"], target.health()["store"]
+    if there == place:
         raise Conflict(f"{place}: that is the store itself")
+    left = source.get_note(MIGRATION) or {}
+    if left.get("to", there) != there:
+        raise moved(place, left)
     with source.contents.alone():
         sending = source.contents.states()[MessageState.SENDING]
         if sending:
@@ -68,14 +74,19 @@ def migrate(
         if mark is None:
             if any(target.contents.numbers().values()):
                 raise Conflict(
-                    f"{target.health()['store']}: it is not empty, and what is in it is from no migration",
+                    f"{there}: it is not empty, and what is in it is from no migration",
                     hint="name a new file, or a schema of its own: ?schema=messaging_2",
                 )
             mark = {"from": place, "begun": time_to_text(now), "done": False}
             target.put_note(MIGRATION, mark)
-        if mark["from"] != place:
+        if mark.get("to") == place:
             raise Conflict(
-                f"{target.health()['store']}: it is filled from another store, {mark['from']}",
+                f"{there}: it holds what was brought from it to {place}",
+                hint="remove it (the file, or the schema in the database), or name a new one",
+            )
+        if mark.get("from") != place:
+            raise Conflict(
+                f"{there}: it is filled from another store, {mark.get('from', mark.get('to'))}",
                 hint="name a new file, or a schema of its own: ?schema=messaging_2",
             )
         if not mark["done"]:
@@ -85,7 +96,22 @@ def migrate(
         compared = [_compare(kind, source, target, step) for kind in KINDS]
         if not mark["done"] and all(each.same for each in compared):
             target.put_note(MIGRATION, {**mark, "done": True})
+            # Swapped, as that waits for nobody: whoever is alone with a database has the lock of transactions.
+            source.swap_note(MIGRATION, left or None, {"done": True, **left, "to": there, "moved": time_to_text(now)})
     return compared
+
+
+def reopen(store: Store) -> str:
+    """Take off the mark of a store that was brought to another one; return where to.
+
+    Raises:
+        Conflict: it has none.
+    """
+    mark = store.get_note(MIGRATION) or {}
+    if "to" not in mark:
+        raise Conflict(f"{store.health()['store']}: it was brought nowhere: there is nothing to reopen")
+    store.put_note(MIGRATION, {name: value for name, value in mark.items() if name not in ("to", "moved")})
+    return str(mark["to"])
 
 
 def _copy(kind: str, source: Store, target: Store, step: Step, page: int) -> None:

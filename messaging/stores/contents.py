@@ -18,7 +18,8 @@ KINDS = (
     *("versions", "customers", "consents", "suppressions", "orders", "events", "erased_events"),
     *("campaigns", "member_lists", "members", "messages", "engagements", "short_links", "notes"),
 )
-#: The note of a store that is being filled from another one, or was: `{"from": …, "done": …}`. It is none of its rows.
+#: The note of a store that is being filled from another one, or was: `{"from": …, "done": …}`; and of one that was
+#: brought to another one: `{"to": …, "moved": when}`. It is none of its rows.
 MIGRATION = "store.migration"
 
 

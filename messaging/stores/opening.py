@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from messaging.clock import Clock
-from messaging.errors import SettingsError, StoreBroken
+from messaging.errors import Moved, SettingsError, StoreBroken
 from messaging.stores.base import Store
 from messaging.stores.contents import MIGRATION
 from messaging.stores.made import Made
@@ -17,28 +18,41 @@ from messaging.workspace.folder import Workspace
 SCALE = '"customer-messaging[scale]"'
 
 
-def open_store(url: str, workspace: Workspace, clock: Clock) -> Store:
+def open_store(url: str, workspace: Workspace, clock: Clock, *, left: bool = False) -> Store:
     """The store at `url`: `tinydb:` and a path from the workspace, or `postgresql://…`.
 
     One that was never made is made when first written to. Its folder must be there, but for the workspace's own
-    `data/`: a path that was mistyped would else begin an empty store beside the one that is meant.
+    `data/`: a path that was mistyped would else begin an empty store beside the one that is meant. `left`: also one
+    that was brought to another one.
 
     Raises:
         SettingsError: the url leads nowhere.
+        Moved: it was brought to another one.
         StoreBroken, StoreError: the store is damaged, gone, or not all there yet, or cannot be read.
     """
     store = _open(url, workspace, clock, note=True)
     try:
         mark = store.get_note(MIGRATION)
-        if mark is not None and not mark["done"]:
+        if mark is not None and not mark.get("done", True):
             raise StoreBroken(
                 f"{store.health()['store']}: not all of it is there yet that was to come from {mark['from']}",
                 hint="with [store] url as it was: messaging store migrate --to …, once more",
             )
+        if mark is not None and "to" in mark and not left:
+            raise moved(store.health()["store"], mark)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def moved(place: str, mark: Mapping[str, str]) -> Moved:
+    """What is said of the store at `place`, which was brought to another one: its `mark` says which and when."""
+    when = datetime.fromisoformat(mark["moved"])
+    return Moved(
+        f"{place}: it was brought to {mark['to']} on {when:%Y-%m-%d %H:%M} UTC, and knows nothing of what is done here",
+        hint="let [store] url lead there; to go on with this one on purpose: messaging store reopen",
+    )
 
 
 def open_target(url: str, workspace: Workspace, clock: Clock) -> Store:

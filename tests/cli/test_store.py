@@ -91,13 +91,11 @@ class TestCheck:
 class TestMigrate:
     def test_to_another_file_and_on_from_there(self, run):
         run("customers", "import", "-", stdin=PEOPLE)
-        before = Path("data/store.jsonl").read_bytes()
         code, out, err = run("store", "migrate", "--to", "tinydb:data/other.jsonl")
         assert code == 0
         assert '[store] url = "tinydb:data/other.jsonl"' in out
         assert "one of the two only" in err
         assert "keys" in err
-        assert Path("data/store.jsonl").read_bytes() == before
         text = Path("messaging.toml").read_text("utf-8")
         assert "other.jsonl" not in text
         settings = text.replace('url = "tinydb:data/store.jsonl"', 'url = "tinydb:data/other.jsonl"')
@@ -106,6 +104,54 @@ class TestMigrate:
         Path("messaging.toml").write_text(settings, "utf-8")
         assert json.loads(run("store", "status", "--json")[1])["rows"]["customers"] == 30
         assert "data/other.jsonl" in Path(".stores").read_text()
+
+    def test_whoever_still_opens_the_old_one_is_told_in_one_line(self, run, monkeypatch):
+        run("customers", "import", "-", stdin=PEOPLE)
+        assert run("store", "migrate", "--to", "tinydb:data/other.jsonl")[0] == 0
+        for command in (["customers", "list"], ["campaigns", "list"], ["send-due"], ["store", "compact"]):
+            code, out, err = run(*command)
+            assert (code, out, len(err.splitlines())) == (1, "", 1)
+            assert "data/store.jsonl: it was brought to tinydb:" in err
+            assert "other.jsonl on 20" in err
+            assert "messaging store reopen" in err
+        code, out, err = run("store", "status")
+        assert (code, "brought to" in out) == (0, True)
+        told = json.loads(run("store", "status", "--json")[1])
+        assert told["moved"]["to"].endswith("other.jsonl")
+        code, out, err = run("store", "check")
+        assert (code, out, len(err.splitlines())) == (0, "All of it fits together.\n", 1)
+        assert "it was brought to" in err
+        monkeypatch.setenv("MESSAGING__STORE__URL", "tinydb:data/other.jsonl")
+        assert json.loads(run("store", "status", "--json")[1])["moved"] is None
+        assert "brought to" not in "".join(map(str, run("store", "check")))
+
+    def test_on_purpose_it_goes_on_with_the_old_one(self, run):
+        assert run("store", "migrate", "--to", "tinydb:data/other.jsonl")[0] == 0
+        code, _, err = run("store", "reopen")
+        assert code == 0
+        assert "with one of the two only" in err
+        assert run("customers", "list")[0] == 0
+        code, _, err = run("store", "reopen")
+        assert (code, "nothing to reopen" in err) == (1, True)
+
+    def test_there_and_back(self, run, monkeypatch):
+        run("customers", "import", "-", stdin=PEOPLE)
+        there, back = "tinydb:data/other.jsonl", "tinydb:data/store.jsonl"
+        assert run("store", "migrate", "--to", there)[0] == 0
+        code, _, err = run("store", "migrate", "--to", "tinydb:data/third.jsonl")
+        assert (code, len(err.splitlines()), "it was brought to" in err) == (1, 1, True)
+        monkeypatch.setenv("MESSAGING__STORE__URL", there)
+        run("customers", "import", "-", stdin="id,email\nnew,new@example.com\n")
+        code, _, err = run("store", "migrate", "--to", back)
+        assert (code, len(err.splitlines())) == (1, 1)
+        assert "it holds what was brought from it" in err
+        Path("data/store.jsonl").unlink()
+        for left in Path("data").glob("store.jsonl.*"):
+            left.unlink()
+        assert run("store", "migrate", "--to", back)[0] == 0
+        assert "messaging store reopen" in run("customers", "list")[2]
+        monkeypatch.setenv("MESSAGING__STORE__URL", back)
+        assert json.loads(run("store", "status", "--json")[1])["rows"]["customers"] == 31
 
     def test_worked_with_since_it_is_not_to_be_removed(self, run):
         run("store", "migrate", "--to", "tinydb:data/other.jsonl")

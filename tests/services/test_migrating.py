@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,18 @@ def test_done_it_is_only_compared(source, open_target):
     assert target.get_note("later") is None
 
 
+def test_what_was_left_is_marked_and_the_mark_is_none_of_its_rows(source, open_target):
+    target = open_target()
+    before = dumped(source)
+    migrate(source, target, now=NOW)
+    place = target.health()["store"]
+    assert source.get_note(MIGRATION) == {"done": True, "to": place, "moved": NOW.isoformat()}
+    assert "to" not in target.get_note(MIGRATION)
+    assert dumped(source) == dumped(target) == before
+    migrate(source, target, now=NOW + timedelta(days=1))  # compared again
+    assert source.get_note(MIGRATION)["moved"] == NOW.isoformat()
+
+
 def replace_name(customer):
     return replace(customer, first_name="Somebody else")
 
@@ -198,6 +210,7 @@ def test_a_difference_is_seen_and_it_is_not_done(source, open_target, monkeypatc
     assert lost.checksum != lost.checksum_there
     assert all(each.same for each in compared.values())
     assert not target.get_note(MIGRATION)["done"]
+    assert source.get_note(MIGRATION) is None
 
 
 def test_what_changed_since_it_was_cut_short_is_not_gone_on_with(source, open_target, monkeypatch):
