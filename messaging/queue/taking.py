@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from celery.worker.consumer import Consumer
@@ -20,10 +21,19 @@ log = logging.getLogger("messaging.worker")
 
 #: The one task there is: `messaging.work(kind, channel)`.
 TASK = "messaging.work"
+#: How long a broker that is away is left alone at most, in seconds: when it is back, messages have waited long enough.
+PAUSE = 5.0
 
 
 class Taking(Consumer):  # type: ignore[misc] # Celery is typed in part
     """Celery's consumer, behind a door."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        # Celery's own pauses grow to half a minute, and it takes no others.
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=1.0, interval_step=1.0, interval_max=PAUSE
+        )
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], object]:
         take = super().create_task_handler(*args, **options)

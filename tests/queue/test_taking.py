@@ -9,7 +9,8 @@ import kombu
 import pytest
 
 from messaging.nouns.work import all_work
-from messaging.queue.taking import TASK, is_wake_up
+from messaging.queue.brokered import make_celery
+from messaging.queue.taking import PAUSE, TASK, Taking, is_wake_up
 
 WORKS = all_work(["email"])
 NOTHING = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
@@ -71,3 +72,27 @@ def test_what_names_no_work_is_none(named: object) -> None:
 )
 def test_what_is_more_or_less_is_none(message: Any) -> None:
     assert not is_wake_up(message, WORKS)
+
+
+def test_a_broker_that_was_away_for_long_is_found_within_seconds(monkeypatch, caplog) -> None:
+    """Whatever it was away for: each try is told with the pause behind it."""
+    tried = []
+
+    class Back(Exception):
+        pass
+
+    def away(connection: kombu.Connection) -> None:
+        tried.append(connection)
+        if len(tried) == 20:
+            raise Back
+        raise ConnectionRefusedError
+
+    slept: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", slept.append)
+    monkeypatch.setattr(kombu.Connection, "_connection_factory", away)
+    app = make_celery("amqp://guest:guest@127.0.0.1:1//", prefix="test", channels=["email"])
+    taking = Taking.__new__(Taking)
+    taking.app, taking.first_connection_attempt, taking.broker_connection_retry_attempt = app, True, 0
+    with pytest.raises(Back):
+        taking.ensure_connected(app.connection_for_read())
+    assert 19 <= sum(slept) <= 19 * PAUSE
