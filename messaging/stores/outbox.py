@@ -46,6 +46,8 @@ class Outbox(ABC):
     def replan(self, messages: Sequence[Message]) -> int:
         """Put messages in the place of those with their ids that were skipped; return how many. Others stay.
 
+        So does what may have arrived already (`rules.retry.TWICE`): that is for a person to say.
+
         Of several with one id the last counts.
         """
 

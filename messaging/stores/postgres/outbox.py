@@ -10,6 +10,7 @@ from typing import Any
 from messaging.nouns.documents import is_storable, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
+from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
@@ -25,6 +26,9 @@ _FREE = "state = 'planned' AND worker IS NULL"
 #: right after a campaign was planned the planner still believes that there are none.
 _STILL_PLANNED = "state || '' = 'planned'"
 _STILL_FREE = f"{_STILL_PLANNED} AND worker IS NULL"
+_MAY_ARRIVE_TWICE = f"coalesce(reason, '') LIKE '%%{TWICE}%%'"
+#: The reason of a row that is closed by one: `rules.retry.still_said`.
+_CLOSED = f"%(reason)s::text || CASE WHEN {_MAY_ARRIVE_TWICE} THEN '; {TWICE}' ELSE '' END"
 
 
 #: States with an index of their own that a template's messages are found by.
@@ -65,7 +69,10 @@ class PostgresOutbox(Outbox):
         rows = {message.id: MESSAGES.row(message.to_document()) for message in messages}
 
         def replan(session: Session) -> int:
-            statement = "SELECT id FROM messages WHERE id = ANY(%(ids)s) AND state = 'skipped' ORDER BY id FOR UPDATE"
+            statement = f"""
+                SELECT id FROM messages WHERE id = ANY(%(ids)s) AND state = 'skipped' AND NOT {_MAY_ARRIVE_TWICE}
+                ORDER BY id FOR UPDATE
+            """
             skipped = [rows[row["id"]] for row in session.rows(statement, {"ids": list(rows)})]
             conflict = f"ON CONFLICT (id) DO UPDATE SET {MESSAGES.replaced}"
             session.insert("messages", MESSAGES.columns, skipped, conflict)
@@ -220,10 +227,10 @@ class PostgresOutbox(Outbox):
 
     def bury(self, worker: str, *, by: str) -> list[Message]:
         def bury(session: Session) -> list[Row]:
-            values = {"worker": worker, "by": by}
+            values = {"worker": worker, "by": by, "reason": "the sender died"}
             lost = session.rows(
                 "UPDATE messages SET state = 'unknown', worker = %(by)s, "
-                "reason = CASE state WHEN 'sending' THEN 'the sender died' ELSE reason END "
+                f"reason = CASE state WHEN 'sending' THEN {_CLOSED} ELSE reason END "
                 f"WHERE worker = %(worker)s AND NOT {_STILL_PLANNED} RETURNING *",
                 values,
             )
@@ -280,7 +287,7 @@ class PostgresOutbox(Outbox):
     def stop(self, campaign: str, reason: str) -> int:
         pack({"reason": reason}, "messages")
         statement = (
-            "UPDATE messages SET state = 'skipped', reason = %(reason)s, worker = NULL WHERE campaign = %(campaign)s"
+            f"UPDATE messages SET state = 'skipped', reason = {_CLOSED}, worker = NULL WHERE campaign = %(campaign)s"
         )
         values = {"campaign": campaign, "reason": reason}
 

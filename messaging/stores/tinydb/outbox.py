@@ -12,6 +12,7 @@ from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
+from messaging.rules.retry import TWICE, still_said
 from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
@@ -96,7 +97,7 @@ class TinyOutbox(Outbox):
         with self._journal.changing():
             documents = self._table.documents
             last = {message.id: message for message in messages}.values()
-            skipped = [m for m in last if m.id in documents and documents[m.id]["state"] == _SKIPPED]
+            skipped = [m for m in last if m.id in documents and _may_be_replanned(documents[m.id])]
             for message in skipped:
                 self._table.put(message.id, message.to_document())
         return len(skipped)
@@ -209,7 +210,7 @@ class TinyOutbox(Outbox):
             for key in self._lineup.of_worker(worker):
                 held[documents[key]["state"]].append(key)
             self._table.patch(held[_PLANNED], {"worker": None})
-            self._table.patch(held[_SENDING], {"state": _UNKNOWN, "reason": "the sender died", "worker": by})
+            self._close(held[_SENDING], "the sender died", {"state": _UNKNOWN, "worker": by})
             self._table.patch(held[_UNKNOWN], {"worker": by})
             lost = held[_SENDING] + held[_UNKNOWN]
             return [Message.from_document(document) for _, document in self._table.copies(lost)]
@@ -260,8 +261,17 @@ class TinyOutbox(Outbox):
                 document = self._table.documents[key]
                 if document["state"] == _PLANNED and document.get("campaign") == campaign:
                     keys.append(key)
-            self._table.patch(keys, {"state": _SKIPPED, "reason": reason, "worker": None})
+            self._close(keys, reason, {"state": _SKIPPED, "worker": None})
         return len(keys)
+
+    def _close(self, keys: Sequence[str], reason: str, fields: Document) -> None:
+        """Set the fields and the reason; a row that may arrive twice says so still."""
+        by_reason: dict[str | None, list[str]] = {}
+        for key in keys:
+            said = still_said(self._table.documents[key].get("reason"), reason)
+            by_reason.setdefault(said, []).append(key)
+        for said, those in by_reason.items():
+            self._table.patch(those, {**fields, "reason": said})
 
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
         with self._journal.reading():
@@ -393,6 +403,10 @@ def _is_free(document: Document | None) -> bool:
 
 def _locked_by(document: Document | None, worker: str) -> bool:
     return document is not None and document["state"] == _PLANNED and document.get("worker") == worker
+
+
+def _may_be_replanned(document: Document) -> bool:
+    return document["state"] == _SKIPPED and TWICE not in document.get("reason", "")
 
 
 def _may_settle(document: Document, outcome: Outcome) -> bool:

@@ -9,6 +9,7 @@ from itertools import count, product
 import pytest
 
 from messaging.nouns.message import Lane, MessageClass, MessageState
+from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outcome
 
 HOUR = timedelta(hours=1)
@@ -92,6 +93,11 @@ class TestAdding:
         assert {outbox.get([name])[name].topic for name in ("m2", "m3")} == {"news"}
         assert outbox.get(["m4"]) == {}
         assert "m1" in ids(store.outbox.claim(worker, now=make.now, limit=9))
+
+    def test_what_may_have_arrived_is_not_planned_anew(self, store, look, make):
+        store.outbox.add([make.message("m1", state=MessageState.SKIPPED, reason=f"unsubscribed; {TWICE}")])
+        assert store.outbox.replan([make.message("m1")]) == 0
+        assert look().outbox.get(["m1"])["m1"].state is MessageState.SKIPPED
 
     def test_of_several_that_are_planned_anew_under_one_id_the_last_counts(self, store, look, make):
         store.outbox.add([make.message("m1", state=MessageState.SKIPPED)])
@@ -354,6 +360,20 @@ class TestCounting:
         counts = look().outbox.counts("spring")
         assert counts == {**dict.fromkeys(MessageState, 0), "planned": 2, "sending": 1, "refused": 2}
         assert look().outbox.reasons("spring") == {(refused, "no such user"): 2}
+
+    def test_that_it_may_arrive_twice_is_said_by_who_dies_over_it_or_cancels_it(self, store, look, worker, make):
+        store.outbox.add([make.message(f"m{n}", reason=reason) for n, reason in enumerate([TWICE, None, TWICE, None])])
+        store.outbox.claim(worker, now=make.now, limit=2)
+        store.outbox.begin(worker, ["m0", "m1"], now=make.now)
+        assert [TWICE in str(lost.reason) for lost in store.outbox.bury(worker, by="other")] == [True, False]
+        assert store.outbox.stop("spring", "cancelled") == 2
+        said = {name: row.reason for name, row in look().outbox.get([f"m{n}" for n in range(4)]).items()}
+        assert said == {
+            "m0": f"the sender died; {TWICE}",
+            "m1": "the sender died",
+            "m2": f"cancelled; {TWICE}",
+            "m3": "cancelled",
+        }
 
     def test_stop(self, store, look, worker, make):
         store.outbox.add([make.message(f"m{n}") for n in range(4)] + [make.message("x", campaign="other")])
