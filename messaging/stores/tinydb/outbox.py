@@ -12,14 +12,15 @@ from messaging.nouns.documents import Document, time_from_text, time_to_text
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
-from messaging.rules.retry import TWICE, still_said
+from messaging.rules.retry import still_said
 from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import MarkedGroups, Ordered, OrderedGroups, Tally, copied
+from messaging.stores.tinydb.settling import erased, may_be_replanned, may_settle, settled
 from messaging.stores.tinydb.summary import Batch
 from messaging.stores.tinydb.table import JournalDB
-from messaging.stores.values import check_text, clean_text
+from messaging.stores.values import check_text
 
 _PLANNED = MessageState.PLANNED.value
 _SENDING = MessageState.SENDING.value
@@ -97,7 +98,7 @@ class TinyOutbox(Outbox):
         with self._journal.changing():
             documents = self._table.documents
             last = {message.id: message for message in messages}.values()
-            skipped = [m for m in last if m.id in documents and _may_be_replanned(documents[m.id])]
+            skipped = [m for m in last if m.id in documents and may_be_replanned(documents[m.id])]
             for message in skipped:
                 self._table.put(message.id, message.to_document())
         return len(skipped)
@@ -182,11 +183,11 @@ class TinyOutbox(Outbox):
         with self._journal.changing(durable=False):
             for outcome in outcomes:
                 document = self._table.documents.get(outcome.message_id)
-                if document is not None and _may_settle(document, outcome):
-                    fields = _settled(outcome)
+                if document is not None and may_settle(document, outcome):
+                    fields = settled(outcome)
                     if outcome.of_attempt not in (None, document.get("attempts", 0)):
                         fields["reason"] = document.get("reason")
-                    self._table.patch([outcome.message_id], fields if "address" in document else _erased(fields))
+                    self._table.patch([outcome.message_id], fields if "address" in document else erased(fields))
 
     def release(self, worker: str, ids: Sequence[str] | None = None) -> None:
         with self._journal.changing(durable=False):
@@ -403,53 +404,6 @@ def _is_free(document: Document | None) -> bool:
 
 def _locked_by(document: Document | None, worker: str) -> bool:
     return document is not None and document["state"] == _PLANNED and document.get("worker") == worker
-
-
-def _may_be_replanned(document: Document) -> bool:
-    return document["state"] == _SKIPPED and TWICE not in document.get("reason", "")
-
-
-def _may_settle(document: Document, outcome: Outcome) -> bool:
-    """Whether what is said of a message still counts."""
-    state: str = document["state"]
-    if outcome.of_attempt is None or state == _SENT or outcome.state is MessageState.SENT:
-        return state != _SENT
-    open_ = (_SENDING, _UNKNOWN) if outcome.state is MessageState.UNKNOWN else _PENDING
-    return state in open_ and outcome.of_attempt == document.get("attempts", 0)
-
-
-def _settled(outcome: Outcome) -> Document:
-    """The fields that an outcome sets. Whatever a provider said: a receipt is never lost for it."""
-    fields: Document = {"state": outcome.state.value, "worker": None}
-    fields["reason"] = clean_text(outcome.reason) if outcome.reason else None
-    if outcome.due_at is not None:
-        fields["due_at"] = time_to_text(outcome.due_at)
-    if outcome.attempts is not None:
-        fields["attempts"] = outcome.attempts
-    if outcome.adapter is not None:
-        fields["adapter"] = outcome.adapter
-    if outcome.provider_id is not None:
-        fields["provider_id"] = clean_text(outcome.provider_id)
-    if outcome.sent_at is not None:
-        fields["sent_at"] = time_to_text(outcome.sent_at)
-    if outcome.context is not None:
-        fields["context"] = dict(outcome.context)
-    if outcome.variant is not None:
-        fields["variant"] = outcome.variant
-    return fields
-
-
-def _erased(fields: Document) -> Document:
-    """What an outcome sets in a row that lost its address because its customer was erased: what counts, nothing else.
-
-    A message that is in hand always has an address.
-    """
-    kept = {name: value for name, value in fields.items() if name not in ("context", "provider_id", "due_at")}
-    if kept["reason"] is not None:
-        kept["reason"] = "erased"
-    if kept["state"] == _PLANNED:
-        kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
-    return kept
 
 
 def _fact(document: Document) -> MessageFact:
