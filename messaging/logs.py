@@ -6,11 +6,13 @@ of the finished line.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -23,6 +25,10 @@ from messaging.opened import Opened
 from messaging.rules.redacting import redacted
 from messaging.workspace.keys import read_keys
 
+log = logging.getLogger("messaging")
+
+#: What a command's errors begin with.
+_ERROR = "messaging: "
 #: Names of settings and variables whose values are secrets, whoever declared them.
 _SECRET = re.compile(r"secret|passw|token|(?:^|_)keys?$|api_?key|proxy", re.IGNORECASE)
 #: A shorter one would be found in every other word.
@@ -90,11 +96,66 @@ def log_to(stream: IO[str], *, format: str, level: str, secrets: Collection[str]
     root.setLevel(min(root.level, handler.level))
 
 
+class Spoken(io.TextIOBase):
+    """Standard error of who logs in JSON: whatever else is written there, line by line, is an object as well."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, stream: IO[str], formatter: Json) -> None:
+        self.stream = stream
+        self._formatter = formatter
+        self._lock = threading.RLock()
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            *lines, self._begun = (self._begun + text).split("\n")
+            self.stream.write("".join(f"{self.line(line)}\n" for line in lines if line.strip()))
+            self.stream.flush()
+        return len(text)
+
+    def line(self, text: str) -> str:
+        """What is said instead of `text`: an error, if it begins as a command's errors do."""
+        level = logging.ERROR if text.startswith(_ERROR) else logging.INFO
+        return self._formatter.format(logging.LogRecord(log.name, level, "", 0, text.removeprefix(_ERROR), None, None))
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+
 def set_up(app: Opened, *, verbose: bool = False) -> None:
     """Log as the workspace says; `verbose`: at least what goes on, too."""
     wanted = app.settings.logging
     level = "info" if verbose and wanted.level in ("warning", "error") else wanted.level
-    log_to(sys.stderr, format=wanted.format, level=level, secrets=secrets_of(app))
+    stream = sys.stderr.stream if isinstance(sys.stderr, Spoken) else sys.stderr
+    log_to(stream, format=wanted.format, level=level, secrets=secrets_of(app))
+
+
+def speak_alike(app: Opened) -> None:
+    """Where the workspace logs in JSON, let all that this process says on standard error be JSON from now on.
+
+    That is what it says otherwise, and what Python and libraries do: tracebacks, warnings.
+    """
+    if app.settings.logging.format != "json" or isinstance(sys.stderr, Spoken):
+        return
+    sys.stderr = Spoken(sys.stderr, Json(secrets_of(app)))
+    logging.captureWarnings(True)
+    sys.excepthook = lambda kind, error, trace: log.critical("it ends", exc_info=(kind, error, trace))
+    threading.excepthook = lambda told: log.critical(
+        "a thread ended", exc_info=(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
+    )
+
+
+def spoken(text: str) -> bytes:
+    """The line that says `text` on standard error, for who must write it there without printing."""
+    return f"{sys.stderr.line(text) if isinstance(sys.stderr, Spoken) else text}\n".encode()
 
 
 def secrets_of(app: Opened) -> set[str]:

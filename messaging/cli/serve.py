@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 @pass_app
 def serve(app: Messaging, host: str | None, port: int | None, staff_port: int | None) -> None:
     """Serve links, events and the staff pages, and send what is due, until stopped."""
+    from messaging.logs import speak_alike
     from messaging.server.run import serve as run
 
+    speak_alike(app)
     server = app.settings.server
 
     def announce(public: str, staff: str) -> None:

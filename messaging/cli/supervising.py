@@ -16,6 +16,7 @@ from types import FrameType
 
 from messaging.cli.stopping import STOPPING
 from messaging.errors import MessagingError
+from messaging.logs import spoken
 from messaging.nouns.work import LANES, Kind, Work, all_work
 from messaging.queue.base import Queue
 from messaging.queue.brokered import EVERY
@@ -111,7 +112,7 @@ class Supervisor:
         self._stop.set()
         if self._asked == 1:
             # No printing in here: what is interrupted may be printing.
-            os.write(2, f"{STOPPING}\n".encode())
+            os.write(2, spoken(STOPPING))
 
     def _keep_going(self) -> None:
         next_time: Mapping[Kind, float] = dict.fromkeys(EVERY, 0.0)

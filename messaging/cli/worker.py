@@ -12,6 +12,7 @@ import click
 
 from messaging.cli.common import pass_app, say
 from messaging.errors import InputError, QueueError, SettingsError
+from messaging.logs import speak_alike
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -39,6 +40,7 @@ def worker(
             '[queue] use = "inline": there are no workers',
             hint='set [queue] use = "celery" and its url, or let messaging serve send',
         )
+    speak_alike(app)
     # Only now: it needs Celery, and what that takes is said by what is above.
     from messaging.cli.supervising import parts
 
