@@ -128,10 +128,11 @@ def make_app() -> Any:
     """
     from messaging.app import Messaging
     from messaging.errors import SettingsError
-    from messaging.logs import set_up
+    from messaging.logs import set_up, speak_alike
     from messaging.metrics import SHARED, begin
 
     opened = Messaging.open()
+    speak_alike(opened)
     queue = opened.queue
     if not queue.workers:
         raise SettingsError(
@@ -180,12 +181,24 @@ def make_app() -> Any:
     signals.setup_logging.connect(
         lambda loglevel=None, **_: set_up(opened, verbose=loglevel is not None and loglevel <= logging.INFO), weak=False
     )
+    logging.getLogger("celery.worker").addFilter(_without_its_way)
     signals.worker_process_init.connect(lambda **_: forked.append(os.getpid()), weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)
     os.nice(int(os.environ.get(PATIENT) or 0))
     signals.worker_ready.connect(_look_up, weak=False)
     return celery
+
+
+def _without_its_way(record: logging.LogRecord) -> bool:
+    """Who starts again and again over a broker that lets nobody in says so in a line, without how Celery came there."""
+    from amqp.exceptions import AMQPError
+
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, AMQPError):
+        # Its kind says it; its words may have the password in them.
+        record.msg, record.args, record.exc_info = "the broker lets nobody in: %s", (type(error).__name__,), None
+    return True
 
 
 def _look_up(sender: Any, **_: Any) -> None:
