@@ -23,6 +23,29 @@ TIMEOUT = 60
 _IDLE = 300
 #: Seconds after which the death of a machine is noticed, about: 30 + 3 x 10.
 _KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+#: What each connection is set to, beside what depends on the url.
+_SETTINGS = {
+    # Each statement sees what was committed before it: one that waited for a lock must not see less.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    # How values are written and read, in statements and in answers.
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    # Who hangs in the middle of something is cut off; who has a lock that says it lives, and waits, never is.
+    "idle_in_transaction_session_timeout": f"{_IDLE}s",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    # Speed.
+    "jit": "off",  # compiling takes longer than any of our statements, and a cost that is made up starts it
+    "random_page_cost": "1.1",  # no spinning disk: a thousand looks into an index cost less than the whole table
+    "plan_cache_mode": "force_custom_plan",  # one made while a table was small would read all of it ever after
+}
 _HINT = 'it looks like "postgresql://user:password@host:5432/database?schema=messaging"'
 
 
@@ -35,6 +58,8 @@ class Place:
     #: The url without what is secret, for people.
     shown: str
     connect_args: Mapping[str, Any]
+    #: What each connection is set to, whatever its database, role, machine or url says.
+    settings: Mapping[str, str]
     pool: int
     #: Seconds to wait for a free connection.
     timeout: int
@@ -75,23 +100,20 @@ def read_address(text: str) -> Place:
         )
     pool, timeout = (_number(query, name, usual) for name, usual in (("pool", POOL), ("timeout", TIMEOUT)))
     settings = {
+        **_SETTINGS,
         "search_path": schema,
-        "TimeZone": "UTC",
         "statement_timeout": f"{timeout}s",
         "lock_timeout": f"{timeout}s",
-        "idle_in_transaction_session_timeout": f"{_IDLE}s",
-        "jit": "off",  # compiling takes longer than any of our statements, and a cost that is made up starts it
-        "random_page_cost": "1.1",  # no spinning disk: a thousand looks into an index cost less than the whole table
-        "plan_cache_mode": "force_custom_plan",  # one made while a table was small would read all of it ever after
     }
-    options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), query.pop("options", "")])
-    connect_args = {"connect_timeout": 10, "application_name": "messaging", **_KEEPALIVES, "options": options, **query}
+    usual = {"connect_timeout": 10, "application_name": "messaging", **_KEEPALIVES}
+    connect_args = {**usual, **query, "client_encoding": "UTF8"}
     shown = url._replace(drivername="postgresql", password=None).set(query={"schema": schema})
     return Place(
         url=url.set(drivername="postgresql+psycopg", query={}),
         schema=schema,
         shown=shown.render_as_string(),
         connect_args=connect_args,
+        settings=settings,
         pool=pool,
         timeout=timeout,
     )

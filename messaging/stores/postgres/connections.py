@@ -8,7 +8,7 @@ import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.pool import PoolProxiedConnection
@@ -16,6 +16,11 @@ from sqlalchemy.pool import PoolProxiedConnection
 from messaging.errors import StoreError
 from messaging.stores.postgres.address import Place
 
+#: Beats the database's, the role's and the environment's (PGTZ …). Some are not known to all servers.
+_SET = """
+SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)
+WHERE current_setting(name, true) IS NOT NULL
+"""
 #: Class of the advisory locks by which connections choose their shard of the counts.
 _SHARDS = 0x6D736773
 #: Two connections never have the same, so that they never wait for each other over a count.
@@ -28,6 +33,18 @@ WHERE pg_try_advisory_lock(%s, shard) LIMIT 1
 _BE_THERE = "SELECT pg_advisory_lock_shared(%s)"
 
 
+def make_engine(place: Place, **options: Any) -> Engine:
+    """An engine whose connections have the place's settings."""
+
+    def set_up(connection: Any, _record: object) -> None:
+        connection.execute(_SET, [list(place.settings), list(place.settings.values())])
+        connection.commit()
+
+    engine = create_engine(place.url, connect_args=dict(place.connect_args), use_native_hstore=False, **options)
+    event.listen(engine, "connect", set_up)
+    return engine
+
+
 class Connections:
     """At most `place.pool` at once. Each statement is a transaction of its own unless one is begun."""
 
@@ -36,11 +53,9 @@ class Connections:
         self._closed = False
         #: The server's numbers of those that this process made.
         self.own: set[int] = set()
-        self.engine = create_engine(
-            place.url,
+        self.engine = make_engine(
+            place,
             isolation_level="AUTOCOMMIT",
-            use_native_hstore=False,
-            connect_args=dict(place.connect_args),
             pool_size=place.pool,
             max_overflow=0,
             pool_timeout=place.timeout,

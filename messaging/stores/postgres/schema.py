@@ -8,11 +8,11 @@ release later.
 from __future__ import annotations
 
 from psycopg import sql
-from sqlalchemy import create_engine
 
 from messaging.errors import StoreBroken, StoreError
 from messaging.stores.made import Made
 from messaging.stores.postgres.address import Place, lock_key
+from messaging.stores.postgres.connections import make_engine
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 
@@ -101,7 +101,7 @@ def upgrade(place: Place, to: str = "head") -> None:
 
     config = Config()
     config.set_main_option("script_location", "messaging.stores.postgres:migrations")
-    engine = create_engine(place.url, connect_args=dict(place.connect_args), use_native_hstore=False)
+    engine = make_engine(place)
     try:
         with engine.begin() as connection:
             lock = lock_key("upgrade", place.schema)

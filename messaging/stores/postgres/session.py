@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -39,6 +40,16 @@ class Session:
         """Run what may take longer than others: it is about as many rows as there are."""
         self.run("SET LOCAL statement_timeout = 0")
         return self.run(statement, values)
+
+    @contextmanager
+    def without_timeout(self) -> Iterator[None]:
+        """Inside, a statement may take as long as it takes; not in a transaction."""
+        was = self.row("SELECT current_setting('statement_timeout') AS was")
+        self.run("SET statement_timeout = 0")
+        try:
+            yield
+        finally:
+            self.run("SELECT set_config('statement_timeout', %(was)s, false)", was)
 
     def count(self, table: str) -> int:
         """How many rows are in `customers`, `events` or `messages`, which the database keeps count of."""

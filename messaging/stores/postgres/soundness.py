@@ -148,12 +148,9 @@ def _wrong(database: Database, step: str) -> Iterator[tuple[_Question, int]]:
 
 
 def _number(question: str, session: Session) -> int:
-    session.run("SET statement_timeout = 0")
-    try:
+    with session.without_timeout():
         row = session.row(f"SELECT count(*) AS number FROM ({question}) AS wrong")
         return int(row["number"]) if row else 0
-    finally:
-        session.run("RESET statement_timeout")
 
 
 def _mend(statements: str, session: Session) -> None:

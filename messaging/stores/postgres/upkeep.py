@@ -37,12 +37,9 @@ def vacuum(database: Database, tables: Iterable[str], *, analyze: bool = False) 
     """Give the space of dead rows back to their tables. Raises StoreError."""
 
     def work(session: Session) -> None:
-        session.run("SET statement_timeout = 0")
-        try:
+        with session.without_timeout():
             for table in _there(session, tables):
                 session.run(f"VACUUM ({'ANALYZE, ' if analyze else ''}TRUNCATE false) {table}")
-        finally:
-            session.run("RESET statement_timeout")
 
     database.alone(work)
 
