@@ -12,9 +12,12 @@ from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a message becomes: the next state and all that changes with it."""
+    """What a message becomes: the next state and all that changes with it.
+
+    Nobody changes one. It is not frozen because there is one for each message, and a frozen one takes longer to make.
+    """
 
     message_id: str
     state: MessageState

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from messaging import Pieces, RenderedMessage
+from messaging_email.headers import guard
 from messaging_email.sendgrid_body import (
     PARTS,
     encodable,
@@ -31,7 +32,6 @@ from messaging_email.sendgrid_body import (
     parties_of,
     personalization,
     shared_body,
-    subject_of,
 )
 
 #: What a key begins with, and what follows: never that letter again, in either case.
@@ -118,7 +118,8 @@ def letter_of(message: RenderedMessage, *, sandbox: bool = False) -> Letter:
         if (pieces := message.apart(part)) or (pieces is None and message.parts.get(part))
     }
     parts = [each for each in (message.apart("subject"), *contents.values()) if each is not None]
-    if 1 < len(parts) == 1 + len(contents) and subject_of(message) == message.parts["subject"]:
+    subject = message.parts.get("subject", "")
+    if 1 < len(parts) == 1 + len(contents) and subject and guard(subject) == subject:
         parties_of(message.from_, message.reply_to)
         shape = Shape(message.from_, message.reply_to, tuple(contents), tuple([each.skeleton for each in parts]))
         values = tuple(chain.from_iterable([each.values for each in parts]))
