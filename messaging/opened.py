@@ -10,6 +10,7 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from messaging.clock import Clock, clock_from_environment
+from messaging.errors import SettingsError
 from messaging.nouns.adapter import AdapterContext
 from messaging.outgoing import Outgoing
 from messaging.plugins import Plugins
@@ -103,7 +104,18 @@ class Opened:
         )
         # Read here, so that a mistake in them is told by whatever is done first, not when something is to be sent.
         self._settings_of = read_all(plugins, own.of)
+        self._check_rates(plugins)
         return plugins
+
+    def _check_rates(self, plugins: Plugins) -> None:
+        """See that each rate is of an adapter that there is; one of a plugin that could not be loaded may be."""
+        if self.no_plugins or any(plugin.fault for plugin in plugins.found):
+            return
+        for name in self.settings.sending.rate:
+            try:
+                plugins.adapter(name)
+            except SettingsError as error:
+                raise SettingsError(f"sending.rate: {error.message}", hint=error.hint) from None
 
     @cached_property
     def keys(self) -> Keys:

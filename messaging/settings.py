@@ -6,7 +6,6 @@ checked by whom they belong to.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -179,6 +178,9 @@ class ChannelSettings(_Section):
     by_id: bool = False
 
 
+#: Messages a second: one in three hours, and more than any provider takes.
+_SLOWEST, _FASTEST = 0.0001, 1_000_000
+_RATE = f"{{}} must have a number from {_SLOWEST} to {_FASTEST:,}, or 0 for no limit"
 _TIMES = ("backoff", "backoff_max", "rest", "rest_max", "timeout", "campaign_late", "message_late")
 
 
@@ -191,7 +193,7 @@ class Sending(_Section):
     backoff: timedelta = timedelta(seconds=30)
     #: Longest wait before another attempt, also when a provider asks for more.
     backoff_max: timedelta = timedelta(hours=6)
-    #: Messages a second, by adapter; 0 is no limit.
+    #: Messages a second, by adapter, from 0.0001 to 1,000,000; 0 is no limit.
     rate: dict[str, float] = Field(default_factory=dict)
     #: Whole hand-overs in a row that a provider turns away, or leaves without an answer, before its adapter rests.
     failures: int = Field(default=3, ge=1)
@@ -215,12 +217,20 @@ class Sending(_Section):
     _bounds = field_validator(*_TIMES)(_not_negative)
     _some = field_validator("rest", "rest_max", "timeout", "campaign_late", "message_late")(_positive)
 
+    @field_validator("rate", mode="before")
+    @classmethod
+    def _numbers(cls, rates: object) -> object:
+        for adapter, rate in rates.items() if isinstance(rates, Mapping) else ():
+            if isinstance(rate, bool):
+                raise ValueError(_RATE.format(adapter))  # it would be read as 1 or 0
+        return rates
+
     @field_validator("rate")
     @classmethod
     def _rates(cls, rates: dict[str, float]) -> dict[str, float]:
         for adapter, rate in rates.items():
-            if not math.isfinite(rate) or rate < 0:
-                raise ValueError(f"{adapter} must have a number from 0 on")
+            if rate and not _SLOWEST <= rate <= _FASTEST:
+                raise ValueError(_RATE.format(adapter))
         return rates
 
 

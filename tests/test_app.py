@@ -6,13 +6,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from messaging.app import Messaging
-from messaging.errors import Conflict, InputError
+from messaging.errors import Conflict, InputError, SettingsError
 from messaging.nouns.event import EventState
-from messaging.workspace.folder import make_workspace
+from messaging.workspace.folder import Workspace, make_workspace
 
 
 def placed(number, total="5.00"):
@@ -78,3 +79,26 @@ def test_a_process_that_forks_has_its_own(tmp_path):
     with Messaging.open(folder) as app:
         assert app.store.events.count() == 81
         assert len(app.store.events.page(state=EventState.DONE, limit=100)) == 81
+
+
+class TestRates:
+    """A limit that was meant for nobody is none: it is told by whatever is done first."""
+
+    def opened(self, tmp_path: Path, rate: dict[str, float], **more: Any) -> Messaging:
+        folder = tmp_path / "shop"
+        workspace = Workspace(folder) if folder.exists() else make_workspace(folder)
+        return Messaging.open(str(workspace.root), overrides={"sending": {"rate": rate}}, **more)
+
+    def test_one_for_no_adapter(self, tmp_path: Path) -> None:
+        with (
+            self.opened(tmp_path, {"mailbox": 1, "nosuch": 1}) as app,
+            pytest.raises(SettingsError, match=r"^sending\.rate: there is no adapter 'nosuch' \(installed: .*mailbox"),
+        ):
+            app.plugins
+
+    def test_one_for_an_adapter_whose_plugin_is_at_fault_or_not_wanted_now(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, {"nosuch": 1}, no_plugins=True) as app:
+            assert app.plugins.adapters() == {}
+        (app.workspace.plugins / "broken.py").write_text("1 / 0\n", "utf-8")
+        with self.opened(tmp_path, {"nosuch": 1}) as app:
+            assert "mailbox" in app.plugins.adapters()

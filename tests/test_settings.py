@@ -173,8 +173,13 @@ def test_a_mistake_in_the_file_says_where(file: Path, text: str, message: str) -
         ("sending.backoff_max", "200000 days", "must be from 0 to 10 years"),
         ("sending.timeout", 0, "must be more than 0"),
         ("sending.message_late", "0 days", "must be more than 0"),
-        ("sending.rate", {"smtp": -1.0}, "smtp must have a number from 0 on"),
-        ("sending.rate", {"smtp": math.nan}, "smtp must have a number from 0 on"),
+        ("sending.rate", {"smtp": -1.0}, "smtp must have a number from 0.0001 to 1,000,000, or 0 for no limit"),
+        ("sending.rate", {"smtp": math.nan}, "smtp must have a number from"),
+        ("sending.rate", {"smtp": math.inf}, "smtp must have a number from"),
+        ("sending.rate", {"smtp": 1e308}, "smtp must have a number from"),
+        ("sending.rate", {"smtp": 1e-300}, "smtp must have a number from"),
+        ("sending.rate", {"smtp": True}, "smtp must have a number from"),
+        ("sending.rate", {"smtp": False}, "smtp must have a number from"),
         ("retention.content", -1, "must be from 0 to 10 years"),
     ],
 )
@@ -200,6 +205,7 @@ def test_a_value_that_cannot_be(file: Path, setting: str, value: object, message
         ("server.base_url", "https://[::1]:8400/mail", "https://[::1]:8400/mail"),
         ("server.port", 0, 0),
         ("sending.rate", {"smtp": 0}, {"smtp": 0}),
+        ("sending.rate", {"smtp": "0.0001", "mailbox": 1_000_000}, {"smtp": 0.0001, "mailbox": 1_000_000}),
         ("retention.content", "0 days", timedelta()),
     ],
 )

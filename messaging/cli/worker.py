@@ -35,6 +35,7 @@ def worker(
     app: Messaging, lanes: tuple[str, ...], concurrency: int | None, metrics_port: int | None, metrics_host: str
 ) -> None:
     """Send what is due, until stopped; order messages by a process of their own."""
+    _ = app.plugins  # a mistake in what is set for them is told here, and not by each process again and again
     if not app.queue.workers:
         raise SettingsError(
             '[queue] use = "inline": there are no workers',

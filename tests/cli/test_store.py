@@ -105,6 +105,13 @@ class TestMigrate:
         assert json.loads(run("store", "status", "--json")[1])["rows"]["customers"] == 30
         assert "data/other.jsonl" in Path(".stores").read_text()
 
+    def test_a_place_where_no_file_can_be_made_is_named_as_it_was_typed(self, run):
+        typed = f"{'../' * 30}proc/other.jsonl"
+        code, out, err = run("store", "migrate", "--to", f"tinydb:{typed}")
+        assert (code, out, len(err.splitlines())) == (1, "", 1)
+        assert f"{typed}: no file can be made beside it: No such file or directory" in err
+        assert ".queue" not in err
+
     def test_whoever_still_opens_the_old_one_is_told_in_one_line(self, run, monkeypatch):
         run("customers", "import", "-", stdin=PEOPLE)
         assert run("store", "migrate", "--to", "tinydb:data/other.jsonl")[0] == 0

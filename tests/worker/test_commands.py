@@ -49,6 +49,14 @@ def test_one_line_says_why_there_are_none(
     assert line in lines[0]
 
 
+@pytest.mark.parametrize("command", ["worker", "serve", "send-due"])
+def test_a_rate_for_no_adapter_is_told_by_who_would_send(tmp_path: Path, command: str) -> None:
+    make_workspace(tmp_path / "shop")
+    code, text = said(tmp_path / "shop", "messaging", command, MESSAGING__SENDING__RATE='{"nosuch": 1}')
+    assert (code, len(text.strip().splitlines())) == (4, 1), text
+    assert "sending.rate: there is no adapter 'nosuch'" in text
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [

@@ -49,10 +49,16 @@ class Database:
         """Read by one statement."""
         return self.read(lambda session: session.rows(statement, values))
 
-    def read(self, work: Callable[[Session], T]) -> T:
-        """Do what changes nothing, each statement by itself."""
+    def read(self, work: Callable[[Session], T], *, in_order: bool = False) -> T:
+        """Do what changes nothing, each statement by itself.
+
+        `in_order`: an index has the rows in the order they are wanted in, and the planner must not sort: right after a
+        campaign was planned it still believes that nothing is.
+        """
         mine = self._mine.transaction
-        return self._within(mine, work) if mine is not None else self.again(lambda: self._alone(work))
+        if mine is not None:
+            return self._within(mine, work)
+        return self.again(lambda: self._in_order(work) if in_order else self._alone(work))
 
     def snapshot(self, work: Callable[[], T]) -> T:
         """Let all that `work` reads by this database be of one moment."""
@@ -90,8 +96,7 @@ class Database:
         """Do all of `work` or nothing; more than once, should the first time have been undone.
 
         `serial`: it changes what transactions go by, so it waits for them, and they for it. Not `durable`: the death of
-        the server may undo it after it was done. `in_order`: an index has the rows in the order they are wanted in, and
-        the planner must not sort: right after a campaign was planned it still believes that nothing is.
+        the server may undo it after it was done. `in_order`: see `read`.
         """
         mine = self._mine.transaction
         if mine is not None:
@@ -188,6 +193,14 @@ class Database:
             return work(Session(borrowed.connection))
         finally:
             borrowed.give_back()
+
+    def _in_order(self, work: Callable[[Session], T]) -> T:
+        """What the planner is told holds for a transaction, though nothing is written in it."""
+        transaction = Transaction(self.connections, lock="snapshot", durable=True, in_order=True)
+        try:
+            return transaction.do(work)
+        finally:
+            transaction.roll_back()
 
 
 #: All that are open, for a fork.

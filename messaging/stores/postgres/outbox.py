@@ -250,9 +250,7 @@ class PostgresOutbox(Outbox):
                 for queue in _queues(campaign, channel, lanes)
             ]
 
-        return min(
-            (row["due_at"] for row in self._database.write(look, durable=False, in_order=True) if row), default=None
-        )
+        return min((row["due_at"] for row in self._database.read(look, in_order=True) if row), default=None)
 
     def postpone(
         self,

@@ -51,8 +51,10 @@ class TurnLock:
 class FileLock:
     """A lock between processes: `flock` on a file made for it. It ends with the process, in any case."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, of: Path | None = None) -> None:
+        """`of`: the file that it is for, and that a person knows of."""
         self._path = path
+        self._of = of
         self._fd: int | None = None
 
     def acquire(self, timeout: float, *, doing: str = "kept the store locked") -> None:
@@ -66,7 +68,11 @@ class FileLock:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
             except OSError as error:
-                raise disk_error(self._path, error) from None
+                told = disk_error(self._path, error)
+                if self._of is not None:
+                    problem = f"{self._of}: no file can be made beside it: {error.strerror or error}"
+                    told = StoreError(problem, hint=told.hint)
+                raise told from None
         if self._try(self._fd):
             return
         # Asking again, rather than a blocking call, for the sake of the time limit: a stopped process must
@@ -105,8 +111,8 @@ class ProcessLock:
     """A fair lock between processes: two files, the lock and its waiting room."""
 
     def __init__(self, path: Path, timeout: float = 30.0) -> None:
-        self._room = FileLock(path.with_name(path.name + ".queue"))
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._room = FileLock(path.with_name(path.name + ".queue"), of=path)
+        self._lock = FileLock(path.with_name(path.name + ".lock"), of=path)
         self._timeout = timeout
 
     def __enter__(self) -> None:

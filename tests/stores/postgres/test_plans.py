@@ -176,6 +176,29 @@ def test_goes_by_its_index(large, make, monkeypatch, name):
     assert index in (*watched.indexes(), None)
 
 
+@pytest.mark.parametrize("asked", [{"campaign": "big"}, {"lanes": [Lane.ORDER], "channel": "email"}])
+def test_what_is_due_next_is_found_without_sorting_all_that_waits(large, monkeypatch, asked):
+    watched = Watched(monkeypatch)
+    large.outbox.next_due(**asked)
+    kinds = {node["Node Type"] for node in watched.nodes}
+    assert kinds & {"Index Scan", "Index Only Scan"}
+    assert "Sort" not in kinds
+
+
+def test_looking_for_what_is_due_next_writes_nothing(large, monkeypatch):
+    said: list[str] = []
+    real = psycopg.Connection.execute
+
+    def execute(connection: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        said.append(str(query))
+        return real(connection, query, *rest, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", execute)
+    large.outbox.next_due(lanes=[Lane.ORDER])
+    assert any("READ ONLY" in query for query in said)
+    assert "COMMIT" not in said
+
+
 def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, monkeypatch):
     watched = Watched(monkeypatch)
     assert sum(large.outbox.counts("old").values()) == SENT // 2
