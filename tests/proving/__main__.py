@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 
 from tests.proving.running import BROKERS, Kind, Run, prove
 from tests.proving.services import Missing
+from tests.proving.telling import table, tell
 
 
 def main() -> int:
@@ -24,11 +26,12 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="runs begin for so long; by default one of each kind"
     )
-    parser.add_argument("--faults", type=int, default=16, help="in a run")
+    parser.add_argument("--faults", type=int, default=18, help="in a run")
     parser.add_argument("--people", type=int, default=3000, help="whom the campaign goes to")
     parser.add_argument("--store", choices=["tinydb", "postgres"], action="append")
     parser.add_argument("--broker", choices=["none", *BROKERS], action="append", help="none: without workers")
     parser.add_argument("--only", action="append", default=[], metavar="FAULT", help="faults of this kind only")
+    parser.add_argument("--keep", action="store_true", help="the folder of each run, also if no promise was broken")
     given = parser.parse_args()
     seed = int.from_bytes(os.urandom(3), "big") if given.seed is None else given.seed
     end = time.monotonic() + given.minutes * 60
@@ -36,21 +39,30 @@ def main() -> int:
     runs: list[Run] = []
     left_out: dict[str, str] = {}
     number = 0
+    for asked in (signal.SIGINT, signal.SIGTERM):  # both end everybody, also where a shell had the first ignored
+        signal.signal(asked, signal.default_int_handler)
+    stopped = False
     while number < len(kinds) or (time.monotonic() < end and len(left_out) < len(kinds)):
         kind = kinds[number % len(kinds)]
         try:
-            run = prove(kind, seed + number // len(kinds))
+            run = prove(kind, seed + number // len(kinds), keep=given.keep)
         except Missing as error:
             left_out[str(kind)] = str(error)
+        except KeyboardInterrupt:
+            stopped = True
+            print(f"\nSTOPPED during seed {seed + number // len(kinds)}, {kind}")
+            break
         else:
             runs.append(run)
-            _tell(run)
+            tell(run)
         number += 1
-    _table(runs)
+    table(runs)
     for name, why in left_out.items():
         print(f"LEFT OUT {name}: {why}")
     if any(run.verdict.breaches for run in runs):
         return 1
+    if stopped:
+        return 130
     return 3 if left_out else 0
 
 
@@ -72,45 +84,6 @@ def _kinds(given: argparse.Namespace) -> list[Kind]:
                 )
             )
     return found
-
-
-def _tell(run: Run) -> None:
-    verdict = run.verdict
-    print(f"\nseed {run.seed}, {run.kind}, {run.seconds:.0f} s, unknown: {run.kind.unknown}")
-    print("  faults   " + ", ".join(f"{name} {number}" for name, number in sorted(run.done.items())))
-    print("  campaign " + _counts(verdict.counts) + f" = {sum(verdict.counts.values())} of {run.kind.people}")
-    print(
-        f"  orders   {run.accepted} accepted in {run.tries} tries: {_counts(verdict.orders)}; "
-        f"handed over after p50 {verdict.wait(0.5):.2f} s, p99 {verdict.wait(0.99):.2f} s, at most {verdict.wait(1):.2f} s"
-    )
-    print(f"  doubled  {verdict.doubled} that say so, {verdict.unsaid} that do not")
-    for breach in verdict.breaches[:20]:
-        print(f"  BROKEN   {breach}")
-    if verdict.breaches:
-        print(f"  {len(verdict.breaches)} breaches; look at {run.folder}; again: --seed {run.seed}", flush=True)
-    else:
-        print("  held", flush=True)
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "none"
-
-
-def _table(runs: list[Run]) -> None:
-    print("\n| on | runs | faults | campaign messages | orders | unknown | doubled, said | breaches |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|")
-    for kind in dict.fromkeys(str(run.kind) for run in runs):
-        of = [run for run in runs if str(run.kind) == kind]
-        row = (
-            len(of),
-            sum(sum(run.done.values()) for run in of),
-            sum(sum(run.verdict.counts.values()) for run in of),
-            sum(run.accepted for run in of),
-            sum(run.verdict.counts.get("unknown", 0) + run.verdict.orders.get("unknown", 0) for run in of),
-            sum(run.verdict.doubled for run in of),
-            sum(len(run.verdict.breaches) for run in of),
-        )
-        print(f"| {kind} | " + " | ".join(map(str, row)) + " |")
 
 
 if __name__ == "__main__":

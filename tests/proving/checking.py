@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from messaging.app import Messaging
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.event import EventState
 from messaging.nouns.message import Message, MessageState
-from tests.proving.shop import CAMPAIGN, Orders, Shop
+from tests.proving.shop import BATCH, CAMPAIGN, Orders, Shop, customer_of
 
 #: What a row says that may have arrived twice.
 TWICE = "it may arrive twice"
+#: What one says that was in somebody's hands when they died, or lost their store.
+DIED = "sender died"
+#: What one says whose answer did not come in time: on a machine that is busy enough, without anybody's doing.
+LATE = "no answer in time"
+#: How many messages one who dies may leave in doubt: two requests of each thread of theirs that sends, and when a
+#: database goes that is everybody. And how many when connections are cut: those of requests that nobody had read.
+IN_HANDS, IN_REQUESTS = 2 * BATCH * 6, BATCH * 4 * 2
+#: Whom these leave with messages in their hands.
+DEADLY = ("killed", "apart", "PostgreSQL", "disk full")
 OPEN = (MessageState.PLANNED, MessageState.SENDING)
 
 
@@ -35,8 +44,10 @@ class Verdict:
         if not true:
             self.breaches.append(said)
 
-    def wait(self, share: float) -> float:
-        return self.waits[min(int(len(self.waits) * share), len(self.waits) - 1)] if self.waits else 0.0
+
+def share(waits: Sequence[float], part: float) -> float:
+    """What so large a part of them is not over; they are in order."""
+    return waits[min(int(len(waits) * part), len(waits) - 1)] if waits else 0.0
 
 
 def come_to_rest(shop: Shop, seconds: float) -> str:
@@ -63,8 +74,8 @@ def _left(app: Messaging) -> str:
     return ", ".join(said)
 
 
-def judge(shop: Shop, orders: Orders) -> Verdict:
-    """Against the promises of the design."""
+def judge(shop: Shop, orders: Orders, struck: Mapping[str, int], *, at_least_once: bool) -> Verdict:
+    """Against the promises of the design; `struck`: how often each fault did."""
     verdict = Verdict()
     ledger = Counter(id for id, _ in shop.provider.ledger)
     with shop.open() as app:
@@ -84,6 +95,8 @@ def judge(shop: Shop, orders: Orders) -> Verdict:
     verdict.must(not any(row.worker for row in rows.values()), "a row is still in somebody's hands")
     orders_against(verdict, rows, orders.accepted)
     ledger_against(verdict, rows, ledger)
+    doubt_against(verdict, rows, shop.provider.doubtful, struck, at_least_once=at_least_once)
+    refused_against(verdict, rows, set(map(customer_of, shop.provider.refused)))
     for said in orders.refused:
         verdict.breaches.append(f"an order event was not accepted: {said}")
     first: dict[str, float] = {}
@@ -127,6 +140,41 @@ def ledger_against(verdict: Verdict, rows: Mapping[str, Message], ledger: Mappin
             verdict.doubled += said
             verdict.unsaid += not said
             verdict.must(said, f"{what}, and the provider accepted it {times} times: doubled, and nobody says so")
+
+
+def doubt_against(
+    verdict: Verdict,
+    rows: Mapping[str, Message],
+    doubtful: Container[str],
+    struck: Mapping[str, int],
+    *,
+    at_least_once: bool,
+) -> None:
+    """Nothing is in doubt without a cause, and what is in doubt goes again only where that was asked for."""
+    died = strange = 0
+    for row in rows.values():
+        if row.state is MessageState.UNKNOWN and row.id not in doubtful:
+            reason = row.reason or ""
+            died += DIED in reason
+            strange += DIED not in reason and LATE not in reason
+        if row.state is MessageState.UNKNOWN:
+            verdict.must(
+                row.attempts, f"message {row.id} is unknown ({row.reason}), and was never marked to be handed over"
+            )
+        if TWICE in (row.reason or "") and not (at_least_once and row.campaign is None):
+            verdict.must(False, f"message {row.id} says {row.reason!r}, and nobody asked for that")
+    deaths = sum(times for name, times in struck.items() if any(word in name for word in DEADLY))
+    verdict.must(died <= deaths * IN_HANDS, f"{died} are unknown as their sender died, and {deaths} did")
+    cuts = struck.get("connections refused", 0)
+    verdict.must(strange <= cuts * IN_REQUESTS, f"{strange} are unknown, and their provider had answered")
+
+
+def refused_against(verdict: Verdict, rows: Mapping[str, Message], nobody: Container[str]) -> None:
+    """Only what the provider refused is refused, and only who has no address any more is skipped: customers by id."""
+    for row in rows.values():
+        if row.state in (MessageState.REFUSED, MessageState.SKIPPED):
+            what = f"message {row.id} of {row.customer_id} is {row.state} ({row.reason})"
+            verdict.must(row.customer_id in nobody, f"{what}, and the provider had nothing against them")
 
 
 def _all(app: Messaging) -> list[Message]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.proving.provider import LURK
 from tests.proving.services import Postgres, RabbitMQ, Redis
 from tests.proving.shop import Shop
+
+#: How long a command may take until it sends, in seconds.
+SETTING_OUT = 4.0
+#: Of those that kill or cut off, so large a part does while requests are under way.
+AIMED = 0.6
+#: What the system says where no file may grow, and a process repeats.
+FULL = os.strerror(errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,11 @@ def plan(seed: int, number: int, kinds: list[str]) -> list[Fault]:
     return [Fault(kind, round(chance.uniform(0.2, 1.5), 2), round(chance.random(), 3)) for kind in drawn[:number]]
 
 
+def aimed(fault: Fault) -> bool:
+    """Whether it strikes when requests are under way. That is a moment only, which hardly one would find by chance."""
+    return fault.draw < AIMED and fault.kind.endswith(("killed", "cut off", "restarted", "connections refused"))
+
+
 @dataclass
 class Breaker:
     """Does it, and sees to it that who died is started again."""
@@ -42,16 +57,23 @@ class Breaker:
     shop: Shop
     postgres: Postgres | None = None
     broker: Redis | RabbitMQ | None = None
-    done: dict[str, int] = field(default_factory=dict)
+    #: How often each was done, and how often it struck: somebody was killed, a request was lost, a write failed.
+    done: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)
 
     def kinds(self) -> list[str]:
         """What can be done to this shop."""
-        kinds = ["server killed", "two resumes at once"]
-        kinds += ["worker killed", "all workers killed"] if self.shop.workers else ["sender killed", "clocks apart"]
+        sender = "worker" if self.shop.workers else "sender"
+        kinds = ["server killed", f"{sender} killed", "two resumes at once"]
+        if self.shop.workers:
+            kinds += ["all workers killed"]
+        if self.shop.clocks.missing is None:
+            kinds += ["server's clock apart", f"{sender}'s clock apart"]
         kinds += [
             "timeout after accepting",
             "500 after accepting",
             "reset after accepting",
+            "no answer, nothing accepted",
             "429 with Retry-After",
             "half a batch refused",
             "connections refused",
@@ -67,8 +89,10 @@ class Breaker:
         return kinds
 
     def do(self, fault: Fault) -> None:
-        self._deeds()[fault.kind](fault.draw)
-        self.done[fault.kind] = self.done.get(fault.kind, 0) + 1
+        with self.shop.provider.holding() if aimed(fault) else nullcontext():
+            struck = self._deeds()[fault.kind](fault.draw)
+        self.done[fault.kind] += 1
+        self.struck[fault.kind] += bool(struck)
 
     def keep_going(self) -> None:
         """Who is dead is started again, as a system's supervisor does."""
@@ -81,77 +105,104 @@ class Breaker:
             shop.start_sender()
 
     def mend(self) -> None:
-        """Everything is well from now on."""
+        """Everything is well from now on, but for clocks."""
         self.shop.provider.mend()
         for service in (self.postgres, self.broker):
             if service is not None:
                 service.start()
 
     def _deeds(self) -> dict[str, Callable[[float], object]]:
-        shop, provider = self.shop, self.shop.provider
+        """Each says whether it struck."""
+        provider = self.shop.provider
 
         def few(draw: float) -> int:
             return 1 + int(draw * 3)
 
         return {
-            "server killed": lambda draw: shop.kill("server"),
-            "sender killed": lambda draw: shop.kill("sender"),
-            "all workers killed": lambda draw: shop.kill("worker"),
+            "server killed": lambda draw: self._kill("server"),
+            "sender killed": lambda draw: self._kill("sender"),
+            "all workers killed": lambda draw: self._kill("worker"),
             "worker killed": self._kill_a_worker,
-            "two resumes at once": lambda draw: [shop.start_sender("second"), shop.start_sender("third")],
-            "clocks apart": self._apart,
+            "two resumes at once": lambda draw: self._resume_twice(),
+            "server's clock apart": lambda draw: self._apart("server", draw),
+            "sender's clock apart": lambda draw: self._apart("sender", draw),
+            "worker's clock apart": lambda draw: self._apart("worker", draw),
             "timeout after accepting": lambda draw: provider.fail_next(
                 "silence", when="after", seconds=4.0, times=few(draw)
             ),
             "500 after accepting": lambda draw: provider.fail_next(status=500, when="after", times=few(draw)),
             "reset after accepting": lambda draw: provider.fail_next("reset", when="after", times=few(draw)),
+            "no answer, nothing accepted": lambda draw: provider.fail_next(
+                "silence" if draw < 0.5 else "reset", deaf=True, when="after", seconds=4.0, times=few(draw)
+            ),
             "429 with Retry-After": lambda draw: provider.fail_next(status=429, retry_after="1", times=2 * few(draw)),
-            "half a batch refused": self._refuse_some,
+            "half a batch refused": lambda draw: provider.refuse_some(int(draw * 1000)),
             "connections refused": lambda draw: provider.refuse_connections(0.3 + draw),
             "PostgreSQL restarted": lambda draw: self.postgres and self.postgres.restart(immediate=False),
             "PostgreSQL cut off": lambda draw: self.postgres and self.postgres.restart(immediate=True),
-            "Redis emptied": lambda draw: self.broker.empty() if isinstance(self.broker, Redis) else None,
-            "Redis restarted": lambda draw: self.broker.restart() if isinstance(self.broker, Redis) else None,
+            "Redis emptied": lambda draw: isinstance(self.broker, Redis) and self.broker.empty(),
+            "Redis restarted": lambda draw: isinstance(self.broker, Redis) and self.broker.restart(),
             "RabbitMQ stopped": self._stop_rabbit,
             "disk full": self._fill_the_disk,
         }
 
-    def _kill_a_worker(self, draw: float) -> None:
-        children = self.shop.children("worker") if self.shop.alive("worker") else []
-        if children:
-            try:
-                os.kill(children[int(draw * len(children))], signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+    def _kill(self, name: str) -> bool:
+        """Whoever was killed a moment ago is being started again: it is waited for, unless it has no more to do."""
+        end = time.monotonic() + LURK
+        while not self.shop.alive(name) and not self.shop.is_through(name) and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.shop.kill(name)
 
-    def _apart(self, draw: float) -> None:
-        """The next sender's clock is half a minute off, before or after; what it puts off, it puts off by that much more."""
-        self.shop.kill("sender")
-        off = timedelta(seconds=30 if draw < 0.5 else -30)
-        self.shop.start_sender(MESSAGING_NOW=(datetime.now(UTC) + off).isoformat())
+    def _kill_a_worker(self, draw: float) -> bool:
+        end = time.monotonic() + LURK
+        while not (children := self.shop.children("worker")) and time.monotonic() < end:
+            time.sleep(0.02)
+        try:
+            os.kill(children[int(draw * len(children))], signal.SIGKILL)
+        except (IndexError, ProcessLookupError):
+            return False
+        return True
 
-    def _refuse_some(self, draw: float) -> None:
-        """Of those that go out in the next second, every fiftieth address is refused, the rest of the request with it."""
-        self.shop.provider.fail("refuse", share=0.02, seed=int(draw * 1000))
-        time.sleep(1.0)
-        self.shop.provider.mend()
+    def _resume_twice(self) -> bool:
+        """Both run, while there is something left to do; what one has in hand stays there for as long as they set out."""
+        with self.shop.provider.holding():
+            self.shop.start_sender("second")
+            self.shop.start_sender("third")
+            time.sleep(SETTING_OUT)
+            return self.shop.under_way()
 
-    def _stop_rabbit(self, draw: float) -> None:
+    def _apart(self, name: str, draw: float) -> bool:
+        """Killed, and until it is killed again its clock is half a minute ahead or behind."""
+        self.shop.off[name] = 30 if draw < 0.5 else -30
+        self._kill(name)
+        end = time.monotonic() + LURK
+        while name in self.shop.off and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.shop.off.pop(name, None) is None
+
+    def _stop_rabbit(self, draw: float) -> bool:
         if isinstance(self.broker, RabbitMQ):
             self.broker.stop(signal.SIGKILL if draw < 0.5 else signal.SIGTERM)
             time.sleep(1.0 + draw)
             self.broker.start()
+        return self.broker is not None
 
-    def _fill_the_disk(self, draw: float) -> None:
-        """No file of the server's, or of the sender's, may grow beyond what the store has now, for a moment."""
-        store = self.shop.folder / "data" / "store.jsonl"
-        targets = [self.shop.processes[name] for name in ("server", "sender") if self.shop.alive(name)]
-        size = _size(store) + int(draw * 4096)
-        for process in targets:
-            _limit(process.pid, size)
-        time.sleep(0.5)
-        for process in targets:
-            _limit(process.pid, resource.RLIM_INFINITY)
+    def _fill_the_disk(self, draw: float) -> bool:
+        """No file of the server's, or of the sender's, may grow beyond what the store has now, until that was met."""
+        before = self.shop.said(FULL)
+        size = _size(self.shop.folder / "data" / "store.jsonl") + int(draw * 4096)
+        end = time.monotonic() + LURK
+        limited = set()
+        while (struck := self.shop.said(FULL) > before) is False and time.monotonic() < end:
+            for name in ("server", "sender"):  # who is started meanwhile, too
+                if self.shop.alive(name):
+                    limited.add(self.shop.processes[name].pid)
+            for pid in limited:
+                _limit(pid, size)
+            time.sleep(0.1)
+        for pid in limited:
+            _limit(pid, resource.RLIM_INFINITY)
+        return struck
 
 
 def _limit(pid: int, size: int) -> None:

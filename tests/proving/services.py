@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from tests.proving.tether import MARK
+
 #: How long one may take to start, in seconds.
 PATIENCE = 90.0
 
@@ -76,7 +78,8 @@ class Service(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment(),
+                env={**self.environment(), MARK: str(self.folder.parent)},
+                start_new_session=True,  # Ctrl-C is for us, who end it
                 **self.options(),
             )
         until(self._is_up, PATIENCE, f"{self.name} on port {self.port}, see {self.folder / 'log'}")
@@ -136,6 +139,8 @@ class Postgres(Service):
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "shared_buffers": "64MB",
+            # What nobody waited for to be on the disk is lost when it is cut off, not only the last moment of it.
+            "wal_writer_delay": "10s",
         }
         return [
             self._program("postgres"),
@@ -149,10 +154,11 @@ class Postgres(Service):
     def answers(self) -> bool:
         return self.run(self._program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)).returncode == 0
 
-    def restart(self, *, immediate: bool) -> None:
+    def restart(self, *, immediate: bool) -> bool:
         """`immediate`: as if the power went."""
         self.stop(signal.SIGQUIT if immediate else signal.SIGINT)
         self.start()
+        return True
 
     @staticmethod
     def _program(name: str) -> str:
@@ -183,14 +189,24 @@ class Redis(Service):
         except OSError:
             return False
 
-    def empty(self) -> None:
+    def empty(self, seconds: float = 3.0) -> bool:
+        """As soon as there is anything in it; whether there was, in time."""
+        end = time.monotonic() + seconds
         with socket.create_connection(("127.0.0.1", self.port), 5) as asked:
-            asked.sendall(b"FLUSHALL\r\n")
-            asked.recv(16)
+            while (full := self._ask(asked, b"DBSIZE") != b":0") is False and time.monotonic() < end:
+                time.sleep(0.01)
+            self._ask(asked, b"FLUSHALL")
+        return full
 
-    def restart(self) -> None:
+    @staticmethod
+    def _ask(asked: socket.socket, command: bytes) -> bytes:
+        asked.sendall(command + b"\r\n")
+        return asked.recv(64).strip()
+
+    def restart(self) -> bool:
         self.stop(signal.SIGKILL)
         self.start()
+        return True
 
 
 class RabbitMQ(Service):
@@ -232,11 +248,10 @@ class RabbitMQ(Service):
         }
 
     def options(self) -> dict[str, object]:
-        # The program is a shell script over the one that listens: they end together.
-        own: dict[str, object] = {"user": "rabbitmq", "cwd": "/"} if os.geteuid() == 0 else {}
-        return {**own, "start_new_session": True}
+        return {"user": "rabbitmq", "cwd": "/"} if os.geteuid() == 0 else {}
 
     def stop(self, number: int = signal.SIGTERM) -> None:
+        # The program is a shell script over the one that listens: they end together.
         if self._process is not None:
             os.killpg(self._process.pid, number)
             self._process.wait(60)

@@ -21,9 +21,11 @@ from messaging.app import Messaging
 from messaging.errors import PartlyFailed
 from messaging.nouns.consent import Consent
 from messaging.nouns.customer import Customer
-from messaging.testing.standins import SendGridStandIn
 from messaging.workspace.folder import make_workspace
-from tests.proving.services import free_port, until
+from tests.proving.clocks import Clocks
+from tests.proving.provider import Provider
+from tests.proving.services import free_port
+from tests.proving.tether import MARK
 
 CAMPAIGN = "spring"
 #: What a command exits with that did what it should, though not for all.
@@ -31,10 +33,13 @@ PARTLY = PartlyFailed.exit_code
 #: Orders a second.
 PACE = 10.0
 
+#: Messages that go in one request.
+BATCH = 50
+
 SETTINGS = {
     "CHANNELS__EMAIL__ADAPTER": "sendgrid",
     "ADAPTERS__SENDGRID__TIMEOUT": "3",
-    "ADAPTERS__SENDGRID__BATCH": "50",
+    "ADAPTERS__SENDGRID__BATCH": str(BATCH),
     "SENDING__ATTEMPTS": "100",
     "SENDING__BACKOFF": "1 second",
     "SENDING__BACKOFF_MAX": "2 seconds",
@@ -43,40 +48,6 @@ SETTINGS = {
     "SENDING__TIMEOUT": "10 seconds",
     "SERVER__ALLOW_INSECURE_LINKS": "true",
 }
-
-
-class Provider(SendGridStandIn):
-    """Keeps when it accepted what, for whom."""
-
-    def __init__(self) -> None:
-        super().__init__(port=free_port(), keep_last=1)
-        #: Message ids in the order they were accepted, with the moment.
-        self.ledger: list[tuple[str, float]] = []
-
-    def keep(self, message: dict[str, Any]) -> None:
-        super().keep(message)
-        self.ledger.append((message["custom_args"]["message_id"], time.monotonic()))
-
-    def fail_next(self, kind: str = "status", **how: Any) -> None:
-        """Fail so, and wait until it has: nothing may be on its way for a moment."""
-        self.fail(kind, **how)
-        end = time.monotonic() + 6.0
-        while self._failures.standing(kind) is not None and time.monotonic() < end:
-            time.sleep(0.05)
-
-    def refuse_connections(self, seconds: float) -> None:
-        """Nobody listens, for so long."""
-        port = self._server.port
-        self._server.stop()
-        time.sleep(seconds)
-        until(lambda: self._listens(port), 20, "the provider's port")
-
-    def _listens(self, port: int) -> bool:
-        try:
-            self._server.start()
-        except Exception:  # its port is still waited for
-            return False
-        return True
 
 
 class Shop:
@@ -102,6 +73,7 @@ class Shop:
             "MESSAGING__SENDING__RATE": json.dumps({"sendgrid": round(people / seconds / 0.75, 1)}),
             "MESSAGING__SENDING__UNKNOWN": unknown,
             "PYTHONUNBUFFERED": "1",
+            MARK: str(folder.parent),
         }
         if queue is not None:
             self.environment |= {"MESSAGING__QUEUE__USE": "celery", "MESSAGING__QUEUE__URL": queue}
@@ -109,6 +81,9 @@ class Shop:
         #: The last of each name.
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._started: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self.clocks = Clocks(folder.parent)
+        #: By how many seconds the clock of the next process of a name is off.
+        self.off: dict[str, int] = {}
 
     def open(self) -> Messaging:
         """The workspace opened here, as its processes do."""
@@ -125,7 +100,7 @@ class Shop:
         with self.open() as app:
             for first in range(0, self.people, 5000):
                 people = [
-                    Customer(id=f"c{n:05d}", email=f"c{n}@mail.example", first_name="Ann", created_at=now)
+                    Customer(id=f"c{n:05d}", email=f"c{n:05d}@mail.example", first_name="Ann", created_at=now)
                     for n in range(first, min(first + 5000, self.people))
                 ]
                 with app.store.transaction():
@@ -139,12 +114,14 @@ class Shop:
 
     # Its processes.
 
-    def start(self, name: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Run a command as process `name`; what it says is in a file of that name."""
+        off = self.off.pop(name, 0)
+        clock = self.clocks.off(off) if off else {}
         with (self.folder.parent / f"{name}.log").open("ab") as log:
             process = self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "messaging", "-w", str(self.folder), *arguments],
-                env={**self.environment, **variables},
+                env={**self.environment, **clock},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -156,9 +133,9 @@ class Shop:
     def start_server(self) -> None:
         self.start("server", "serve", "--port", str(self.port), "--staff-port", "0")
 
-    def start_sender(self, name: str = "sender", **variables: str) -> None:
+    def start_sender(self, name: str = "sender") -> None:
         arguments = ["--no-wait"] if self.workers else []
-        self.start(name, "campaigns", "send", CAMPAIGN, "--yes", "--json", *arguments, **variables)
+        self.start(name, "campaigns", "send", CAMPAIGN, "--yes", "--json", *arguments)
 
     def start_worker(self) -> None:
         self.start("worker", "worker", "--concurrency", "2")
@@ -172,12 +149,22 @@ class Shop:
         process = self.processes.get(name)
         return process is not None and process.poll() in (0, PARTLY)
 
-    def kill(self, name: str) -> None:
-        """As `kill -9` does: it, and nobody who belongs to it."""
+    def under_way(self) -> bool:
+        """Whether anything of the campaign is still to be handed over."""
+        return len({id for id, _ in self.provider.ledger}) < self.people
+
+    def kill(self, name: str) -> bool:
+        """As `kill -9` does: it, and nobody who belongs to it; whether it was alive."""
         process = self.processes.get(name)
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait(30)
+        if process is None or process.poll() is not None:
+            return False
+        process.kill()
+        process.wait(30)
+        return True
+
+    def said(self, text: str) -> int:
+        """How often its processes have said so."""
+        return sum(log.read_text("utf-8", "replace").count(text) for log in self.folder.parent.glob("*.log"))
 
     def children(self, name: str) -> list[int]:
         """The processes that one has started."""
@@ -283,6 +270,11 @@ class Orders:
             time.sleep(0.1)  # as a shop does: again a little later
         self.refused.append(f"{event['id']}: not taken for two minutes")
         return False
+
+
+def customer_of(address: str) -> str:
+    """The id of whose it is."""
+    return address.partition("@")[0]
 
 
 def order(number: int, people: int) -> dict[str, Any]:

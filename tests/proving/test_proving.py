@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from messaging.errors import StoreBroken
 from tests.proving.faults import plan
-from tests.proving.running import Kind, Run, prove
+from tests.proving.running import Kind, Run, prove, readable
 from tests.proving.services import Missing
 
 SEED = 1
@@ -15,6 +16,14 @@ def test_a_seed_names_a_plan():
     kinds = ["server killed", "sender killed", "disk full"]
     assert plan(1, 7, kinds) == plan(1, 7, kinds) != plan(2, 7, kinds)
     assert {fault.kind for fault in plan(1, 3, kinds)} == set(kinds)
+
+
+def test_a_store_that_cannot_be_used_is_a_breach():
+    def look() -> str:
+        raise StoreBroken("it was cut off")
+
+    assert "the store cannot be used: it was cut off" in readable(look, str)
+    assert readable(lambda: "well", str) == "well"
 
 
 def run(kind: Kind) -> Run:
