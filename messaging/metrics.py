@@ -120,6 +120,7 @@ class Metrics:
             return self._known[1]
 
     def _asked(self) -> Iterator[Any]:
+        self._store.health()
         outbox, now = self._store.outbox, self._clock.now()
         messages = _gauge("messages", "Messages by lane, channel and state.", labels=("lane", "channel", "state"))
         for (lane, channel, state), number in sorted(outbox.totals().items()):

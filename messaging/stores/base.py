@@ -274,7 +274,7 @@ class Store(ABC):
         """Where it is and how it does: `{"store", "customers", "messages", "bytes", …}`.
 
         Raises:
-            StoreError: it cannot be used.
+            StoreError: it cannot be used, or nothing can be written to it.
         """
 
     @abstractmethod

@@ -7,10 +7,16 @@ release later.
 
 from __future__ import annotations
 
+import pkgutil
+import re
+from contextlib import closing
+
 from psycopg import sql
 
 from messaging.errors import StoreBroken, StoreError
 from messaging.stores.made import Made
+from messaging.stores.postgres import migrations
+from messaging.stores.postgres.access import check_usable
 from messaging.stores.postgres.address import Place, lock_key
 from messaging.stores.postgres.connections import make_engine
 from messaging.stores.postgres.database import Database
@@ -30,10 +36,11 @@ def step_of(database: Database) -> str | None:
 
     Raises:
         StoreBroken: something is there that is not ours.
-        StoreError: it cannot be reached.
+        StoreError: it cannot be reached, or not be used.
     """
 
     def look(session: Session) -> str | None:
+        check_usable(session, database.place)
         schema = database.place.schema
         tables = {row["relname"] for row in session.rows(_TABLES, {"schema": schema})}
         if "alembic_version" in tables:
@@ -66,14 +73,10 @@ def open_schema(database: Database, made: Made | None) -> str:
                 f"{place.shown}: the store is gone: the schema {place.schema} is empty",
                 hint=f"bring it back from a backup; to begin anew on purpose, remove its line from {made.file}",
             )
-        upgrade(place)
+        _take_steps(place, "head")
         step = KNOWN[-1]
-    elif step > KNOWN[-1]:
-        raise StoreBroken(
-            f"{place.shown}: a newer release has upgraded its schema to {step}, this one knows {KNOWN[-1]}",
-            hint='install that one: pip install --upgrade "customer-messaging[scale]"',
-        )
     elif step not in KNOWN:
+        _check_ours(place, step)
         raise StoreBroken(f"{place.shown}: its schema is too old ({step})", hint=_UPGRADE)
     if made is not None:
         made.note()
@@ -87,12 +90,36 @@ def _known(made: Made) -> bool:
         raise StoreError(f"{made.file}: cannot be read: {error.strerror}") from None
 
 
+def _check_ours(place: Place, step: str) -> None:
+    """Raises StoreBroken: it is no step that this release knows of."""
+    if re.fullmatch(r"\d{4}", step) and step > KNOWN[-1]:
+        raise StoreBroken(
+            f"{place.shown}: a newer release has upgraded its schema to {step}, this one knows {KNOWN[-1]}",
+            hint='install that one: pip install --upgrade "customer-messaging[scale]"',
+        )
+    steps = {found.name[1:5] for found in pkgutil.iter_modules([f"{migrations.__path__[0]}/versions"])}
+    if step not in steps:
+        raise StoreBroken(
+            f"{place.shown}: its schema is at step {step!r}, and no release of this store has one",
+            hint=f"is it another program's? give the store a schema of its own: ?schema={place.schema}_2",
+        )
+
+
 def upgrade(place: Place, to: str = "head") -> None:
     """Take the steps that are missing, all or none; two who do so at once take turns.
 
     Raises:
+        StoreBroken: the schema is somebody else's, or another release's.
         StoreError: it cannot be done.
     """
+    with closing(Database(place)) as database:
+        step = step_of(database)
+    if step is not None:
+        _check_ours(place, step)
+    _take_steps(place, to)
+
+
+def _take_steps(place: Place, to: str) -> None:
     # Here, since every start of every command would pay for it.
     from alembic import command
     from alembic.config import Config

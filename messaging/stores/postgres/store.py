@@ -10,6 +10,7 @@ from messaging.errors import InputError
 from messaging.nouns.template import TemplateVersion
 from messaging.stores.base import Store
 from messaging.stores.made import Made
+from messaging.stores.postgres.access import check_writable
 from messaging.stores.postgres.address import Place
 from messaging.stores.postgres.addresses import PostgresAddresses
 from messaging.stores.postgres.campaigns import PostgresCampaigns
@@ -146,10 +147,12 @@ class PostgresStore(Store):
 
     def health(self) -> dict[str, Any]:
         def look(session: Session) -> dict[str, Any]:
-            row = session.row(_HEALTH, {"schema": self._database.place.schema})
+            place = self._database.place
+            check_writable(session, place)
+            row = session.row(_HEALTH, {"schema": place.schema})
             assert row is not None
             return {
-                "store": self._database.place.shown,
+                "store": place.shown,
                 **{name: session.count(name) for name in ("customers", "messages", "events")},
                 **row,
             }

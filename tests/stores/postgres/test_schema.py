@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 import threading
@@ -72,19 +73,55 @@ def test_to_upgrade_what_is_new_enough_changes_nothing(open_new, place):
 
 def test_somebody_elses_tables_are_left_alone(open_new, place, aside):
     aside.execute(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.orders (id int)")
-    with pytest.raises(StoreBroken, match="tables that are not this store's") as caught:
-        open_new()
-    assert "?schema=" in caught.value.hint
+    for attempt in (open_new, lambda: upgrade(place)):
+        with pytest.raises(StoreBroken, match="tables that are not this store's") as caught:
+            attempt()
+        assert "?schema=" in caught.value.hint
     assert aside.execute("SELECT count(*) FROM pg_tables WHERE schemaname = %s", [place.schema]).fetchone() == (1,)
 
 
-@pytest.mark.parametrize(("step", "problem"), [("9999", "newer release"), ("0000", "too old")])
-def test_another_releases_schema_is_refused(open_new, place, aside, step, problem):
+@pytest.mark.parametrize(
+    ("step", "problem", "hint"),
+    [
+        ("9999", "newer release", "pip install --upgrade"),
+        ("0000", "no release of this store has one", "schema of its own"),
+        ("ab12cd34ef", "no release of this store has one", "schema of its own"),
+    ],
+)
+def test_another_releases_schema_is_refused_and_not_upgraded(open_new, place, aside, step, problem, hint):
     open_new()
     aside.execute(f"UPDATE {place.schema}.alembic_version SET version_num = %s", [step])
-    with pytest.raises(StoreBroken, match=problem) as caught:
-        open_new()
-    assert caught.value.hint
+    for attempt in (open_new, lambda: upgrade(place)):
+        with pytest.raises(StoreBroken, match=problem) as caught:
+            attempt()
+        assert hint in caught.value.hint
+        assert "store upgrade" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_name_is_refused(postgres, aside, encoding):
+    name = f"test_{secrets.token_hex(8)}"
+    aside.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    place = read_address(f"{postgres.rpartition('/')[0]}/{name}")
+    try:
+        for attempt in (PostgresStore, upgrade):
+            with pytest.raises(StoreError, match=f"{name}.*encoding is {encoding}") as caught:
+                attempt(place)
+            assert "ENCODING 'UTF8'" in caught.value.hint
+    finally:
+        aside.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_role_that_may_not_look_into_the_schema(open_new, place, aside, new_postgres_url):
+    open_new()
+    role = f"test_{secrets.token_hex(8)}"
+    aside.execute(f"CREATE ROLE {role}")
+    try:
+        with pytest.raises(StoreError, match=f"the role {role} may not use the schema {place.schema}") as caught:
+            PostgresStore(read_address(f"{new_postgres_url}&options=-c%20role%3D{role}"))
+        assert f"GRANT USAGE ON SCHEMA {place.schema} TO {role}" in caught.value.hint
+    finally:
+        aside.execute(f"DROP ROLE {role}")
 
 
 def test_one_that_vanished_is_never_begun_anew(open_new, place, aside, tmp_path):
