@@ -56,7 +56,7 @@ def places(store: Store) -> dict[tuple[object, str], str]:
         type, (store.outbox, store.customers, store.addresses, store.campaigns)
     )
     return {
-        (Audience, "members"): "segment",
+        (Audience, "ids"): "segment",
         (campaigns, "put_members"): "store: member list",
         (Rows, "fill"): "planning",
         (outbox, "add"): "store: add rows",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -101,13 +102,18 @@ class Audience:
 
     def members(self, name: str, *, progress: Progress = _silent) -> Iterator[Customer]:
         """Everybody in the segment, each once, in order of id. All are judged by the time it begins."""
-        return self._members(self._asked(name), progress)
+        found = self._members(self._asked(name), progress)
+        return chain.from_iterable(self._store.customers.get(ids).values() for ids in found)
+
+    def ids(self, name: str, *, progress: Progress = _silent) -> Iterator[str]:
+        """The ids of `members`: nobody is read of whom the store is sure."""
+        return chain.from_iterable(self._members(self._asked(name), progress))
 
     def count(self, name: str, *, progress: Progress = _silent) -> int:
         """How many people are in the segment."""
         asked = self._asked(name)
         sure, unsure = self._store.customers.count_candidates(asked.inquiry)
-        return sure + (sum(1 for _ in self._members(asked, progress, unsure=True)) if unsure else 0)
+        return sure + (sum(map(len, self._members(asked, progress, unsure=True))) if unsure else 0)
 
     def contains(self, name: str, customers: Sequence[Customer]) -> set[str]:
         """Ids of those of `customers` who are in the segment."""
@@ -173,15 +179,15 @@ class Audience:
         )
         return _Asked(library, expression, library.matchers[name], inquiry)
 
-    def _members(self, asked: _Asked, progress: Progress, *, unsure: bool = False) -> Iterator[Customer]:
-        """Whom the store is not sure of, Python judges."""
+    def _members(self, asked: _Asked, progress: Progress, *, unsure: bool = False) -> Iterator[list[str]]:
+        """Their ids, page by page. Whom the store is not sure of, Python judges."""
         after = None
         while page := self._store.customers.candidates(asked.inquiry, after=after, limit=PAGE, unsure=unsure):
-            after = page[-1][0].id
-            judged = [customer for customer, sure in page if not sure]
-            subjects = self._subjects(asked, judged) if judged else ()
-            found = {subject.customer.id for subject in subjects if asked.matches(subject)}
-            yield from (customer for customer, sure in page if sure or customer.id in found)
+            after = page[-1][0]
+            judged = [id for id, sure in page if not sure]
+            customers = list(self._store.customers.get(judged).values()) if judged else []
+            found = {subject.customer.id for subject in self._subjects(asked, customers) if asked.matches(subject)}
+            yield [id for id, sure in page if sure or id in found]
             progress(len(page))
 
     def _pages(self, progress: Progress) -> Iterator[list[Customer]]:

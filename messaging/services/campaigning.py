@@ -199,7 +199,7 @@ class Campaigning:
         self, campaign: Campaign, version: TemplateVersion, plan_hash: str | None
     ) -> tuple[Collection[str], dict[str, str]]:
         """Who gets it, and why some of them are skipped in any case."""
-        members = Ids(customer.id for customer in self._audience.members(campaign.segment))
+        members = Ids(self._audience.ids(campaign.segment))
         if plan_hash is None:
             return members, {}
         return self._compare(campaign, version, self._plans.load(campaign.name, plan_hash), members)

@@ -29,7 +29,7 @@ RECENT = timedelta(days=31)
 _RUNS = (CampaignState.PLANNING, CampaignState.SENDING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """A message that somebody wants sent."""
 
@@ -84,17 +84,13 @@ class Planner:
         Raises:
             PluginError: a check failed, unless `hold`.
         """
-        choices = [self._channels(draft) for draft in drafts]
-        addresses = {
-            (channel, address)
-            for draft, channels in zip(drafts, choices, strict=True)
-            for channel in channels
-            if (address := self._address(draft.customer, channel))
-        }
-        statuses = self._store.addresses.status(addresses)
-        messages = [
-            self._message(draft, channels, statuses, now) for draft, channels in zip(drafts, choices, strict=True)
+        choices = [
+            [(channel, self._address(draft.customer, channel)) for channel in self._channels(draft)] for draft in drafts
         ]
+        statuses = self._store.addresses.status(
+            {(channel, address) for places in choices for channel, address in places if address}
+        )
+        messages = [self._message(draft, places, statuses, now) for draft, places in zip(drafts, choices, strict=True)]
         customers = {draft.customer.id: draft.customer for draft in drafts}
         try:
             return self.check(messages, customers, statuses, now=now)
@@ -113,14 +109,18 @@ class Planner:
         return usable or draft.version.channels[:1]
 
     def _message(
-        self, draft: Draft, channels: Sequence[str], statuses: Mapping[Address, AddressStatus], now: datetime
+        self,
+        draft: Draft,
+        places: Sequence[tuple[str, str | None]],
+        statuses: Mapping[Address, AddressStatus],
+        now: datetime,
     ) -> Message:
         message_class = draft.message_class or draft.version.message_class
-        chosen, reason = channels[0], draft.reason
-        for channel in channels if reason is None else ():
-            why = self._refusal(draft, channel, message_class, statuses)
+        (chosen, address), reason = places[0], draft.reason
+        for place in places if reason is None else ():
+            why = _refusal(draft, *place, message_class, statuses)
             if why is None:
-                chosen, reason = channel, None
+                (chosen, address), reason = place, None
                 break
             reason = reason or why
         return Message(
@@ -128,7 +128,7 @@ class Planner:
             origin=draft.origin,
             customer_id=draft.customer.id,
             channel=chosen,
-            address=self._address(draft.customer, chosen),
+            address=address,
             template=draft.version.template,
             version=draft.version.version,
             message_class=message_class,
@@ -145,16 +145,6 @@ class Planner:
             expires_at=draft.expires_at,
             created_at=now,
         )
-
-    def _refusal(
-        self, draft: Draft, channel: str, message_class: MessageClass, statuses: Mapping[Address, AddressStatus]
-    ) -> str | None:
-        address = self._address(draft.customer, channel)
-        if not address:
-            return f"{policy.NO_ADDRESS} ({channel})"
-        if channel not in draft.version.parts:
-            return f"template has no {channel} part"
-        return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
     def check(
         self,
@@ -226,6 +216,20 @@ class Later(Mapping[Any, Any]):
 
     def __len__(self) -> int:
         return len(self._loaded)
+
+
+def _refusal(
+    draft: Draft,
+    channel: str,
+    address: str | None,
+    message_class: MessageClass,
+    statuses: Mapping[Address, AddressStatus],
+) -> str | None:
+    if not address:
+        return f"{policy.NO_ADDRESS} ({channel})"
+    if channel not in draft.version.parts:
+        return f"template has no {channel} part"
+    return policy.refusal(statuses[channel, address], message_class, draft.version.topic)
 
 
 def _decided(message: Message, denied: Mapping[str, str], delayed: Mapping[str, tuple[datetime, str]]) -> Message:

@@ -71,13 +71,13 @@ class Customers(ABC):
 
     def candidates(
         self, inquiry: Inquiry, *, after: str | None = None, limit: int = 1000, unsure: bool = False
-    ) -> list[tuple[Customer, bool]]:
-        """The next customers, in order of id, who may meet a condition, and whether they surely do.
+    ) -> list[tuple[str, bool]]:
+        """The ids of the next customers, in order, who may meet a condition, and whether they surely do.
 
         Whoever meets it is among them. `unsure`: only those of whom it is not sure. A store that cannot tell
         leaves everybody to the caller.
         """
-        return [(customer, False) for customer in self.page(after=after, limit=limit)]
+        return [(customer.id, False) for customer in self.page(after=after, limit=limit)]
 
     def count_candidates(self, inquiry: Inquiry) -> tuple[int, int]:
         """How many customers surely meet a condition, and of how many more it is not sure."""

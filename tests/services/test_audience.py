@@ -79,6 +79,32 @@ def test_members_come_once_in_order_over_pages(audience: Audience, store: TinySt
     assert audience.contains("vips", people[:4]) == {"c00000", "c00003"}
 
 
+def test_of_ids_nobody_is_read_of_whom_the_store_is_sure(
+    audience: Audience, store: TinyStore, segment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.customers.put(Customer(id=id, attributes={"vip": id != "c"}) for id in "abcd")
+    segment("vips", "vip")
+    monkeypatch.setattr(store.customers, "candidates", told := Told([[("a", True), ("b", False), ("c", False)]]))
+    monkeypatch.setattr(store.customers, "get", read := Told([{"b": Customer(id="b", attributes={"vip": True})}]))
+    assert list(audience.ids("vips")) == ["a", "b"]
+    assert read.asked == [["b", "c"]]
+    assert [given["after"] for given in told.given] == [None, "c"]
+
+
+class Told:
+    """Answers one call after the other; with nothing, when there is no answer left."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.answers = answers
+        self.asked: list[Any] = []
+        self.given: list[dict[str, Any]] = []
+
+    def __call__(self, what: Any, **given: Any) -> Any:
+        self.asked.append(what)
+        self.given.append(given)
+        return self.answers.pop(0) if self.answers else []
+
+
 def test_all_are_judged_by_one_time(audience: Audience, store: TinyStore, segment: Any, clock: FrozenClock) -> None:
     store.customers.put(Customer(id=f"c{i:04}") for i in range(1_500))
     store.events.put_orders(order(i, f"c{i:04}", clock.now() - timedelta(hours=23)) for i in range(1_500))

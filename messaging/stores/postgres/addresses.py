@@ -13,7 +13,7 @@ from messaging.stores.base import Address, Addresses
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import to_json
+from messaging.stores.postgres.values import Texts, to_json
 
 CONSENTS = Table(
     "consents",
@@ -120,42 +120,41 @@ def addresses_of(customer: Customer) -> list[Address]:
 def _known(session: Session, addresses: Collection[Address]) -> dict[Address, AddressStatus]:
     consents: defaultdict[Address, list[Consent]] = defaultdict(list)
     suppressions: dict[Address, Suppression] = {}
-    for row in session.rows(
-        f"""
-        SELECT consents.*, channel, address, reason, suppressions.at AS suppressed_at, suppressions.source AS told_by
+    statement = f"""
+        SELECT channel, address, topic, granted, consents.at, dated, consents.source, message_id,
+            reason, suppressions.at, suppressions.source
         FROM {_WANTED} LEFT JOIN consents USING (channel, address) LEFT JOIN suppressions USING (channel, address)
         WHERE consents.key IS NOT NULL OR reason IS NOT NULL
         ORDER BY consents.at, consents.seq
-        """,
-        _wanted(addresses),
+    """
+    for channel, address, topic, granted, at, dated, source, message_id, reason, since, told_by in session.tuples(
+        statement, _wanted(addresses)
     ):
-        place = row["channel"], row["address"]
-        if row["key"] is not None:
+        place = channel, address
+        if topic is not None:
             consents[place].append(
                 Consent(
-                    channel=place[0],
-                    address=place[1],
-                    topic=row["topic"],
-                    granted=row["granted"],
-                    at=row["at"],
-                    dated=row["dated"],
-                    source=row["source"],
-                    message_id=row["message_id"],
+                    channel=channel,
+                    address=address,
+                    topic=topic,
+                    granted=granted,
+                    at=at,
+                    dated=dated,
+                    source=source,
+                    message_id=message_id,
                 )
             )
-        if row["reason"] is not None and place not in suppressions:
-            suppressions[place] = Suppression(
-                channel=place[0], address=place[1], reason=row["reason"], at=row["suppressed_at"], source=row["told_by"]
-            )
+        if reason is not None and place not in suppressions:
+            suppressions[place] = Suppression(channel=channel, address=address, reason=reason, at=since, source=told_by)
     return {
         place: AddressStatus(tuple(consents.get(place, ())), suppressions.get(place))
         for place in consents.keys() | suppressions.keys()
     }
 
 
-def _wanted(addresses: Collection[Address]) -> dict[str, list[str]]:
-    fine = [place for place in dict.fromkeys(addresses) if all(map(is_storable, place))]
-    return {"channels": [channel for channel, _ in fine], "addresses": [address for _, address in fine]}
+def _wanted(addresses: Collection[Address]) -> dict[str, Texts]:
+    fine = [place for place in dict.fromkeys(addresses) if is_storable("".join(place))]
+    return {"channels": Texts(channel for channel, _ in fine), "addresses": Texts(address for _, address in fine)}
 
 
 def _key(consent: Consent) -> str:

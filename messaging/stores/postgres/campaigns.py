@@ -69,9 +69,9 @@ class PostgresCampaigns(Campaigns):
             ORDER BY position LIMIT %(page)s
         """
         start = 0
-        while rows := self._database.rows(statement, {"campaign": campaign, "start": start, "page": PAGE}):
+        while rows := self._database.tuples(statement, {"campaign": campaign, "start": start, "page": PAGE}):
             start += len(rows)
-            yield from (row["customer_id"] for row in rows)
+            yield from (id for (id,) in rows)
 
 
 def begin_lists(session: Session, lists: Iterable[Document]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
@@ -15,6 +13,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from messaging.errors import StoreError
 from messaging.stores.postgres.address import Place
+from messaging.stores.postgres.values import JsonLoader, Texts, TextsDumper
 
 #: Beats the database's, the role's and the environment's (PGTZ …). Some are not known to all servers.
 _SET = """
@@ -104,7 +103,9 @@ class Connections:
         self.own = set()
 
     def _prepare(self, connection: Any, _record: object) -> None:
-        set_json_loads(orjson.loads, connection)
+        for kind in ("json", "jsonb"):
+            connection.adapters.register_loader(kind, JsonLoader)
+        connection.adapters.register_dumper(Texts, TextsDumper)
         self.own.add(connection.execute(_TAKE_SHARD, [_SHARDS]).fetchone()[1])
         connection.execute(_BE_THERE, [self.place.presence])
 

@@ -22,7 +22,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.engagements import engagement_of
 from messaging.stores.postgres.events import event_of
 from messaging.stores.postgres.exclusive import alone
-from messaging.stores.postgres.messages import message_of
+from messaging.stores.postgres.messages import FIELDS, message_of
 from messaging.stores.postgres.orders import order_of
 from messaging.stores.postgres.session import Row
 from messaging.stores.postgres.short_links import link_of
@@ -99,7 +99,7 @@ _ROWS: Mapping[str, Callable[[Row], Document]] = MappingProxyType(
         "campaigns": lambda row: Campaign.from_document(row["document"]).to_document(),
         "member_lists": dict,
         "members": lambda row: {name: row[name] for name in ("campaign", "position", "customer_id")},
-        "messages": lambda row: message_of(row).to_document(),
+        "messages": lambda row: message_of(row[name] for name in FIELDS).to_document(),
         "engagements": lambda row: engagement_of(row).to_document(),
         "short_links": lambda row: link_row(link_of(row)),
         "notes": lambda row: {"key": row["key"], "value": row["value"]},

@@ -41,6 +41,8 @@ CUSTOMERS = Table(
     email_folded="text",
 )
 _FIELDS = tuple(field.name for field in fields(Customer))
+#: What `_customer` reads, in its order.
+_COLUMNS = ", ".join(_FIELDS)
 #: Tables in which a customer leaves traces.
 _TOUCHED = (
     *("customers", "events", "orders", "order_skus", "order_sums", "short_links", "messages", "members", "engagements"),
@@ -62,17 +64,18 @@ class PostgresCustomers(Customers):
 
     def get(self, ids: Iterable[str]) -> dict[str, Customer]:
         ids = askable(ids)
-        rows = self._database.rows("SELECT * FROM customers WHERE id = ANY(%(ids)s)", {"ids": ids}) if ids else []
-        found = {row["id"]: _customer(row) for row in rows}
+        statement = f"SELECT {_COLUMNS} FROM customers WHERE id = ANY(%(ids)s)"
+        rows = self._database.tuples(statement, {"ids": ids}) if ids else []
+        found = {customer.id: customer for customer in map(_customer, rows)}
         return {id: found[id] for id in ids if id in found}
 
     def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         emails, phones = askable([email.lower()] if email else []), askable([phone] if phone else [])
         if not emails and not phones:
             return []
-        rows = self._database.rows(
-            """
-            SELECT * FROM customers WHERE id IN (
+        rows = self._database.tuples(
+            f"""
+            SELECT {_COLUMNS} FROM customers WHERE id IN (
                 (SELECT id FROM customers WHERE email_folded = ANY(%(emails)s) LIMIT %(limit)s)
                 UNION
                 (SELECT id FROM customers WHERE phone = ANY(%(phones)s) LIMIT %(limit)s)
@@ -87,9 +90,9 @@ class PostgresCustomers(Customers):
         wanted = list(places)
         emails = askable([address.lower() for channel, address in wanted if channel == "email"])
         phones = askable([address for channel, address in wanted if channel == "sms"])
-        rows = self._database.rows(
-            """
-            SELECT * FROM customers WHERE id IN (
+        rows = self._database.tuples(
+            f"""
+            SELECT {_COLUMNS} FROM customers WHERE id IN (
                 SELECT found.id FROM unnest(%(emails)s::text[]) AS wanted (email) CROSS JOIN LATERAL
                     (SELECT id FROM customers WHERE email_folded = wanted.email LIMIT %(limit)s) AS found
                 UNION
@@ -113,13 +116,13 @@ class PostgresCustomers(Customers):
 
     def page(self, *, after: str | None = None, limit: int = 1000) -> list[Customer]:
         # No id is empty, so all come after that.
-        statement = "SELECT * FROM customers WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"
-        rows = self._database.rows(statement, {"after": after or "", "limit": limit})
+        statement = f"SELECT {_COLUMNS} FROM customers WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"
+        rows = self._database.tuples(statement, {"after": after or "", "limit": limit})
         return list(map(_customer, rows))
 
     def candidates(
         self, inquiry: Inquiry, *, after: str | None = None, limit: int = 1000, unsure: bool = False
-    ) -> list[tuple[Customer, bool]]:
+    ) -> list[tuple[str, bool]]:
         asking = Asking(inquiry, has_sums=self._has_sums)
         condition = asking.write()
         where = condition.possible
@@ -129,11 +132,10 @@ class PostgresCustomers(Customers):
             where = f"({where} AND ({condition.certain}) IS NOT TRUE)"
         sure = "true" if condition.exact else f"(({condition.certain}) IS TRUE)"
         statement = f"""
-            SELECT c.*, {"false" if unsure else sure} AS is_sure FROM {asking.source(whole=False)[1]}
+            SELECT c.id, {"false" if unsure else sure} FROM {asking.source(whole=False)[1]}
             WHERE c.id > %(after)s AND {where} ORDER BY c.id LIMIT %(limit)s
         """
-        rows = self._database.rows(statement, {**asking.parameters, "after": after or "", "limit": limit})
-        return [(_customer(row), row["is_sure"]) for row in rows]
+        return self._database.tuples(statement, {**asking.parameters, "after": after or "", "limit": limit})
 
     def count_candidates(self, inquiry: Inquiry) -> tuple[int, int]:
         asking = Asking(inquiry, has_sums=self._has_sums)
@@ -173,10 +175,11 @@ class PostgresCustomers(Customers):
         ids, addresses = list(ids), list(addresses)
 
         def forget(session: Session) -> None:
-            row = session.row("DELETE FROM customers WHERE id = %(id)s RETURNING *", {"id": customer_id})
-            if row is None:
+            statement = f"DELETE FROM customers WHERE id = %(id)s RETURNING {_COLUMNS}"
+            rows = session.tuples(statement, {"id": customer_id})
+            if not rows:
                 return
-            own = {*addresses_of(_customer(row)), *addresses}
+            own = {*addresses_of(_customer(rows[0])), *addresses}
             identity = Identity(customer_id, own, ids=ids, alias=random_id())
             forget_events(session, identity)
             forget_links(session, customer_id)
@@ -190,10 +193,10 @@ class PostgresCustomers(Customers):
         scrub(self._database, _TOUCHED)
 
 
-def _customer(row: dict[str, Any]) -> Customer:
-    """The customer in a row. Not by way of a document: segments and senders read every one of them."""
-    values = {name: row[name] for name in _FIELDS}
-    values["told_at"] = told_at_of(row["told_at"] or {})
+def _customer(row: tuple[Any, ...]) -> Customer:
+    """The customer in a row. Not by way of a document: planners and senders read every one of them."""
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["told_at"] = told_at_of(values["told_at"]) if values["told_at"] else {}
     return Customer(**values)
 
 

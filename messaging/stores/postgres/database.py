@@ -49,6 +49,10 @@ class Database:
         """Read by one statement."""
         return self.read(lambda session: session.rows(statement, values))
 
+    def tuples(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """See `Session.tuples`."""
+        return self.read(lambda session: session.tuples(statement, values))
+
     def read(self, work: Callable[[Session], T], *, in_order: bool = False) -> T:
         """Do what changes nothing, each statement by itself.
 

@@ -62,7 +62,7 @@ class PostgresEngagements(Engagements):
                 for key, document in documents.items()
             ]
             conflict = "ON CONFLICT (key) DO NOTHING RETURNING key"
-            return [row["key"] for row in session.insert("engagements", ENGAGEMENTS.columns, rows, conflict)]
+            return [key for (key,) in session.insert("engagements", ENGAGEMENTS.columns, rows, conflict)]
 
         new = set(self._database.write(add)) if first else set()
         return [engagement for key, engagement in first.items() if key in new]

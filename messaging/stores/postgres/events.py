@@ -72,7 +72,7 @@ class PostgresEvents(Events):
             gone = _erased(session, rows)
             fresh = [rows[key] for key in dict.fromkeys(event.key for event in events) if key not in gone]
             new = session.insert("events", EVENTS.columns, fresh, "ON CONFLICT (key) DO NOTHING RETURNING key")
-            added = {row["key"] for row in new}
+            added = {key for (key,) in new}
             return added, _get(session, [key for key in rows if key not in added and key not in gone]), gone
 
         added, known, gone = self._database.write(add)

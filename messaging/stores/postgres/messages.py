@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
+from messaging.nouns.documents import is_storable, without_empty
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.table import Table
+from messaging.stores.postgres.values import to_json
+from messaging.stores.values import pack
 
 MESSAGES = Table(
     "messages",
@@ -26,22 +31,41 @@ MESSAGES = Table(
 #: What says who a message was for.
 _GONE = ("address", "context", "event_key", "trigger_key", "provider_id")
 
+#: What `message_of` reads, in order.
+FIELDS = tuple(each.name for each in fields(Message))
+COLUMNS = ", ".join(FIELDS)
+_STATES, _CLASSES, _LANES = ({each.value: each for each in kind} for kind in (MessageState, MessageClass, Lane))
+_values = attrgetter(*MESSAGES.columns)
+_texts = attrgetter(*(name for name, kind in MESSAGES.columns.items() if kind == "text"))
 
-_FIELDS = tuple(each.name for each in fields(Message))
 
-
-def message_of(row: Row) -> Message:
+def message_of(row: Iterable[Any]) -> Message:
     """The message in a row. Not by way of a document: a sender reads every one of them."""
-    values = {name: row[name] for name in _FIELDS}
-    values["message_class"] = MessageClass(row["message_class"])
-    values["lane"] = Lane(row["lane"])
-    values["state"] = MessageState(row["state"])
+    values = dict(zip(FIELDS, row, strict=True))
+    values["message_class"] = _CLASSES[values["message_class"]]
+    values["lane"] = _LANES[values["lane"]]
+    values["state"] = _STATES[values["state"]]
     return Message(**values)
 
 
-def messages_of(rows: Iterable[Row]) -> list[Message]:
+def messages_of(rows: Iterable[Iterable[Any]]) -> list[Message]:
     """The messages in rows."""
     return list(map(message_of, rows))
+
+
+def row_of(message: Message) -> tuple[Any, ...]:
+    """A message as a row of `MESSAGES`. Not by way of a document, unless something in it has to be looked at.
+
+    Raises:
+        InputError: it has what cannot be kept.
+    """
+    texts = _texts(message)
+    if message.context is None and "" not in texts and is_storable("".join(filter(None, texts))):
+        return _values(message)
+    pack(message.to_document(), MESSAGES.name)
+    told = without_empty(dict(zip(MESSAGES.columns, _values(message), strict=True)))
+    told["context"] = to_json(told.get("context"))
+    return tuple(map({**MESSAGES.empty, **told}.get, MESSAGES.columns))
 
 
 def fact_of(row: Row) -> MessageFact:

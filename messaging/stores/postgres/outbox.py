@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from messaging.nouns.documents import is_storable, time_to_text
+from messaging.nouns.documents import is_storable
 from messaging.nouns.history import MessageFact
 from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.postgres.database import Database
-from messaging.stores.postgres.messages import MESSAGES, fact_of, messages_of
+from messaging.stores.postgres.messages import COLUMNS, MESSAGES, fact_of, messages_of, row_of
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
@@ -31,11 +31,13 @@ _MAY_ARRIVE_TWICE = f"coalesce(reason, '') LIKE '%%{TWICE}%%'"
 _CLOSED = f"%(reason)s::text || CASE WHEN {_MAY_ARRIVE_TWICE} THEN '; {TWICE}' ELSE '' END"
 
 
+#: Of so many columns is made whose turn it is: lane, due time, order of arrival.
+_TURN = 3
 #: States with an index of their own that a template's messages are found by.
 _WITH_INDEX = (MessageState.PLANNED, MessageState.UNKNOWN)
 #: A template's messages: those of its campaigns, each a stretch of an index, and those that have none.
 _OF_TEMPLATE = """
-SELECT * FROM messages WHERE id = ANY(ARRAY(
+SELECT {columns} FROM messages WHERE id = ANY(ARRAY(
     (SELECT id FROM messages {where} AND campaign IS NULL ORDER BY id LIMIT %(limit)s)
     UNION ALL
     SELECT theirs.id FROM (SELECT DISTINCT campaign AS name FROM message_counts WHERE template = %(template)s) AS known,
@@ -54,19 +56,15 @@ class PostgresOutbox(Outbox):
         self._classes: dict[str, str] = {}
 
     def add(self, messages: Sequence[Message]) -> int:
-        rows: dict[str, tuple[Any, ...]] = {}
+        first: dict[str, Message] = {}
         for message in messages:
-            if message.id not in rows:
-                rows[message.id] = MESSAGES.row(message.to_document())
+            first.setdefault(message.id, message)
+        rows = list(map(row_of, first.values()))
         conflict = "ON CONFLICT (id) DO NOTHING RETURNING id"
-        return len(
-            self._database.write(
-                lambda session: session.insert("messages", MESSAGES.columns, list(rows.values()), conflict)
-            )
-        )
+        return len(self._database.write(lambda session: session.insert("messages", MESSAGES.columns, rows, conflict)))
 
     def replan(self, messages: Sequence[Message]) -> int:
-        rows = {message.id: MESSAGES.row(message.to_document()) for message in messages}
+        rows = {message.id: row_of(message) for message in messages}
 
         def replan(session: Session) -> int:
             statement = f"""
@@ -84,7 +82,7 @@ class PostgresOutbox(Outbox):
         wanted = askable(ids)
         if not wanted:
             return {}
-        rows = self._database.rows("SELECT * FROM messages WHERE id = ANY(%(ids)s)", {"ids": wanted})
+        rows = self._database.tuples(f"SELECT {COLUMNS} FROM messages WHERE id = ANY(%(ids)s)", {"ids": wanted})
         found = {message.id: message for message in messages_of(rows)}
         return {id: found[id] for id in wanted if id in found}
 
@@ -109,12 +107,12 @@ class PostgresOutbox(Outbox):
         if after is not None:
             conditions.append("id > %(after)s")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"SELECT * FROM messages {where} ORDER BY id LIMIT %(limit)s"
+        statement = f"SELECT {COLUMNS} FROM messages {where} ORDER BY id LIMIT %(limit)s"
         if list(given) == ["template"] and state not in _WITH_INDEX:
             # Of a campaign all are, so that nobody should count on few.
             within = where.replace("template =", "template || '' =")
-            statement = _OF_TEMPLATE.format(where=where, within=within)
-        return messages_of(self._database.rows(statement, {**given, "after": after, "limit": limit}))
+            statement = _OF_TEMPLATE.format(columns=COLUMNS, where=where, within=within)
+        return messages_of(self._database.tuples(statement, {**given, "after": after, "limit": limit}))
 
     def counts(self, campaign: str) -> dict[MessageState, int]:
         statement = """
@@ -171,8 +169,8 @@ class PostgresOutbox(Outbox):
         self._workers.keep(worker)
         values = {"worker": worker, "now": now, "campaign": campaign, "channel": channel}
 
-        def claim(session: Session) -> list[Row]:
-            found: list[Row] = []
+        def claim(session: Session) -> list[tuple[Any, ...]]:
+            found: list[tuple[Any, ...]] = []
             for queue in _queues(campaign, channel, lanes):
                 if len(found) == limit:
                     break
@@ -181,10 +179,10 @@ class PostgresOutbox(Outbox):
                     UPDATE messages SET worker = %(worker)s WHERE id = ANY(ARRAY(
                         SELECT id FROM messages WHERE {queue} AND due_at <= %(now)s
                         ORDER BY lane, due_at, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-                    )) RETURNING *
+                    )) RETURNING {COLUMNS}, lane, due_at, seq
                 """
-                rows = session.rows(statement, {**values, "limit": limit - len(found)})
-                found += sorted(rows, key=lambda row: (row["lane"], row["due_at"], row["seq"]))
+                rows = session.tuples(statement, {**values, "limit": limit - len(found)})
+                found += (row[:-_TURN] for row in sorted(rows, key=lambda row: row[-_TURN:]))
             return found
 
         return messages_of(self._database.write(claim, durable=False, in_order=True))
@@ -194,8 +192,8 @@ class PostgresOutbox(Outbox):
             UPDATE messages SET state = 'sending', attempts = attempts + 1
             WHERE id = ANY(%(ids)s) AND {_STILL_PLANNED} AND coalesce(worker, '') = %(worker)s RETURNING id
         """
-        values = {"ids": sorted(askable(ids)), "worker": worker}
-        begun = {row["id"] for row in self._database.write(lambda session: session.rows(statement, values))}
+        values = {"ids": askable(sorted(ids)), "worker": worker}
+        begun = {id for (id,) in self._database.write(lambda session: session.tuples(statement, values))}
         return [id for id in dict.fromkeys(ids) if id in begun]
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -204,8 +202,8 @@ class PostgresOutbox(Outbox):
         rounds = [_settled(each) for each in _each_once(outcomes)]
 
         def settle(session: Session) -> None:
-            for values in rounds:
-                session.run(_SETTLE, values)
+            for each in rounds:
+                session.run(_SETTLE, {"outcomes": each})
 
         self._database.write(settle)
 
@@ -213,7 +211,7 @@ class PostgresOutbox(Outbox):
         statement = f"UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND {_STILL_PLANNED}"
         if ids is not None:
             statement += " AND id = ANY(%(ids)s)"
-        values = {"worker": worker, "ids": sorted(askable(ids or ()))}
+        values = {"worker": worker, "ids": askable(sorted(ids or ()))}
         if ids is None or values["ids"]:
             self._database.write(lambda session: session.run(statement, values), durable=False)
 
@@ -226,12 +224,12 @@ class PostgresOutbox(Outbox):
         return {row["worker"]: (row["planned"], row["sending"]) for row in self._database.rows(statement)}
 
     def bury(self, worker: str, *, by: str) -> list[Message]:
-        def bury(session: Session) -> list[Row]:
+        def bury(session: Session) -> list[tuple[Any, ...]]:
             values = {"worker": worker, "by": by, "reason": "the sender died"}
-            lost = session.rows(
+            lost = session.tuples(
                 "UPDATE messages SET state = 'unknown', worker = %(by)s, "
                 f"reason = CASE state WHEN 'sending' THEN {_CLOSED} ELSE reason END "
-                f"WHERE worker = %(worker)s AND NOT {_STILL_PLANNED} RETURNING *",
+                f"WHERE worker = %(worker)s AND NOT {_STILL_PLANNED} RETURNING {COLUMNS}",
                 values,
             )
             session.run(f"UPDATE messages SET worker = NULL WHERE worker = %(worker)s AND {_STILL_PLANNED}", values)
@@ -263,7 +261,7 @@ class PostgresOutbox(Outbox):
         if context is not None:
             pack({"context": dict(context)}, "messages")
         values = {
-            "ids": sorted(askable(ids)),
+            "ids": askable(sorted(ids)),
             "due_at": due_at,
             "expires_at": expires_at,
             "context": to_json(context) if context else None,
@@ -277,10 +275,11 @@ class PostgresOutbox(Outbox):
 
     def waiting(self, *, customer_id: str) -> list[Message]:
         statement = f"""
-            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND {_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}
+            SELECT {COLUMNS} FROM messages
+            WHERE customer_id = ANY(%(ids)s) AND {_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}
             ORDER BY seq
         """
-        return messages_of(self._database.rows(statement, {"ids": askable([customer_id])}))
+        return messages_of(self._database.tuples(statement, {"ids": askable([customer_id])}))
 
     def stop(self, campaign: str, reason: str) -> int:
         pack({"reason": reason}, "messages")
@@ -307,23 +306,23 @@ class PostgresOutbox(Outbox):
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
     def pending(self, customer_ids: Sequence[str]) -> dict[str, tuple[Message, ...]]:
-        statement = """
-            SELECT * FROM messages
+        statement = f"""
+            SELECT {COLUMNS} FROM messages
             WHERE customer_id = ANY(%(ids)s) AND state IN ('planned', 'sending', 'unknown') ORDER BY seq
         """
         found: defaultdict[str, list[Message]] = defaultdict(list)
-        for message in messages_of(self._database.rows(statement, {"ids": askable(customer_ids)})):
+        for message in messages_of(self._database.tuples(statement, {"ids": askable(customer_ids)})):
             found[message.customer_id].append(message)
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
     def skipped(self, customer_ids: Sequence[str], *, now: datetime) -> list[Message]:
         statement = f"""
-            SELECT * FROM messages
+            SELECT {COLUMNS} FROM messages
             WHERE customer_id = ANY(%(ids)s) AND state = 'skipped' AND lane <> {int(Lane.CAMPAIGN)}
                 AND coalesce(expires_at > %(now)s, true)
             ORDER BY seq
         """
-        return messages_of(self._database.rows(statement, {"ids": askable(customer_ids), "now": now}))
+        return messages_of(self._database.tuples(statement, {"ids": askable(customer_ids), "now": now}))
 
     def forget_contexts(self, before: datetime) -> int:
         statement = """
@@ -363,12 +362,13 @@ SELECT CASE WHEN campaign IS NULL AND NOT test THEN version END AS version, camp
 FROM message_counts GROUP BY 1, 2, 3, 4, 5 HAVING sum(number) <> 0
 """
 
-#: Outcomes as arrays: one statement for a thousand. Of an erased customer's message, which has no address any more,
+#: Outcomes as JSON: one statement for a thousand. Of an erased customer's message, which has no address any more,
 #: only what counts is recorded.
 _OUTCOME = {
-    **dict.fromkeys(("id", "state", "reason", "adapter", "provider_id", "variant", "context"), "text"),
+    **dict.fromkeys(("id", "state", "reason", "adapter", "provider_id", "variant"), "text"),
     **dict.fromkeys(("due_at", "sent_at"), "timestamptz"),
     **dict.fromkeys(("attempts", "of_attempt"), "integer"),
+    "context": "json",
 }
 _SETTLE = f"""
 UPDATE messages AS old SET
@@ -381,9 +381,9 @@ UPDATE messages AS old SET
     adapter = coalesce(new.adapter, old.adapter),
     provider_id = CASE WHEN address IS NULL THEN old.provider_id ELSE coalesce(new.provider_id, old.provider_id) END,
     sent_at = coalesce(new.sent_at, old.sent_at),
-    context = CASE WHEN address IS NULL THEN old.context ELSE coalesce(new.context::json, old.context) END,
+    context = CASE WHEN address IS NULL THEN old.context ELSE coalesce(new.context, old.context) END,
     variant = coalesce(new.variant, old.variant)
-FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _OUTCOME.items())}) AS new ({", ".join(_OUTCOME)})
+FROM json_to_recordset(%(outcomes)s) AS new ({", ".join(f"{name} {kind}" for name, kind in _OUTCOME.items())})
 WHERE old.id = new.id AND old.state <> 'sent' AND (
     new.of_attempt IS NULL OR new.state = 'sent' OR old.attempts = new.of_attempt AND (
         old.state IN ('sending', 'unknown') OR old.state = 'planned' AND new.state <> 'unknown'
@@ -407,7 +407,7 @@ def _each_once(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
         yield [each[id] for id in sorted(each)]
 
 
-def _settled(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+def _settled(outcomes: Sequence[Outcome]) -> str | None:
     """Whatever a provider said: a receipt is never lost for it."""
     rows = []
     for outcome in outcomes:
@@ -415,16 +415,16 @@ def _settled(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
             pack({"context": dict(outcome.context)}, "messages")
         row = {
             "id": clean_text(outcome.message_id),
-            "state": outcome.state.value,
+            "state": outcome.state,
             "reason": clean_text(outcome.reason) if outcome.reason else None,
             "adapter": outcome.adapter,
             "provider_id": clean_text(outcome.provider_id) if outcome.provider_id is not None else None,
             "variant": outcome.variant,
-            "context": to_json(outcome.context) if outcome.context is not None else None,
-            "due_at": time_to_text(outcome.due_at),
-            "sent_at": time_to_text(outcome.sent_at),
+            "context": outcome.context,
+            "due_at": outcome.due_at,
+            "sent_at": outcome.sent_at,
             "attempts": outcome.attempts,
             "of_attempt": outcome.of_attempt,
         }
         rows.append(row)
-    return {name: [row[name] for row in rows] for name in _OUTCOME}
+    return to_json(rows)

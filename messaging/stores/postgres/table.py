@@ -23,7 +23,7 @@ class Table:
         that no document has."""
         self.name = name
         self._fields = {field: kind in _JSON for field, kind in columns.items()}
-        self._empty = dict(empty or {})
+        self.empty = dict(empty or {})
         self.columns = {**columns, **more}
         self.replaced = ", ".join(f"{field} = excluded.{field}" for field in self.columns)
 
@@ -34,7 +34,7 @@ class Table:
             InputError: it has what cannot be kept.
         """
         pack(document, self.name)
-        document = {**self._empty, **document}
+        document = {**self.empty, **document}
         values = (
             to_json(document.get(field)) if is_json else document.get(field) for field, is_json in self._fields.items()
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from messaging.expressions.inquiry import Inquiry
 from messaging.ids import random_id
 from messaging.nouns.customer import Customer
 from messaging.nouns.history import History, HistoryNeeds
@@ -82,6 +83,12 @@ class TinyCustomers(Customers):
         with self._journal.reading():
             page = islice(self._ids.after(after), limit)
             return [Customer.from_document(document) for _, document in self._table.copies(page)]
+
+    def candidates(
+        self, inquiry: Inquiry, *, after: str | None = None, limit: int = 1000, unsure: bool = False
+    ) -> list[tuple[str, bool]]:
+        with self._journal.reading():
+            return [(id, False) for id in islice(self._ids.after(after), limit)]
 
     def count(self) -> int:
         with self._journal.reading():

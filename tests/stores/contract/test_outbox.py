@@ -8,6 +8,7 @@ from itertools import count, product
 
 import pytest
 
+from messaging.errors import InputError
 from messaging.nouns.message import Lane, MessageClass, MessageState
 from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outcome
@@ -77,6 +78,39 @@ class TestAdding:
         )
         store.outbox.add([message])
         assert look().outbox.get(["m1", "none"]) == {"m1": message}
+
+    def test_all_of_many_come_back_whatever_is_in_them(self, store, look, make):
+        """Some stores write many by another way than few, and what has a context by another than what has none."""
+        odd = [
+            None,
+            {"order": {"id": "1", "total": 1e16, "b": [], "a": None}},
+            {"note": '\\ "a", {b}\n\u2028\U0001f600'},
+        ]
+        many = [
+            make.message(f"m{n:02}", reason=f'\\N, "{n}"\t{{}} NULL', context=odd[n % 3], sent_at=make.now)
+            for n in range(60)
+        ]
+        store.outbox.add(many)
+        assert list(look().outbox.get(ids(many)).values()) == many
+        assert list(look().outbox.get(ids(many))["m01"].context["order"]) == ["id", "total", "b", "a"]
+
+    @pytest.mark.parametrize("number", [1, 60])
+    def test_an_empty_address_is_none(self, store, look, make, number):
+        few = [make.message(f"m{n}", address="", reason="") for n in range(number)]
+        store.outbox.add(few)
+        found = look().outbox.get(["m0"])["m0"]
+        assert (found.address, found.reason) == (None, None)
+
+    @pytest.mark.parametrize("number", [1, 60])
+    @pytest.mark.parametrize(
+        ("fields", "where"),
+        [({"reason": "a\0b"}, "reason"), ({"address": "\ud800"}, "address"), ({"context": {"a": "\0"}}, "context")],
+    )
+    def test_what_cannot_be_kept_is_refused_by_its_name(self, store, look, make, number, fields, where):
+        some = [make.message(f"m{n}") for n in range(number - 1)]
+        with pytest.raises(InputError, match=where):
+            store.outbox.add([*some, make.message("odd", **fields)])
+        assert look().outbox.page() == []
 
     def test_what_is_there_stays_as_it_is(self, store, look, make):
         assert store.outbox.add([make.message("m1"), make.message("m1", topic="other")]) == 1
@@ -237,6 +271,14 @@ class TestSending:
         store.outbox.settle([Outcome(message_id="m1", state=MessageState.PLANNED, due_at=make.now, attempts=0)])
         assert look().outbox.get(["m1"])["m1"].attempts == 0
         assert ids(look().outbox.claim("other", now=make.now, limit=1)) == ["m1"]
+
+    def test_what_was_sent_is_kept_as_it_was(self, store, look, make):
+        context = {"z": 1e16, "a": [1, {"b": '\\ "x" \u2028'}], "n": None}
+        store.outbox.add([make.message("m1")])
+        store.outbox.settle([replace(make.sent("m1"), context=context, provider_id='a"b\\c,{}\n', reason="NULL")])
+        found = look().outbox.get(["m1"])["m1"]
+        assert (found.context, list(found.context)) == (context, ["z", "a", "n"])
+        assert (found.provider_id, found.reason) == ('a"b\\c,{}\n', "NULL")
 
     def test_whatever_a_provider_says_a_receipt_is_recorded(self, store, look, make):
         store.outbox.add([make.message("m1")])
