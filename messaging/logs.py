@@ -16,13 +16,13 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from messaging.errors import MessagingError
 from messaging.opened import Opened
 from messaging.rules.redacting import redacted
+from messaging.rules.urls import secrets_in
 from messaging.workspace.keys import read_keys
 
 log = logging.getLogger("messaging")
@@ -164,7 +164,7 @@ def secrets_of(app: Opened) -> set[str]:
     found = set(_secrets("", settings.model_dump()))
     found |= {secret for name, value in os.environ.items() for secret in _secrets(name, value)}
     urls = [settings.store.url, settings.queue.url.get_secret_value() if settings.queue.url else ""]
-    found |= {password for url in urls if (password := urlsplit(url).password)}
+    found |= {secret for url in urls for secret in secrets_in(url)}
     try:
         keys = read_keys(app.workspace.root)
     except MessagingError:

@@ -188,7 +188,7 @@ class Sending(_Section):
     """How messages are handed over."""
 
     #: Hand-overs before a message counts as refused (gave up).
-    attempts: int = Field(default=12, ge=1)
+    attempts: int = Field(default=12, ge=1, le=10_000)
     #: First wait before another attempt; it doubles, with jitter.
     backoff: timedelta = timedelta(seconds=30)
     #: Longest wait before another attempt, also when a provider asks for more.

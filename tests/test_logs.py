@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from messaging.errors import MessagingError
 from messaging.logs import log_to, secrets_of
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane
+from messaging.settings import StoreSettings
 
 log = logging.getLogger("messaging.test")
 
@@ -87,6 +89,24 @@ def test_secrets_are_found_by_type_and_by_name(live_shop: Any, monkeypatch: pyte
     assert {"of the relay", "http://me:through@proxy.example:3128", "of-the-shop"} <= found
     assert {keys.api_key, keys.staff_password, keys.signing[1].hex()} <= found
     assert not any(word in found for word in ("pigeon", "mailbox", "email", ""))
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        (
+            "postgresql://shop:hush%40hush@h/d?sslpassword=key%2Bhush",
+            {"hush%40hush", "hush@hush", "key%2Bhush", "key+hush"},
+        ),
+        ("postgresql://postgres@[::1/d", set()),
+    ],
+)
+def test_passwords_in_urls_are_known_as_they_are_meant(live_shop: Any, url: str, secrets: set[str]) -> None:
+    settings = live_shop.app.settings
+    app = SimpleNamespace(
+        settings=settings.model_copy(update={"store": StoreSettings(url=url)}), workspace=live_shop.workspace
+    )
+    assert secrets_of(app) - secrets_of(live_shop.app) == secrets
 
 
 @pytest.mark.parametrize(

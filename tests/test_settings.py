@@ -169,6 +169,7 @@ def test_a_mistake_in_the_file_says_where(file: Path, text: str, message: str) -
         ("server.port", -1, "greater than or equal to 0"),
         ("server.max_body", 0, "greater than or equal to 1"),
         ("sending.attempts", 0, "greater than or equal to 1"),
+        ("sending.attempts", 10_001, "less than or equal to 10000"),
         ("sending.backoff", -5, "must be from 0 to 10 years"),
         ("sending.backoff_max", "200000 days", "must be from 0 to 10 years"),
         ("sending.timeout", 0, "must be more than 0"),

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from messaging.cli.common import json_option, pass_app, print_json, print_table
 from messaging.rules.timing import duration_text
-from messaging.stores.opening import without_secret
+from messaging.rules.urls import without_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-#: `name@host`, with a quoted name too, and what stands before an @ in a url.
+#: Who logs in, before the host of a url.
+_LOGIN = re.compile(r"""(?<=://)[^\s<>"/?#]*@""")
+#: `name@host`, with a quoted name too.
 _EMAIL = re.compile(r"""(?:"[^"\n]{1,64}"|[^\s<>"(),:;@\[\]]+)@[^\s<>"(),:;@\[\]/]+""")
 #: With a plus, or long enough: an ISO time has a T or a colon within ten digits, an id has letters.
 _PHONE = re.compile(r"\+\d(?:[ ()./-]{0,2}\d){6,16}|(?<![\w.:-])\d(?:[ ()./-]?\d){9,16}(?![\w:])")
@@ -25,5 +27,6 @@ def redacted(text: str) -> str:
     text = _PATH.sub(r"\1(token)", text)
     text = _TOKEN.sub("(token)", text)
     if "@" in text:
+        text = _LOGIN.sub("", text)
         text = _EMAIL.sub("(address)", text)
     return _PHONE.sub(lambda found: found[0] if _TIME.match(found[0]) else "(number)", text)

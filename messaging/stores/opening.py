@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from messaging.clock import Clock
 from messaging.errors import Moved, SettingsError, StoreBroken
+from messaging.rules.urls import without_secret
 from messaging.stores.base import Store
 from messaging.stores.contents import MIGRATION
 from messaging.stores.made import Made
@@ -126,8 +126,3 @@ def _scale() -> Iterator[None]:
         raise SettingsError(
             "[store] url: the store on PostgreSQL needs what is not installed", hint=f"pip install {SCALE}"
         ) from None
-
-
-def without_secret(url: str) -> str:
-    """`url` without its password."""
-    return re.sub(r"(//[^/:@]*):.*@", r"\1@", url)

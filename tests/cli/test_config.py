@@ -107,3 +107,15 @@ def test_no_secret_is_shown_however_deep(run):
     assert told["plugins.tea.first.user"] == "ann"
     assert told["plugins.tea.words"] == ["black", "green"]
     assert told["plugins.tea.listed"] == "******"
+
+
+def test_of_a_stores_url_no_password_is_shown(run, monkeypatch):
+    for url in (
+        "postgresql://shop:hush-1@db.example/d?sslmode=require&sslpassword=hush-2",
+        "postgresql://h/d?password=hush-3",
+    ):
+        monkeypatch.setenv("MESSAGING__STORE__URL", url)
+        code, out, err = run("config", "show")
+        assert code == 0
+        assert url.partition("?")[0].replace(":hush-1", "") in out
+        assert "hush" not in out + err

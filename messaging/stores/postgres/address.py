@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import unquote
 
+from psycopg.pq import Conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -86,8 +88,12 @@ def read_address(text: str) -> Place:
     Raises:
         SettingsError: it cannot be read.
     """
+    if text.count("@") > 1:
+        # One of them is in a password. Nothing is shown: what stands before the first may be half of it.
+        raise SettingsError("[store] url: there is more than one @", hint="write one in a password or name as %40")
     try:
         url = make_url(text)
+        _check_sayable(unquote(text), url.host or "")
     except (ArgumentError, ValueError):
         raise SettingsError("[store] url: it cannot be read", hint=_HINT) from None
     if not url.database:
@@ -97,6 +103,12 @@ def read_address(text: str) -> Place:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
         raise SettingsError(
             f"[store] url: the schema {schema!r} is no name", hint="small letters, digits and _, like messaging_2"
+        )
+    libpq = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    for name in query.keys() - libpq - {"pool", "timeout"}:
+        raise SettingsError(
+            f"[store] url: ?{name}= is nothing that a connection has",
+            hint="schema, pool, timeout, or what libpq knows: sslmode, target_session_attrs …",
         )
     pool, timeout = (_number(query, name, usual) for name, usual in (("pool", POOL), ("timeout", TIMEOUT)))
     settings = {
@@ -117,6 +129,15 @@ def read_address(text: str) -> Place:
         pool=pool,
         timeout=timeout,
     )
+
+
+def _check_sayable(text: str, host: str) -> None:
+    """Raises ValueError: it cannot be said to libpq, or no host can be called that."""
+    if b"\0" in text.encode():
+        raise ValueError
+    if not host.startswith("/"):
+        for each in host.split(","):
+            each.encode("idna")
 
 
 def _number(query: dict[str, str], name: str, usual: int) -> int:

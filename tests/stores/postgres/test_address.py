@@ -10,7 +10,7 @@ import pytest
 
 from messaging.clock import Clock
 from messaging.errors import SettingsError, StoreError
-from messaging.stores.opening import open_store
+from messaging.stores.opening import open_store, open_target
 from messaging.stores.postgres.address import read_address
 from messaging.workspace.folder import Workspace
 
@@ -39,12 +39,44 @@ def test_what_is_said_counts():
         ("postgresql://h/d?pool=many", "pool=many is no number"),
         ("postgresql://h/d?timeout=0", "timeout=0 is no number"),
         ("postgresql://h:port/d", "cannot be read"),
+        ("postgresql://postgres@[::1/d", "cannot be read"),
+        (f"postgresql://{'h' * 80}/d", "cannot be read"),
+        ("postgresql://h/%00", "cannot be read"),
+        ("postgresql://h/\ud800", "cannot be read"),
+        ("postgresql://h/d?row_factory=x", r"\?row_factory= is nothing that a connection has"),
+        ("postgresql://h/d?context=x", r"\?context= is nothing"),
+        ("postgresql://h/d?cursor_factory=x", r"\?cursor_factory= is nothing"),
+        ("postgresql://h/d?autocommit=1", r"\?autocommit= is nothing"),
+        ("postgresql://h/d?conninfo=x", r"\?conninfo= is nothing"),
     ],
 )
 def test_what_cannot_be(url, problem):
     with pytest.raises(SettingsError, match=problem) as caught:
         read_address(url)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://shop:hunter2@verysecret@127.0.0.1/x",
+        "postgresql://shop:hunter2@very/secret@127.0.0.1/x",
+        "postgresql://shop:hunter2@very?secret@127.0.0.1/x",
+        "postgresql://hunter2@shop:verysecret@127.0.0.1/x",
+    ],
+)
+def test_of_a_password_with_an_at_nothing_is_shown(url, tmp_path, clock):
+    for attempt in (open_store, open_target):
+        with pytest.raises(SettingsError, match="more than one @") as caught:
+            attempt(url, Workspace(tmp_path), clock)
+        assert "%40" in caught.value.hint
+        assert not any(part in str(caught.value) for part in ("hunter2", "very", "secret", "127"))
+
+
+def test_a_password_with_an_at_that_is_escaped():
+    place = read_address("postgresql://shop:hunter2%40verysecret@127.0.0.1/x?password=other")
+    assert place.url.password == "hunter2@verysecret"
+    assert place.shown == "postgresql://shop@127.0.0.1/x?schema=messaging"
 
 
 def test_two_stores_in_one_database_do_not_wait_for_each_other():
