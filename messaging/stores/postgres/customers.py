@@ -23,7 +23,7 @@ from messaging.stores.postgres.session import Session
 from messaging.stores.postgres.short_links import forget_links
 from messaging.stores.postgres.table import Table, last_of_each
 from messaging.stores.postgres.upkeep import scrub
-from messaging.stores.postgres.values import askable
+from messaging.stores.postgres.values import askable, maker
 
 _NAMES = ("id", "email", "phone", "first_name", "last_name", "locale", "timezone", "country", "region", "city")
 CUSTOMERS = Table(
@@ -40,9 +40,9 @@ CUSTOMERS = Table(
     empty={"addresses": {}, "attributes": {}},
     email_folded="text",
 )
-_FIELDS = tuple(field.name for field in fields(Customer))
-#: What `_customer` reads, in its order.
-_COLUMNS = ", ".join(_FIELDS)
+#: What `_customer` reads, in order.
+_COLUMNS = ", ".join(field.name for field in fields(Customer))
+_made = maker(Customer)
 #: Tables in which a customer leaves traces.
 _TOUCHED = (
     *("customers", "events", "orders", "order_skus", "order_sums", "short_links", "messages", "members", "engagements"),
@@ -195,9 +195,8 @@ class PostgresCustomers(Customers):
 
 def _customer(row: tuple[Any, ...]) -> Customer:
     """The customer in a row. Not by way of a document: planners and senders read every one of them."""
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["told_at"] = told_at_of(values["told_at"]) if values["told_at"] else {}
-    return Customer(**values)
+    *values, told_at = row
+    return _made((*values, told_at_of(told_at) if told_at else {}))
 
 
 def _is_anybodys(session: Session, place: Address) -> bool:

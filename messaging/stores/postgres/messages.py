@@ -13,7 +13,7 @@ from messaging.nouns.message import Lane, Message, MessageClass, MessageState
 from messaging.rules.identity import Identity
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.table import Table
-from messaging.stores.postgres.values import to_json
+from messaging.stores.postgres.values import maker, to_json
 from messaging.stores.values import pack
 
 MESSAGES = Table(
@@ -34,18 +34,22 @@ _GONE = ("address", "context", "event_key", "trigger_key", "provider_id")
 #: What `message_of` reads, in order.
 FIELDS = tuple(each.name for each in fields(Message))
 COLUMNS = ", ".join(FIELDS)
-_STATES, _CLASSES, _LANES = ({each.value: each for each in kind} for kind in (MessageState, MessageClass, Lane))
+#: Where a value is one of a few, and which.
+_ENUMS = tuple(
+    (FIELDS.index(name), {each.value: each for each in kind})
+    for name, kind in (("message_class", MessageClass), ("lane", Lane), ("state", MessageState))
+)
+_made = maker(Message)
 _values = attrgetter(*MESSAGES.columns)
 _texts = attrgetter(*(name for name, kind in MESSAGES.columns.items() if kind == "text"))
 
 
 def message_of(row: Iterable[Any]) -> Message:
     """The message in a row. Not by way of a document: a sender reads every one of them."""
-    values = dict(zip(FIELDS, row, strict=True))
-    values["message_class"] = _CLASSES[values["message_class"]]
-    values["lane"] = _LANES[values["lane"]]
-    values["state"] = _STATES[values["state"]]
-    return Message(**values)
+    values = list(row)
+    for position, members in _ENUMS:
+        values[position] = members[values[position]]
+    return _made(values)
 
 
 def messages_of(rows: Iterable[Iterable[Any]]) -> list[Message]:

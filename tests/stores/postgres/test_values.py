@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, fields
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from messaging.stores.postgres.values import Texts, askable
+from messaging.nouns.customer import Customer
+from messaging.stores.postgres.values import Texts, askable, maker
 
 pytestmark = pytest.mark.postgres
 KEPT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -23,6 +26,17 @@ def test_texts_come_as_they_are(store):
         assert found == (texts, None)
 
     check()
+
+
+def test_a_noun_is_made_of_all_its_values_as_by_itself():
+    customer = Customer(id="ann", city="Wien", attributes={"vip": True})
+    make = maker(Customer)
+    made = make([getattr(customer, each.name) for each in fields(Customer)])
+    assert made == customer
+    with pytest.raises(FrozenInstanceError):
+        made.city = "Graz"  # type: ignore[misc]  # that is what is tried
+    with pytest.raises(ValueError, match="shorter"):
+        make(["ann"])
 
 
 def test_only_what_can_be_in_a_database_is_asked_for():
