@@ -154,7 +154,7 @@ class Queue(_Section):
     #: `inline`: the command or server that is running; `celery`: [workers](workers.md).
     use: Literal["inline", "celery"] = "inline"
     #: The broker that workers are woken by: `redis://[user:password@]host:port/number` or
-    #: `amqp://user:password@host:port/vhost` (`rediss`, `amqps`: over TLS).
+    #: `amqp://user:password@host:port/vhost` (`rediss`, `amqps`: [over TLS](workers.md#security)).
     url: SecretStr | None = None
     #: What the names of its queues begin with; of the database and its schema unless you say. Workspaces that share a
     #: broker have one each.

@@ -91,6 +91,15 @@ def test_secrets_are_found_by_type_and_by_name(live_shop: Any, monkeypatch: pyte
     assert not any(word in found for word in ("pigeon", "mailbox", "email", ""))
 
 
+@pytest.mark.parametrize("host", ["broker.example:6379/0", "[::1", "broker.example:99999/0"])
+def test_a_password_in_a_url_is_found_even_if_all_else_is_mistyped(
+    live_shop: Any, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("MESSAGING__QUEUE__URL", f"redis://shop:hush@hush@{host}")
+    monkeypatch.setenv("MESSAGING__STORE__URL", f"postgresql://shop:of-the-store@{host}")
+    assert {"hush@hush", "of-the-store"} <= secrets_of(live_shop.open())
+
+
 @pytest.mark.parametrize(
     ("url", "secrets"),
     [

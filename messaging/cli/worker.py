@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from messaging.cli.supervising import Part
 
 LANES = ("orders", "events", "campaigns")
+#: How long the broker may take to answer at the start, in seconds: more than a machine that is busy needs.
+PATIENCE = 5.0
 
 
 @click.command()
@@ -47,7 +49,7 @@ def worker(
 
     app.store.health()
     try:
-        app.queue.check()
+        app.queue.check(PATIENCE)
     except QueueError as error:
         say(f"Note: {error}.")
     wanted = parts(lanes or LANES, app.channels(), concurrency or os.cpu_count() or 1)

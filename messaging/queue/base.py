@@ -25,6 +25,7 @@ class Queue(ABC):
 
         Raises:
             QueueError: the broker cannot be reached.
+            SettingsError: it never can be with these settings.
         """
 
     def close(self) -> None:  # noqa: B027 - one in this process has none

@@ -19,10 +19,11 @@ import kombu
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
 
-from messaging.errors import QueueError
 from messaging.nouns.work import Kind, Work, all_work
 from messaging.patience import Call
+from messaging.queue.address import read_broker
 from messaging.queue.base import Queue
+from messaging.queue.faults import told
 from messaging.queue.taking import TASK
 
 log = logging.getLogger("messaging.queue")
@@ -43,10 +44,12 @@ _URGENT = {Kind.ORDERS: 2, Kind.INTAKE: 2, Kind.CAMPAIGNS: 0}
 
 def make_celery(url: str, *, prefix: str, channels: Sequence[str]) -> Celery:
     """The Celery app that both sides use: JSON only, no results, late acknowledgement, nothing that can be steered."""
+    broker = read_broker(url)
     app = Celery("messaging", set_as_current=False, fixups=[])
     app.works = all_work(list(channels))  # for `Taking`
     app.conf.update(
-        broker_url=url,
+        broker_url=broker.url,
+        broker_use_ssl=broker.tls,
         task_serializer="json",
         accept_content=["json"],
         result_backend=None,
@@ -110,7 +113,7 @@ class CeleryQueue(Queue):
         self.celery = make_celery(url, prefix=prefix, channels=channels)
         self.celery.wake = self.wake  # for `Beat`
         self.prefix = prefix
-        self._url = url
+        self._broker = read_broker(url)
         self._changed = threading.Condition()
         self._pending: dict[Work, None] = {}
         self._thread: threading.Thread | None = None
@@ -131,13 +134,9 @@ class CeleryQueue(Queue):
     def check(self, seconds: float = 1.0) -> None:
         try:
             # In a thread that can be left behind: finding a host may take longer than any timeout.
-            Call(self._ask).result(seconds + 0.5)
+            Call(lambda: self._ask(seconds)).result(seconds + 0.5)
         except Exception as error:
-            # Its kind tells a wrong password from a host that is away; its words may have the password in them.
-            raise QueueError(
-                f"the broker cannot be reached: {type(error.__cause__ or error).__name__}",
-                hint="messages wait in the store, and go when it is back",
-            ) from error
+            raise told(error, seconds + 0.5) from error
 
     def close(self) -> None:
         with self._changed:
@@ -146,14 +145,16 @@ class CeleryQueue(Queue):
         if self._thread is not None:
             self._thread.join(ENDING)
 
-    def _ask(self) -> None:
-        with contextlib.closing(self._connect(1.0)):
+    def _ask(self, seconds: float) -> None:
+        with contextlib.closing(self._connect(seconds)):
             pass
 
     def _connect(self, seconds: float) -> kombu.Connection:
-        names = ("read_timeout", "write_timeout") if self._url.startswith("amqp") else ("socket_timeout",)
+        names = ("read_timeout", "write_timeout") if self._broker.is_amqp else ("socket_timeout",)
         options = dict.fromkeys(names, seconds)
-        connection = kombu.Connection(self._url, connect_timeout=seconds, transport_options=options)
+        connection = kombu.Connection(
+            self._broker.url, ssl=self._broker.tls, connect_timeout=seconds, transport_options=options
+        )
         try:
             connection.ensure_connection(max_retries=0)  # once: it is for us to try again
         except BaseException:
@@ -174,7 +175,8 @@ class CeleryQueue(Queue):
                 self._publish(list(works))
             except Exception as error:  # whatever it is, it must not end this thread: it is told, and tried again
                 if not self._away:
-                    log.error("workers cannot be woken (%s): what is due waits in the store", type(error).__name__)
+                    why = told(error, PATIENCE).message
+                    log.error("workers cannot be woken: %s; what is due waits in the store", why)
                 self._away = True
                 with self._changed:
                     self._pending = {**works, **self._pending}

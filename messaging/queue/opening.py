@@ -20,7 +20,8 @@ def open_queue(use: str, url: str | None, *, prefix: str | None, channels: Seque
     wake-ups, and find nothing due.
 
     Raises:
-        SettingsError: workers cannot work like that, or what they need is not installed.
+        SettingsError: workers cannot work like that, no broker can be reached by that url, or what they need is not
+            installed.
     """
     if use == "inline":
         return InlineQueue()

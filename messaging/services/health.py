@@ -124,7 +124,7 @@ class Health:
         try:
             check()
         except MessagingError as error:
-            return Part("broker", Grade.DEGRADED, "cannot be reached: messages wait", str(error))
+            return Part("broker", Grade.DEGRADED, "does not answer: messages wait", str(error))
         return _ok("broker", "can be reached")
 
     def _adapters(self) -> Part:

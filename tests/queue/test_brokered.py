@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import kombu
 import pytest
 
-from messaging.errors import QueueError
+from messaging.errors import QueueError, SettingsError
 from messaging.nouns.work import Kind, Work, all_work
 from messaging.queue.brokered import EVERY, Beat, CeleryQueue
 from messaging.queue.taking import TASK
@@ -94,10 +94,20 @@ class TestWithABroker:
         url = parts._replace(netloc=f"nobody:hush-hush@{parts.hostname}:{parts.port}").geturl()
         with (
             open_queue(url, prefix) as queue,
-            pytest.raises(QueueError, match="AccessRefused|Authentication") as raised,
+            pytest.raises(SettingsError, match="lets nobody in.*(AccessRefused|Authentication)") as raised,
         ):
             queue.check()
         assert "hush" not in str(raised.value)
+
+    def test_one_that_has_no_such_place_is_told_from_one_that_is_away(self, any_broker: str, prefix: str) -> None:
+        place = "/nosuch" if any_broker.startswith("amqp") else "/99999"
+        with (
+            open_queue(urlsplit(any_broker)._replace(path=place).geturl(), prefix) as queue,
+            pytest.raises(
+                SettingsError, match=r"^\[queue\] url: the broker has no (such vhost|database of that number)"
+            ),
+        ):
+            queue.check()
 
     def test_a_connection_that_was_cut_is_made_anew(self, any_broker: str, prefix: str) -> None:
         with open_queue(any_broker, prefix) as queue:
@@ -128,6 +138,10 @@ def nowhere() -> str:
         return f"redis://:hush-hush@127.0.0.1:{taken.getsockname()[1]}/0"
 
 
+#: What is said of who is away, and who is deaf.
+WAITS = {"/0": "the broker cannot be reached: ", "/1": r"the broker did not answer within 1\.5 s"}
+
+
 @pytest.fixture(params=["redis", "amqp", "deaf redis", "deaf amqp"])
 def absent(request: pytest.FixtureRequest) -> Iterator[str]:
     """A broker that is away, or takes connections and says nothing."""
@@ -135,7 +149,8 @@ def absent(request: pytest.FixtureRequest) -> Iterator[str]:
         taken.bind(("127.0.0.1", 0))
         if "deaf" in request.param:
             taken.listen(50)
-        yield f"{request.param.split()[-1]}://shop:hush-hush@127.0.0.1:{taken.getsockname()[1]}/0"
+        number = 1 if "deaf" in request.param else 0
+        yield f"{request.param.split()[-1]}://shop:hush-hush@127.0.0.1:{taken.getsockname()[1]}/{number}"
 
 
 def test_who_wakes_does_not_wait_for_a_broker_that_is_away(absent: str) -> None:
@@ -160,7 +175,7 @@ def test_closing_does_not_wait_long_for_it(absent: str) -> None:
 def test_that_it_is_away_is_said_soon_and_without_its_password(absent: str) -> None:
     with open_queue(absent) as queue:
         began = time.monotonic()
-        with pytest.raises(QueueError, match="the broker cannot be reached") as raised:
+        with pytest.raises(QueueError, match=WAITS[urlsplit(absent).path]) as raised:
             queue.check()
         assert time.monotonic() - began < 4.0
         assert "hush" not in str(raised.value)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,6 +48,26 @@ def test_one_line_says_why_there_are_none(
     assert len(lines) == 1, text
     assert lines[0].startswith("messaging: ")
     assert line in lines[0]
+
+
+@pytest.mark.parametrize("words", [("messaging", "worker"), ("celery", "-A", "messaging.worker", "worker")])
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("redis://[::1", "its host or its port (1 to 65535) cannot be read"),
+        ("redis://:hush-hush@broker.example:99999/0", "its host or its port (1 to 65535) cannot be read"),
+        ("redis://:hush-hush@broker.example/abc", "'/abc' is no database of Redis"),
+    ],
+)
+def test_a_broker_that_no_waiting_brings_is_told_at_once(
+    tmp_path: Path, words: tuple[str, ...], url: str, line: str
+) -> None:
+    make_workspace(tmp_path / "shop")
+    store = {"MESSAGING__STORE__URL": "postgresql://db.example/shop", "MESSAGING__QUEUE__USE": "celery"}
+    code, text = said(tmp_path / "shop", *words, **store, MESSAGING__QUEUE__URL=url)
+    assert (code, len(text.strip().splitlines())) == (4 if words[0] == "messaging" else 1, 1), text
+    assert line in text
+    assert "hush" not in text
 
 
 @pytest.mark.parametrize("command", ["worker", "serve", "send-due"])
@@ -110,6 +131,24 @@ class TestWithWorkers:
         assert not own_hall.ledger(name)
         own_hall.start("messaging", "worker", "--lane", "campaigns", "--concurrency", "1")
         own_hall.done(name)
+
+    @pytest.mark.parametrize(
+        ("part", "line"),
+        [
+            ({"path": "/99999"}, "the broker has no database of that number"),
+            ({"netloc": "nobody:hush-hush@{netloc}"}, "the broker lets nobody in by that name and password"),
+        ],
+    )
+    def test_a_broker_where_nothing_can_ever_be_taken_ends_it(
+        self, own_hall: Hall, redis_broker: str, part: dict[str, str], line: str
+    ) -> None:
+        parts = urlsplit(redis_broker)
+        given = {name: value.format(netloc=parts.netloc.rpartition("@")[2]) for name, value in part.items()}
+        own_hall.settings["MESSAGING__QUEUE__URL"] = parts._replace(**given).geturl()
+        assert own_hall.start("messaging", "worker").wait(60) == 4
+        assert len(own_hall.said().strip().splitlines()) == 1
+        assert line in own_hall.said()
+        assert "hush" not in own_hall.said()
 
     def test_nobody_need_look_on(self, own_hall: Hall) -> None:
         name = own_hall.campaign(10, begin=False)
