@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
 
+from messaging.errors import InputError
 from messaging.ids import message_id
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.documents import Document
@@ -29,7 +30,8 @@ def find_faults(store: Store, *, step: Step = lambda rows: None) -> Iterator[Fau
     for kind in KINDS:
         try:
             yield from _CHECKS[kind](store, step) if kind in _CHECKS else _read(store, kind, step)
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:  # nothing of ours has written that
+        # Nothing of ours has written that; that what is sound can be read, the store has seen to.
+        except (ValueError, TypeError, LookupError, ArithmeticError, InputError) as error:
             yield Fault(f"{kind.replace('_', ' ')}: not all of them can be read ({error})", _BACKUP)
 
 

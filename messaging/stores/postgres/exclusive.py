@@ -12,7 +12,11 @@ from messaging.stores.postgres.session import Session
 
 #: Connections to the same schema: each has a shared lock for that (`connections`).
 _OTHERS = """
-SELECT DISTINCT pid, coalesce(host(client_addr), 'its own machine') AS host
+SELECT DISTINCT pid, CASE
+    -- Of another role's connection nothing is told, unless one may see it all.
+    WHEN backend_start IS NULL THEN 'somewhere that this role may not see'
+    ELSE coalesce(host(client_addr), 'its own machine')
+END AS host
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint = %(high)s AND objid::bigint = %(low)s
     AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT pid = ANY(%(own)s)

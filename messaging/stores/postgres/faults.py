@@ -52,5 +52,6 @@ def told(error: psycopg.Error, place: str) -> InputError | StoreError:
     if code == "54000":
         return InputError(f"a value is too long to be found again: {text}", hint="shorten it")
     if isinstance(error, psycopg.DataError):
-        return InputError(f"a value cannot be kept: {text}")
+        # Without a code it is psycopg, which also says so of a row that holds what Python has no value for.
+        return InputError(f"a value cannot be {'kept' if code else 'kept, or read'}: {text}")
     return StoreError(f"{place}: {text}", hint=_HINTS.get(code))

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
+from messaging.errors import InputError, StoreError
 from messaging.nouns.message import Lane
 from messaging.stores.contents import Fault, addressed_twice
 from messaging.stores.postgres.database import Database
@@ -117,10 +121,27 @@ SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
 WHERE relnamespace = to_regnamespace(current_schema()) AND NOT (indisvalid AND indisready)
 """
 
+#: Values of each kind that rows have, as statements say them, and what they are.
+_KNOWN_VALUES: dict[str, tuple[str, Any]] = {
+    "text": ("'é\\名'::text", "é\\名"),
+    "json": ("""'{"a": ["é", 0.1, null]}'::json""", {"a": ["é", 0.1, None]}),
+    "time": ("'2026-03-02T10:00:00.5+00:00'::timestamptz", datetime(2026, 3, 2, 10, 0, 0, 500_000, tzinfo=UTC)),
+    "date": ("'2026-03-02'::date", date(2026, 3, 2)),
+    "float": ("0.1::float8 + 0.2::float8", 0.1 + 0.2),
+    "numeric": ("'1234.50'::numeric", Decimal("1234.50")),
+    "bytes": ("decode('005cff', 'hex')", b"\x00\\\xff"),
+    "array": ("'{a,NULL}'::text[]", ["a", None]),
+}
+
 
 def find_faults(database: Database) -> Iterator[Fault]:
-    """What is wrong. Raises StoreError."""
+    """What is wrong.
+
+    Raises:
+        StoreError: it cannot be looked at, or nothing that is read here could be trusted.
+    """
     place, step = database.place, step_of(database) or ""
+    _check_reading(database)
     if step != KNOWN[-1]:
         yield Fault(f"its schema is {step}, this release wants {KNOWN[-1]}", "messaging store upgrade")
     for question, number in _wrong(database, step):
@@ -137,6 +158,20 @@ def mend(database: Database) -> None:
     """Work out anew what is wrong. Who writes to these tables waits meanwhile. Raises StoreError."""
     for question, _ in _wrong(database, step_of(database) or ""):
         database.write(partial(_mend, question.mend))
+
+
+def _check_reading(database: Database) -> None:
+    """Raises StoreError: values come otherwise than they are, so whatever looks wrong need not be."""
+    for kind, (said, value) in _KNOWN_VALUES.items():
+        try:
+            found = database.rows(f"SELECT {said} AS value")[0]["value"]
+        except (ValueError, TypeError, NotImplementedError, InputError):
+            found = None
+        if found != value:
+            raise StoreError(
+                f"{database.place.shown}: a {kind} comes otherwise than it is kept, so no row can be judged",
+                hint="the rows are not at fault: is something between the two, or psycopg not as it was released?",
+            )
 
 
 def _wrong(database: Database, step: str) -> Iterator[tuple[_Question, int]]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
+from messaging.errors import InUse, StoreError
+from messaging.services.soundness import find_faults
+from messaging.stores.postgres.address import read_address
+from messaging.stores.postgres.exclusive import alone
 from messaging.stores.postgres.schema import KNOWN
+from messaging.stores.postgres.store import PostgresStore
 from tests.stores.whole import furnish
 
 pytestmark = pytest.mark.postgres
@@ -66,3 +75,45 @@ def test_a_schema_that_is_behind_is_named(store, tables):
         assert fault.hint == "messaging store upgrade"
     finally:
         tables(f"UPDATE alembic_version SET version_num = '{KNOWN[-1]}'")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "kind"),
+    [
+        ("DateStyle", "German, DMY", "time"),
+        ("extra_float_digits", "-10", "float"),
+        ("TimeZone", "Asia/Kathmandu", None),
+    ],
+)
+def test_where_nothing_can_be_read_right_no_row_is_blamed(store, make, postgres_url, setting, value, kind):
+    """As it would be with something between the two that sets connections."""
+    store.customers.put([make.customer("ann")])
+    place = read_address(postgres_url)
+    with closing(PostgresStore(replace(place, settings={**place.settings, setting: value}))) as odd:
+        if kind is None:
+            assert list(find_faults(odd)) == []
+        else:
+            with pytest.raises(StoreError, match=f"a {kind} comes otherwise than it is kept") as caught:
+                list(find_faults(odd))
+            assert "backup" not in str(caught.value)
+
+
+def test_a_row_that_nobody_can_read_is_named(store, tables, make):
+    store.customers.put([make.customer("ann")])
+    tables("UPDATE customers SET created_at = 'infinity'")
+    (fault,) = [fault for fault in find_faults(store) if "read" in fault.problem]
+    assert fault.problem.startswith("customers: not all of them can be read (a value cannot be kept, or read: ")
+    assert "backup" in fault.hint
+
+
+def test_of_another_roles_connection_it_is_not_known_where_it_is_from(store, aside, postgres_url):
+    place, role = read_address(postgres_url), f"test_{secrets.token_hex(8)}"
+    aside.execute(f"CREATE ROLE {role}; GRANT USAGE ON SCHEMA {place.schema} TO {role}")
+    aside.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {place.schema} TO {role}")
+    try:
+        other = PostgresStore(read_address(f"{postgres_url}%20-c%20role%3D{role}"))
+        unknown = pytest.raises(InUse, match="connections, from somewhere that this role may not see")
+        with closing(other), unknown, alone(other._database):
+            raise AssertionError("it is in use")
+    finally:
+        aside.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
