@@ -7,8 +7,10 @@ has forked.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -32,6 +34,26 @@ TURN = 1.0
 WATCHED = "MESSAGING_WORKER_WATCHED"
 #: Set by it for those that send campaigns: by so much they stand back for others on the same processors (`nice`).
 PATIENT = "MESSAGING_WORKER_PATIENT"
+#: What the system, and libraries after it, call it when a process may have no more files open.
+_FULL = os.strerror(errno.EMFILE)
+
+
+def out_of_files(error: BaseException | None) -> bool:
+    """Whether it says, or what is behind it, that this process may have no more files open."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.EMFILE or _FULL in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _has_room() -> bool:
+    """Whether one more can be opened: what is found out by others, say an adapter, is not always told."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return not out_of_files(error)
+    return True
 
 
 class Hand:
@@ -58,6 +80,8 @@ class Hand:
         try:
             self._step()
         except (MessagingError, OSError) as error:
+            if out_of_files(error):
+                raise
             if str(error) != self._told:  # not once a second
                 log.error("%s: %s", self._name, error)
             self._told = str(error)
@@ -81,7 +105,8 @@ class Process:
         """Do it, for a turn.
 
         Raises:
-            MessagingError: nothing can be done: the workspace, or the store, cannot be opened.
+            MessagingError, OSError: nothing can be done: the workspace, or the store, cannot be opened; or nothing any
+                more, as no file can be.
         """
         if self.stop.is_set():
             return
@@ -139,6 +164,9 @@ def make_app() -> Any:
             '[queue] use = "inline": there are no workers',
             hint='set [queue] use = "celery" and its url, or let messaging serve send',
         )
+    from celery import signals
+    from celery.worker import state
+
     from messaging.queue.brokered import CeleryQueue
     from messaging.queue.taking import TASK
 
@@ -157,11 +185,26 @@ def make_app() -> Any:
         if forked and not before:
             before.append(signal.signal(signal.SIGTERM, end))
         one = Work(Kind(kind), channel)
+        full = False
         try:
             process.work(one)
-        except MessagingError as error:
-            log.error("%s: %s", one.name, error)
+        except (MessagingError, OSError) as error:
+            full = out_of_files(error)
+            if not full:
+                log.error("%s: %s", one.name, error)
+        if full or not _has_room():
+            _give_up()
         _end_if_told()
+
+    def _give_up() -> None:
+        """Whoever can open nothing is of no use, and may have left open what will never be closed."""
+        if process.stop.is_set():
+            return
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        log.critical("no more files can be opened (ulimit -n: %d): this process ends, to be started anew", most)
+        process.stop.set()
+        if not forked:
+            state.should_stop = 1  # in good order; what started it sees that it is no ordinary end
 
     def _end_if_told() -> None:
         """A child that was told to stop ends now that it has nothing in hand."""
@@ -174,8 +217,6 @@ def make_app() -> Any:
         process.stop.set()
         if not process.busy:
             before[0](number, frame)
-
-    from celery import signals
 
     # Else Celery would log, and take the root logger for its own. How much is its own flag.
     signals.setup_logging.connect(

@@ -147,7 +147,6 @@ class Supervisor:
         command += ["--queues", ",".join(f"{self._prefix}.{work.name}" for work in child.part.works)]
         command += ["--hostname", f"{child.part.name.replace(' ', '-')}-{child.number}@%h"]
         command += ["--loglevel", "INFO" if loud else "WARNING"]
-        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         environment = {**os.environ, "MESSAGING_WORKSPACE": str(self._workspace), WATCHED: "1"}
         if child.part.name == "campaigns":
             environment[PATIENT] = str(NICE)

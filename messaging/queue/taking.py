@@ -26,7 +26,12 @@ PAUSE = 5.0
 
 
 class Taking(Consumer):  # type: ignore[misc] # Celery is typed in part
-    """Celery's consumer, behind a door."""
+    """Celery's consumer, behind a door: it hears nothing of other workers, tells them nothing, and takes no orders."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Whoever can write to the broker could speak as a worker, too.
+        alone = dict.fromkeys(("without_gossip", "without_mingle", "without_heartbeat"), True)
+        super().__init__(*args, **{**options, **alone, "task_events": False})
 
     def ensure_connected(self, conn: Any) -> Any:
         # Celery's own pauses grow to half a minute, and it takes no others.

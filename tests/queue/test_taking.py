@@ -96,3 +96,12 @@ def test_a_broker_that_was_away_for_long_is_found_within_seconds(monkeypatch, ca
     with pytest.raises(Back):
         taking.ensure_connected(app.connection_for_read())
     assert 19 <= sum(slept) <= 19 * PAUSE
+
+
+@pytest.mark.filterwarnings("ignore::celery.exceptions.SecurityWarning")  # tests may run as root
+def test_workers_hear_nothing_of_each_other_whatever_the_flags_say() -> None:
+    app = make_celery("memory://", prefix="test", channels=["email"])
+    worker = app.Worker(pool="solo", task_events=True, quiet=True, without_gossip=False, without_heartbeat=False)
+    running = {type(step).__name__ for step in worker.consumer.steps}
+    assert {"Connection", "Tasks"} <= running
+    assert not running & {"Mingle", "Events", "Gossip", "Heart", "Control"}

@@ -22,13 +22,15 @@ from messaging.nouns.customer import Customer
 from messaging.nouns.message import MessageState
 from messaging.workspace.folder import Workspace, make_workspace
 
-#: The provider: a line for each message, with who had it sent and when; as slow as `slow` says, in seconds a message.
+#: The provider: a line for each message, with who had it sent and when; as slow as `slow` says, in seconds a message;
+#: with `leaky` it leaves files open until the system allows no more.
 LEDGER = """
-import os, time
+import os, resource, time
 from pathlib import Path
 from messaging import Adapter, Receipt, hookimpl
 
 FOLDER = Path(__file__).parents[1]
+LEFT_OPEN = []
 
 class Ledger(Adapter):
     name = "ledger"
@@ -36,6 +38,10 @@ class Ledger(Adapter):
     leaves_the_machine = False
     def deliver(self, messages):
         for message in messages:
+            if (FOLDER / "leaky").exists():
+                resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+                while True:
+                    LEFT_OPEN.append(open("/dev/null"))
             slow = FOLDER / "slow"
             if slow.exists():
                 time.sleep(float(slow.read_text()))

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import redis
 
 from messaging.services.sending import GROUP
 from messaging.worker import TURN
@@ -139,6 +141,23 @@ def test_celerys_own_commands_do_the_same_and_orders_have_their_turn(own_hall: H
     assert "@example.com" not in own_hall.said()
 
 
+def test_celerys_own_command_binds_no_queue_that_others_could_speak_to_it_by(own_hall: Hall, redis_broker: str) -> None:
+    url = urlsplit(redis_broker)._replace(path="/11").geturl()  # where no other worker is
+    own_hall.settings["MESSAGING__QUEUE__URL"] = url
+    worker = own_hall.start("celery", "-A", "messaging.worker", "worker", "--beat", "-E", "--concurrency", "1")
+    customer = own_hall.order()
+    until(lambda: own_hall.ledger(customer), own_hall.said)
+    with redis.Redis.from_url(url) as broker:
+        try:
+            assert [key for key in broker.keys("*") if b"celeryev" in key or b"pidbox" in key] == []
+            assert not broker.pubsub_channels("*celeryev*")
+        finally:
+            worker.terminate()
+            worker.wait(60)
+            for key in broker.keys(f"*{own_hall.prefix}*"):
+                broker.delete(key)
+
+
 def test_a_group_that_is_ended_as_a_whole_sees_through_what_is_under_way(own_hall: Hall) -> None:
     """As systemd does unless told otherwise: parent and children are told at once."""
     own_hall.slow(0.05)
@@ -150,3 +169,24 @@ def test_a_group_that_is_ended_as_a_whole_sees_through_what_is_under_way(own_hal
     worker.wait(60)
     assert set(own_hall.counts(name)) == {"sent", "planned"}
     assert own_hall.counts(name)["sent"] == own_hall.ledger(name).total()
+
+
+def test_one_that_can_open_no_more_files_ends_and_is_started_again(own_hall: Hall) -> None:
+    (own_hall.folder / "leaky").touch()
+    own_hall.start("messaging", "worker", "--lane", "orders")
+    own_hall.order()
+    until(lambda: "ended (with 1): it is started again" in own_hall.said(), own_hall.said)
+    assert own_hall.said().count("no more files can be opened (ulimit -n: 200): this process ends") == 1
+    (own_hall.folder / "leaky").unlink()
+    customer = own_hall.order()
+    until(lambda: own_hall.ledger(customer), own_hall.said)
+
+
+def test_a_child_of_celerys_own_pool_does_so_too(own_hall: Hall) -> None:
+    (own_hall.folder / "leaky").touch()
+    own_hall.start("celery", "-A", "messaging.worker", "worker", "--beat", "--concurrency", "1")
+    own_hall.order()
+    until(lambda: "no more files can be opened" in own_hall.said(), own_hall.said)
+    (own_hall.folder / "leaky").unlink()
+    customer = own_hall.order()
+    until(lambda: own_hall.ledger(customer), own_hall.said)

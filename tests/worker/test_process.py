@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from typing import Any
@@ -14,7 +15,7 @@ from messaging.cli.supervising import parts
 from messaging.errors import StoreError
 from messaging.nouns.message import Lane
 from messaging.nouns.work import Kind, Work, all_work
-from messaging.worker import Hand, Process
+from messaging.worker import Hand, Process, out_of_files
 
 ORDERS = Work(Kind.ORDERS, "email")
 
@@ -51,6 +52,20 @@ class TestHands:
             hand()
         assert caplog.messages == ["orders.email: away"] * 2
 
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            OSError(errno.EMFILE, "Too many open files"),
+            StoreError("db.example: could not create socket: Too many open files"),
+        ],
+    )
+    def test_that_no_more_files_can_be_opened_is_for_whoever_can_end_the_process(self, fault: Exception) -> None:
+        def step() -> None:
+            raise fault
+
+        with pytest.raises(type(fault)):
+            Hand("sweep", step)()
+
     def test_what_a_plugin_raises_ends_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         def step() -> None:
             raise SystemExit(3)
@@ -59,6 +74,21 @@ class TestHands:
         hand()
         hand()
         assert caplog.messages == ["orders.email failed"] * 2
+
+
+def test_whether_it_was_for_want_of_files_is_seen_behind_what_is_told() -> None:
+    def raised(behind: Exception) -> Exception:
+        try:
+            try:
+                raise behind
+            except OSError:
+                raise StoreError("it cannot be read") from None
+        except StoreError as error:
+            return error
+
+    assert out_of_files(raised(OSError(errno.EMFILE, "")))
+    assert not out_of_files(raised(OSError(errno.ENFILE, "")))
+    assert not out_of_files(None)
 
 
 class TestProcesses:
