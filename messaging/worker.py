@@ -223,6 +223,10 @@ def make_app() -> Any:
         lambda loglevel=None, **_: set_up(opened, verbose=loglevel is not None and loglevel <= logging.INFO), weak=False
     )
     logging.getLogger("celery.worker").addFilter(_without_its_way)
+    # What Celery needs for a task beside ours, it opens, too.
+    signals.task_internal_error.connect(
+        lambda exception, **_: _give_up() if out_of_files(exception) else None, weak=False
+    )
     signals.worker_process_init.connect(lambda **_: forked.append(os.getpid()), weak=False)
     signals.worker_shutting_down.connect(lambda **_: process.stop.set(), weak=False)
     signals.worker_init.connect(lambda **_: _watch(), weak=False)

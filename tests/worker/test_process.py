@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from messaging.errors import StoreError
 from messaging.nouns.message import Lane
 from messaging.nouns.work import Kind, Work, all_work
 from messaging.worker import Hand, Process, out_of_files
+from messaging.workspace.folder import make_workspace
 
 ORDERS = Work(Kind.ORDERS, "email")
 
@@ -89,6 +94,33 @@ def test_whether_it_was_for_want_of_files_is_seen_behind_what_is_told() -> None:
     assert out_of_files(raised(OSError(errno.EMFILE, "")))
     assert not out_of_files(raised(OSError(errno.ENFILE, "")))
     assert not out_of_files(None)
+
+
+def test_where_celery_can_open_no_more_files_the_process_ends_too(tmp_path: Path) -> None:
+    make_workspace(tmp_path / "shop")
+    code = (
+        "import errno, celery.signals, celery.worker.state as state, messaging.worker\n"
+        "messaging.worker.app\n"
+        "for number in (errno.ENOENT, errno.EMFILE):\n"
+        "    print(state.should_stop)\n"
+        "    celery.signals.task_internal_error.send(sender=None, exception=OSError(number, ''))\n"
+        "print(state.should_stop)\n"
+    )
+    settings = {
+        "MESSAGING__STORE__URL": "postgresql://db.example/shop",
+        "MESSAGING__QUEUE__USE": "celery",
+        "MESSAGING__QUEUE__URL": "redis://broker.example",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "shop",
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["None", "None", "1"], done.stderr
+    assert "no more files can be opened" in done.stderr
 
 
 class TestProcesses:
