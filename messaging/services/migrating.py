@@ -94,10 +94,13 @@ def migrate(
                 _copy(kind, source, target, step, page)
             target.contents.loaded()
         compared = [_compare(kind, source, target, step) for kind in KINDS]
-        if not mark["done"] and all(each.same for each in compared):
-            target.put_note(MIGRATION, {**mark, "done": True})
-            # Swapped, as that waits for nobody: whoever is alone with a database has the lock of transactions.
-            source.swap_note(MIGRATION, left or None, {"done": True, **left, "to": there, "moved": time_to_text(now)})
+        if all(each.same for each in compared):
+            if not mark["done"]:
+                target.put_note(MIGRATION, {**mark, "done": True})
+            if "to" not in left:  # by itself: it may have been killed between the two
+                moved_to = {"done": True, **left, "to": there, "moved": time_to_text(now)}
+                # Swapped, as that waits for nobody: whoever is alone with a database has the lock of transactions.
+                source.swap_note(MIGRATION, left or None, moved_to)
     return compared
 
 

@@ -20,7 +20,7 @@ from messaging.errors import Conflict, InputError, InUse
 from messaging.nouns.links import ShortLink
 from messaging.nouns.message import MessageState
 from messaging.services import migrating
-from messaging.services.migrating import migrate, sealed
+from messaging.services.migrating import migrate, reopen, sealed
 from messaging.stores.base import Store
 from messaging.stores.contents import KINDS, MIGRATION
 from messaging.stores.tinydb.store import TinyStore
@@ -130,7 +130,7 @@ def test_cut_short_at_each_call_it_goes_on_and_nothing_is_doubled(source, tmp_pa
         with closing(open_tiny(tmp_path / str(number))) as target:
             assert all(each.same for each in migrate(source, target, now=NOW, page=500))
             assert dumped(target) == dumped(source)
-        source.put_note(MIGRATION, None)  # that it was brought there
+            assert reopen(source) == target.health()["store"], "it is marked, whenever it was cut short"
     assert number > 10
 
 
