@@ -14,6 +14,7 @@ from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import COLUMNS, MESSAGES, fact_of, messages_of, row_of
+from messaging.stores.postgres.queues import FREE, firsts, queues
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
@@ -21,7 +22,6 @@ from messaging.stores.values import check_text, clean_text, pack
 
 #: Contexts that are forgotten at once, so that no transaction is long.
 FORGOTTEN = 1000
-_FREE = "state = 'planned' AND worker IS NULL"
 #: The same of rows that are found by something else, said so that no index of planned messages is taken to find them:
 #: right after a campaign was planned the planner still believes that there are none.
 _STILL_PLANNED = "state || '' = 'planned'"
@@ -171,7 +171,7 @@ class PostgresOutbox(Outbox):
 
         def claim(session: Session) -> list[tuple[Any, ...]]:
             found: list[tuple[Any, ...]] = []
-            for queue in _queues(campaign, channel, lanes):
+            for queue in queues(campaign, channel, lanes):
                 if len(found) == limit:
                     break
                 # The array keeps the planner from joining the whole table.
@@ -241,14 +241,17 @@ class PostgresOutbox(Outbox):
         self, *, lanes: Collection[Lane] | None = None, campaign: str | None = None, channel: str | None = None
     ) -> datetime | None:
         values = {"campaign": campaign, "channel": channel}
+        if campaign is None and channel is None:
+            statements = list(firsts(lanes))
+        else:
+            first = "SELECT due_at FROM messages WHERE {} ORDER BY lane, due_at LIMIT 1"
+            statements = [first.format(queue) for queue in queues(campaign, channel, lanes)]
 
         def look(session: Session) -> list[Row | None]:
-            return [
-                session.row(f"SELECT due_at FROM messages WHERE {queue} ORDER BY lane, due_at LIMIT 1", values)
-                for queue in _queues(campaign, channel, lanes)
-            ]
+            return [session.row(statement, values) for statement in statements]
 
-        return min((row["due_at"] for row in self._database.read(look, in_order=True) if row), default=None)
+        found = self._database.read(look, in_order=True)
+        return min((row["due_at"] for row in found if row and row["due_at"]), default=None)
 
     def postpone(
         self,
@@ -291,7 +294,7 @@ class PostgresOutbox(Outbox):
         def stop(session: Session) -> int:
             # Each by an index of its own: the locked ones are few.
             locked = session.run(f"{statement} AND worker IS NOT NULL AND {_STILL_PLANNED}", values)
-            return locked + session.run_long(f"{statement} AND {_FREE}", values)
+            return locked + session.run_long(f"{statement} AND {FREE}", values)
 
         return self._database.write(stop)
 
@@ -340,20 +343,6 @@ class PostgresOutbox(Outbox):
             forgotten += number
             more = number == FORGOTTEN
         return forgotten
-
-
-def _queues(campaign: str | None, channel: str | None, lanes: Collection[Lane] | None) -> Iterator[str]:
-    """The messages that wait for a sender: a campaign's, or else lane by lane, each a stretch of an index in order."""
-    wanted = sorted(Lane if lanes is None else set(lanes))
-    of_channel = "AND channel = %(channel)s" if channel is not None else ""
-    if campaign is not None:
-        of_lanes = f"AND lane IN ({', '.join(str(int(lane)) for lane in wanted)})" if lanes is not None else ""
-        yield f"{_FREE} AND campaign = %(campaign)s {of_lanes} {of_channel}"
-        return
-    for lane in wanted:
-        # An event's have no campaign, and an index without those of campaigns.
-        of_none = "AND campaign IS NULL" if lane in (Lane.ORDER, Lane.EVENT) else ""
-        yield f"{_FREE} AND lane = {int(lane)} {of_none} {of_channel}"
 
 
 _TOTALS = """

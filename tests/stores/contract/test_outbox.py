@@ -208,6 +208,20 @@ class TestClaiming:
         store.outbox.release(worker)
         assert sorted(ids(look().outbox.claim("other", now=make.now, limit=9))) == ["m1", "m2"]
 
+    def test_next_due_of_several_channels_and_campaigns(self, store, look, make):
+        later = {"spring": 3, "summer": 2, "autumn": 4}
+        for campaign, hours in later.items():
+            store.outbox.add([make.message(campaign, campaign=campaign, due_at=make.now + hours * HOUR)])
+        assert look().outbox.next_due() == make.now + 2 * HOUR
+        assert look().outbox.next_due(lanes=[Lane.CAMPAIGN]) == make.now + 2 * HOUR
+        assert look().outbox.next_due(lanes=[Lane.ORDER]) is None
+        for channel, hours in {"sms": 6, "email": 7, "webhook": 5}.items():
+            more = {"lane": Lane.ORDER, "campaign": None, "channel": channel, "due_at": make.now + hours * HOUR}
+            store.outbox.add([make.message(channel, **more)])
+        assert look().outbox.next_due(lanes=[Lane.ORDER]) == make.now + 5 * HOUR
+        assert look().outbox.next_due(lanes=[Lane.ORDER, Lane.CAMPAIGN]) == make.now + 2 * HOUR
+        assert look().outbox.next_due(lanes=[Lane.EVENT]) is None
+
     def test_next_due(self, store, look, worker, make):
         assert look().outbox.next_due() is None
         store.outbox.add([make.message("m1"), make.message("m2", lane=Lane.ORDER, due_at=make.now + HOUR)])
