@@ -12,7 +12,6 @@ import click
 
 from messaging.cli.common import pass_app, say
 from messaging.errors import InputError, QueueError, SettingsError
-from messaging.logs import speak_alike
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
@@ -37,13 +36,15 @@ def worker(
     app: Messaging, lanes: tuple[str, ...], concurrency: int | None, metrics_port: int | None, metrics_host: str
 ) -> None:
     """Send what is due, until stopped; order messages by a process of their own."""
+    from messaging.logs import speak_alike
+
+    speak_alike(app)
     _ = app.plugins  # a mistake in what is set for them is told here, and not by each process again and again
     if not app.queue.workers:
         raise SettingsError(
             '[queue] use = "inline": there are no workers',
             hint='set [queue] use = "celery" and its url, or let messaging serve send',
         )
-    speak_alike(app)
     # Only now: it needs Celery, and what that takes is said by what is above.
     from messaging.cli.supervising import parts
 
