@@ -55,9 +55,9 @@ def cost(name: str, text: str, args: tuple[Any, ...]) -> int:
 @pytest.mark.parametrize("name", TEXT_FILTERS)
 def test_text_filters_end_soon(name: str, filling: str) -> None:
     text = (filling * 100_000)[:100_000]
-    began = time.process_time()
+    began = time.thread_time()
     whole = cost(name, text, TEXT_FILTERS[name])
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
     half = cost(name, text[:50_000], TEXT_FILTERS[name])
     # `wordwrap` pays for copying a word that does not end.
     assert whole <= (4.1 if name == "wordwrap" else 2.1) * half + 100
@@ -98,10 +98,10 @@ def test_wordwrap_keeps_what_is_indented(render: Render) -> None:
     ],
 )
 def test_a_namespace_is_no_value(render: Render, source: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(TemplateError, match="namespace"):
         render(text=source)
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_namespaces_count(render: Render) -> None:
