@@ -23,7 +23,7 @@ def said_by(hall: Hall, tmp_path: Path, *words: str, done: Callable[[str], objec
     errors = tmp_path / "errors"
     environment = {**os.environ, **hall.settings, "MESSAGING_WORKSPACE": str(hall.folder)}
     environment |= {f"MESSAGING__{name}": value for name, value in settings.items()}
-    command = [str(Path(sys.executable).parent / "messaging"), *words]
+    command = [str(Path(sys.executable).parent / words[0]), *words[1:]]
     with errors.open("wb") as file:
         process = subprocess.Popen(
             command, env=environment, cwd=hall.folder, stdout=subprocess.DEVNULL, stderr=file, stdin=subprocess.DEVNULL
@@ -56,7 +56,7 @@ def test_all_that_a_worker_says_is_json_if_so_wanted(own_hall: Hall, tmp_path: P
         said_by(
             own_hall,
             tmp_path,
-            *("worker", "--concurrency", "1"),
+            *("messaging", "worker", "--concurrency", "1"),
             done=lambda text: own_hall.ledger(customer) and "ZeroDivisionError" in text,
             LOGGING__FORMAT="json",
         )
@@ -71,7 +71,7 @@ def test_all_that_a_worker_says_is_json_if_so_wanted(own_hall: Hall, tmp_path: P
 
 
 def test_all_that_a_server_says_is_json_if_so_wanted(own_hall: Hall, tmp_path: Path) -> None:
-    words = ("serve", "--port", "0", "--staff-port", "0")
+    words = ("messaging", "serve", "--port", "0", "--staff-port", "0")
     told = objects(said_by(own_hall, tmp_path, *words, done=lambda t: "Staff pages" in t, LOGGING__FORMAT="json"))
     assert [line["event"].partition(":")[0] for line in told[:2]] == ["Links and events", "Staff pages"]
     (tmp_path / "shop" / "data").mkdir(exist_ok=True)
@@ -79,7 +79,7 @@ def test_all_that_a_server_says_is_json_if_so_wanted(own_hall: Hall, tmp_path: P
         said_by(
             own_hall,
             tmp_path,
-            *("serve", "--host", "host.invalid"),
+            *("messaging", "serve", "--host", "host.invalid"),
             done=lambda text: text.endswith("\n"),
             LOGGING__FORMAT="json",
         )
@@ -94,7 +94,7 @@ def test_a_broker_that_lets_nobody_in_is_one_line(own_hall: Hall, tmp_path: Path
     text = said_by(
         own_hall,
         tmp_path,
-        *("worker", "--lane", "campaigns", "--concurrency", "1"),
+        *("messaging", "worker", "--lane", "campaigns", "--concurrency", "1"),
         done=lambda _: own_hall.processes[-1].poll() is not None,
         LOGGING__FORMAT=format,
     )
@@ -104,3 +104,13 @@ def test_a_broker_that_lets_nobody_in_is_one_line(own_hall: Hall, tmp_path: Path
     assert "the broker lets nobody in by that name and password (AccessRefused)" in line
     if format == "json":
         objects(text)
+
+
+def test_by_celery_alone_too(own_hall: Hall, tmp_path: Path) -> None:
+    """Its own command asks nobody first, and tries again and again."""
+    own_hall.settings["MESSAGING__QUEUE__URL"] = "amqp://guest:geheimes-wort@127.0.0.1:5672//"
+    line = "the broker lets nobody in: AccessRefused"
+    words = ("celery", "-A", "messaging.worker", "worker", "--concurrency", "1")
+    text = said_by(own_hall, tmp_path, *words, done=lambda text: line in text)
+    assert "Traceback" not in text
+    assert "geheimes-wort" not in text

@@ -165,6 +165,7 @@ def _check_reading(database: Database) -> None:
     for kind, (said, value) in _KNOWN_VALUES.items():
         try:
             found = database.rows(f"SELECT {said} AS value")[0]["value"]
+        # psycopg says of dates in a style that it does not know that reading them is not implemented.
         except (ValueError, TypeError, NotImplementedError, InputError):
             found = None
         if found != value:

@@ -17,17 +17,22 @@ from messaging.stores.outbox import Outbox, Outcome
 from messaging.stores.tinydb.contexts import Contexts
 from messaging.stores.tinydb.lineup import Lineup
 from messaging.stores.tinydb.rows import MarkedGroups, Ordered, OrderedGroups, Tally, copied
-from messaging.stores.tinydb.settling import erased, may_be_replanned, may_settle, settled
+from messaging.stores.tinydb.settling import (
+    PENDING,
+    PLANNED,
+    SENDING,
+    SENT,
+    SKIPPED,
+    UNKNOWN,
+    erased,
+    may_be_replanned,
+    may_settle,
+    settled,
+)
 from messaging.stores.tinydb.summary import Batch
 from messaging.stores.tinydb.table import JournalDB
 from messaging.stores.values import check_text
 
-_PLANNED = MessageState.PLANNED.value
-_SENDING = MessageState.SENDING.value
-_SENT = MessageState.SENT.value
-_SKIPPED = MessageState.SKIPPED.value
-_UNKNOWN = MessageState.UNKNOWN.value
-_PENDING = (_PLANNED, _SENDING, _UNKNOWN)
 #: Contexts that are forgotten at once: others wait for the store meanwhile.
 FORGOTTEN = 1000
 #: Texts that many messages have in common.
@@ -176,7 +181,7 @@ class TinyOutbox(Outbox):
             documents = self._table.documents
             begun = [key for key in dict.fromkeys(ids) if _locked_by(documents.get(key), worker)]
             for attempts, keys in groupby(begun, key=lambda key: documents[key].get("attempts", 0)):
-                self._table.patch(list(keys), {"state": _SENDING, "attempts": attempts + 1})
+                self._table.patch(list(keys), {"state": SENDING, "attempts": attempts + 1})
         return begun
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -201,19 +206,19 @@ class TinyOutbox(Outbox):
             found = {}
             for worker, keys in self._lineup.held.items():
                 has = Counter(self._table.documents[key]["state"] for key in keys)
-                found[worker] = (has[_PLANNED], has[_SENDING])
+                found[worker] = (has[PLANNED], has[SENDING])
             return found
 
     def bury(self, worker: str, *, by: str) -> list[Message]:
         with self._journal.changing():
             documents = self._table.documents
-            held: dict[str, list[str]] = {_PLANNED: [], _SENDING: [], _UNKNOWN: []}
+            held: dict[str, list[str]] = {PLANNED: [], SENDING: [], UNKNOWN: []}
             for key in self._lineup.of_worker(worker):
                 held[documents[key]["state"]].append(key)
-            self._table.patch(held[_PLANNED], {"worker": None})
-            self._close(held[_SENDING], "the sender died", {"state": _UNKNOWN, "worker": by})
-            self._table.patch(held[_UNKNOWN], {"worker": by})
-            lost = held[_SENDING] + held[_UNKNOWN]
+            self._table.patch(held[PLANNED], {"worker": None})
+            self._close(held[SENDING], "the sender died", {"state": UNKNOWN, "worker": by})
+            self._table.patch(held[UNKNOWN], {"worker": by})
+            lost = held[SENDING] + held[UNKNOWN]
             return [Message.from_document(document) for _, document in self._table.copies(lost)]
 
     def next_due(
@@ -248,7 +253,7 @@ class TinyOutbox(Outbox):
 
     def waiting(self, *, customer_id: str) -> list[Message]:
         with self._journal.reading():
-            documents = self._in_state(customer_id, _PLANNED)
+            documents = self._in_state(customer_id, PLANNED)
             return [
                 Message.from_document(copied(document))
                 for document in documents
@@ -260,9 +265,9 @@ class TinyOutbox(Outbox):
             keys = [key for _, line in self._lineup.lines(None, campaign, None) for key in line]
             for key in chain.from_iterable(self._lineup.held.values()):
                 document = self._table.documents[key]
-                if document["state"] == _PLANNED and document.get("campaign") == campaign:
+                if document["state"] == PLANNED and document.get("campaign") == campaign:
                     keys.append(key)
-            self._close(keys, reason, {"state": _SKIPPED, "worker": None})
+            self._close(keys, reason, {"state": SKIPPED, "worker": None})
         return len(keys)
 
     def _close(self, keys: Sequence[str], reason: str, fields: Document) -> None:
@@ -290,7 +295,7 @@ class TinyOutbox(Outbox):
             for customer_id in customer_ids:
                 pending = tuple(
                     Message.from_document(copied(document))
-                    for state in _PENDING
+                    for state in PENDING
                     for document in self._in_state(customer_id, state)
                 )
                 if pending:
@@ -303,7 +308,7 @@ class TinyOutbox(Outbox):
             return [
                 Message.from_document(copied(document))
                 for customer_id in customer_ids
-                for document in self._in_state(customer_id, _SKIPPED)
+                for document in self._in_state(customer_id, SKIPPED)
                 if document["lane"] != Lane.CAMPAIGN and (document.get("expires_at") or "never") > over
             ]
 
@@ -327,7 +332,7 @@ class TinyOutbox(Outbox):
 
     def sent_to(self, customer_ids: Sequence[str]) -> dict[str, list[Document]]:
         """The messages that were sent to each customer."""
-        return {customer_id: self._in_state(customer_id, _SENT) for customer_id in customer_ids}
+        return {customer_id: self._in_state(customer_id, SENT) for customer_id in customer_ids}
 
     def _in_state(self, customer_id: str, state: str) -> list[Document]:
         """A customer's messages in a state."""
@@ -357,7 +362,7 @@ class TinyOutbox(Outbox):
             fields: Document = {**dict.fromkeys(gone), "customer_id": identity.alias}
             if document.get("campaign") is None:
                 fields["origin"] = f"trigger:{document['template']}:erased"
-            if document["state"] == _PLANNED:
+            if document["state"] == PLANNED:
                 fields |= {"state": MessageState.SKIPPED.value, "reason": "erased", "worker": None}
             elif identity.in_text(document.get("reason")):
                 fields["reason"] = "erased"
@@ -399,11 +404,11 @@ def _batch(document: Document) -> tuple[Batch, tuple[str, str | None]] | None:
 
 
 def _is_free(document: Document | None) -> bool:
-    return document is not None and document["state"] == _PLANNED and "worker" not in document
+    return document is not None and document["state"] == PLANNED and "worker" not in document
 
 
 def _locked_by(document: Document | None, worker: str) -> bool:
-    return document is not None and document["state"] == _PLANNED and document.get("worker") == worker
+    return document is not None and document["state"] == PLANNED and document.get("worker") == worker
 
 
 def _fact(document: Document) -> MessageFact:

@@ -8,25 +8,26 @@ from messaging.rules.retry import TWICE
 from messaging.stores.outbox import Outcome
 from messaging.stores.values import clean_text
 
-_PLANNED = MessageState.PLANNED.value
-_SENDING = MessageState.SENDING.value
-_SENT = MessageState.SENT.value
-_SKIPPED = MessageState.SKIPPED.value
-_UNKNOWN = MessageState.UNKNOWN.value
-_PENDING = (_PLANNED, _SENDING, _UNKNOWN)
+#: States as they stand in a row.
+PLANNED = MessageState.PLANNED.value
+SENDING = MessageState.SENDING.value
+SENT = MessageState.SENT.value
+SKIPPED = MessageState.SKIPPED.value
+UNKNOWN = MessageState.UNKNOWN.value
+PENDING = (PLANNED, SENDING, UNKNOWN)
 
 
 def may_be_replanned(document: Document) -> bool:
     """It was skipped, and has surely not arrived."""
-    return document["state"] == _SKIPPED and TWICE not in document.get("reason", "")
+    return document["state"] == SKIPPED and TWICE not in document.get("reason", "")
 
 
 def may_settle(document: Document, outcome: Outcome) -> bool:
     """Whether what is said of a message still counts."""
     state: str = document["state"]
-    if outcome.of_attempt is None or state == _SENT or outcome.state is MessageState.SENT:
-        return state != _SENT
-    open_ = (_SENDING, _UNKNOWN) if outcome.state is MessageState.UNKNOWN else _PENDING
+    if outcome.of_attempt is None or state == SENT or outcome.state is MessageState.SENT:
+        return state != SENT
+    open_ = (SENDING, UNKNOWN) if outcome.state is MessageState.UNKNOWN else PENDING
     return state in open_ and outcome.of_attempt == document.get("attempts", 0)
 
 
@@ -59,6 +60,6 @@ def erased(fields: Document) -> Document:
     kept = {name: value for name, value in fields.items() if name not in ("context", "provider_id", "due_at")}
     if kept["reason"] is not None:
         kept["reason"] = "erased"
-    if kept["state"] == _PLANNED:
+    if kept["state"] == PLANNED:
         kept |= {"state": MessageState.SKIPPED.value, "reason": "erased"}
     return kept
