@@ -66,7 +66,7 @@ def nl2br(run: Run, value: Any, /) -> str:
     """Line breaks that are seen in HTML too."""
     if not run.html:
         return text_of(value)
-    return Markup("<br>\n").join(escape(line) for line in text_of(value).split("\n"))
+    return escape(text_of(value)).replace("\n", Markup("<br>\n"))
 
 
 def striptags(run: Run, value: Any, /) -> str:

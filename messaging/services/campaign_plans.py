@@ -26,7 +26,7 @@ from messaging.services.measuring import Measures, Sum
 from messaging.services.planning import Draft, Planner
 
 #: Customers planned at a time: others get at the store in between.
-PAGE = 500
+PAGE = 256
 #: How many reasons to go later are told.
 _REASONS = 5
 

@@ -50,7 +50,7 @@ class Rows:
         people = _People(self._store, campaign, again=any(self._store.outbox.counts(name).values()))
         for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=people.addresses, hold=True):
             rows = [_withhold(message, withheld) for message in messages]
-            with self._store.transaction():
+            with self._store.transaction(shared=True):  # order messages are marked beside it
                 found = self._found(name)
                 if found.state is not campaign.state:
                     return found

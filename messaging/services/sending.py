@@ -10,7 +10,7 @@ What protects a message at each step:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -26,6 +26,7 @@ from messaging.nouns.message import Lane, Message, MessageState
 from messaging.services.adapters import Adapters
 from messaging.services.composing import Composer, Unrenderable, with_snapshot
 from messaging.services.handover import Handover
+from messaging.services.marking import Marking, not_taken
 from messaging.services.rates import Rates
 from messaging.services.rechecking import AGAIN, Rechecks, held, skipped
 from messaging.services.recovering import Recovery, skip_cancelled
@@ -115,6 +116,7 @@ class Sender:
         self._store = store
         self._clock = clock
         self._rechecks = rechecks
+        self._marking = Marking(store, clock, rechecks)
         self._composer = composer
         self._adapters = adapters
         self._settling = settling
@@ -338,7 +340,8 @@ class Sender:
                 break
             group = letters[start : start + size]
             # The next group is marked while the one before is on its way: the disk and the network work together.
-            begun = self._begin(report, {letter.id: letter.variant for letter in group}, by_id, links)
+            variants = {letter.id: letter.variant for letter in group}
+            begun = self._marking.begin(self.worker, variants, by_id, links, count=report.count)
             waited = under_way is not None
             if under_way is not None:
                 self._receipts(report, adapter, under_way)
@@ -346,10 +349,10 @@ class Sender:
             if begun is None:
                 break
             if self._stop.is_set() or report.fault is not None:
-                self._take_back(begun.values())
+                self._marking.take_back(begun.values())
                 break
             if waited:
-                begun = self._still(report, begun)
+                begun = self._marking.still(begun, count=report.count)
             if begun:
                 sent = [letter for letter in group if letter.id in begun]
                 handover = self._hand_over(adapter, sent, timeout=self._timeout, blame=self._adapters.blame)
@@ -363,52 +366,6 @@ class Sender:
         if customer is None or (message.lane is Lane.CAMPAIGN and not self._keep_campaigns):
             return message
         return replace(message, context=with_snapshot(filled, customer))
-
-    def _begin(
-        self, report: SendReport, variants: Mapping[str, str], by_id: Mapping[str, Message], links: Sequence[ShortLink]
-    ) -> dict[str, Handed] | None:
-        """Mark a group (message id -> the variant it was rendered in) as `sending`, asking policy once more in the same
-        transaction, and keep its short links.
-
-        None: its campaign is no longer being sent.
-        """
-        now = self._clock.now()
-        messages = [by_id[id] for id in variants]
-        ids = set(variants)
-        with self._store.transaction(shared=True):
-            if self._rechecks.stopped(messages):
-                return None
-            refused = self._rechecks.refused(messages)
-            gone = {outcome.message_id for outcome in refused}
-            ids -= gone
-            new = [link for link in links if link.message_id in ids]
-            taken = {link.message_id for link in self._store.short_links.add(new)}
-            refused += [skipped(message, "its short link is taken") for message in messages if message.id in taken]
-            gone |= taken
-            begun = set(self._store.outbox.begin(self.worker, [m.id for m in messages if m.id not in gone], now=now))
-            self._store.outbox.settle(refused)
-        report.count([outcome.state for outcome in refused])
-        return {
-            message.id: Handed(message, message.attempts + 1, variants[message.id])
-            for message in messages
-            if message.id in begun
-        }
-
-    def _still(self, report: SendReport, begun: dict[str, Handed]) -> dict[str, Handed]:
-        """Those of a marked group that may still go, now that the group before is through."""
-        messages = [one.message for one in begun.values()]
-        with self._store.transaction(shared=True):
-            if self._rechecks.stopped(messages):
-                self._take_back(begun.values())
-                return {}
-            refused = [
-                replace(outcome, of_attempt=begun[outcome.message_id].attempt)
-                for outcome in self._rechecks.refused(messages)
-            ]
-            self._store.outbox.settle(refused)
-        report.count([outcome.state for outcome in refused])
-        gone = {outcome.message_id for outcome in refused}
-        return {id: one for id, one in begun.items() if id not in gone}
 
     def _receipts(self, report: SendReport, adapter: Adapter, under_way: _UnderWay) -> None:
         """Record what becomes of a group that was handed over."""
@@ -426,23 +383,13 @@ class Sender:
         if isinstance(handover.fault, AdapterUnusable):
             # Surely not taken: they wait for an adapter that works.
             left = [handed[id] for id in handover.missing]
-            self._store.outbox.settle([_kept(one, handover.fault.message) for one in left])
+            self._store.outbox.settle([not_taken(one, handover.fault.message) for one in left])
         elif handover.missing:
             why = str(handover.fault) if handover.fault else "the adapter gave no receipt"
             lost = [handed[id] for id in handover.missing]
             report.count(self._settling.lost(lost, why, adapter, now=self._clock.now()))
 
-    def _take_back(self, marked: Iterable[Handed]) -> None:
-        """These were marked but never handed to the adapter: they are planned as before."""
-        self._store.outbox.settle([_kept(one, "") for one in marked])
-
     def _settle(self, report: SendReport, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             self._store.outbox.settle(outcomes)
             report.count([outcome.state for outcome in outcomes])
-
-
-def _kept(marked: Handed, reason: str) -> Outcome:
-    """A message that was marked and surely not taken is planned, and had no attempt."""
-    kept = held(marked.message, marked.message.due_at, reason)
-    return replace(kept, attempts=marked.attempt - 1, of_attempt=marked.attempt)

@@ -125,8 +125,8 @@ class Outbox(ABC):
         """Unlock planned messages that `worker` has (of `ids` only, if given)."""
 
     @abstractmethod
-    def workers(self) -> dict[str, tuple[int, int]]:
-        """Who has messages: worker -> (locked and planned, sending). Who is settling what others lost is one, too."""
+    def workers(self) -> list[str]:
+        """Who has messages locked or in hand, in order. Who is settling what others lost is one, too."""
 
     @abstractmethod
     def bury(self, worker: str, *, by: str) -> list[Message]:

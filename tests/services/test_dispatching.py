@@ -151,7 +151,7 @@ def test_a_server_takes_up_what_it_sent_itself_before(live_shop: Any, server: An
     live_shop.clock.advance(timedelta(hours=2))
     server()
     assert live_shop.counts() == {"sent": 3}
-    assert live_shop.app.store.outbox.workers() == {}
+    assert live_shop.app.store.outbox.workers() == []
 
 
 def test_one_that_a_living_process_sends_is_left_to_it_however_slow(live_shop: Any, server: Any) -> None:

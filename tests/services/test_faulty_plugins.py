@@ -40,7 +40,8 @@ def come_back() -> None:
 
 
 @pytest.fixture(autouse=True)
-def gate() -> Iterator[None]:
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(patience, "_hanging", {})  # what earlier tests left hanging for good is no matter of ours
     STATE.gate = threading.Event()
     yield
     STATE.gate.set()

@@ -260,7 +260,7 @@ def test_who_buries_the_dead_may_die_of_it(live_shop: Any, monkeypatch: pytest.M
         monkeypatch.undo()
         sender.bury_the_dead()
     assert live_shop.counts() == {"sent": 3}
-    assert live_shop.app.store.outbox.workers() == {}
+    assert live_shop.app.store.outbox.workers() == []
 
 
 def test_two_senders_at_once_double_nobody(live_shop: Any) -> None:
@@ -496,7 +496,7 @@ def test_what_others_have_in_hand_when_it_is_cancelled_is_planned_no_more(live_s
         sender.send_campaign("spring")
     assert set(live_shop.counts()) == ({"sent", "skipped"} if answer == Receipt.accepted else {"skipped"})
     third.close()
-    assert live_shop.app.store.outbox.workers() == {}
+    assert live_shop.app.store.outbox.workers() == []
 
 
 def test_what_died_in_hand_and_would_be_sent_again_is_not_if_it_was_cancelled(live_shop: Any) -> None:

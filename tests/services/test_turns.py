@@ -45,7 +45,7 @@ def test_a_turn_that_is_over_ends_between_groups(live_shop: Any) -> None:
             sender.send_campaign("spring")
         left = 3 * GROUP - sent * GROUP
         assert live_shop.counts() == {"sent": sent * GROUP, **({"planned": left} if left else {})}
-    assert live_shop.app.store.outbox.workers() == {}  # what was locked and left is for others
+    assert live_shop.app.store.outbox.workers() == []  # what was locked and left is for others
     sender.close()
 
 
@@ -105,7 +105,7 @@ def test_who_asks_about_what_died_does_so_in_turns(live_shop: Any) -> None:
             recover()
         assert live_shop.counts() == {"sent": sent, **({"unknown": 3 - sent} if sent < 3 else {})}
     assert woken == ["recovery"] * 3
-    assert app.store.outbox.workers() == {}
+    assert app.store.outbox.workers() == []
 
 
 def test_the_last_group_of_a_turn_has_its_receipts(live_shop: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, groupby
@@ -201,13 +200,9 @@ class TinyOutbox(Outbox):
             locked = [key for key in keys if _locked_by(documents.get(key), worker)]
             self._table.patch(locked, {"worker": None})
 
-    def workers(self) -> dict[str, tuple[int, int]]:
+    def workers(self) -> list[str]:
         with self._journal.reading():
-            found = {}
-            for worker, keys in self._lineup.held.items():
-                has = Counter(self._table.documents[key]["state"] for key in keys)
-                found[worker] = (has[PLANNED], has[SENDING])
-            return found
+            return sorted(self._lineup.held)
 
     def bury(self, worker: str, *, by: str) -> list[Message]:
         with self._journal.changing():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -219,6 +220,23 @@ def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, mo
     tables = {node.get("Relation Name") for node in watched.nodes}
     assert "message_counts" in tables
     assert not tables & {"messages", "events", "customers"}
+
+
+class Undone(Exception):
+    pass
+
+
+def test_who_has_messages_is_found_without_reading_them(large, make, monkeypatch):
+    """In the middle of a campaign nothing is known of the column yet: the planner takes half of all rows to be locked."""
+    unknown = "DELETE FROM pg_statistic WHERE starelid = 'messages'::regclass"
+    with suppress(Undone), large.transaction():
+        large._database.write(lambda session: session.run(unknown))
+        for worker, limit in (("v", 10), ("w", 1000)):
+            large.outbox.claim(worker, now=datetime.now(UTC), limit=limit, campaign="big", channel="email")
+        watched = Watched(monkeypatch)
+        assert large.outbox.workers() == ["v", "w"]
+        raise Undone
+    assert watched.whole() == set()
 
 
 @pytest.mark.parametrize("where", ["orders.total(days=365) > 5", "orders.count(days=365) == 0"])
