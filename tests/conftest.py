@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from messaging import Receipt, RenderedMessage
 from messaging.clock import FrozenClock
@@ -29,6 +30,10 @@ from messaging.workspace.folder import Workspace, make_workspace
 
 if TYPE_CHECKING:
     from messaging.app import Messaging
+
+# How long an example takes is the machine's business.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 SHARED = Path(os.environ.get("MESSAGING_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -58,10 +58,12 @@ def _children_seconds() -> float:
 )
 def test_a_bomb_is_stopped_and_named(template: Make, brand: dict[str, Any], source: str) -> None:
     began = _children_seconds()
+    prepare(template(html="<p>x</p>"), brand, from_="shop@example.com")
+    small = _children_seconds() - began
     with pytest.raises(TemplateLimit) as caught:
         prepare(template(html=source), brand, from_="shop@example.com")
-    # Of the processor: how long that is on the clock is the machine's business.
-    assert _children_seconds() - began < 2.5
+    # Of the processor: how long that is on the clock is the machine's business; and by what it is worth on this one.
+    assert _children_seconds() - began - small < max(2.5, 8 * small)
     assert caught.value.file is not None
     assert "email" in caught.value.file
 
