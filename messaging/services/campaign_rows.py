@@ -19,6 +19,9 @@ from messaging.services.compact import Seen
 from messaging.services.planning import Planner
 from messaging.stores.base import Store
 
+#: More messages than anybody has; the port wants a limit.
+_ALL = 1_000_000
+
 
 class Rows:
     """Makes them. Nothing of a campaign leaves before all of them are there."""
@@ -48,25 +51,36 @@ class Rows:
         withheld = self._store.get_note(_withheld_key(name)) or {}
         now = self._clock.now()
         people = _People(self._store, campaign, again=any(self._store.outbox.counts(name).values()))
+        erased = 0
         for messages, _ in decide(self._planner, campaign, version, people, now=now, seen=people.addresses, hold=True):
             rows = [_withhold(message, withheld) for message in messages]
             with self._store.transaction(shared=True):  # order messages are marked beside it
                 found = self._found(name)
                 if found.state is not campaign.state:
                     return found
-                self._store.outbox.add(rows)
+                # Nothing of who was erased since they were read is written down again.
+                known = self._store.customers.known(row.customer_id for row in rows)
+                erased += sum(row.customer_id not in known for row in rows)
+                self._store.outbox.add([row for row in rows if row.customer_id in known])
             if progress is not None:
                 progress(len(rows))
+        if erased:
+            return self.fill(campaign, progress=progress)  # on the list is their alias now
         with self._store.transaction():
             found = self._found(name)
             if found.state is not campaign.state:
                 return found
-            self._store.outbox.add([_gone(campaign, version, member, now) for member in people.gone])
+            gone = [member for member in people.gone if not self._has_row(campaign, member)]
+            self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
             state = CampaignState.SENDING if found.state is CampaignState.PLANNING else found.state
             if (state, people.listed) != (found.state, found.audience):
                 found = replace(found, state=state, audience=people.listed)
                 self._store.campaigns.put(found)
         return found
+
+    def _has_row(self, campaign: Campaign, alias: str) -> bool:
+        """Whether it had a message for somebody, by an id that nobody knows any more, before they were erased."""
+        return any(row.campaign == campaign.name for row in self._store.outbox.page(customer_id=alias, limit=_ALL))
 
     def _found(self, name: str) -> Campaign:
         campaign = self._store.campaigns.get(name)

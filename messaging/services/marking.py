@@ -47,20 +47,24 @@ class Marking:
 
         None: its campaign is no longer being sent.
         """
-        begun: dict[str, Handed] = {}
         ids = iter(variants)
+        before: dict[str, Handed] = {}
+        begun: dict[str, Handed] = {}
         try:
             while page := [by_id[id] for id in islice(ids, PAGE)]:
+                before |= begun
                 marked = self._page(worker, page, links, count)
                 if marked is None:
-                    self.take_back(begun.values())
+                    self.take_back(before.values())
                     return None
-                begun |= {one.id: Handed(one, one.attempts + 1, variants[one.id]) for one in page if one.id in marked}
+                begun = {one.id: Handed(one, one.attempts + 1, variants[one.id]) for one in page if one.id in marked}
+            if before:  # whoever withdraws waits for a page, not for the group, and is committed in between
+                before = self.still(before, count=count)
         except BaseException:
             with suppress(StoreError):  # else whoever buries us cannot know that none of them left
-                self.take_back(begun.values())
+                self.take_back([*before.values(), *begun.values()])
             raise
-        return begun
+        return before | begun
 
     def _page(
         self, worker: str, messages: Sequence[Message], links: Sequence[ShortLink], count: Count
@@ -82,7 +86,7 @@ class Marking:
         return marked
 
     def still(self, begun: Mapping[str, Handed], *, count: Count) -> dict[str, Handed]:
-        """Those of a marked group that may still go, now that the group before is through."""
+        """Those of a marked group that may still go, now that others had their turn at the store."""
         messages = [one.message for one in begun.values()]
         with self._store.transaction(shared=True):
             if self._rechecks.stopped(messages):

@@ -46,6 +46,10 @@ class Customers(ABC):
         """Customers by id."""
 
     @abstractmethod
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` that are customers'."""
+
+    @abstractmethod
     def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         """Customers who have this email address (however upper and lower case) or this phone number, oldest first.
 

@@ -162,7 +162,10 @@ class Outbox(ABC):
 
     @abstractmethod
     def stop(self, campaign: str, reason: str) -> int:
-        """Skip all of a campaign's messages that are still planned; return how many. Who has one locked has lost it."""
+        """Skip all of a campaign's messages that are still planned; return how many. Who has one locked has lost it.
+
+        Outside of a transaction in parts, so that nobody waits for all of them.
+        """
 
     @abstractmethod
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from messaging import Conflict, InputError, MessagingError, NotFound, SettingsEr
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import MessageState
+from messaging.services import campaign_rows
 from messaging.services.campaign_plans import PAGE
 
 TRANSACTIONAL = 'class = "transactional"\ntopic = "orders"\nsubject = "Recall"\nchannels = ["email"]\n'
@@ -346,13 +348,14 @@ def test_while_its_rows_are_made_to_cancel_it_nobody_sends_it(
     if paused:
         live_shop.app.campaigning.pause("spring", "by hand")
     server = live_shop.open()
-    get = live_shop.app.store.customers.get
+    made = campaign_rows.decide
 
-    def get_while_a_server_looks_on(ids: Any) -> Any:
-        server.dispatcher.run_due()
-        return get(ids)
+    def made_while_a_server_looks_on(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for page in made(*arguments, **options):
+            server.dispatcher.run_due()
+            yield page
 
-    monkeypatch.setattr(live_shop.app.store.customers, "get", get_while_a_server_looks_on)
+    monkeypatch.setattr(campaign_rows, "decide", made_while_a_server_looks_on)
     live_shop.app.campaigning.cancel("spring")
     assert live_shop.pigeon_of(server).handed == []
     assert live_shop.counts() == {"skipped": PAGE + 7}

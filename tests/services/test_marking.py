@@ -8,6 +8,7 @@ import pytest
 
 from messaging.errors import StoreError
 from messaging.nouns.campaign import CampaignState
+from messaging.nouns.message import MessageState
 from messaging.services import marking
 
 if TYPE_CHECKING:
@@ -48,6 +49,21 @@ def test_what_was_marked_before_it_was_paused_has_not_left(shop: Shop, monkeypat
     assert shop.app.campaigning.get("spring").state is CampaignState.PAUSED
     assert shop.counts() == {"planned": 7}
     assert shop.pigeon.handed == []
+
+
+def test_who_withdrew_between_two_pages_is_not_written_to(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first: list[str] = []
+
+    def withdraw() -> None:
+        first.extend(
+            row.customer_id for row in shop.app.store.outbox.page(state=MessageState.SENDING, campaign="spring")
+        )
+        shop.unsubscribe(first[0])
+
+    at_third_page(shop, monkeypatch, withdraw)
+    assert shop.app.send_campaign("spring") is None
+    assert shop.counts() == {"sent": 6, "skipped": 1}
+    assert first[0] not in shop.handed()
 
 
 def fail() -> None:

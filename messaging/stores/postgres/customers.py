@@ -69,6 +69,10 @@ class PostgresCustomers(Customers):
         found = {customer.id: customer for customer in map(_customer, rows)}
         return {id: found[id] for id in ids if id in found}
 
+    def known(self, ids: Iterable[str]) -> set[str]:
+        wanted = {"ids": askable(ids)}
+        return {id for (id,) in self._database.tuples("SELECT id FROM customers WHERE id = ANY(%(ids)s)", wanted)}
+
     def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         emails, phones = askable([email.lower()] if email else []), askable([phone] if phone else [])
         if not emails and not phones:

@@ -20,8 +20,9 @@ from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
 from messaging.stores.values import check_text, clean_text, pack
 
-#: Contexts that are forgotten at once, so that no transaction is long.
+#: Contexts that are forgotten, and messages that are stopped, at once, so that no transaction is long.
 FORGOTTEN = 1000
+STOPPED = 5000
 #: The same of rows that are found by something else, said so that no index of planned messages is taken to find them:
 #: right after a campaign was planned the planner still believes that there are none.
 _STILL_PLANNED = "state || '' = 'planned'"
@@ -295,14 +296,17 @@ class PostgresOutbox(Outbox):
         statement = (
             f"UPDATE messages SET state = 'skipped', reason = {_CLOSED}, worker = NULL WHERE campaign = %(campaign)s"
         )
-        values = {"campaign": campaign, "reason": reason}
-
-        def stop(session: Session) -> int:
-            # Each by an index of its own: the locked ones are few.
-            locked = session.run(f"{statement} AND worker IS NOT NULL AND {_STILL_PLANNED}", values)
-            return locked + session.run_long(f"{statement} AND {FREE}", values)
-
-        return self._database.write(stop)
+        values = {"campaign": campaign, "reason": reason, "limit": STOPPED}
+        # Each by an index of its own: the locked ones are few.
+        locked = f"{statement} AND worker IS NOT NULL AND {_STILL_PLANNED}"
+        free = f"""{statement} AND id = ANY(ARRAY(
+            SELECT id FROM messages WHERE campaign = %(campaign)s AND {FREE}
+            ORDER BY lane, due_at, seq LIMIT %(limit)s FOR UPDATE
+        ))"""
+        stopped = self._database.write(lambda session: session.run(locked, values))
+        while number := self._database.write(lambda session: session.run(free, values), in_order=True):
+            stopped += number
+        return stopped
 
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
         statement = """

@@ -65,6 +65,10 @@ class TinyCustomers(Customers):
         with self._journal.reading():
             return {key: Customer.from_document(document) for key, document in self._table.copies(ids)}
 
+    def known(self, ids: Iterable[str]) -> set[str]:
+        with self._journal.reading():
+            return {id for id in ids if id in self._table.documents}
+
     def find(self, *, email: str | None = None, phone: str | None = None, limit: int | None = None) -> list[Customer]:
         with self._journal.reading():
             keys = dict.fromkeys(

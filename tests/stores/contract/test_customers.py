@@ -35,6 +35,8 @@ class TestKeeping:
         )
         store.customers.put([ann])
         assert look().customers.get(["ann", "nobody"]) == {"ann": ann}
+        assert look().customers.known(iter(["ann", "nobody", "a\0b"])) == {"ann"}
+        assert look().customers.known([]) == set()
 
     def test_put_replaces(self, store, look, make):
         store.customers.put([make.customer("ann", city="Wien"), make.customer("bob")])
