@@ -64,19 +64,19 @@ class Rows:
                 self._store.outbox.add([row for row in rows if row.customer_id in known])
             if progress is not None:
                 progress(len(rows))
-        if erased:
-            return self.fill(campaign, progress=progress)  # on the list is their alias now
         with self._store.transaction():
             found = self._found(name)
             if found.state is not campaign.state:
                 return found
-            gone = [member for member in people.gone if not self._has_row(campaign, member)]
-            self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
-            state = CampaignState.SENDING if found.state is CampaignState.PLANNING else found.state
-            if (state, people.listed) != (found.state, found.audience):
-                found = replace(found, state=state, audience=people.listed)
-                self._store.campaigns.put(found)
-        return found
+            if not erased and self._store.campaigns.listed(name, people.gone) == set(people.gone):
+                gone = [member for member in people.gone if not self._has_row(campaign, member)]
+                self._store.outbox.add([_gone(campaign, version, member, now) for member in gone])
+                state = CampaignState.SENDING if found.state is CampaignState.PLANNING else found.state
+                if (state, people.listed) != (found.state, found.audience):
+                    found = replace(found, state=state, audience=people.listed)
+                    self._store.campaigns.put(found)
+                return found
+        return self.fill(campaign, progress=progress)  # of who was erased meanwhile an alias is on the list now
 
     def _has_row(self, campaign: Campaign, alias: str) -> bool:
         """Whether it had a message for somebody, by an id that nobody knows any more, before they were erased."""

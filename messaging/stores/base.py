@@ -135,6 +135,10 @@ class Campaigns(ABC):
     def members(self, campaign: str) -> Iterator[str] | None:
         """The stored member list, read as it is asked for, or None. It may be changed meanwhile: who is erased."""
 
+    @abstractmethod
+    def listed(self, campaign: str, ids: Collection[str]) -> set[str]:
+        """Those of `ids` that are on its member list now."""
+
 
 class Addresses(ABC):
     """Consent and suppression."""

@@ -45,6 +45,23 @@ def test_who_is_erased_after_they_were_read_is_not_written_down(shop: Any, monke
     assert shop.reasons() == {"the customer is gone": 1}
 
 
+def test_who_is_erased_before_they_were_read_is_nobody_known(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, erased = shop.app.store, []
+    get = store.customers.get
+
+    def late(ids: Any) -> Any:
+        if not erased:
+            erased.append(ids[0])
+            shop.app.eraser.erase(ids[0])
+        return get(ids)
+
+    monkeypatch.setattr(store.customers, "get", late)
+    assert shop.app.campaigning.fill("spring").audience == 7
+    assert erased[0] not in {row.customer_id for row in store.outbox.page(campaign="spring")}
+    assert shop.counts() == {"planned": 6, "skipped": 1}
+    assert shop.reasons() == {"the customer is gone": 1}
+
+
 def test_who_had_a_message_is_counted_once_after_a_resume(shop: Any) -> None:
     def cut(number: int) -> None:
         raise InterruptedError

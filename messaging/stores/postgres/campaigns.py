@@ -63,6 +63,10 @@ class PostgresCampaigns(Campaigns):
         statement = "SELECT FROM member_lists WHERE campaign = ANY(%(names)s)"
         return self._members(campaign) if self._database.rows(statement, _names(campaign)) else None
 
+    def listed(self, campaign: str, ids: Collection[str]) -> set[str]:
+        statement = "SELECT customer_id FROM members WHERE campaign = ANY(%(names)s) AND customer_id = ANY(%(ids)s)"
+        return {id for (id,) in self._database.tuples(statement, {**_names(campaign), "ids": askable(ids)})}
+
     def _members(self, campaign: str) -> Iterator[str]:
         statement = """
             SELECT customer_id FROM members WHERE campaign = %(campaign)s AND position >= %(start)s

@@ -53,6 +53,10 @@ class TinyCampaigns(Campaigns):
         with self._journal.reading():
             return self._each(campaign) if _key(campaign, 0) in self._members.documents else None
 
+    def listed(self, campaign: str, ids: Collection[str]) -> set[str]:
+        wanted = set(ids)
+        return wanted and wanted.intersection(self._each(campaign))
+
     def _each(self, campaign: str) -> Iterator[str]:
         for page in count():
             with self._journal.reading():

@@ -56,6 +56,15 @@ def test_members_are_stored_once_in_their_order(store, look):
     assert look().campaigns.members("spring-2") is None
 
 
+def test_who_is_on_a_list(store, look, make):
+    store.customers.put([make.customer("c2")])
+    store.campaigns.put_members("spring", [f"c{n}" for n in range(2500)])
+    assert look().campaigns.listed("spring", ["c2", "c2499", "c2500", "a\0b"]) == {"c2", "c2499"}
+    assert look().campaigns.listed("spring", []) == look().campaigns.listed("none", ["c2"]) == set()
+    store.customers.delete("c2")
+    assert look().campaigns.listed("spring", ["c2"]) == set()
+
+
 def test_a_list_of_nobody_is_a_list(store, look):
     store.campaigns.put_members("spring", [])
     store.campaigns.put_members("spring", ["late"])
