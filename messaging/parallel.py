@@ -32,11 +32,20 @@ _PATIENCE = 0.001
 
 class Feed(deque[T]):
     """What is still to be handed over: a message, or more that go together. Every thread takes from its left; what
-    was taken and surely not handed over may be put back there.
+    was taken, and is to go otherwise, may be put back there.
     """
 
     #: Nobody listens any more: nothing else is to leave.
     closed = False
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        super().__init__(items)
+        #: What was surely not taken, and is not to be tried by another thread either.
+        self.given_back: list[T] = []
+
+    def give_back(self, item: T) -> None:
+        """It was surely not taken: it is for the core to try it again. For who raises `Unavailable` then."""
+        self.given_back.append(item)
 
     def __bool__(self) -> bool:
         return not self.closed and len(self) > 0
@@ -113,7 +122,7 @@ def hand_over(
                     feed.closed = True
     finally:
         feed.closed = True
-        left = list(feed)
+        left = [*feed.given_back, *feed]
     if faults:
         raise next((fault for fault in faults if isinstance(fault, AdapterUnusable)), faults[0])
     for item in left:
@@ -140,7 +149,7 @@ def one_by_one(
                     yield receipt
             except Unavailable:
                 if not told:
-                    feed.appendleft(message)
+                    feed.give_back(message)
                 raise
             except AdapterUnusable:
                 raise

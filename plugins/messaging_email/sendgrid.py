@@ -146,7 +146,7 @@ class SendGrid(Adapter):
         """Hand over one load; what of it has to go once more, in smaller ones, is in the feed afterwards.
 
         Raises:
-            Unavailable: not now, and the others not either; the load is back in the feed.
+            Unavailable: not now, and the others not either; the load was given back.
             AdapterUnusable: it is us that SendGrid does not want, or it is not SendGrid that answers.
         """
         strange: AdapterUnusable | None = None
@@ -165,12 +165,12 @@ class SendGrid(Adapter):
                 f"sendgrid: {error.message}", hint=error.hint or "nothing was sent to it; check SENDGRID_HOST"
             ) from None
         except NotSent as error:
-            feed.appendleft(load)
+            feed.give_back(load)
             raise Unavailable(f"sendgrid: {error}") from None
         except Unanswered as error:
             receipt = Receipt.unknown(load[0].id, f"sendgrid: {error}")
         except Unavailable:
-            feed.appendleft(load)
+            feed.give_back(load)
             raise
         for letter in load:
             yield receipt.about(letter.id)
