@@ -14,7 +14,7 @@ def test_what_is_left_is_to_be_tried_again_message_by_message() -> None:
         load = feed.take()
         assert load is not None
         yield Receipt.accepted(load[0])
-        feed.appendleft(load[1:])
+        feed.give_back(load[1:])
         raise Unavailable("too much", timedelta(seconds=7))
 
     receipts = list(hand_over([["a", "b", "c"], ["d"]], work, width=1, ids=lambda load: load))
@@ -22,6 +22,21 @@ def test_what_is_left_is_to_be_tried_again_message_by_message() -> None:
         ("a", "accepted", None),
         *((name, "try_again", timedelta(seconds=7)) for name in "bcd"),
     ]
+
+
+def test_what_was_given_back_is_offered_by_no_other_thread() -> None:
+    offered: list[str] = []
+
+    def work(feed: Feed[str]) -> Iterator[Receipt]:
+        while (item := feed.take()) is not None:
+            offered.append(item)
+            feed.give_back(item)  # the others go on before it is heard that nothing can be handed over
+        raise Unavailable("busy")
+        yield
+
+    receipts = list(hand_over(["a", "b"], work, width=1, ids=lambda item: [item]))
+    assert offered == ["a", "b"]
+    assert [(one.message_id, one.verdict.value) for one in receipts] == [("a", "try_again"), ("b", "try_again")]
 
 
 def test_whoever_stops_listening_wants_no_more_to_leave() -> None:
