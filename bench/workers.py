@@ -1,7 +1,7 @@
 """Celery workers on PostgreSQL: one beside two, orders during a promotion, memory; see `--help`.
 
     python -m bench.workers two [--messages 20000] [--runs 5]
-    python -m bench.workers orders [--messages 200000] [--seconds 30]
+    python -m bench.workers orders [--messages 1000000] [--seconds 30]
     python -m bench.workers long [--messages 1000000]
 
 `two`: a campaign by one worker and by two, in turns: the ratio of their speeds, and of the processor time a message
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=30.0)
     given = parser.parse_args()
-    messages = given.messages or {"two": 20_000, "orders": 200_000, "long": 1_000_000}[given.what]
+    messages = given.messages or {"two": 20_000, "orders": 1_000_000, "long": 1_000_000}[given.what]
     with shop(messages) as (app, environment):
         if given.what == "two":
             two(app, environment, messages, given.runs)

@@ -59,7 +59,7 @@ class Feed(deque[T]):
 
 
 class Unavailable(Exception):
-    """Nothing can be handed over for now. What is still in the feed was surely not taken."""
+    """Nothing can be handed over for now. What was given back, or is still in the feed, was surely not taken."""
 
     def __init__(self, reason: str, after: timedelta | None = None) -> None:
         super().__init__(reason)

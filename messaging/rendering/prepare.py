@@ -78,7 +78,7 @@ def prepare(
 
     Raises:
         TemplateError: something is wrong; names file and line.
-        TemplateLimit: it takes more than 2 seconds or 256 MB.
+        TemplateLimit: it takes too long or too much memory: see `MAX_SECONDS` and what follows.
     """
     prepared = examine(template, brand, from_=from_, reply_to=reply_to, additions=additions, cache=cache)
     if prepared.problems:
@@ -181,7 +181,7 @@ def _too_much(name: str, said: bytes) -> TemplateLimit:
     """The error for a child that was stopped: the last thing it said is where it was."""
     places = [line[3:] for line in said.decode("utf-8", "replace").splitlines() if line.startswith("at ")]
     return TemplateLimit(
-        f"template {name} cannot be prepared within 2 seconds and {MAX_MEMORY >> 20} MB",
+        f"template {name} takes too long, or more than {MAX_MEMORY >> 20} MB, to be prepared",
         file=places[-1] if places else None,
         hint="look for something huge or deeply nested",
     )

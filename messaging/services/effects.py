@@ -176,7 +176,7 @@ class Effects:
         else:
             said = "; ".join(map(_told, receipts)) or "nobody known was to be erased"
             log.info("event %s: %s", event.key, said)
-        with suppress(Uncompacted):
+        with suppress(Uncompacted):  # it is forgotten; `compact` takes it out of the files, and erasing said so
             self._store.events.forget([event.key])
         return Work(event)
 

@@ -220,7 +220,7 @@ class Store(ABC):
         """Make all that is called inside one atomic, durable change.
 
         `shared`: others that are shared may go on beside it, so it must change nothing that a transaction goes by
-        (customers, addresses, orders, campaigns, notes): a sender's, who only marks and settles messages.
+        (customers, addresses, orders, campaigns, notes): whoever only adds, marks or settles messages.
         """
 
     @abstractmethod

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +68,18 @@ def test_a_bomb_is_stopped_and_named(template: Make, brand: dict[str, Any], sour
     assert _children_seconds() - began - small < max(2.5, 8 * small)
     assert caught.value.file is not None
     assert "email" in caught.value.file
+
+
+@pytest.mark.parametrize(("start", "limit"), [(0.1, 1.7), (2.0, 10.0)])
+def test_a_slow_machine_has_longer(start: float, limit: float) -> None:
+    """Its process shows how slow it is by how long it took to start."""
+    code = (
+        "import signal, time; from messaging.rendering import probe; "
+        f"time.process_time = lambda: {start}; probe._limit(seconds=1.7, starts=5, memory=1 << 40); "
+        "print(signal.getitimer(signal.ITIMER_PROF)[0])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(told) == pytest.approx(limit, abs=0.2)
 
 
 def test_memory_is_limited(template: Make, brand: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ class Hall:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes:
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(subprocess.TimeoutExpired):  # it is killed then
                 process.wait(20)
             if process.poll() is None:
                 process.kill()

@@ -42,11 +42,6 @@ class Session:
             cursor.execute(statement, values)
             return cursor.rowcount
 
-    def run_long(self, statement: str, values: Mapping[str, Any]) -> int:
-        """Run what may take longer than others: it is about as many rows as there are."""
-        self.run("SET LOCAL statement_timeout = 0")
-        return self.run(statement, values)
-
     @contextmanager
     def without_timeout(self) -> Iterator[None]:
         """Inside, a statement may take as long as it takes; not in a transaction."""

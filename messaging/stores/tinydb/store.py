@@ -79,7 +79,7 @@ class TinyStore(Store):
         try:
             self._journal.open()
         except BaseException:
-            with suppress(StoreError):
+            with suppress(StoreError):  # why it could not be opened is what is told
                 self._journal.close()
             raise
 

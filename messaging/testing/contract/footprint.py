@@ -187,7 +187,7 @@ def _here() -> dict[str, object]:
     with os.scandir() as entries:
         for each in entries:
             if not each.name.startswith("."):
-                with suppress(OSError):
+                with suppress(OSError):  # it may be gone by now
                     status = each.stat(follow_symlinks=False)
                     found[os.path.abspath(each.name)] = (status.st_mtime_ns, status.st_size) if each.is_file() else None
     return found

@@ -307,7 +307,7 @@ class SourceContract(Tidying, Completing):
                     if event.get("incomplete") is not None:
                         source.complete(event)
                 source.answer(request)
-                with suppress(RequestRejected):
+                with suppress(RequestRejected):  # as it should be; what others see of it is what is looked at
                     source.verify(request_of(self.url, body, {}, now()))
 
     def test_another_process_says_the_same(self) -> None:

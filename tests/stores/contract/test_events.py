@@ -148,7 +148,7 @@ class TestEvents:
         assert len(store.events.about_the_same(told("x", cart={"id": "7"}), "ann")) == 3
         order = {"order": {"number": "7"}}
         store.events.add([told("p", "order.placed", **order), told("s", "order.shipped", **order)])
-        with suppress(ZeroDivisionError), store.transaction():
+        with suppress(ZeroDivisionError), store.transaction():  # ours, that undoes it
             store.events.add([told("lost", "order.placed", **order)])
             store.events.settle(told("p").key, EventState.FAILED)
             raise ZeroDivisionError

@@ -229,7 +229,7 @@ class Undone(Exception):
 def test_who_has_messages_is_found_without_reading_them(large, make, monkeypatch):
     """In the middle of a campaign nothing is known of the column yet: the planner takes half of all rows to be locked."""
     unknown = "DELETE FROM pg_statistic WHERE starelid = 'messages'::regclass"
-    with suppress(Undone), large.transaction():
+    with suppress(Undone), large.transaction():  # so that nothing of it is kept
         large._database.write(lambda session: session.run(unknown))
         for worker, limit in (("v", 10), ("w", 1000)):
             large.outbox.claim(worker, now=datetime.now(UTC), limit=limit, campaign="big", channel="email")
