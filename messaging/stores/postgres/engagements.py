@@ -15,7 +15,7 @@ from messaging.stores.counts import EngagementCount
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.session import Row, Session
 from messaging.stores.postgres.summary import summarise
-from messaging.stores.postgres.table import Table
+from messaging.stores.postgres.table import Table, of_each
 from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.values import pack
 
@@ -68,7 +68,7 @@ class PostgresEngagements(Engagements):
         return [engagement for key, engagement in first.items() if key in new]
 
     def of_messages(self, message_ids: Sequence[str]) -> dict[str, list[Engagement]]:
-        statement = "SELECT * FROM engagements WHERE message_id = ANY(%(ids)s) ORDER BY at, seq"
+        statement = f"SELECT engagements.* FROM {of_each('engagements', 'message_id')} ORDER BY at, seq"
         found: defaultdict[str, list[Engagement]] = defaultdict(list)
         for row in self._database.rows(statement, {"ids": askable(message_ids)}):
             found[row["message_id"]].append(engagement_of(row))
@@ -121,14 +121,14 @@ class PostgresEngagements(Engagements):
 
 def facts_of(session: Session, customer_ids: list[str]) -> dict[str, tuple[MessageFact, ...]]:
     """Of messages sent to customers: what they were, and when a person last opened and clicked each."""
-    statement = """
+    statement = f"""
         SELECT customer_id, template, campaign, sent_at, opened_at, clicked_at
-        FROM messages LEFT JOIN LATERAL (
+        FROM {of_each("messages", "customer_id", "state = 'sent'")} LEFT JOIN LATERAL (
             SELECT max(at) FILTER (WHERE kind = 'opened') AS opened_at,
                 max(at) FILTER (WHERE kind = 'clicked') AS clicked_at
             FROM engagements WHERE message_id = messages.id AND NOT machine
         ) AS reactions ON true
-        WHERE customer_id = ANY(%(ids)s) AND state = 'sent' ORDER BY messages.seq
+        ORDER BY messages.seq
     """
     found: defaultdict[str, list[MessageFact]] = defaultdict(list)
     for row in session.rows(statement, {"ids": customer_ids}):

@@ -18,7 +18,7 @@ from messaging.stores.events import Events
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.orders import order_of, put_orders
 from messaging.stores.postgres.session import Row, Session
-from messaging.stores.postgres.table import Table
+from messaging.stores.postgres.table import Table, of_each
 from messaging.stores.postgres.values import askable, short
 from messaging.stores.values import pack
 
@@ -145,8 +145,13 @@ class PostgresEvents(Events):
         return [event_of(row) for row in sorted(rows, key=_turn)]
 
     def waiting(self) -> int:
-        rows = self._database.rows("SELECT count(*) AS number FROM events WHERE state = 'received'")
-        return int(rows[0]["number"])
+        # Each by its index: those that were put off have one of their own.
+        statement = """
+            SELECT (SELECT count(*) FROM events WHERE state = 'received' AND next_at IS NULL)
+                + (SELECT count(*) FROM events WHERE state = 'received' AND next_at IS NOT NULL)
+        """
+        ((number,),) = self._database.tuples(statement)
+        return int(number)
 
     def page(
         self,
@@ -197,9 +202,7 @@ class PostgresEvents(Events):
             self._database.write(lambda session: put_orders(session, orders), serial=True)
 
     def orders_of(self, customer_ids: Sequence[str]) -> dict[str, tuple[Order, ...]]:
-        statement = """
-            SELECT * FROM orders WHERE customer_id = ANY(%(ids)s) ORDER BY placed_at NULLS LAST, key
-        """
+        statement = f"SELECT orders.* FROM {of_each('orders', 'customer_id')} ORDER BY placed_at NULLS LAST, key"
         found: defaultdict[str, list[Order]] = defaultdict(list)
         for row in self._database.rows(statement, {"ids": askable(customer_ids)}):
             found[row["customer_id"]].append(order_of(row))
@@ -211,9 +214,9 @@ class PostgresEvents(Events):
         self, customer_ids: Sequence[str], types: Collection[str]
     ) -> dict[str, dict[str, tuple[datetime, ...]]]:
         """When events of `types` happened to each customer, in order of time."""
-        statement = """
-            SELECT customer_id, type, array_agg(time ORDER BY time) AS times FROM events
-            WHERE customer_id = ANY(%(ids)s) AND type = ANY(%(types)s) GROUP BY customer_id, type
+        statement = f"""
+            SELECT customer_id, type, array_agg(time ORDER BY time) AS times
+            FROM {of_each("events", "customer_id", "type = ANY(%(types)s)")} GROUP BY customer_id, type
         """
         found: defaultdict[str, dict[str, tuple[datetime, ...]]] = defaultdict(dict)
         for row in self._database.rows(statement, {"ids": askable(customer_ids), "types": askable(types)}):
@@ -222,9 +225,9 @@ class PostgresEvents(Events):
 
     def told(self, customer_ids: Sequence[str], types: Collection[str]) -> dict[str, dict[str, tuple[EventFact, ...]]]:
         """Events of `types` that happened to each customer with what they were about, in order of time."""
-        statement = """
-            SELECT customer_id, type, time, source, shop, id, data FROM events
-            WHERE customer_id = ANY(%(ids)s) AND type = ANY(%(types)s) ORDER BY time, id
+        statement = f"""
+            SELECT customer_id, type, time, source, shop, id, data
+            FROM {of_each("events", "customer_id", "type = ANY(%(types)s)")} ORDER BY time, id
         """
         found: defaultdict[str, defaultdict[str, list[EventFact]]] = defaultdict(lambda: defaultdict(list))
         for row in self._database.rows(statement, {"ids": askable(customer_ids), "types": askable(types)}):

@@ -16,6 +16,7 @@ from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import COLUMNS, MESSAGES, fact_of, messages_of, row_of
 from messaging.stores.postgres.queues import FREE, firsts, queues
 from messaging.stores.postgres.session import Row, Session
+from messaging.stores.postgres.table import of_each
 from messaging.stores.postgres.values import askable, to_json
 from messaging.stores.postgres.workers import Workers
 from messaging.stores.values import check_text, clean_text, pack
@@ -284,11 +285,8 @@ class PostgresOutbox(Outbox):
         return self._database.write(lambda session: session.run(statement, values))
 
     def waiting(self, *, customer_id: str) -> list[Message]:
-        statement = f"""
-            SELECT {COLUMNS} FROM messages
-            WHERE customer_id = ANY(%(ids)s) AND {_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}
-            ORDER BY seq
-        """
+        theirs = of_each("messages", "customer_id", f"{_STILL_FREE} AND lane <> {int(Lane.CAMPAIGN)}")
+        statement = f"SELECT {COLUMNS} FROM {theirs} ORDER BY seq"
         return messages_of(self._database.tuples(statement, {"ids": askable([customer_id])}))
 
     def stop(self, campaign: str, reason: str) -> int:
@@ -309,32 +307,24 @@ class PostgresOutbox(Outbox):
         return stopped
 
     def recent(self, customer_ids: Sequence[str], since: datetime) -> dict[str, tuple[MessageFact, ...]]:
-        statement = """
-            SELECT * FROM messages WHERE customer_id = ANY(%(ids)s) AND state = 'sent' AND sent_at >= %(since)s
-            ORDER BY seq
-        """
+        theirs = of_each("messages", "customer_id", "state = 'sent' AND sent_at >= %(since)s")
+        statement = f"SELECT messages.* FROM {theirs} ORDER BY seq"
         found: defaultdict[str, list[MessageFact]] = defaultdict(list)
         for row in self._database.rows(statement, {"ids": askable(customer_ids), "since": since}):
             found[row["customer_id"]].append(fact_of(row))
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
     def pending(self, customer_ids: Sequence[str]) -> dict[str, tuple[Message, ...]]:
-        statement = f"""
-            SELECT {COLUMNS} FROM messages
-            WHERE customer_id = ANY(%(ids)s) AND state IN ('planned', 'sending', 'unknown') ORDER BY seq
-        """
+        theirs = of_each("messages", "customer_id", "state IN ('planned', 'sending', 'unknown')")
+        statement = f"SELECT {COLUMNS} FROM {theirs} ORDER BY seq"
         found: defaultdict[str, list[Message]] = defaultdict(list)
         for message in messages_of(self._database.tuples(statement, {"ids": askable(customer_ids)})):
             found[message.customer_id].append(message)
         return {id: tuple(found[id]) for id in customer_ids if id in found}
 
     def skipped(self, customer_ids: Sequence[str], *, now: datetime) -> list[Message]:
-        statement = f"""
-            SELECT {COLUMNS} FROM messages
-            WHERE customer_id = ANY(%(ids)s) AND state = 'skipped' AND lane <> {int(Lane.CAMPAIGN)}
-                AND coalesce(expires_at > %(now)s, true)
-            ORDER BY seq
-        """
+        fresh = f"state = 'skipped' AND lane <> {int(Lane.CAMPAIGN)} AND coalesce(expires_at > %(now)s, true)"
+        statement = f"SELECT {COLUMNS} FROM {of_each('messages', 'customer_id', fresh)} ORDER BY seq"
         return messages_of(self._database.tuples(statement, {"ids": askable(customer_ids), "now": now}))
 
     def forget_contexts(self, before: datetime) -> int:

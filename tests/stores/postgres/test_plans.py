@@ -12,6 +12,7 @@ import pytest
 
 from messaging.expressions import Schema, parse
 from messaging.expressions.inquiry import Inquiry
+from messaging.nouns.history import HistoryNeeds
 from messaging.nouns.message import Lane, MessageState
 from messaging.stores.outbox import Outcome
 
@@ -40,10 +41,11 @@ SELECT md5(n::text), n::text, 'clicked', now(), md5(n::text), 'c' || n % 20000, 
 FROM generate_series(1, {SENT}) AS n;
 INSERT INTO orders (key, source, shop, customer_id, placed_at, total, currency, document)
 SELECT n::text, 'api', 'default', 'c' || n % 20000, now() - n % 1000 * interval '1 day', 10, 'EUR',
-    json_build_object('note', repeat('x', 400))
+    json_build_object('key', n::text, 'source', 'api', 'shop', 'default', 'id', repeat('x', 400))
 FROM generate_series(1, 40000) AS n;
 ANALYZE;
 """
+LARGE = {"messages", "events", "customers", "engagements", "orders"}
 #: A large campaign that was planned just now: the planner does not know of it yet.
 PLANNED = """
 INSERT INTO messages (id, origin, customer_id, channel, address, template, version, message_class, topic, lane, campaign,
@@ -80,8 +82,7 @@ class Watched:
 
     def whole(self) -> set[str]:
         """Large tables that are read from beginning to end."""
-        large = {"messages", "events", "customers", "engagements"}
-        return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"} & large
+        return {node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"} & LARGE
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,7 @@ QUERIES = {
     "customers": (lambda s, m: s.customers.page(after="c7", limit=100), "customers_pkey"),
     "received": (lambda s, m: s.events.received(now=m.now), "events_received"),
     "received, put off": (lambda s, m: s.events.received(now=m.now), "events_received_later"),
+    "how many events wait": (lambda s, m: s.events.waiting(), "events_received"),
     "events": (lambda s, m: s.events.page(), "events_page"),
     "events of a customer": (lambda s, m: s.events.page(customer_id="c7", type="order.placed"), "events_page_customer"),
     "about the same": (lambda s, m: s.events.about_the_same(m.event("7"), "c7"), "events_order_number"),
@@ -224,6 +226,45 @@ def test_how_a_campaign_stands_is_known_without_a_look_at_its_messages(large, mo
 
 class Undone(Exception):
     pass
+
+
+#: As many as are asked about at once.
+MANY = [f"c{n}" for n in range(256)]
+IDS = [f"x{n}" for n in range(1000)]
+PAGES = {
+    "recent": lambda s, m: s.outbox.recent(MANY, m.now - timedelta(days=7)),
+    "pending": lambda s, m: s.outbox.pending(MANY),
+    "skipped": lambda s, m: s.outbox.skipped(MANY, now=m.now),
+    "waiting": lambda s, m: s.outbox.waiting(customer_id="c7"),
+    "messages": lambda s, m: s.outbox.get(IDS),
+    "begin": lambda s, m: s.outbox.begin("w", IDS, now=m.now),
+    "settle": lambda s, m: s.outbox.settle([Outcome(message_id=id, state=MessageState.SENT) for id in IDS]),
+    "histories": lambda s, m: s.customers.histories(
+        MANY,
+        HistoryNeeds(orders=True, happened={"order.placed"}, told={"cart.abandoned"}, messages=True, addresses=True),
+    ),
+    "customers": lambda s, m: s.customers.get(MANY),
+    "of messages": lambda s, m: s.engagements.of_messages(IDS),
+    "judge": lambda s, m: s.engagements.judge(dict.fromkeys(IDS, (True, ()))),
+    "events": lambda s, m: s.events.get(IDS),
+    "orders": lambda s, m: s.events.orders(IDS),
+    "who is due": lambda s, m: s.outbox.claim("w", now=m.now, limit=100),
+    "what waits": lambda s, m: s.events.waiting(),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_found_by_its_index_before_the_tables_were_ever_analyzed(large, make, monkeypatch, name):
+    """As in a new shop, or after a migration: the planner takes each value to be that of many rows."""
+    unknown = "DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relname = ANY(%(tables)s))"
+    tables = [*LARGE]
+    with suppress(Undone), large.transaction():  # so that nothing of it is kept
+        large._database.write(lambda session: session.run(unknown, {"tables": tables}))
+        watched = Watched(monkeypatch)
+        PAGES[name](large, make)
+        raise Undone
+    assert watched.nodes
+    assert watched.whole() == set()
 
 
 def test_who_has_messages_is_found_without_reading_them(large, make, monkeypatch):
