@@ -223,10 +223,10 @@ class Effects:
         An order that is placed after that is not: who orders again is a new customer. Nor is what names somebody who is
         known, or places an order under a number that was used before.
         """
-        since = self._forgotten.since(_names(work.profile))
+        since, of_theirs = self._forgotten.recall(_names(work.profile), lasting(work.event))
         if since is not None and work.event.time < since:
             return True
-        if not self._forgotten.knows_things(lasting(work.event)):
+        if not of_theirs:
             return False
         return since is not None or not (is_type(work.event.type, "order.placed") or self._is_known(work.profile))
 

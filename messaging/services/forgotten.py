@@ -74,19 +74,19 @@ class Forgotten:
             known = time_from_text(self._store.get_note(key))
             self._store.put_note(key, time_to_text(at if known is None else max(known, at)))
 
-    def since(self, names: Iterable[str]) -> datetime | None:
-        """Since when somebody who has one of these ids and addresses is erased; None: nobody was."""
-        found = (time_from_text(self._store.get_note(_SINCE + self.mark(name))) for name in names)
-        return max((time for time in found if time is not None), default=None)
-
     def remember_things(self, things: Iterable[str]) -> None:
         """Remember orders and parcels of somebody who is erased."""
         for thing in things:
             self._store.put_note(_THING + self.mark(thing), True)
 
-    def knows_things(self, things: Iterable[str]) -> bool:
-        """Whether one of these orders and parcels was somebody's who is erased."""
-        return any(self._store.get_note(_THING + self.mark(thing)) for thing in things)
+    def recall(self, names: Iterable[str], things: Iterable[str]) -> tuple[datetime | None, bool]:
+        """Since when somebody who has one of these ids and addresses is erased (None: nobody was), and whether one of
+        these orders and parcels was somebody's who is."""
+        since = [_SINCE + self.mark(name) for name in names]
+        theirs = [_THING + self.mark(thing) for thing in things]
+        found = self._store.get_notes([*since, *theirs])
+        times = [time for key in since if (time := time_from_text(found.get(key))) is not None]
+        return max(times, default=None), not found.keys().isdisjoint(theirs)
 
     def mark(self, text: str) -> str:
         """What tells, to us alone, an id or address of somebody erased from others."""

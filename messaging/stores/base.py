@@ -235,8 +235,12 @@ class Store(ABC):
         """All that are kept, in order of arrival, read as they are asked for."""
 
     @abstractmethod
+    def get_notes(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Small JSON values by the keys under which they are kept (which triggers are on, RFM cut points)."""
+
     def get_note(self, key: str) -> Any:
-        """A small JSON value kept under a key (which triggers are on, RFM cut points); None if there is none."""
+        """One of them; None if there is none."""
+        return self.get_notes([key]).get(key)
 
     @abstractmethod
     def put_note(self, key: str, value: Any) -> None: ...

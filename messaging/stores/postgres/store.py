@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -85,9 +85,9 @@ class PostgresStore(Store):
             after = rows[-1]["seq"]
             yield from (TemplateVersion.from_document(row["document"]) for row in rows)
 
-    def get_note(self, key: str) -> Any:
-        rows = self._database.rows("SELECT value FROM notes WHERE key = ANY(%(keys)s)", {"keys": askable([key])})
-        return rows[0]["value"] if rows else None
+    def get_notes(self, keys: Iterable[str]) -> dict[str, Any]:
+        statement = "SELECT key, value FROM notes WHERE key = ANY(%(keys)s)"
+        return dict(self._database.tuples(statement, {"keys": askable(keys)}))
 
     def put_note(self, key: str, value: Any) -> None:
         pack({key: value}, "notes")

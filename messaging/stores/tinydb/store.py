@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,10 @@ class TinyStore(Store):
         found = map(self.version, keys)
         return (version for version in found if version is not None)
 
-    def get_note(self, key: str) -> Any:
+    def get_notes(self, keys: Iterable[str]) -> dict[str, Any]:
         with self._journal.reading():
-            document = self._notes.copy(key)
-            return document["value"] if document else None
+            found = ((key, self._notes.copy(key)) for key in keys)
+            return {key: document["value"] for key, document in found if document}
 
     def put_note(self, key: str, value: Any) -> None:
         with self._journal.changing():

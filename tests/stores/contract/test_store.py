@@ -112,6 +112,8 @@ class TestNotesAndVersions:
         store.put_note("rfm", 1)
         assert look().get_note("trigger:a") == {"on": True}
         assert look().notes("trigger:") == {"trigger:a": {"on": True}, "trigger:b": [1, 2.5, "x", None]}
+        assert look().get_notes(["trigger:a", "rfm", "rfm", "none", "\0"]) == {"trigger:a": {"on": True}, "rfm": 1}
+        assert look().get_notes([]) == {}
         store.put_note("trigger:a", None)
         assert look().get_note("trigger:a") is None
         assert list(look().notes("trigger:")) == ["trigger:b"]
