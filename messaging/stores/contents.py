@@ -6,7 +6,7 @@ What a store holds is told in kinds, and a row of a kind as a plain JSON documen
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -74,6 +74,16 @@ class Contents(ABC):
 
         Raises:
             InUse: others work with it.
+        """
+
+    @abstractmethod
+    def enter(self, check: Callable[[], object]) -> None:
+        """Work with it from now on, as long as `check` does not raise: it does once the store was left for another.
+
+        `check` is asked now. Of what had to wait for somebody who was alone nothing is done without it.
+
+        Raises:
+            InUse: somebody is alone with it, and whoever comes meanwhile would not be noticed.
         """
 
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from messaging.clock import Clock
 from messaging.errors import Moved, SettingsError, StoreBroken
@@ -28,22 +29,35 @@ def open_store(url: str, workspace: Workspace, clock: Clock, *, left: bool = Fal
     Raises:
         SettingsError: the url leads nowhere.
         Moved: it was brought to another one.
+        InUse: it is being brought to another one.
         StoreBroken, StoreError: the store is damaged, gone, or not all there yet, or cannot be read.
     """
     store = _open(url, workspace, clock, note=True)
     try:
-        mark = store.get_note(MIGRATION)
-        if mark is not None and not mark.get("done", True):
-            raise StoreBroken(
-                f"{store.health()['store']}: not all of it is there yet that was to come from {mark['from']}",
-                hint="with [store] url as it was: messaging store migrate --to …, once more",
-            )
-        if mark is not None and "to" in mark and not left:
-            raise moved(store.health()["store"], mark)
+        if left:
+            _check_whole(store)
+        else:
+            store.contents.enter(partial(_check_here, store))
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _check_here(store: Store) -> None:
+    mark = _check_whole(store)
+    if "to" in mark:
+        raise moved(store.health()["store"], mark)
+
+
+def _check_whole(store: Store) -> Mapping[str, str]:
+    mark = store.get_note(MIGRATION) or {}
+    if not mark.get("done", True):
+        raise StoreBroken(
+            f"{store.health()['store']}: not all of it is there yet that was to come from {mark['from']}",
+            hint="with [store] url as it was: messaging store migrate --to …, once more",
+        )
+    return mark
 
 
 def moved(place: str, mark: Mapping[str, str]) -> Moved:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from messaging.clock import Clock
-from messaging.errors import SettingsError, StoreBroken
+from messaging.errors import InUse, Moved, SettingsError, StoreBroken, StoreError
+from messaging.services.migrating import migrate
 from messaging.stores.base import Store
-from messaging.stores.opening import open_store
+from messaging.stores.opening import open_store, open_target
 from messaging.workspace.folder import Workspace, make_workspace
 
 URL = "tinydb:data/store.jsonl"
@@ -185,3 +188,59 @@ def test_the_stores_own_backup_is_named(workspace: Workspace, opened: Open) -> N
     (workspace.data / "store.jsonl").unlink()
     with pytest.raises(StoreBroken, match="the last backup is .*store.jsonl.bak, of "):
         opened()
+
+
+@pytest.fixture(params=["tinydb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> str:
+    return URL if request.param == "tinydb" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.mark.parametrize("since", ["before", "meanwhile"])
+def test_whoever_waits_for_a_migration_does_nothing_in_the_store_that_was_left(
+    workspace: Workspace, opened: Open, clock: Clock, url: str, since: str
+) -> None:
+    """A command that was started while it is brought away, or, as far as the store lets it be, before."""
+    if since == "before" and url != URL:
+        pytest.skip("whoever has a database open keeps it from being brought away")
+    made(opened, url)
+    early = opened(url) if since == "before" else None
+    told: list[StoreError] = []
+    begun = threading.Event()
+
+    def command() -> None:
+        begun.set()
+        try:
+            store = early or opened(url)
+            store.put_note("late", 1)
+        except StoreError as error:
+            told.append(error)
+
+    late = threading.Thread(target=command)
+
+    def step(kind: str, rows: int) -> None:
+        if not begun.is_set():
+            late.start()
+            begun.wait()
+            late.join(0.3)  # it waits; what is seen below holds also if it does not get there
+
+    source = open_store(url, workspace, clock, left=True)
+    with closing(source), closing(open_target("tinydb:data/other.jsonl", workspace, clock)) as target:
+        assert all(each.same for each in migrate(source, target, now=clock.now(), step=step))
+        late.join()
+        assert [type(error) in (Moved, InUse) for error in told] == [True]
+        assert source.get_note("late") is None
+
+
+@pytest.mark.postgres
+def test_nobody_opens_a_database_that_is_being_brought_away(
+    workspace: Workspace, opened: Open, clock: Clock, postgres_url: str
+) -> None:
+    made(opened, postgres_url)
+    with closing(open_store(postgres_url, workspace, clock, left=True)) as source:
+        with source.contents.alone():
+            with pytest.raises(InUse, match="being brought to another one") as caught:
+                opened(postgres_url)
+            assert "wait until" in str(caught.value)
+            with closing(open_store(postgres_url, workspace, clock, left=True)) as looked_at:
+                assert looked_at.get_note("kept") == 1
+        assert opened(postgres_url).get_note("kept") == 1

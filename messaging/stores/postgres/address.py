@@ -76,6 +76,11 @@ class Place:
         """The key of the advisory lock that everybody shares who has the store open."""
         return lock_key("open", self.schema)
 
+    @property
+    def solitude(self) -> int:
+        """The key of the advisory lock of who is alone with the store."""
+        return lock_key("alone", self.schema)
+
 
 def lock_key(kind: str, name: str) -> int:
     """The key of an advisory lock, which is a number of 64 bits."""

@@ -21,7 +21,7 @@ from messaging.stores.postgres.customers import CUSTOMERS
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.engagements import engagement_of
 from messaging.stores.postgres.events import event_of
-from messaging.stores.postgres.exclusive import alone
+from messaging.stores.postgres.exclusive import alone, check_free
 from messaging.stores.postgres.messages import FIELDS, message_of
 from messaging.stores.postgres.orders import order_of
 from messaging.stores.postgres.session import Row
@@ -67,6 +67,10 @@ class PostgresContents(Contents):
     def alone(self) -> Iterator[None]:
         with alone(self._database):
             yield
+
+    def enter(self, check: Callable[[], object]) -> None:
+        check_free(self._database)
+        check()
 
     def faults(self) -> Iterator[Fault]:
         return find_faults(self._database)

@@ -79,6 +79,10 @@ class TinyContents(Contents):
                 )
             yield
 
+    def enter(self, check: Callable[[], object]) -> None:
+        self._journal.check_first = check
+        check()
+
     def faults(self) -> Iterator[Fault]:
         try:
             self._journal.verify()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
@@ -66,6 +66,8 @@ class JournalStorage(Storage):
         self._durable = False
         self._compaction_wanted = False
         self._closed = False
+        #: Asked when a transaction begins: whoever had the store before may have brought it elsewhere.
+        self.check_first: Callable[[], object] | None = None
 
     # TinyDB's two methods.
 
@@ -160,6 +162,8 @@ class JournalStorage(Storage):
         assert not self._memory.mine, "a change inside a look"
         with self._exclusive():
             self._durable, self._compaction_wanted = durable, False
+            if self.check_first is not None:
+                self.check_first()
             with _Step(self, durable):
                 yield
                 self._commit()
