@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where an image says that nothing is compiled ahead, each of the tests' thousand processes would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types wheel docs bench prove clean
 
 $(READY): pyproject.toml

@@ -22,10 +22,11 @@ WHERE current_setting(name, true) IS NOT NULL
 """
 #: Class of the advisory locks by which connections choose their shard of the counts.
 _SHARDS = 0x6D736773
-#: Two connections never have the same, so that they never wait for each other over a count.
+#: Two connections never have the same, so that they never wait for each other over a count. The numbers are made one by
+#: one, as they are tried: were they named in FROM, the server would write down a million first, for each connection.
 _TAKE_SHARD = """
 SELECT set_config('messaging.shard', shard::text, false), pg_backend_pid()
-FROM generate_series(0, 1000000) AS shard
+FROM (SELECT generate_series(0, 1000000) AS shard) AS shards
 WHERE pg_try_advisory_lock(%s, shard) LIMIT 1
 """
 #: So that it is seen who has the store open.

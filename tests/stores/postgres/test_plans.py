@@ -307,3 +307,15 @@ def test_no_plan_outlives_the_size_of_its_tables(new_postgres_url: str, make: An
         assert row["generic"] == 0
     finally:
         store.close()
+
+
+def test_a_new_connection_makes_no_list_of_all_there_may_be(postgres_url, monkeypatch):
+    """Its shard of the counts is the first of a million numbers that is free."""
+    from messaging.stores.postgres.address import read_address
+    from messaging.stores.postgres.store import PostgresStore
+
+    watched = Watched(monkeypatch)
+    PostgresStore(read_address(postgres_url)).close()
+    lists = [node for node in watched.nodes if node.get("Function Name") == "generate_series"]
+    assert [node["Plan Rows"] for node in lists if node["Plan Rows"] > 1000] == []
+    assert "ProjectSet" in {node["Node Type"] for node in watched.nodes}
