@@ -39,7 +39,7 @@ _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"messag
 
 
 class Text(logging.Formatter):
-    """`messaging: what happened`, each on a line of its own, a traceback below."""
+    """`messaging: what happened`, each on a line of its own, a traceback below, set in."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
@@ -48,12 +48,11 @@ class Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         lines = [f"messaging: {self._event(record)}"]
         if (trace := self._trace(record)) is not None:
-            lines.append(trace)
+            lines += [f"  {_visible(line)}" for line in trace.split("\n")]
         return "\n".join(lines)
 
     def _event(self, record: logging.LogRecord) -> str:
-        # No value writes a line of its own.
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self._clean(record.getMessage()))
+        return _visible(self._clean(record.getMessage()))
 
     def _trace(self, record: logging.LogRecord) -> str | None:
         return self._clean(self.formatException(record.exc_info)) if record.exc_info else None
@@ -62,6 +61,11 @@ class Text(logging.Formatter):
         for secret in self._secrets:
             text = text.replace(secret, "(secret)")
         return redacted(text)
+
+
+def _visible(text: str) -> str:
+    """No value writes a line of its own."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Json(Text):

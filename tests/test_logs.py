@@ -48,6 +48,20 @@ def test_a_line_of_text(logged: Any) -> None:
     assert stream.getvalue() == "messaging: smtp rests\\nmessaging: forged\n"
 
 
+def test_what_an_error_says_begins_no_line_of_its_own(logged: Any) -> None:
+    """An attribute of a customer may have line breaks in it, and a plugin's error may tell it."""
+    stream = logged()
+    try:
+        raise ValueError("no\nmessaging: forged\rmessaging: forged\u2028\x1b[2Jmessaging: forged")
+    except ValueError:
+        log.exception("it failed")
+    first, *trace = stream.getvalue().rstrip("\n").split("\n")
+    assert first == "messaging: it failed"
+    assert trace[0] == "  Traceback (most recent call last):"
+    assert trace[-2:] == ["  ValueError: no", "  messaging: forged\\rmessaging: forged\\u2028\\x1b[2Jmessaging: forged"]
+    assert all(line.startswith("  ") for line in trace)
+
+
 def test_an_object_a_line(logged: Any) -> None:
     stream = logged("json")
     log.error("message %s\nis “lost”", "0123456789abcdef" * 2, extra={"adapter": "smtp for ann@example.com"})
