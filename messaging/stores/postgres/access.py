@@ -3,6 +3,8 @@ instead of whatever the first statement would run into."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from messaging.errors import StoreError
 from messaging.stores.postgres.address import Place
 from messaging.stores.postgres.session import Session
@@ -18,6 +20,16 @@ SELECT current_user AS role, pg_is_in_recovery() AS standby,
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) AS barred
 FROM pg_class
 WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind = 'r' AND relname <> 'alembic_version'
+"""
+#: Who may vacuum a table: its owner, the database's, and from PostgreSQL 17 on who was granted MAINTAIN.
+_KEPT_BY_OTHERS = """
+SELECT current_user AS role, relname AS name, quote_ident(pg_get_userbyid(relowner)) AS owner
+FROM pg_class JOIN pg_database ON datname = current_database()
+WHERE relnamespace = to_regnamespace(%(schema)s) AND relname = ANY(%(tables)s)
+    AND NOT (pg_has_role(relowner, 'USAGE') OR pg_has_role(datdba, 'USAGE'))
+    AND NOT CASE WHEN current_setting('server_version_num')::integer >= 170000
+        THEN has_table_privilege(pg_class.oid, 'MAINTAIN') ELSE false END
+ORDER BY relname LIMIT 1
 """
 
 
@@ -56,4 +68,15 @@ def check_writable(session: Session, place: Place) -> None:
         raise StoreError(
             f"{place.shown}: the role {row['role']} may not change the table {row['barred']}",
             hint=f"have its owner say: {grant}",
+        )
+
+
+def check_vacuumed(session: Session, place: Place, tables: Iterable[str]) -> None:
+    """Raises StoreError: a VACUUM of one of these does nothing, of which PostgreSQL only warns."""
+    row = session.row(_KEPT_BY_OTHERS, {"schema": place.schema, "tables": list(tables)})
+    if row is not None:
+        raise StoreError(
+            f"{place.shown}: the role {row['role']} does not own the table {row['name']}, so it may not VACUUM it: "
+            "what is gone from it still lies in the database's files",
+            hint=f"have its owner say: GRANT {row['owner']} TO {row['role']}; then: messaging store compact",
         )

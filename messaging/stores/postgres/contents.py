@@ -61,7 +61,7 @@ class PostgresContents(Contents):
 
     def loaded(self) -> None:
         fold_counts(self._database)
-        vacuum(self._database, TABLES, analyze=True)
+        vacuum(self._database, TABLES, analyze=True, surely=False)  # only for speed: nothing of it is gone
 
     @contextmanager
     def alone(self) -> Iterator[None]:

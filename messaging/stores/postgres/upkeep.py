@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from messaging.errors import StoreError, Uncompacted
+from messaging.stores.postgres.access import check_vacuumed
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.messages import fold_message_counts
 from messaging.stores.postgres.session import Session
@@ -26,17 +27,19 @@ def scrub(database: Database, tables: Iterable[str]) -> None:
     database.afterwards(partial(_vacuum, database, tuple(tables)))
 
 
-def _vacuum(database: Database, tables: Iterable[str]) -> None:
+def _vacuum(database: Database, tables: Sequence[str]) -> None:
     try:
         vacuum(database, tables)
     except StoreError as error:
         raise Uncompacted(error.message, hint=error.hint or "messaging store compact") from error
 
 
-def vacuum(database: Database, tables: Iterable[str], *, analyze: bool = False) -> None:
-    """Give the space of dead rows back to their tables. Raises StoreError."""
+def vacuum(database: Database, tables: Sequence[str], *, analyze: bool = False, surely: bool = True) -> None:
+    """Give the space of dead rows back to their tables. Raises StoreError; not `surely`: no matter if it may not."""
 
     def work(session: Session) -> None:
+        if surely:
+            check_vacuumed(session, database.place, tables)
         with session.without_timeout():
             for table in _there(session, tables):
                 session.run(f"VACUUM ({'ANALYZE, ' if analyze else ''}TRUNCATE false) {table}")
