@@ -125,7 +125,12 @@ class Spoken(io.TextIOBase):
         return self._formatter.format(logging.LogRecord(log.name, level, "", 0, text.removeprefix(_ERROR), None, None))
 
     def flush(self) -> None:
-        self.stream.flush()
+        """What has begun is a line, too: Python asks for this at the end, when nothing more comes."""
+        with self._lock:
+            begun, self._begun = self._begun, ""
+            if begun.strip():
+                self.stream.write(f"{self.line(begun)}\n")
+            self.stream.flush()
 
     def fileno(self) -> int:
         return self.stream.fileno()

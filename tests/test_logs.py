@@ -18,7 +18,7 @@ import pytest
 
 from messaging import AdapterUnusable, Receipt, RenderedMessage
 from messaging.errors import MessagingError
-from messaging.logs import log_to, secrets_of
+from messaging.logs import Json, Spoken, log_to, secrets_of
 from messaging.nouns.customer import Customer
 from messaging.nouns.message import Lane
 from messaging.settings import StoreSettings
@@ -77,6 +77,20 @@ def test_an_object_a_line(logged: Any) -> None:
     assert "exception" not in first
     assert "ValueError: no (address)" in second["exception"]
     assert "ids" not in second
+
+
+def test_what_is_said_last_and_ends_no_line_is_an_object_too() -> None:
+    stream = io.StringIO()
+    spoken = Spoken(stream, Json())
+    spoken.write("a licence ends")
+    spoken.write(" tomorrow\nand a pro")
+    spoken.write("cess now")
+    spoken.flush()
+    spoken.flush()
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
+        "a licence ends tomorrow",
+        "and a process now",
+    ]
 
 
 def test_what_weighs_too_little_is_left_out(logged: Any) -> None:

@@ -78,5 +78,5 @@ def check_vacuumed(session: Session, place: Place, tables: Iterable[str]) -> Non
         raise StoreError(
             f"{place.shown}: the role {row['role']} does not own the table {row['name']}, so it may not VACUUM it: "
             "what is gone from it still lies in the database's files",
-            hint=f"have its owner say: GRANT {row['owner']} TO {row['role']}; then: messaging store compact",
+            hint=f"have its owner say: GRANT {row['owner']} TO {row['role']}",
         )
