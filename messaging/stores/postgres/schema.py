@@ -129,18 +129,26 @@ def _take_steps(place: Place, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", "messaging.stores.postgres:migrations")
     engine = make_engine(place)
+    allowed = None
     try:
         with engine.begin() as connection:
             lock = lock_key("upgrade", place.schema)
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             name = sql.Identifier(place.schema).as_string()
-            if connection.exec_driver_sql("SELECT to_regnamespace(%s)", (place.schema,)).scalar() is None:
+            asked = "SELECT quote_ident(current_user), to_regnamespace(%s)"
+            role, schema = connection.exec_driver_sql(asked, (place.schema,)).one()
+            allowed = f"the role {role} has to own the schema {place.schema} and its tables"
+            if schema is None:
+                allowed = f"have the database's owner say: CREATE SCHEMA {name} AUTHORIZATION {role}"
                 connection.exec_driver_sql(f"CREATE SCHEMA {name}")
             config.attributes["connection"] = connection
             command.upgrade(config, to)
     except (SQLAlchemyError, Error) as error:
-        text = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise StoreError(f"{place.shown}: the schema cannot be made: {text}") from None
+        cause = getattr(error, "orig", None) or error
+        text, barred = " ".join(str(cause).split()), getattr(cause, "sqlstate", None) == "42501"
+        raise StoreError(
+            f"{place.shown}: the schema cannot be made: {text}", hint=allowed if barred else None
+        ) from None
     finally:
         engine.dispose()

@@ -124,6 +124,26 @@ def test_a_role_that_may_not_look_into_the_schema(open_new, place, aside, new_po
         aside.execute(f"DROP ROLE {role}")
 
 
+def test_a_role_that_may_make_no_schema_or_no_table_in_it_is_told_what_to_ask_for(place, aside, new_postgres_url):
+    role = f"test_{secrets.token_hex(8)}"
+    barred = read_address(f"{new_postgres_url}&options=-c%20role%3D{role}")
+    aside.execute(f"CREATE ROLE {role}")
+    try:
+        for attempt in (PostgresStore, upgrade):
+            with pytest.raises(StoreError, match="cannot be made: permission denied for database") as caught:
+                attempt(barred)
+            make = f'CREATE SCHEMA "{place.schema}" AUTHORIZATION {role}'
+            assert make in caught.value.hint
+        aside.execute(f"CREATE SCHEMA {place.schema}; GRANT USAGE ON SCHEMA {place.schema} TO {role}")
+        with pytest.raises(StoreError, match=f"cannot be made: permission denied for schema {place.schema}") as caught:
+            PostgresStore(barred)
+        assert f"{role} has to own the schema {place.schema} and its tables" in caught.value.hint
+        aside.execute(f"DROP SCHEMA {place.schema}; {make}")
+        PostgresStore(barred).close()
+    finally:
+        aside.execute(f"DROP SCHEMA IF EXISTS {place.schema} CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 def test_one_that_vanished_is_never_begun_anew(open_new, place, aside, tmp_path):
     made = Made(tmp_path / ".stores", place.shown)
     open_new(made=made)
