@@ -106,6 +106,12 @@ JOIN (
 ) AS s ON s.customer_id = c.id
 WHERE s.orders >= 2 AND s.total > 250
 """
+_NONE = f"""
+WHERE NOT EXISTS (
+    SELECT FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS}
+        AND o.placed_at BETWEEN '2025-03-02 10:00Z' AND '2026-03-02 10:00Z'
+)
+"""
 _REFUNDED = "coalesce((SELECT sum((value ->> 'amount')::numeric) FROM json_each(document -> 'refunds')), 0)"
 _BOUGHT = f"""
 WHERE c.country = 'DE' AND EXISTS (
@@ -136,6 +142,7 @@ SEGMENTS = {
         "orders.count(days=365) >= 2 and orders.total(days=365) > 250",
         {"over orders": _YEAR.format(refunded=_REFUNDED), "over sums": _YEAR.format(refunded="refunded")},
     ),
+    "none": ("orders.count(days=365) == 0", {"over orders": _NONE}),
     "bought": ("country == 'DE' and bought('SKU-7', days=365)", {"over orders": _BOUGHT}),
     "gold": ("points > 900 and tier == 'gold'", {"by attributes": _GOLD}),
 }

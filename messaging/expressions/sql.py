@@ -33,6 +33,7 @@ SPACE = (
 _KINDS = {Type.TEXT: "text", Type.NUMBER: "numeric", Type.BOOLEAN: "boolean"}
 RELATIONS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _TURNED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_NEGATED: dict[tree.Relation, tree.Relation] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
 
@@ -53,7 +54,8 @@ class Said:
     places: int = 0
     #: Of a number that is 0 where there is no row for it: the column, which is NULL there, and its type.
     column: tuple[str, str] | None = None
-    #: That there is the row without which that number is 0, or less if it is in doubt, or this condition does not hold.
+    #: That there is the row without which that number is 0, or less if it is in doubt. Of a condition: what is so of
+    #: such a row wherever the condition holds, that there is one or that there is none.
     row: str | None = None
 
 
@@ -110,9 +112,11 @@ class Writer(ABC):
                 return _joined("AND", [self.condition(part) for part in parts])
             case tree.Or(parts):
                 return _joined("OR", [self.condition(part) for part in parts])
+            case tree.Not(tree.Compare(tree.OrdersCount() as count, ((relation, tree.Constant() as edge),))):
+                return self.condition(tree.Compare(count, ((_NEGATED[relation], edge),)))  # it is never missing
             case tree.Not(operand):
                 inner = self.condition(operand)
-                return Condition(_untrue(inner.certain), _untrue(inner.possible))
+                return Condition(untrue(inner.certain), untrue(inner.possible))
             case tree.InSegment(name):
                 return self.condition(self.inquiry.segments[name])
             case tree.Compare(first, ((relation, tree.Constant(constant)),)) if isinstance(first, tree.Attribute):
@@ -167,7 +171,7 @@ class Writer(ABC):
         said = [self.value(choice) for choice in choices.items]
         text = f"{item} IN ({', '.join(choice.text for choice in said)})"
         doubts = tuple(doubt for choice in said for doubt in choice.doubts)
-        return Said(text if relation == "in" else f"({item} IS NOT NULL AND {_untrue(text)})", doubts)
+        return Said(text if relation == "in" else f"({item} IS NOT NULL AND {untrue(text)})", doubts)
 
     def _days_since(self, left: Node, relation: str, right: Node) -> Said | None:
         """Days since a time beside a constant are that time beside another: so no row is calculated with."""
@@ -186,7 +190,10 @@ class Writer(ABC):
         return Said(f"({said.text} {sign} {self.parameter(edge, 'timestamptz')})", said.doubts)
 
     def _of_row(self, left: Node, relation: str, right: Node) -> Said | None:
-        """A number beside a constant that 0 does not meet needs its row: so only rows that meet it are joined."""
+        """A number beside a constant that 0 does not meet needs its row: so only rows that meet it are joined.
+
+        A count beside a constant that 0 alone meets needs that there is no row: so nothing is counted.
+        """
         if isinstance(left, tree.Constant) and relation in _TURNED:
             left, relation, right = right, _TURNED[relation], left
         if not (isinstance(left, Fact) and isinstance(right, tree.Constant)):
@@ -195,7 +202,12 @@ class Writer(ABC):
         if said.column is None or relation not in RELATIONS or not isinstance(number, Decimal):
             return None
         column, kind = said.column
-        if values.compare(relation, Decimal(0), number) or (kind == "bigint" and not _is_bigint(number)):
+        # What 0, 1 and 2 meet tells of all that are more.
+        met = [values.compare(relation, Decimal(count), number) for count in range(3)]
+        if said.row and kind == "bigint" and met == [True, False, False]:
+            none = untrue(said.row)
+            return Said(none, row=none)
+        if met[0] or (kind == "bigint" and not _is_bigint(number)):
             return None
         value = int(number) if kind == "bigint" else number
         row = said.row if not said.doubts or (relation in ("==", ">", ">=") and number >= 0) else None
@@ -250,7 +262,7 @@ class Writer(ABC):
                 return self.fact(node)
 
     def _truth(self, condition: Condition) -> Said:
-        doubts = () if condition.exact else (f"({condition.possible} AND {_untrue(condition.certain)})",)
+        doubts = () if condition.exact else (f"({condition.possible} AND {untrue(condition.certain)})",)
         return Said(f"({condition.certain} IS TRUE)", doubts)
 
     def _choice(self, condition: Condition, then: Node, otherwise: Node | None) -> Said:
@@ -326,7 +338,7 @@ def trusted(said: Said) -> Condition:
     possible = f"({said.text} OR {doubt})"
     if said.row:
         possible = f"({said.row} AND {possible})"
-    return Condition(possible, f"({said.text} AND {_untrue(doubt)})", rows)
+    return Condition(possible, f"({said.text} AND {untrue(doubt)})", rows)
 
 
 def _joined(word: str, parts: Sequence[Condition]) -> Condition:
@@ -343,7 +355,8 @@ def _joined(word: str, parts: Sequence[Condition]) -> Condition:
     )
 
 
-def _untrue(text: str) -> str:
+def untrue(text: str) -> str:
+    """That a condition does not hold: it is false, or NULL."""
     if text.startswith("EXISTS ("):  # alone: it is never NULL, and only so the database sees that it can join
         return f"(NOT {text})"
     return f"(({text}) IS NOT TRUE)"

@@ -11,7 +11,7 @@ import orjson
 
 from messaging.expressions import tree
 from messaging.expressions.inquiry import Inquiry
-from messaging.expressions.sql import RELATIONS, Condition, NotSaid, Said, Writer, quotient, since, trusted
+from messaging.expressions.sql import RELATIONS, Condition, NotSaid, Said, Writer, quotient, since, trusted, untrue
 from messaging.expressions.tree import Fact, Window
 from messaging.expressions.values import DIGITS, Type
 from messaging.nouns.consent import ALL_TOPICS
@@ -29,6 +29,8 @@ _MONEY = (20, 8)
 _ODD = " AND (odd.total IS NULL)::integer = 1"
 #: A limit that is none, but keeps each parallel worker from adding up the orders of all for its own share of customers.
 _ONCE = f"LIMIT {2**63 - 1}"
+#: What orders add up to where there are none.
+_NO_ROW = "SELECT NULL::bigint AS orders, NULL::numeric AS total"
 
 
 class Asking(Writer):
@@ -55,7 +57,7 @@ class Asking(Writer):
         `whole`: all of them are asked, so what their orders add up to in each window is added up once for all; else
         their orders are looked at one by one, by the index.
         """
-        text, before = "customers AS c", []
+        text, before, without = "", [], []
         if self._uses_sums:
             text += " LEFT JOIN order_sums AS s ON s.customer_id = c.id"
         if self._uses_odd:
@@ -67,10 +69,14 @@ class Asking(Writer):
                 text += f" LEFT JOIN LATERAL (SELECT {added_up} AND o.customer_id = c.id) AS {name} ON true"
             elif _there(name) in self._needed:
                 text += f" JOIN ({of_all} {_ONCE}) AS {name} ON {name}.customer_id = c.id"
+            elif untrue(_there(name)) in self._needed:
+                without.append(f"NOT EXISTS {self._orders('', when)}")
+                text += f" CROSS JOIN ({_NO_ROW}) AS {name}"
             else:
                 before.append(f"{name} AS MATERIALIZED ({of_all})")
                 text += f" LEFT JOIN {name} ON {name}.customer_id = c.id"
-        return f"WITH {', '.join(before)}" if before else "", text
+        people = f"(SELECT * FROM customers AS c WHERE {' AND '.join(without)})" if without else "customers"
+        return f"WITH {', '.join(before)}" if before else "", f"{people} AS c{text}"
 
     def fact(self, node: Fact | tree.Field) -> Said:
         match node:
@@ -135,9 +141,9 @@ class Asking(Writer):
         self._uses_sums = self._uses_sums or self._has_sums
         return self._has_sums
 
-    def _orders(self, what: str) -> str:
+    def _orders(self, what: str, when: str = "") -> str:
         """Something of the customer's orders that count."""
-        return f"(SELECT {what} FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS})"
+        return f"(SELECT {what} FROM orders AS o WHERE o.customer_id = c.id AND {_COUNTS}{when})"
 
     def _within(self, window: Window) -> str:
         """The row that has the sums of a window."""

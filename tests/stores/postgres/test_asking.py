@@ -306,6 +306,78 @@ def test_what_orders_add_up_to(known, fill, roots):
         agree(known, root, tree.Constant(True, Type.BOOLEAN), graded=False)
 
 
+def beside(number: Node, how: tree.Relation, edge: str) -> tree.Compare:
+    return tree.Compare(number, ((how, tree.Constant(Decimal(edge), Type.NUMBER)),))
+
+
+#: So few that two conditions often ask about the same.
+FEW_WINDOWS = st.sampled_from([Window("days", Decimal(days)) for days in (30, 60)])
+HOW_FEW: list[tuple[tree.Relation, str]] = [
+    ("==", "0"),
+    ("<", "1"),
+    ("<=", "0.5"),
+    ("<=", "1"),
+    (">", "0"),
+    ("!=", "0"),
+]
+COUNTED = st.builds(lambda window, few: beside(tree.OrdersCount(window), *few), FEW_WINDOWS, st.sampled_from(HOW_FEW))
+AND_MORE = st.one_of(
+    COUNTED,
+    COUNTED.map(tree.Not),
+    st.builds(
+        lambda window, how: beside(tree.OrdersMoney("total", window), how, "10"),
+        FEW_WINDOWS,
+        st.sampled_from(["<", ">="]),
+    ),
+    nodes(Type.BOOLEAN, 0),
+)
+WITHOUT_ORDERS = st.builds(
+    lambda first, more, joined: joined((first, *more)),
+    COUNTED,
+    st.lists(AND_MORE, max_size=2),
+    st.sampled_from([tree.And, tree.And, tree.Or]),
+)
+
+
+@MANY
+@given(fill=worlds(), roots=st.lists(WITHOUT_ORDERS, min_size=5, max_size=8))
+def test_who_has_no_orders_in_a_window(known, fill, roots):
+    empty(known)
+    fill(known)
+    for root in roots:
+        agree(known, root, NOBODY, graded=False)
+
+
+def test_which_orders_are_none_in_a_window(known):
+    """Each alone, and in pairs: cancelled, at no known time, before the window and after it, and on its edges."""
+    empty(known)
+    week, second = Window("days", Decimal(7)), timedelta(seconds=1)
+    times = [
+        None,
+        NOW,
+        NOW + second,
+        NOW - timedelta(days=1),
+        NOW - timedelta(days=7),
+        NOW - timedelta(days=7) - second,
+    ]
+    sorts = [(), *product(times, [None, NOW])]
+    pairs = list(product(sorts, sorts))
+    known.customers.put(Customer(id=f"c{number}") for number in range(len(pairs)))
+    known.events.put_orders(
+        MAKE.order(f"{number}-{nth}", customer_id=f"c{number}", placed_at=sort[0], cancelled_at=sort[1])
+        for number, pair in enumerate(pairs)
+        for nth, sort in enumerate(pair)
+        if sort
+    )
+    relations: tuple[tree.Relation, ...] = ("==", "!=", "<", "<=", ">", ">=")
+    for how, edge in product(relations, ("-1", "0", "0.5", "1", "2")):
+        count = tree.OrdersCount(week)
+        compared = beside(count, how, edge)
+        turned = tree.Compare(compared.rest[0][1], ((how, count),))
+        for root in (compared, turned, tree.Not(compared), tree.Not(turned)):
+            agree(known, root, NOBODY, graded=False)
+
+
 def is_its_value(node: Node, subject: Subject) -> Node:
     """The condition that somebody has the value that this one has."""
     value = evaluate(node, subject)
@@ -567,6 +639,29 @@ def test_whose_orders_in_a_window_are_needed(where, needed):
     written.write()
     before, source = written.source(whole=True)
     assert (" JOIN (SELECT" in source, "MATERIALIZED" in before) == (needed, not needed)
+    assert "LATERAL" in written.source(whole=False)[1]
+
+
+@pytest.mark.parametrize(
+    ("where", "looked_for"),
+    [
+        ("orders.count(days=9) == 0", True),
+        ("0 == orders.count(days=9) and country == 'DE'", True),
+        ("orders.count(days=9) < 1 and orders.total(days=9) < 5", True),
+        ("orders.count(days=9) <= 0.5", True),
+        ("not (orders.count(days=9) > 0)", True),
+        ("orders.count(days=9) == 0 or country == 'DE'", False),
+        ("orders.count(days=9) <= 1", False),
+        ("orders.count(days=9) != 1", False),
+        ("not (orders.count(days=9) == 0)", False),
+        ("orders.total(days=9) == 0", False),  # they may have orders
+    ],
+)
+def test_nothing_is_counted_where_there_may_be_no_orders_in_a_window(where, looked_for):
+    written = asking(where)
+    written.write()
+    before, source = written.source(whole=True)
+    assert ("NOT EXISTS" in source, "count(" in before + source) == (looked_for, not looked_for)
     assert "LATERAL" in written.source(whole=False)[1]
 
 

@@ -290,6 +290,15 @@ def test_what_orders_in_a_window_add_up_to_is_read_from_an_index(large, make, mo
     assert {node["Node Type"] for node in watched.nodes if node.get("Relation Name") == "orders"} == {"Index Only Scan"}
 
 
+def test_who_has_no_orders_in_a_window_is_found_without_counting_any(large, make, monkeypatch):
+    root = parse("orders.count(days=365) == 0 and email is defined", Schema(attributes={})).root
+    inquiry = Inquiry(root=root, segments={}, now=make.now, currency="EUR", cuts=None)
+    watched = Watched(monkeypatch)
+    large.customers.count_candidates(inquiry)
+    assert "Anti" in {node.get("Join Type") for node in watched.nodes}
+    assert not [node for node in watched.nodes if "Group Key" in node]
+
+
 def test_no_plan_outlives_the_size_of_its_tables(new_postgres_url: str, make: Any) -> None:
     """One that was made for a table of a page reads a hundred thousand rows for one id, until somebody analyzes."""
     from messaging.stores.postgres.address import read_address
