@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from messaging.errors import InUse
+import psycopg
+
+from messaging.errors import InUse, StoreError
 from messaging.stores.postgres.connections import Borrowed
 from messaging.stores.postgres.database import Database
 from messaging.stores.postgres.faults import pauses
@@ -35,10 +37,18 @@ def alone(database: Database) -> Iterator[None]:
 
     Raises:
         InUse: others have the store open.
+        StoreError: afterwards: others were not kept out all the while.
     """
     held = database.again(lambda: _take(database))
     try:
         yield
+        try:
+            Session(held.connection).run("SELECT")
+        except psycopg.Error:
+            raise StoreError(
+                f"{database.place.shown}: the connection that kept others out was lost, so it may have been changed",
+                hint="say it once more: what is there is compared",
+            ) from None
     finally:
         held.end()
 

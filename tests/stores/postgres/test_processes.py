@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from messaging.errors import StoreError
 from messaging.nouns.message import MessageState
 
 pytestmark = pytest.mark.postgres
@@ -125,3 +126,22 @@ def test_a_fork_leaves_its_parents_connections_alone(run):
     process = run(FORKING)
     process.communicate()
     assert process.returncode == 0
+
+
+def test_who_was_not_alone_all_the_while_says_so(store, aside):
+    """The connection that keeps others out is idle: it may be cut, and nothing else notices."""
+    keeping = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE state = 'idle' AND query = 'SELECT pg_try_advisory_lock($1) AS taken'
+            AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = %s)
+    """
+    number = store._database.place.lock & (2**32 - 1)
+
+    def cut():
+        with store.contents.alone():
+            assert len(aside.execute(keeping, [number]).fetchall()) == 1
+            store.put_note("a", 1)
+
+    with pytest.raises(StoreError, match="was lost") as caught:
+        cut()
+    assert "once more" in caught.value.hint
