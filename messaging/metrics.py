@@ -42,8 +42,11 @@ def begin() -> CollectorRegistry:
     """Count and time from now on what this process does; the same again when called again.
 
     Raises:
-        SettingsError: prometheus-client is not installed.
+        SettingsError: prometheus-client is not installed, or the folder to share is not there.
     """
+    folder = os.environ.get(SHARED)
+    if folder and not os.path.isdir(folder):
+        raise SettingsError(f"{SHARED}: {folder} is no folder", hint="make it, or unset the variable")
     try:
         from prometheus_client import CollectorRegistry, Histogram
         from prometheus_client import Counter as PrometheusCounter

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,6 +141,12 @@ def test_without_the_package_it_says_what_to_install(live_shop: Any, monkeypatch
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(SettingsError, match=r"customer-messaging\[metrics\]"):
         Metrics(live_shop.app.store, live_shop.app.clock, live_shop.app.rests)
+
+
+def test_a_folder_to_share_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(metrics.SHARED, str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match=r"PROMETHEUS_MULTIPROC_DIR: .*none is no folder"):
+        metrics.begin()
 
 
 PROCESS = """

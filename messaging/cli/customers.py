@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from messaging.services.import_consent import Grant
     from messaging.services.importing import Survey
 
+#: New attributes that are named, of a file that brings more.
+_TOLD = 20
 _LIST = ("id", "email", "phone", "first_name", "last_name", "locale", "country", "city")
 _EXPORT = (
     *_LIST[:5],
@@ -335,5 +337,6 @@ def _grant(app: Messaging, text: str) -> Grant:
 
 def _say_attributes(survey: Survey) -> None:
     if survey.undeclared:
-        told = ", ".join(f"{name} ({type})" for name, type in survey.undeclared.items())
-        say(f"New attributes, declared in messaging.toml: {told}.")
+        told = [f"{name} ({type})" for name, type in survey.undeclared.items()]
+        more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        say(f"New attributes, declared in messaging.toml: {', '.join(told[:_TOLD])}{more}.")

@@ -33,6 +33,15 @@ def test_import_says_what_it_did(run, people):
     assert "Of those updated, 2 told nothing new." in err
 
 
+def test_of_very_many_new_attributes_some_are_named(run):
+    names = [f"a{number}" for number in range(1000)]
+    (run.folder / "wide.csv").write_text(f"email,{','.join(names)}\nann@example.com,{','.join('1' for _ in names)}\n")
+    code, out, err = run("customers", "import", "wide.csv")
+    assert code == 0
+    assert "a19 (number) and 980 more." in err
+    assert len(tomllib.loads((run.folder / "messaging.toml").read_text())["attributes"]) == 1000
+
+
 def test_import_that_could_not_take_everything(run, people):
     people.write_text(people.read_text() + "19,nobody,,,\n")
     code, out, err = run("customers", "import", people, "--json")
