@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from messaging import meters
 from messaging.clock import Clock
-from messaging.errors import SettingsError, StoreError
+from messaging.errors import InputError, SettingsError, StoreError
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
 from messaging.services.resting import Rests
@@ -42,11 +42,12 @@ def begin() -> CollectorRegistry:
     """Count and time from now on what this process does; the same again when called again.
 
     Raises:
-        SettingsError: prometheus-client is not installed, or the folder to share is not there.
+        InputError: the folder to share is not there.
+        SettingsError: prometheus-client is not installed.
     """
     folder = os.environ.get(SHARED)
     if folder and not os.path.isdir(folder):
-        raise SettingsError(f"{SHARED}: {folder} is no folder", hint="make it, or unset the variable")
+        raise InputError(f"{SHARED}: {folder} is no folder", hint="make it, or unset the variable")
     try:
         from prometheus_client import CollectorRegistry, Histogram
         from prometheus_client import Counter as PrometheusCounter

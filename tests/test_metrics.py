@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from messaging import Receipt, meters, metrics
-from messaging.errors import SettingsError, StoreError
+from messaging.errors import InputError, SettingsError, StoreError
 from messaging.metrics import Metrics
 from messaging.nouns.campaign import CampaignState
 from messaging.nouns.message import Lane
@@ -145,7 +145,7 @@ def test_without_the_package_it_says_what_to_install(live_shop: Any, monkeypatch
 
 def test_a_folder_to_share_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(metrics.SHARED, str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match=r"PROMETHEUS_MULTIPROC_DIR: .*none is no folder"):
+    with pytest.raises(InputError, match=r"PROMETHEUS_MULTIPROC_DIR: .*none is no folder"):
         metrics.begin()
 
 
