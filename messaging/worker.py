@@ -36,6 +36,8 @@ WATCHED = "MESSAGING_WORKER_WATCHED"
 PATIENT = "MESSAGING_WORKER_PATIENT"
 #: What the system, and libraries after it, call it when a process may have no more files open.
 _FULL = os.strerror(errno.EMFILE)
+#: Who may open fewer is as good as full: a connection that ends over it makes room for one, and that is of no use.
+_ROOM = 8
 
 
 def out_of_files(error: BaseException | None) -> bool:
@@ -48,11 +50,16 @@ def out_of_files(error: BaseException | None) -> bool:
 
 
 def _has_room() -> bool:
-    """Whether one more can be opened: what is found out by others, say an adapter, is not always told."""
+    """Whether some more can be opened: what is found out by others, say an adapter, is not always told."""
+    opened = []
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(_ROOM):
+            opened.append(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return not out_of_files(error)
+    finally:
+        for file in opened:
+            os.close(file)
     return True
 
 

@@ -23,7 +23,7 @@ from messaging.nouns.message import MessageState
 from messaging.workspace.folder import Workspace, make_workspace
 
 #: The provider: a line for each message, with who had it sent and when; as slow as `slow` says, in seconds a message;
-#: with `leaky` it leaves files open until the system allows no more.
+#: with `leaky` it leaves files open until the system allows no more, but for two: as when a connection ends over it.
 LEDGER = """
 import os, resource, time
 from pathlib import Path
@@ -40,8 +40,11 @@ class Ledger(Adapter):
         for message in messages:
             if (FOLDER / "leaky").exists():
                 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
-                while True:
-                    LEFT_OPEN.append(open("/dev/null"))
+                try:
+                    while True:
+                        LEFT_OPEN.append(open("/dev/null"))
+                finally:
+                    del LEFT_OPEN[-2:]
             slow = FOLDER / "slow"
             if slow.exists():
                 time.sleep(float(slow.read_text()))
