@@ -199,8 +199,10 @@ _listening: list[Deeds] = []
 
 @cache
 def _listen() -> None:
+    listening = _listening  # when Python ends, a module's names are gone before the last is heard
+
     def heard(event: str, args: tuple[Any, ...]) -> None:
-        for each in _listening:
+        for each in listening:
             each.hear(event, args)
 
     sys.addaudithook(heard)

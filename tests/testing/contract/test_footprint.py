@@ -71,3 +71,23 @@ def test_what_belongs_to_everybody_is_compared() -> None:
         assert changed(before) == "the default timeout of sockets"
     finally:
         socket.setdefaulttimeout(None)
+
+
+#: What is heard when the module, kept by one that is older, is empty already.
+ENDS = """
+import os, sys
+from messaging.testing.contract import footprint
+
+class Late:
+    audit = staticmethod(sys.audit)
+    def __del__(self):
+        self.audit("late")
+
+with footprint.deeds():
+    os.late = footprint, Late()
+"""
+
+
+def test_whoever_listened_ends_without_a_word() -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
