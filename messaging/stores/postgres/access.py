@@ -10,11 +10,11 @@ from messaging.stores.postgres.address import Place
 from messaging.stores.postgres.session import Session
 
 _MAY_LOOK = """
-SELECT current_user AS role, nspname IS NULL OR has_schema_privilege(nspname, 'USAGE') AS usable
+SELECT quote_ident(current_user) AS role, nspname IS NULL OR has_schema_privilege(nspname, 'USAGE') AS usable
 FROM (SELECT) AS always LEFT JOIN pg_namespace ON nspname = %(schema)s
 """
 _WRITABLE = """
-SELECT current_user AS role, pg_is_in_recovery() AS standby,
+SELECT quote_ident(current_user) AS role, pg_is_in_recovery() AS standby,
     current_setting('transaction_read_only') = 'on' AS only_read,
     min(relname) FILTER (WHERE NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) AS barred
@@ -23,7 +23,7 @@ WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind = 'r' AND relname <
 """
 #: Who may vacuum a table: its owner, the database's, and from PostgreSQL 17 on who was granted MAINTAIN.
 _KEPT_BY_OTHERS = """
-SELECT current_user AS role, relname AS name, quote_ident(pg_get_userbyid(relowner)) AS owner
+SELECT quote_ident(current_user) AS role, relname AS name, quote_ident(pg_get_userbyid(relowner)) AS owner
 FROM pg_class JOIN pg_database ON datname = current_database()
 WHERE relnamespace = to_regnamespace(%(schema)s) AND relname = ANY(%(tables)s)
     AND NOT (pg_has_role(relowner, 'USAGE') OR pg_has_role(datdba, 'USAGE'))

@@ -114,11 +114,12 @@ def test_a_database_that_cannot_hold_every_name_is_refused(postgres, aside, enco
 
 def test_a_role_that_may_not_look_into_the_schema(open_new, place, aside, new_postgres_url):
     open_new()
-    role = f"test_{secrets.token_hex(8)}"
+    name = f"test-{secrets.token_hex(8)}"
+    role = f'"{name}"'
     aside.execute(f"CREATE ROLE {role}")
     try:
         with pytest.raises(StoreError, match=f"the role {role} may not use the schema {place.schema}") as caught:
-            PostgresStore(read_address(f"{new_postgres_url}&options=-c%20role%3D{role}"))
+            PostgresStore(read_address(f"{new_postgres_url}&options=-c%20role%3D{name}"))
         assert f"GRANT USAGE ON SCHEMA {place.schema} TO {role}" in caught.value.hint
     finally:
         aside.execute(f"DROP ROLE {role}")
